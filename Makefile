@@ -1,0 +1,42 @@
+# make demo | make test | make install | make lint | make bench | make lock | make clean
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: install demo test lint bench lock clean
+install: $(VENV)/.stamp
+
+$(VENV)/.stamp: pyproject.toml requirements.lock
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: sudo apt-get install -y python3-venv"; exit 1; }
+	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install
+	dvc repro
+	@curate stats
+	@echo
+	@echo "Report:   processed/report/index.html"
+	@echo "Samples:  processed/runs/cyclegan/samples/ and processed/translated/cyclegan/"
+	@echo "Next:     curate init hair   (then edit params.yaml and run: dvc repro)"
+
+test: install
+	python -m pytest -q
+
+lint: install
+	ruff check .
+	ruff format --check .
+	mypy
+
+bench: install
+	python -m pytest -q -m bench tests/bench
+
+lock:
+	uv pip compile pyproject.toml requirements.in --extra dvc --extra tensorboard --extra dev \
+		--universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
+		--output-file requirements.lock --quiet
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,70 @@
+"""What can go wrong, as exit codes and next steps.
+
+Every error that a person can mend is a CurateError: one line that says what is wrong and where, and one that says
+what to type next. Anything else that reaches the door is our own bug.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class CurateError(Exception):
+    """A mistake or a refusal that a person can act on.
+
+    `message` says what is wrong and where; `hint` is the next command or edit. `code` is the process's exit code.
+    """
+
+    code: ClassVar[int] = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class UsageError(CurateError):
+    """A wrong flag, name, parameter or file: nothing was done."""
+
+
+class TableError(CurateError):
+    """A manifest that is missing, unreadable, invalid or of another schema version."""
+
+
+class AuthError(CurateError):
+    """A source wants a key, or refuses the one it was given."""
+
+    code = 3
+
+
+class QuotaError(CurateError):
+    """A source's quota is used up; the work so far is saved and the same command goes on later."""
+
+    code = 4
+
+
+class BlockedError(CurateError):
+    """The site does not want us: a challenge page, robots rules over everything, a refusal."""
+
+    code = 5
+
+
+class YieldError(CurateError):
+    """Fewer images were accepted than `want` asked for."""
+
+    code = 6
+
+
+EXIT_BUG = 1
+EXIT_INTERRUPTED = 130
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' for the closest of `known` to `name`, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,254 @@
+"""The typed sections of params.yaml, and the strict reader of them.
+
+A section is a frozen struct with a default for every key, so that each command works without a params.yaml. Unknown
+keys, wrong types and values out of range are UsageErrors that name the dotted key, the value and the nearest legal
+name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from pipeline.errors import UsageError, nearest
+
+Positive = Annotated[int, Meta(ge=1)]
+NonNegative = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Meta(ge=0.0)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section: immutable, keyword-only, no unknown keys."""
+
+
+class Engine(Section):
+    """How batches are run."""
+
+    kind: Literal["inline", "process"] = "process"
+    workers: NonNegative = 0  # processes; 0 = one per core
+    batch: Positive = 16  # images per batch
+
+
+class Demo(Section):
+    """The drawn world that stands in for the web: how much of it there is."""
+
+    seed: int = 7
+    portraits: Positive = 40  # per hair length
+    anime: NonNegative = 24
+    garments: NonNegative = 24  # products, two pictures each
+
+
+class Query(Section):
+    """One search: where to look, for what, and which domain its images belong to."""
+
+    source: str = "openverse"
+    query: str | None = None  # as a person typed it, in any script
+    domain: str | None = None  # None: the query, or the folder's or list's name
+    site: str | None = None  # source html: its site file
+    input: str | None = None  # sources urls and folder: the list or the folder
+    base_url: str | None = None  # another host that answers like the source's own
+    want: Positive | None = None  # None: the section's
+
+
+class Scrape(Section):
+    """Finding and downloading images."""
+
+    contact: str | None = None  # mail or URL of whoever runs this; goes into the User-Agent
+    queries: tuple[Query, ...] = ()
+    want: Positive | None = None  # accepted images per query; None: all there are
+    limit: Positive | None = None  # candidates per query; None: all there are
+    allow_unknown_license: bool = False  # sources that state no licence need this
+    licenses: tuple[str, ...] = ("cc0", "pdm", "public-domain", "by", "by-sa")
+    min_side: Positive = 256  # px, the shorter side of an accepted image
+    max_bytes: Positive = 30 * 1024 * 1024  # per image, decoded
+    max_pixels: Positive = 64_000_000  # per image, read from its header before decoding
+    delay: Seconds = 1.0  # between two requests to one host
+    per_host: Positive = 2  # connections to one image host
+    workers: Positive = 8  # connections in all
+    connect_timeout: Seconds = 10.0
+    read_timeout: Seconds = 20.0  # the longest silence within a response
+    deadline: Seconds = 120.0  # for one whole response
+    tries: Positive = 4
+    demo: Demo | None = None  # serve the drawn world on loopback while this stage runs
+
+
+class CropRules(Section):
+    """What one domain's images are cut by."""
+
+    detector: str = "haar"
+    align: Literal["auto", "ffhq", "box", "none"] = "auto"  # auto: ffhq for human faces, box for drawn ones
+    size: Annotated[int, Meta(ge=32, le=1024)] = 256  # px, side of the crop
+    faces: Literal["largest", "all", "single"] = "largest"
+    margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.25  # align box: added on each side, in box sides
+    rotate: Annotated[float, Meta(ge=-180.0, le=180.0)] = 0.0  # degrees, counter-clockwise
+    scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.1  # cascades: step between scales
+    min_neighbors: NonNegative = 5  # cascades: overlapping hits that make a face
+    detect_side: Positive = 640  # px, longest side that detection looks at
+    min_face: Positive = 40  # px in the raw image, side of the detector's box
+    max_padding: Share = 0.5  # share of the crop that lies outside the raw image
+    min_sharpness: Annotated[float, Meta(ge=0.0)] = 0.0  # variance of the Laplacian of the crop
+    brightness: tuple[float, float] = (0.0, 255.0)  # mean luma of the crop, lowest and highest
+
+
+class Crop(CropRules):
+    """Detecting, aligning and measuring faces; `domains` overrides any key for one domain."""
+
+    domains: Mapping[str, Mapping[str, Any]] = {}
+
+    def rules(self, domain: str) -> CropRules:
+        """The rules for `domain`: this section with that domain's overrides. Raises UsageError for a bad one."""
+        own = {key: getattr(self, key) for key in CropRules.__struct_fields__}
+        return parse(CropRules, {**own, **self.domains.get(domain, {})}, f"crop.domains.{domain}")
+
+
+class Dedup(Section):
+    """Finding copies of one picture."""
+
+    radius: Annotated[int, Meta(ge=0, le=32)] = 8  # bits of 64 in which copies may differ
+
+
+class Pairs(Section):
+    """Article/Human pairs from product pages."""
+
+    size: Annotated[int, Meta(ge=32, le=1024)] = 256  # px, side of the letterboxed pictures
+    article: str = "article"  # the role of the picture of the garment alone
+    human: str = "human"  # the role of the picture of a person wearing it
+    background: tuple[int, int, int] = (255, 255, 255)  # RGB of the letterbox
+    radius: Annotated[int, Meta(ge=0, le=32)] = 6  # bits of 64 in which copies of an article may differ
+    val: Share = 0.1
+    test: Share = 0.1
+
+
+class Build(Section):
+    """The split into training, validation and test images."""
+
+    val: Share = 0.1
+    test: Share = 0.1
+    salt: str = ""  # another salt, another split
+
+
+class Stats(Section):
+    """The funnel and the report."""
+
+    per_sheet: Positive = 40  # pictures on a contact sheet
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "engine": Engine,
+    "scrape": Scrape,
+    "crop": Crop,
+    "dedup": Dedup,
+    "pairs": Pairs,
+    "build": Build,
+    "stats": Stats,
+}
+
+S = TypeVar("S", bound=Section)
+
+
+class Params:
+    """A params.yaml, read once; each section is checked when it is asked for."""
+
+    def __init__(self, raw: Mapping[str, Any], path: Path | None) -> None:
+        self._raw = raw
+        self.path = path
+
+    def section(self, name: str, kind: type[S]) -> S:
+        """The section at dotted `name` as a `kind`; defaults where the file is silent. Raises UsageError."""
+        value: Any = self._raw
+        for key in name.split("."):
+            value = (value or {}).get(key) if isinstance(value, Mapping | None) else value
+        return parse(kind, value if value is not None else {}, name, self.path)
+
+
+def load(root: Path) -> Params:
+    """Reads root/params.yaml; an absent file means every default.
+
+    Raises UsageError for YAML that does not parse and for sections that do not exist.
+    """
+    path = root / "params.yaml"
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Params({}, None)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise UsageError(
+            f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}",
+            "mend the file, or start again with: curate init demo --force",
+        ) from None
+    if raw is None:
+        return Params({}, path)
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{path}: holds {type(raw).__name__}, not sections", "see: curate init demo")
+    for name in raw:
+        if name not in SECTIONS and name != "train":
+            raise UsageError(
+                f"{path}: there is no section '{name}'{nearest(str(name), [*SECTIONS, 'train'])}",
+                f"sections: {', '.join([*SECTIONS, 'train'])}",
+            )
+    return Params(raw, path)
+
+
+def parse(kind: type[S], raw: Any, where: str, path: Path | None = None) -> S:
+    """`raw` as a `kind`. Raises UsageError that names the dotted key, the value and the nearest legal name."""
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(_explain(kind, raw, where, str(error), path), f"mend {where} and try again") from None
+
+
+def override(section: S, where: str, **flags: Any) -> S:
+    """`section` with the command-line `flags` that were given (None = not given), checked like the file's values."""
+    given = {key: value for key, value in flags.items() if value is not None}
+    if not given:
+        return section
+    return parse(type(section), {**as_dict(section), **given}, f"{where} (from the command line)")
+
+
+def as_dict(section: Section) -> dict[str, Any]:
+    """`section` as plain dicts, lists and scalars, for JSON, metadata and digests."""
+    plain: dict[str, Any] = msgspec.to_builtins(section)
+    return plain
+
+
+def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | None) -> str:
+    message, _, tail = text.partition(" - at `$")
+    dotted = where + tail.rstrip("`")
+    file = f"{path}: " if path else ""
+    if unknown := re.search(r"unknown field `(.+?)`", message):
+        name = unknown.group(1)
+        return f"{file}{dotted}.{name}: there is no such key{nearest(name, _fields(kind, tail))}"
+    value = raw
+    for step in re.findall(r"\.(\w+)|\[(\d+)\]", tail):
+        try:
+            value = value[step[0]] if step[0] else value[int(step[1])]
+        except (KeyError, IndexError, TypeError):
+            break
+    return f"{file}{dotted}: {value!r}: {message[0].lower()}{message[1:]}"
+
+
+def _fields(kind: type[Section], tail: str) -> tuple[str, ...]:
+    """Legal names at the place `tail` points to, as far as it is a known struct."""
+    info: Any = msgspec.inspect.type_info(kind)
+    for name in re.findall(r"\.(\w+)|\[", tail.rstrip("`")):
+        info = _struct_in(next((f.type for f in info.fields if f.encode_name == name), info)) if name else info
+    return tuple(field.encode_name for field in info.fields)
+
+
+def _struct_in(info: Any) -> Any:
+    """The struct inside optional, list or tuple types."""
+    if isinstance(info, msgspec.inspect.StructType):
+        return info
+    for part in (*getattr(info, "types", ()), getattr(info, "item_type", None)):
+        if part is not None and hasattr(found := _struct_in(part), "fields"):
+            return found
+    return info

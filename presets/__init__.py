@@ -1,0 +1,1 @@
+"""Ready-made params.yaml files, one per use; `curate init NAME` copies one."""

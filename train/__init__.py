@@ -1,0 +1,1 @@
+"""The training half of curate: from the manifests to translated photos."""
