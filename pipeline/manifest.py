@@ -248,7 +248,8 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     found = int(metadata.get(_VERSION, b"-1"))
     if found != table.version:
         raise TableError(
-            f"{path}: schema version {found}, this curate reads {table.version}", f"make it again: {table.made_by}"
+            f"{path}: schema version {found}, this curate reads {table.version}",
+            f"make it again: {table.made_by}",
         )
     try:
         data = pq.read_table(path, columns=columns, memory_map=True)
@@ -326,7 +327,8 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise CurateError(
-            f"{path}: cannot write: {error.strerror or error}", "free some space or mend the rights, then run it again"
+            f"{path}: cannot write: {error.strerror or error}",
+            "free some space or mend the rights, then run it again",
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

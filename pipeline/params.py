@@ -28,7 +28,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of every section: immutable, keyword-only, no unknown keys."""
 
 
-class Engine(Section):
+class Engine(Section, frozen=True, kw_only=True):
     """How batches are run."""
 
     kind: Literal["inline", "process"] = "process"
@@ -36,7 +36,7 @@ class Engine(Section):
     batch: Positive = 16  # images per batch
 
 
-class Demo(Section):
+class Demo(Section, frozen=True, kw_only=True):
     """The drawn world that stands in for the web: how much of it there is."""
 
     seed: int = 7
@@ -45,7 +45,7 @@ class Demo(Section):
     garments: NonNegative = 24  # products, two pictures each
 
 
-class Query(Section):
+class Query(Section, frozen=True, kw_only=True):
     """One search: where to look, for what, and which domain its images belong to."""
 
     source: str = "openverse"
@@ -57,7 +57,7 @@ class Query(Section):
     want: Positive | None = None  # None: the section's
 
 
-class Scrape(Section):
+class Scrape(Section, frozen=True, kw_only=True):
     """Finding and downloading images."""
 
     contact: str | None = None  # mail or URL of whoever runs this; goes into the User-Agent
@@ -79,7 +79,7 @@ class Scrape(Section):
     demo: Demo | None = None  # serve the drawn world on loopback while this stage runs
 
 
-class CropRules(Section):
+class CropRules(Section, frozen=True, kw_only=True):
     """What one domain's images are cut by."""
 
     detector: str = "haar"
@@ -97,7 +97,7 @@ class CropRules(Section):
     brightness: tuple[float, float] = (0.0, 255.0)  # mean luma of the crop, lowest and highest
 
 
-class Crop(CropRules):
+class Crop(CropRules, frozen=True, kw_only=True):
     """Detecting, aligning and measuring faces; `domains` overrides any key for one domain."""
 
     domains: Mapping[str, Mapping[str, Any]] = {}
@@ -108,13 +108,13 @@ class Crop(CropRules):
         return parse(CropRules, {**own, **self.domains.get(domain, {})}, f"crop.domains.{domain}")
 
 
-class Dedup(Section):
+class Dedup(Section, frozen=True, kw_only=True):
     """Finding copies of one picture."""
 
     radius: Annotated[int, Meta(ge=0, le=32)] = 8  # bits of 64 in which copies may differ
 
 
-class Pairs(Section):
+class Pairs(Section, frozen=True, kw_only=True):
     """Article/Human pairs from product pages."""
 
     size: Annotated[int, Meta(ge=32, le=1024)] = 256  # px, side of the letterboxed pictures
@@ -126,7 +126,7 @@ class Pairs(Section):
     test: Share = 0.1
 
 
-class Build(Section):
+class Build(Section, frozen=True, kw_only=True):
     """The split into training, validation and test images."""
 
     val: Share = 0.1
@@ -134,7 +134,7 @@ class Build(Section):
     salt: str = ""  # another salt, another split
 
 
-class Stats(Section):
+class Stats(Section, frozen=True, kw_only=True):
     """The funnel and the report."""
 
     per_sheet: Positive = 40  # pictures on a contact sheet
