@@ -1,0 +1,38 @@
+"""Every table of names: each row leads somewhere, and each file of the folder has a row."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.detectors import DETECTORS
+from pipeline.errors import UsageError
+from pipeline.registry import Registry
+from pipeline.sources import SOURCES
+from tests.architecture.imports import ROOT
+from train.recipes import RECIPES
+
+TABLES = [DETECTORS, SOURCES, RECIPES]
+
+
+@pytest.mark.parametrize(
+    ("table", "row"), [(t, row) for t in TABLES for row in t], ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_each_row_leads_somewhere(table: Registry, row: str) -> None:
+    assert callable(table.resolve(row))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda t: t.kind)
+def test_a_typo_names_the_nearest(table: Registry) -> None:
+    known = next(iter(table))
+    with pytest.raises(UsageError, match=f"did you mean '{known}'"):
+        table.resolve(known + "x")
+
+
+@pytest.mark.parametrize(
+    ("table", "folder"),
+    [(DETECTORS, "pipeline/detectors"), (SOURCES, "pipeline/sources"), (RECIPES, "train/recipes")],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_row_has_a_file_of_its_name(table: Registry, folder: str) -> None:
+    files = {path.stem for path in (ROOT / folder).glob("*.py")}
+    assert set(table) <= files

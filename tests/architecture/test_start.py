@@ -1,0 +1,41 @@
+"""The door opens at once, and light commands stay light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "torchvision", "cv2", "dlib", "numpy", "pandas", "pyarrow", "requests", "PIL", "scipy", "rich"}
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Top-level modules that are loaded after `curate *arguments` in a fresh interpreter."""
+    code = (
+        "import sys, contextlib, io, curate\n"
+        f"sys.argv = ['curate', *{list(arguments)!r}]\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "    curate.main()\n"
+        "print(' '.join({m.partition('.')[0] for m in sys.modules}))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    modules = loaded("--help")
+    assert "typer" in modules
+    assert not modules & HEAVY
+
+
+@pytest.mark.parametrize("command", ["scrape", "crop", "train", "translate", "stats"])
+def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
+    assert not loaded(command, "--help") & HEAVY
+
+
+def test_stats_loads_neither_torch_nor_opencv(tmp_path: Path) -> None:
+    modules = loaded("stats", "--root", str(tmp_path))
+    assert "pyarrow" in modules
+    assert not modules & {"torch", "torchvision", "cv2", "dlib"}
