@@ -1,0 +1,297 @@
+"""Bytes of any image format <-> uint8 RGB arrays of shape HWC: the only place that knows decoders and colour orders.
+
+What comes out is what a person would see: turned by its EXIF orientation, converted to sRGB, CMYK and palettes
+resolved, 16 bits scaled to 8, transparency laid on white. Formats are told by their leading bytes, never by a name or
+a Content-Type. Files that are cut short, animated or too large are refused with an ImageError whose `reason` is one
+of REASONS; sizes are read from the header, before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from pipeline import jpeg
+
+RGB = NDArray[np.uint8]  # [H, W, 3], sRGB, 0..255
+
+REASONS = frozenset("bomb decode_failed animated not_image unsupported too_large".split())
+MAX_PIXELS = 64_000_000
+MAX_SIDE = 20_000  # px
+
+# Pillow's own limit (89 megapixels) only warns. Process-wide, so it is set once, here, where all decoding happens.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+class Format(StrEnum):
+    """A raster format that is recognised by its bytes; the value is the file name extension."""
+
+    JPEG = "jpg"
+    PNG = "png"
+    WEBP = "webp"
+    GIF = "gif"
+    BMP = "bmp"
+    TIFF = "tif"
+    AVIF = "avif"
+    HEIC = "heic"
+
+
+class ImageError(Exception):
+    """Bytes that are not an acceptable image, and why: `reason` is one of REASONS."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        assert reason in REASONS, reason
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the header says."""
+
+    format: Format
+    width: int  # px, after EXIF rotation
+    height: int
+    mode: str  # Pillow's name: 1 L LA P RGB RGBA CMYK I;16 ...
+    orientation: int = 1  # EXIF, 1..8
+    animated: bool = False
+    alpha: bool = False
+    icc: bytes | None = None
+
+
+def sniff(head: bytes) -> Format | None:
+    """The format that the leading bytes (32 are enough) belong to, or None for anything but a raster image."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return Format.JPEG
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return Format.PNG
+    if head[:6] in {b"GIF87a", b"GIF89a"}:
+        return Format.GIF
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return Format.WEBP
+    if head[:4] in {b"II*\0", b"MM\0*"}:
+        return Format.TIFF
+    if head[:2] == b"BM" and head[6:10] == bytes(4) and head[14:18] in _BMP_HEADERS:
+        return Format.BMP
+    if head[4:8] == b"ftyp":
+        brands = {head[i : i + 4] for i in range(8, min(len(head), 32), 4)}
+        if brands & {b"avif", b"avis"}:
+            return Format.AVIF
+        if brands & {b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"}:
+            return Format.HEIC
+    return None
+
+
+_BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
+_PILLOW = {f: "JPEG" if f is Format.JPEG else f.name for f in Format if f is not Format.HEIC}
+
+
+def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
+    """What the header of `data` says, without decoding pixels.
+
+    Raises ImageError: not_image, unsupported, decode_failed for a broken header, bomb above `max_pixels` or MAX_SIDE.
+    """
+    return _open(data, max_pixels)[0]
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
+    """The picture in `data`: uint8 RGB [H, W, 3], upright, in sRGB, on white. Raises ImageError."""
+    info, header, lazy = _open(data, max_pixels)
+    if info.animated:
+        raise ImageError("animated")
+    if header is not None and _fast(header):
+        return _upright(_decode_jpeg(data, cv2.IMREAD_COLOR, header, 1), info.orientation)
+    return _decode_pillow(lazy or _pillow(data, info.format), info)
+
+
+def verify(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
+    """Proves that `data` decodes from first pixel to last, as cheaply as that can be done. Raises ImageError."""
+    info, header, _ = _open(data, max_pixels)
+    if header is not None and _fast(header) and not info.animated:
+        _decode_jpeg(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, header, 8)  # all of the entropy coding, 1/64 of the rest
+    else:
+        decode(data, max_pixels=max_pixels)
+    return info
+
+
+def encode_png(rgb: RGB) -> bytes:
+    """`rgb`, uint8 [H, W, 3], as PNG."""
+    return _encode(".png", rgb, [])
+
+
+def encode_jpeg(rgb: RGB, quality: int = 95) -> bytes:
+    """`rgb`, uint8 [H, W, 3], as JPEG without chroma subsampling from quality 90 up."""
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if quality >= 90 else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+    return _encode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, int(sampling)])
+
+
+def thumbnail(rgb: RGB, side: int) -> RGB:
+    """`rgb` shrunk (never enlarged) so that its longer side is at most `side` px."""
+    height, width = rgb.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _encode(extension: str, rgb: RGB, settings: list[int]) -> bytes:
+    assert rgb.dtype == np.uint8 and rgb.ndim == 3 and rgb.shape[2] == 3, (rgb.dtype, rgb.shape)
+    done, buffer = cv2.imencode(extension, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), settings)
+    assert done, f"cv2 cannot write {extension} of shape {rgb.shape}"
+    return buffer.tobytes()
+
+
+def _open(data: bytes, max_pixels: int) -> tuple[Info, jpeg.Jpeg | None, Image.Image | None]:
+    """The header's facts, and the structure that they were read from: a regular JPEG's, or Pillow's."""
+    kind = sniff(data[:32])
+    if kind is None:
+        raise ImageError("not_image", repr(data[:64]))
+    header = jpeg.walk(data) if kind is Format.JPEG else None
+    if header is not None and header.plain:
+        turned = _orientation(header.exif)
+        size = (header.height, header.width) if turned >= 5 else (header.width, header.height)
+        _bounded(*size, max_pixels)
+        info = Info(kind, *size, "L" if header.components == 1 else "RGB", turned, icc=header.icc)
+        return info, header, None
+    lazy = _pillow(data, kind)
+    _bounded(*lazy.size, max_pixels)
+    return _described(lazy, kind, data), header, lazy
+
+
+def _bounded(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels or max(width, height) > MAX_SIDE:
+        raise ImageError("bomb", f"{width}x{height} px")
+
+
+def _orientation(exif: bytes | None) -> int:
+    """The EXIF orientation, 1..8; 1 when it is absent or unreadable."""
+    if exif is None:
+        return 1
+    tags = Image.Exif()
+    try:
+        tags.load(b"Exif\0\0" + exif)
+        value = tags.get(0x0112, 1)
+    except Exception:  # metadata from strangers; Pillow's parser may raise anything, the picture is fine without
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _fast(header: jpeg.Jpeg) -> bool:
+    return header.plain and (header.icc is None or _is_srgb(header.icc))
+
+
+def _decode_jpeg(data: bytes, flags: int, header: jpeg.Jpeg, reduction: int) -> RGB:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    expected = (-(-header.height // reduction), -(-header.width // reduction))
+    if pixels is None or pixels.shape[:2] != expected:
+        raise ImageError("decode_failed", "JPEG")
+    if pixels.ndim == 3:
+        cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+    return np.asarray(pixels, np.uint8)
+
+
+def _upright(rgb: RGB, orientation: int) -> RGB:
+    if orientation in {5, 6, 7, 8}:
+        rgb = rgb.transpose(1, 0, 2)
+    if orientation in {2, 3, 6, 7}:
+        rgb = rgb[:, ::-1]
+    if orientation in {3, 4, 7, 8}:
+        rgb = rgb[::-1]
+    return np.require(rgb, requirements="CW")
+
+
+def _pillow(data: bytes, kind: Format) -> Image.Image:
+    """A lazily opened image. The list of formats keeps Pillow's other decoders shut."""
+    if kind not in _PILLOW:
+        raise ImageError("unsupported", kind.name)
+    try:
+        return Image.open(io.BytesIO(data), formats=[_PILLOW[kind]])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError("bomb", str(error)) from None
+    except Exception as error:  # bytes from strangers: a decoder may raise anything, and each means the same to us
+        raise ImageError("decode_failed", str(error)) from None
+
+
+def _described(image: Image.Image, kind: Format, data: bytes) -> Info:
+    width, height = image.size
+    try:
+        # A PNG's EXIF may follow its pixels, so Pillow decodes them all to look for it.
+        turned = 1 if kind is Format.PNG and b"eXIf" not in data else image.getexif().get(0x0112, 1)
+        animated = bool(getattr(image, "is_animated", False)) and kind not in {Format.JPEG, Format.TIFF}
+    except Exception as error:  # as in _pillow
+        raise ImageError("decode_failed", str(error)) from None
+    turned = turned if turned in range(1, 9) else 1
+    if turned >= 5:
+        width, height = height, width
+    icc = image.info.get("icc_profile") or None
+    return Info(kind, width, height, image.mode, turned, animated, image.has_transparency_data, icc)
+
+
+def _decode_pillow(image: Image.Image, info: Info) -> RGB:
+    try:
+        with image:
+            image.load()
+            shown = _flat(_in_srgb(_eight_bit(image), info.icc))
+            return _upright(np.asarray(shown, np.uint8), info.orientation)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError("bomb", str(error)) from None
+    except Exception as error:  # as in _pillow
+        raise ImageError("decode_failed", str(error)) from None
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Deep grey scaled to 8 bits; Pillow's own conversion would clip everything above 255 to white."""
+    if not re.match(r"I|F", image.mode):
+        return image
+    values = np.asarray(image).astype(np.float64)
+    if image.mode == "F":
+        values = np.nan_to_num(values) * (255.0 if np.nanmax(values, initial=0.0) <= 1.0 else 1.0)
+    else:
+        values = values // (256 if values.max(initial=0) <= 0xFFFF else 1 << 24)
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def _in_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """`image` in sRGB, its alpha kept. A profile that is broken or of another colour space is ignored."""
+    if icc is None or _is_srgb(icc):
+        return image
+    if image.mode not in {"L", "RGB", "RGBA", "CMYK"}:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    colour = image.convert("RGB") if alpha is not None else image
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        done = ImageCms.profileToProfile(colour, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (OSError, ImageCms.PyCMSError, ValueError):
+        return image
+    assert done is not None, "profileToProfile returns None only in place"
+    if alpha is not None:
+        done.putalpha(alpha)
+    return done
+
+
+@lru_cache(maxsize=64)
+def _is_srgb(icc: bytes) -> bool:
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc)))
+    except (OSError, ImageCms.PyCMSError):
+        return True  # a broken profile says nothing
+    return "srgb" in name.lower()
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """`image` as RGB, transparency laid on white."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    shown = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")

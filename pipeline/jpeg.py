@@ -1,0 +1,89 @@
+"""Walks the segments of a JPEG: what its header says, and whether its end is there.
+
+The fast decoder accepts a file that was cut short and fills the rest with grey, so completeness is established here,
+from the structure alone (ITU-T T.81, annex B), in one pass at memory speed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SOI, EOI, SOS, APP1, APP2 = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15; the others are DHT, JPG and DAC
+_STANDALONE = frozenset({0x01, SOI, *range(0xD0, 0xD8)})
+# Entropy-coded data end at the first marker that is neither a stuffed byte, a restart nor a fill byte.
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+_EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """A complete JPEG's header."""
+
+    frame: int  # the SOF marker: 0xC0 baseline, 0xC1 extended, 0xC2 progressive, others exotic
+    precision: int  # bits per sample
+    width: int  # px as stored, before EXIF orientation
+    height: int
+    components: int
+    exif: bytes | None  # the TIFF structure of the first APP1
+    icc: bytes | None
+
+    @property
+    def plain(self) -> bool:
+        """Whether every decoder agrees about it: 8-bit Huffman grey or three-component colour."""
+        return self.frame <= 0xC2 and self.precision == 8 and self.components in {1, 3}
+
+
+def walk(data: bytes) -> Jpeg | None:
+    """The header of a whole and regular JPEG, or None: cut short, damaged, or not one."""
+    frame: tuple[int, int, int, int, int] | None = None
+    exif: bytes | None = None
+    profile: dict[int, bytes] = {}
+    try:
+        for marker, start, end in _segments(data):
+            if marker == EOI:
+                break
+            if marker in _FRAMES and frame is None:
+                size = data[start : start + 6]
+                frame = (marker, size[0], size[3] << 8 | size[4], size[1] << 8 | size[2], size[5])
+            elif marker == APP1 and exif is None and data.startswith(_EXIF, start):
+                exif = data[start + len(_EXIF) : end]
+            elif marker == APP2 and data.startswith(_ICC, start):
+                at = start + len(_ICC)
+                profile[data[at]] = data[at + 2 : end]
+        else:
+            return None
+    except IndexError:
+        return None
+    if frame is None or 0 in frame[2:]:
+        return None
+    icc = b"".join(profile[n] for n in sorted(profile)) or None
+    return Jpeg(*frame, exif=exif, icc=icc)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, start, end) of each segment's payload; ends early where the structure breaks, EOI otherwise last."""
+    at = 0
+    while at + 1 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+        elif marker == EOI:
+            yield marker, at + 2, at + 2
+            return
+        elif marker in _STANDALONE:
+            at += 2
+        else:
+            start, end = at + 4, at + 2 + (data[at + 2] << 8 | data[at + 3])
+            if end < start or end > len(data):
+                return
+            yield marker, start, end
+            at = end
+            if marker == SOS:
+                found = _AFTER_SCAN.search(data, at)
+                if found is None:
+                    return
+                at = found.start()
