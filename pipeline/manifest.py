@@ -113,7 +113,7 @@ CROPS = Table(
             pa.field("face_px", pa.float32()),  # side of the detector's box in raw px
             pa.field("upscale", pa.float32()),  # crop px per raw px
             pa.field("padding", pa.float32()),  # share of the crop outside the raw image
-            pa.field("sharpness", pa.float32()),  # variance of the crop's Laplacian, 8-bit luma
+            pa.field("sharpness", pa.float32()),  # variance of the Laplacian of the crop's luma at 128 px
             pa.field("brightness", pa.float32()),  # mean luma of the crop, 0..255
             pa.field("path", pa.string()),  # the crop, below processed/crops
             _needed("status", pa.string()),
@@ -122,8 +122,8 @@ CROPS = Table(
     ),
     "curate crop",
     frozenset(
-        "ok no_face many_faces not_largest too_small padding blurry too_dark too_bright decode_failed bomb "
-        "missing_file worker_died review".split()
+        "ok no_face many_faces not_largest implausible too_small upscaled padding blurry too_dark too_bright "
+        "decode_failed bomb missing_file worker_died review".split()
     ),
     ("source_path", "path"),
 )

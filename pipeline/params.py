@@ -92,8 +92,9 @@ class CropRules(Section, frozen=True, kw_only=True):
     min_neighbors: NonNegative = 5  # cascades: overlapping hits that make a face
     detect_side: Positive = 640  # px, longest side that detection looks at
     min_face: Positive = 40  # px in the raw image, side of the detector's box
+    max_upscale: Annotated[float, Meta(gt=0.0)] = 4.0  # crop px per raw px
     max_padding: Share = 0.5  # share of the crop that lies outside the raw image
-    min_sharpness: Annotated[float, Meta(ge=0.0)] = 0.0  # variance of the Laplacian of the crop
+    min_sharpness: Annotated[float, Meta(ge=0.0)] = 0.0  # variance of the Laplacian of the crop at 128 px
     brightness: tuple[float, float] = (0.0, 255.0)  # mean luma of the crop, lowest and highest
 
 

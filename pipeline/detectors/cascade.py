@@ -1,0 +1,61 @@
+"""What OpenCV's cascade classifiers have in common: grey, bounded in size, equalised, boxes in raw px."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detectors import Face
+from pipeline.errors import CurateError
+from pipeline.geometry import Box
+from pipeline.params import CropRules
+
+
+class Cascade:
+    """A cascade file with the settings it is run with: called with an RGB image, it returns faces by falling score.
+
+    The score is the weight of the last stage, the largest of the hits that were merged.
+    """
+
+    def __init__(self, path: Path, rules: CropRules, smallest: int) -> None:
+        """`smallest` is the narrowest face, in px of the scaled image, that the cascade is trusted with."""
+        self.classifier = cv2.CascadeClassifier(str(path))
+        if self.classifier.empty():
+            raise CurateError(f"{path}: not a cascade file", f"delete {path} and run the same command again")
+        self.rules = rules
+        self.smallest = smallest
+
+    def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
+        grey, scale = scaled_grey(image, self.rules.detect_side)
+        window = max(self.smallest, round(self.rules.min_face * scale * _LENIENT))
+        if min(grey.shape) < window:
+            return []
+        boxes, _, weights = self.classifier.detectMultiScale3(
+            grey,
+            scaleFactor=self.rules.scale_factor,
+            minNeighbors=self.rules.min_neighbors,
+            minSize=(window, window),
+            outputRejectLevels=True,
+        )
+        found = [
+            Face(Box(*(float(v) for v in box)).scaled(1 / scale), float(weight))
+            for box, weight in zip(boxes, np.ravel(weights), strict=True)
+        ]
+        return sorted(found, key=lambda face: (-face.score, face.box))
+
+
+_LENIENT = 0.8  # faces somewhat below min_face are looked for too, so that they are refused with their size
+
+
+def scaled_grey(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:
+    """The equalised luma of `image`, its longer side at most `side`, and its scale (small px per raw px)."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    scale = min(side / max(height, width), 1.0)
+    if scale < 1:
+        shape = max(round(width * scale), 1), max(round(height * scale), 1)
+        grey = cv2.resize(grey, shape, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.equalizeHist(grey), np.uint8), scale
