@@ -192,7 +192,7 @@ PAIRS = Table(
         ]
     ),
     "curate pairs",
-    frozenset("ok duplicate no_article no_human decode_failed missing_file".split()),
+    frozenset("ok duplicate no_article no_human decode_failed missing_file worker_died".split()),
     ("article_path", "human_path"),
 )
 

@@ -123,6 +123,7 @@ class Pairs(Section, frozen=True, kw_only=True):
     human: str = "human"  # the role of the picture of a person wearing it
     background: tuple[int, int, int] = (255, 255, 255)  # RGB of the letterbox
     radius: Annotated[int, Meta(ge=0, le=32)] = 6  # bits of 64 in which copies of an article may differ
+    colour: Annotated[float, Meta(ge=0.0, le=255.0)] = 12.0  # mean colour difference of copies, 0..255
     val: Share = 0.1
     test: Share = 0.1
 

@@ -1,0 +1,81 @@
+"""Chooses what trains: the crops that were kept, each with its split and its landmarks in crop pixels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import manifest, splits
+from pipeline.errors import TableError
+from pipeline.params import Build, as_dict
+from pipeline.progress import SILENT, Progress
+
+POINTS = 68  # dlib's face landmarks
+
+
+def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.Summary:
+    """Writes manifests/dataset.parquet from the crops that were accepted and are no copies of better ones.
+
+    All crops of a cluster share a split, and a row's split depends on its cluster alone, not on the other rows.
+    Raises UsageError for shares above 1 and TableError when crops and dedup are missing or not of one piece.
+    """
+    splits.check_shares("build", section.val, section.test)
+    crops = manifest.accepted(manifest.read(manifest.CROPS, root))
+    judged = manifest.read(manifest.DEDUP, root)
+    _check_one_piece(crops, judged, root)
+    kept = manifest.accepted(judged)
+    chosen = crops.take(pc.index_in(kept["crop_id"], value_set=crops["crop_id"].combine_chunks()))
+    clusters = kept["cluster_id"].to_pylist()
+    data = pa.table(
+        {
+            "crop_id": chosen["crop_id"],
+            "path": chosen["path"],
+            "source_path": chosen["source_path"],
+            "domain": chosen["domain"],
+            "split": [splits.split_of(c, val=section.val, test=section.test, salt=section.salt) for c in clusters],
+            "cluster_id": kept["cluster_id"],
+            "license": chosen["license"],
+            "landmarks": into_crop(chosen["landmarks"], chosen["affine"]),
+        },
+        schema=manifest.DATASET.schema,
+    )
+    manifest.write(manifest.DATASET, data, root, meta={"section": as_dict(section)})
+    counts = Counter(zip(data["domain"].to_pylist(), data["split"].to_pylist(), strict=True))
+    domains = sorted({domain for domain, _ in counts})
+    for line in splits.gaps(counts, domains, {"val": section.val, "test": section.test}):
+        progress.note(line)
+    return manifest.summarize(manifest.DATASET, data)
+
+
+def into_crop(landmarks: pa.ChunkedArray, affine: pa.ChunkedArray) -> pa.Array:
+    """Landmarks in raw px, [68 x (x, y)] per row or null, as crop px by each row's `affine` (2x3, row-major).
+
+    A row without landmarks or affine stays null.
+    """
+    known = pc.and_(pc.is_valid(landmarks), pc.is_valid(affine))
+    points = _flat(landmarks.filter(known)).reshape(-1, POINTS, 2)
+    matrix = _flat(affine.filter(known)).reshape(-1, 2, 3)
+    moved = np.einsum("nij,npj->npi", matrix[:, :, :2], points) + matrix[:, None, :, 2]
+    valid = known.to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(valid * 2 * POINTS)]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), pa.array(moved.astype(np.float32).ravel()), mask=pa.array(~valid)
+    )
+
+
+def _flat(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The numbers of a list column without nulls, one after the other."""
+    return pc.list_flatten(column.combine_chunks()).to_numpy(zero_copy_only=False).astype(np.float64)
+
+
+def _check_one_piece(crops: pa.Table, judged: pa.Table, root: Path) -> None:
+    """Raises TableError unless dedup has judged exactly the crops that were accepted."""
+    if set(crops["crop_id"].to_pylist()) != set(judged["crop_id"].to_pylist()):
+        raise TableError(
+            f"{manifest.DEDUP.path(root)}: made from other crops than those in {manifest.CROPS.path(root)}",
+            f"make it again: {manifest.DEDUP.made_by}",
+        )
