@@ -13,7 +13,9 @@ VERBS = {f"pipeline.{verb}" for verb in ("scrape", "crop", "dedup", "pairs", "bu
 SPEAKERS = {"curate", "pipeline.cli", "pipeline.console", "pipeline.commands", "train.commands"}
 LENT_TO_TRAIN = {
     f"pipeline.{module}"
-    for module in "manifest params registry errors images geometry warp align detectors crop cli console progress".split()
+    for module in (
+        "manifest params registry errors images geometry warp align detectors crop cli console progress".split()
+    )
 } | {"pipeline"}
 
 
