@@ -207,7 +207,7 @@ def _upright(rgb: RGB, orientation: int) -> RGB:
         rgb = rgb[:, ::-1]
     if orientation in {3, 4, 7, 8}:
         rgb = rgb[::-1]
-    return np.require(rgb, requirements="CW")
+    return np.require(rgb, requirements=["C", "W"])
 
 
 def _pillow(data: bytes, kind: Format) -> Image.Image:
