@@ -60,9 +60,7 @@ class Cut(NamedTuple):
     colours: bytes = b""  # of the article, see copies.colours
 
 
-def run(
-    section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILENT
-) -> manifest.Summary:
+def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/pairs.parquet and the pictures below processed/pairs from the rows that have a role.
 
     Pictures that stand there already are not made again. Raises UsageError for shares above 1 and TableError when
@@ -86,7 +84,7 @@ def run(
         row["split"] = splits.split_of(row["cluster_id"], val=section.val, test=section.test)
     data = manifest.from_rows(manifest.PAIRS, rows)
     manifest.write(manifest.PAIRS, data, root, meta={"section": as_dict(section)})
-    _sweep(root, {row[key] for row in rows for key in ("article_path", "human_path")})
+    _sweep(root, {row.get(key) for row in rows for key in ("article_path", "human_path")})
     _tell_gaps(section, rows, progress)
     return manifest.summarize(manifest.PAIRS, data)
 
@@ -197,7 +195,7 @@ def _cut_all(
     for batch, result in zip(batches, results, strict=True):
         if isinstance(result, WorkerDied):  # one of them kills its decoder: the others still count
             singles = run_engine(_cutter, settings, ([product] for product in batch), engine)
-            result = [cuts[0] if not isinstance(cuts, WorkerDied) else None for cuts in singles]
+            result = [[] if isinstance(cuts, WorkerDied) else cuts[0] for cuts in singles]
         for product, cuts in zip(batch, result, strict=True):
             yield product, cuts or [Cut("worker_died")] * len(product.humans)
 
@@ -241,19 +239,22 @@ def _letterboxed(section: Pairs, root: Path, picture: Picture, target: str) -> t
 def _mark_copies(
     section: Pairs, firsts: Sequence[tuple[Product, Cut]], made: Sequence[tuple[Product, dict[str, Any]]]
 ) -> None:
-    """Gives products whose articles are copies one cluster, and refuses all pairs but those of the first of them."""
-    prints = [copies.Print(cut.phash or 0, cut.colours) for _, cut in firsts]
-    leaders = copies.leaders(prints, section.radius, section.colour)
-    leader_of = {product: firsts[leader][0] for (product, _), leader in zip(firsts, leaders, strict=True)}
-    kept: dict[Product, str] = {}
+    """Gives products whose articles are copies one cluster, and refuses the pairs of all but the first of them."""
+    hashes = np.array([cut.phash for _, cut in firsts], np.uint64)
+    grids = np.array([list(cut.colours) for _, cut in firsts], np.uint8).reshape(len(firsts), -1)
+    near = copies.near(hashes, grids, section.radius, section.colour)
+    products = [product for product, _ in firsts]
+    cluster = {p: products[i] for p, i in zip(products, hashing.components(len(firsts), near), strict=True)}
+    kept = {p: products[i] for p, i in zip(products, copies.stand_ins(len(firsts), near), strict=True)}
+    pair_of: dict[Product, str] = {}
     for product, row in made:
         if row["reason"] == manifest.OK:
-            kept.setdefault(product, row["pair_id"])
+            pair_of.setdefault(product, row["pair_id"])
     for product, row in made:
-        leader = leader_of.get(product, product)
-        row["cluster_id"] = leader.group_id
-        if leader is not product and row["reason"] == manifest.OK:
-            row |= {"status": manifest.REJECTED, "reason": "duplicate", "duplicate_of": kept[leader]}
+        stand_in = kept.get(product, product)
+        row["cluster_id"] = cluster.get(product, product).group_id
+        if stand_in != product and row["reason"] == manifest.OK:
+            row |= {"status": manifest.REJECTED, "reason": "duplicate", "duplicate_of": pair_of[stand_in]}
 
 
 def _sweep(root: Path, named: set[str | None]) -> None:

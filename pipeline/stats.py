@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pipeline import manifest
 from pipeline.manifest import ACCEPTED, CROPS, DATASET, DEDUP, IMAGES, PAIRS
 from pipeline.splits import SPLITS
+from pipeline.tables import table
 
 Kind = Literal["faces", "pairs"]
 STEPS: Mapping[Kind, tuple[str, ...]] = {
@@ -145,7 +146,7 @@ def _faces(
     domains = {key[0] for counts in status.values() for key in counts} | {key[0] for key in split}
     for domain in sorted(domains):
         fetched = status["scrape"][domain, ACCEPTED]
-        steps = {
+        steps: dict[str, int | None] = {
             "found": None if images is None else fetched + status["scrape"][domain, manifest.REJECTED],
             "fetched": None if images is None else fetched,
             "faces": None if crops is None else faces.get(domain, 0),
@@ -170,7 +171,7 @@ def _pairs(images: pa.Table | None, pairs: pa.Table | None) -> Iterator[Part]:
     domains = {key[0] for counts in losses.values() for key in counts}
     for domain in sorted(domains):
         made, fetched = losses["pairs"], status[domain, ACCEPTED]
-        steps = {
+        steps: dict[str, int | None] = {
             "found": None if images is None else fetched + status[domain, manifest.REJECTED],
             "fetched": None if images is None else fetched,
             "products": None if pairs is None else products.get(domain, 0),
@@ -211,6 +212,41 @@ def _spread(table: pa.Table, measure: str) -> Iterator[Spread]:
     for domain in sorted(pc.unique(kept["domain"]).to_pylist()):
         values = kept[measure].filter(pc.equal(kept["domain"], domain))
         yield Spread(domain, measure, *(round(q, 1) for q in pc.quantile(values, [0.05, 0.5, 0.95]).to_pylist()))
+
+
+def text(found: Funnel) -> str:
+    """The funnel as plain tables."""
+    blocks = [_steps_table(found, kind) for kind in STEPS]
+    blocks += [_losses_table(found, kind) for kind in STEPS]
+    if found.origins:
+        rows = [(o.source, o.license, o.found, o.fetched) for o in found.origins]
+        blocks.append(table(("source", "licence", "found", "fetched"), rows, left=2))
+    if found.spreads:
+        spreads = [(s.domain, s.measure, s.low, s.median, s.high) for s in found.spreads]
+        blocks.append(table(("domain", "measure", "5 %", "median", "95 %"), spreads, left=2))
+    if found.not_yet:
+        commands = "\n".join(f"  {made_by}" for made_by in found.not_yet.values())
+        blocks.append(f"not yet made ({', '.join(found.not_yet)}); next:\n{commands}")
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _steps_table(found: Funnel, kind: Kind) -> str:
+    parts = [part for part in found.parts if part.kind == kind]
+    rows = [(part.domain, *(part.steps[step] for step in STEPS[kind])) for part in parts]
+    return table((kind, *STEPS[kind]), rows) if rows else ""
+
+
+def _losses_table(found: Funnel, kind: Kind) -> str:
+    """One row per stage and reason, one column per domain."""
+    parts = [part for part in found.parts if part.kind == kind]
+    counts = {(part.domain, loss.stage, loss.reason): loss.count for part in parts for loss in part.losses}
+    lost = dict.fromkeys((loss.stage, loss.reason) for part in parts for loss in part.losses)
+    order = {"scrape": 0, "crop": 1, "dedup": 2, "pairs": 3}
+    rows = [
+        (stage, reason, *(counts.get((part.domain, stage, reason), 0) for part in parts))
+        for stage, reason in sorted(lost, key=lambda key: order[key[0]])
+    ]
+    return table(("lost at", "reason", *(part.domain for part in parts)), rows, left=2) if rows else ""
 
 
 def metrics(found: Funnel) -> dict[str, dict[str, dict[str, int]]]:

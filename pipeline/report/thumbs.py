@@ -1,0 +1,53 @@
+"""Small JPEGs beside the page, made once for each picture that the page shows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import images, manifest
+
+SIDE = 128  # px, longest side
+QUALITY = 82
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """A thumbnail: where it is, relative to the page, and its size in px."""
+
+    src: str
+    width: int
+    height: int
+
+
+class Thumbs:
+    """Makes thumbnails of files below `root` in `folder`, and forgets none of those it made."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root, self.folder = root, folder
+        self._made: set[str] = set()
+
+    def of(self, path: str | None, side: int = SIDE) -> Thumb | None:
+        """The thumbnail of the file at `path` below the root; None when there is no such file or no image in it."""
+        if path is None:
+            return None
+        name = hashlib.sha256(f"{side}\n{path}".encode()).hexdigest()[:20] + ".jpg"
+        target = self.folder / name
+        try:
+            if not target.is_file():
+                small = images.thumbnail(images.decode((self.root / path).read_bytes()), side)
+                with manifest.replacing(target) as temporary:
+                    temporary.write_bytes(images.encode_jpeg(small, QUALITY))
+            info = images.inspect(target.read_bytes())
+        except (OSError, images.ImageError):
+            return None
+        self._made.add(name)
+        return Thumb(f"{self.folder.name}/{name}", info.width, info.height)
+
+    def sweep(self) -> None:
+        """Takes away every file in the folder that this page does not show."""
+        if self.folder.is_dir():
+            for path in self.folder.iterdir():
+                if path.name not in self._made:
+                    path.unlink(missing_ok=True)
