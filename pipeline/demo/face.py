@@ -1,0 +1,245 @@
+"""A human-like head, in units of the face width between the ears, origin midway between the eyes.
+
+The outline and features stand in the mean proportions of the 68 landmarks, with light on cheeks and nose bridge and
+shade in the eye sockets: what face cascades look for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pipeline.demo import palette
+from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, ellipse, luma, mirror, mix, smooth, stroke
+
+Glasses = Literal["round", "square"]
+
+_JAW = ((0.50, 0.02), (0.49, 0.17), (0.47, 0.32), (0.43, 0.46), (0.37, 0.59), (0.29, 0.69), (0.19, 0.78), (0.10, 0.84))
+_SKULL = ((0.0, -0.68), (0.17, -0.665), (0.31, -0.60), (0.42, -0.47), (0.48, -0.30), (0.50, -0.12))
+
+
+@dataclass(frozen=True)
+class Person:
+    """What stays the same in every picture of one person. Lengths in face widths."""
+
+    skin: Colour
+    hair: Colour
+    iris: Colour
+    lips: Colour
+    jaw: float  # width of the jaw, 1 = the mean
+    chin: float  # y of the chin
+    eye_x: float  # half the distance between the eyes
+    eye_w: float  # half the width of an eye
+    eye_h: float  # half the height of an eye
+    nose_y: float
+    mouth_y: float
+    mouth_w: float  # half the width of the mouth at rest
+    brow: float  # thickness of the brows
+    freckles: bool
+    beard: bool
+    glasses: Glasses | None
+
+    def outline(self) -> Array:
+        """The closed outline of the head."""
+        jaw = [(x * (self.jaw if y > 0.2 else 1.0), y * self.chin / 0.86) for x, y in _JAW]
+        return smooth(mirror([*_SKULL, *jaw, (0.0, self.chin)]))
+
+
+def sample(rng: np.random.Generator) -> Person:
+    """A random person."""
+    return Person(
+        skin=palette.SKIN[rng.integers(len(palette.SKIN))],
+        hair=palette.HAIR[rng.choice(len(palette.HAIR), p=[0.2, 0.2, 0.16, 0.12, 0.1, 0.12, 0.05, 0.05])],
+        iris=palette.IRIS[rng.integers(len(palette.IRIS))],
+        lips=palette.LIPS[rng.integers(len(palette.LIPS))],
+        jaw=rng.uniform(0.93, 1.05),
+        chin=rng.uniform(0.82, 0.88),
+        eye_x=rng.uniform(0.215, 0.235),
+        eye_w=rng.uniform(0.098, 0.112),
+        eye_h=rng.uniform(0.042, 0.052),
+        nose_y=rng.uniform(0.285, 0.325),
+        mouth_y=rng.uniform(0.49, 0.525),
+        mouth_w=rng.uniform(0.165, 0.19),
+        brow=rng.uniform(0.028, 0.042),
+        freckles=bool(rng.random() < 0.12),
+        beard=bool(rng.random() < 0.12),
+        glasses=(None if rng.random() < 0.88 else "round" if rng.random() < 0.5 else "square"),
+    )
+
+
+def draw(canvas: Canvas, person: Person, smile: bool, side: float) -> None:
+    """Draws ears and face without hair; `side` in -1..1 is where the light comes from (right is positive)."""
+    shade = mix(person.skin, (0.45, 0.16, 0.1), 0.42)
+    for s in (-1, 1):
+        canvas.fill(ellipse(s * 0.505, 0.09, 0.07, 0.135, -8 * s), mix(person.skin, shade, 0.25))
+        canvas.fill(ellipse(s * 0.515, 0.09, 0.035, 0.085, -8 * s), shade, 0.5, 0.012)
+    outline = person.outline()
+    canvas.fill(outline, person.skin)
+    skin = canvas.mask(outline)
+    _light(canvas, person, skin, side)
+    if person.beard:
+        _beard(canvas, person, skin)
+    _cheeks(canvas, person, skin, smile)
+    _nose(canvas, person, shade)
+    (_smiling if smile else _neutral)(canvas, person, shade)
+    for s in (-1, 1):
+        _eye(canvas, person, s, smile)
+        _brow(canvas, person, s, smile)
+    if person.glasses:
+        _spectacles(canvas, person)
+
+
+def _light(canvas: Canvas, person: Person, skin: Array, side: float) -> None:
+    spots = [
+        (0, -0.36, 0.26, 0.14, 0.10),  # forehead
+        (0, 0.10, 0.030, 0.14, 0.14),  # bridge of the nose
+        (0, person.nose_y - 0.02, 0.05, 0.04, 0.08),
+        (0, person.nose_y + 0.055, 0.09, 0.025, -0.22),  # under the nose
+        (0, person.mouth_y + 0.115, 0.12, 0.028, -0.15),  # under the lip
+        (0, person.chin - 0.12, 0.10, 0.06, 0.05),
+        (side * 0.5, 0.1, 0.4, 0.8, 0.05),
+        (-side * 0.5, 0.1, 0.4, 0.8, -0.08),
+    ]
+    for s in (-1, 1):
+        spots += [
+            (s * 0.26, 0.24, 0.13, 0.11, 0.12),  # cheek
+            (s * person.eye_x, -0.01, 0.125, 0.068, -0.30),  # eye socket
+            (s * 0.075, -0.03, 0.035, 0.07, -0.14),  # root of the nose
+            (s * 0.075, 0.19, 0.03, 0.09, -0.10),  # side of the nose
+            (s * 0.52, 0.25, 0.10, 0.45, -0.22),  # towards the outline
+            (s * 0.36, 0.74, 0.13, 0.14, -0.18),
+        ]
+    canvas.light(spots, skin)
+
+
+def _cheeks(canvas: Canvas, person: Person, skin: Array, smile: bool) -> None:
+    blush = mix(person.skin, (0.86, 0.28, 0.25), 0.5)
+    for s in (-1, 1):
+        canvas.fill(ellipse(s * 0.285, 0.265, 0.10, 0.065), blush, 0.34 if smile else 0.24, 0.045, skin)
+    if person.freckles:
+        tone = mix(person.skin, (0.5, 0.2, 0.1), 0.5)
+        for i in range(22):
+            x, y = (i % 11 - 5) * 0.062 + 0.011 * (i * 7 % 5), 0.17 + 0.075 * (i // 11) + 0.02 * (i * 5 % 4)
+            if abs(x) > 0.06:
+                canvas.fill(ellipse(x, y, 0.008, 0.007), tone, 0.5, 0.003, skin)
+
+
+def _nose(canvas: Canvas, person: Person, shade: Colour) -> None:
+    y, dark = person.nose_y, mix(shade, (0.2, 0.05, 0.03), 0.45)
+    canvas.fill(ellipse(0, y - 0.045, 0.026, 0.02), mix(person.skin, WHITE, 0.6), 0.35, 0.014)
+    for s in (-1, 1):
+        canvas.line([(s * 0.062, y - 0.055), (s * 0.098, y - 0.012), (s * 0.075, y + 0.02)], shade, 0.016, opacity=0.75)
+        canvas.fill(ellipse(s * 0.042, y + 0.018, 0.024, 0.011, -14 * s), dark, 0.85, 0.004)
+    canvas.line([(-0.03, y + 0.03), (0, y + 0.038), (0.03, y + 0.03)], shade, 0.012, opacity=0.7)
+
+
+def _neutral(canvas: Canvas, person: Person, shade: Colour) -> None:
+    y, w = person.mouth_y, person.mouth_w
+    lips = mix(person.lips, person.skin, 0.22)
+    bow = [(-w, y), (-0.5 * w, y - 0.032), (-0.16 * w, y - 0.045), (0, y - 0.036), (0.16 * w, y - 0.045)]
+    canvas.fill(smooth([*bow, (0.5 * w, y - 0.032), (w, y), (0, y + 0.008)]), mix(lips, shade, 0.2))
+    canvas.fill(
+        smooth([(-w, y), (0, y + 0.004), (w, y), (0.5 * w, y + 0.046), (0, y + 0.06), (-0.5 * w, y + 0.046)]), lips
+    )
+    canvas.fill(ellipse(0, y + 0.034, 0.4 * w, 0.011), mix(lips, WHITE, 0.7), 0.4, 0.008)
+    dark = mix(shade, (0.2, 0.03, 0.04), 0.6)
+    canvas.line([(-1.02 * w, y - 0.004), (-0.4 * w, y + 0.002), (0, y + 0.006), (0.4 * w, y + 0.002),
+                 (1.02 * w, y - 0.004)], dark, 0.016, opacity=0.9)  # fmt: skip
+
+
+def _smiling(canvas: Canvas, person: Person, shade: Colour) -> None:
+    y, w, lift = person.mouth_y, person.mouth_w * 1.24, 0.04
+    lips = mix(person.lips, person.skin, 0.15)
+    upper = [(-w, y - lift), (-0.5 * w, y - 0.034), (-0.14 * w, y - 0.042), (0, y - 0.034)]
+    top = smooth([*upper, *((-x, v) for x, v in upper[-2::-1])], closed=False)
+    bottom = smooth(
+        [(w, y - lift), (0.62 * w, y + 0.05), (0, y + 0.088), (-0.62 * w, y + 0.05), (-w, y - lift)], closed=False
+    )
+    canvas.fill(np.concatenate([top, bottom]), lips)
+    gap_top = smooth([(-0.9 * w, y - lift + 0.006), (-0.4 * w, y - 0.012), (0, y - 0.006), (0.4 * w, y - 0.012),
+                      (0.9 * w, y - lift + 0.006)], closed=False)  # fmt: skip
+    gap_low = smooth([(0.9 * w, y - lift + 0.006), (0.55 * w, y + 0.028), (0, y + 0.05), (-0.55 * w, y + 0.028),
+                      (-0.9 * w, y - lift + 0.006)], closed=False)  # fmt: skip
+    gap = np.concatenate([gap_top, gap_low])
+    canvas.fill(gap, mix(shade, (0.25, 0.03, 0.05), 0.75))
+    inside = canvas.mask(gap)
+    canvas.fill(
+        np.concatenate([gap_top, gap_low * np.float32([0.93, 1]) - np.float32([0, 0.014])]),
+        (0.97, 0.955, 0.93),
+        0.96,
+        0.003,
+        inside,
+    )
+    canvas.fill(ellipse(0, y + 0.068, 0.35 * w, 0.009), mix(lips, WHITE, 0.7), 0.4, 0.007)
+    for s in (-1, 1):
+        canvas.line(
+            [(s * (w - 0.01), y - lift + 0.006), (s * (w + 0.022), y - lift - 0.016)], shade, 0.018, opacity=0.8
+        )
+        fold = [(s * 0.115, person.nose_y + 0.005), (s * 0.2, person.nose_y + 0.085), (s * (w + 0.055), y - 0.03)]
+        canvas.line(fold, shade, 0.022, opacity=0.4, soft=0.01)
+
+
+def _eye(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
+    x, w = s * person.eye_x, person.eye_w
+    h = person.eye_h * (0.86 if smile else 1.0)
+    low = h * (0.62 if smile else 0.74)
+    upper = [(x - w, 0.006), (x - 0.5 * w, -0.78 * h), (x, -h), (x + 0.5 * w, -0.78 * h), (x + w, 0.006)]
+    upper[4 if s > 0 else 0] = (x + s * w, -0.006)  # the outer corner stands a little higher
+    lower = [(x + w, upper[4][1]), (x + 0.5 * w, 0.78 * low), (x, low), (x - 0.5 * w, 0.78 * low), (x - w, upper[0][1])]
+    lids = np.concatenate([smooth(upper, closed=False), smooth(lower, closed=False)])
+    white = mix(mix((0.74, 0.71, 0.70), WHITE, 0.5), person.skin, 0.30 - 0.18 * luma(person.skin))
+    canvas.fill(lids, white)
+    ball = canvas.mask(lids)
+    r = 0.046
+    canvas.fill(ellipse(x, -0.004, r, r), mix(person.iris, (0.05, 0.03, 0.03), 0.55), 1, 0.003, ball)
+    canvas.fill(ellipse(x, 0.002, 0.8 * r, 0.8 * r), person.iris, 1, 0.007, ball)
+    canvas.fill(ellipse(x, 0.018, 0.5 * r, 0.4 * r), mix(person.iris, WHITE, 0.45), 0.55, 0.007, ball)
+    canvas.fill(ellipse(x, -0.004, 0.46 * r, 0.46 * r), (0.03, 0.02, 0.02), 1, 0.003, ball)
+    canvas.fill(ellipse(x, -h, 1.1 * w, 0.45 * h), (0.25, 0.16, 0.14), 0.5, 0.010, ball)  # the lid's shadow
+    canvas.fill(ellipse(x + 0.015, -0.02, 0.012, 0.012), WHITE, 0.95, 0.002)
+    canvas.fill(ellipse(x - 0.014, 0.014, 0.006, 0.006), WHITE, 0.6, 0.002)
+    lash = mix(person.hair, (0.08, 0.05, 0.05), 0.82)
+    wing = [(x - s * w, 0.008), *(upper[1:4] if s > 0 else upper[3:0:-1]), (x + s * (w + 0.018), -0.016)]
+    canvas.fill(stroke(wing, 0.025, (0.25, 0.55)), lash)
+    skin_shade = mix(person.skin, (0.3, 0.1, 0.06), 0.5)
+    canvas.line([(p, q + 0.004) for p, q in lower], skin_shade, 0.010, opacity=0.75)
+    canvas.line(
+        [(p, q - 0.034) for p, q in upper[0 if s > 0 else 1 : 5 if s > 0 else 4]], skin_shade, 0.011, opacity=0.55
+    )
+
+
+def _brow(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
+    x, y = s * person.eye_x, -0.128 - (0.012 if smile else 0.0)
+    tone = min(mix(person.hair, (0, 0, 0), 0.25), mix(person.skin, (0, 0, 0), 0.5), key=luma)
+    path = [(x - s * 0.12, y + 0.018), (x - s * 0.02, y - 0.014), (x + s * 0.07, y - 0.018), (x + s * 0.14, y + 0.022)]
+    canvas.fill(stroke(path, person.brow * 1.1, (0.75, 0.2)), tone, 0.88, 0.006)
+
+
+def _beard(canvas: Canvas, person: Person, skin: Array) -> None:
+    tone = mix(person.hair, (0.1, 0.07, 0.06), 0.3)
+    y = person.mouth_y
+    half = [(0, y + 0.085), (0.11, y + 0.075), (0.235, y + 0.03), (0.255, y - 0.07), (0.35, y - 0.15), (0.46, 0.06),
+            (0.56, 0.1), (0.52, 0.5), (0.36, 0.84), (0.12, 0.98), (0, 1.0)]  # fmt: skip
+    canvas.fill(smooth(mirror(half)), tone, 0.85, 0.016, skin)
+    for s in (-1, 1):
+        lip = [(s * 0.015, y - 0.085), (s * 0.10, y - 0.088), (s * 0.19, y - 0.05), (s * 0.245, y + 0.05)]
+        canvas.fill(stroke(lip, 0.055, (0.7, 0.5)), tone, 0.85, 0.010)
+
+
+def _spectacles(canvas: Canvas, person: Person) -> None:
+    rim = mix(person.hair, (0.12, 0.1, 0.12), 0.7)
+    for s in (-1, 1):
+        x = s * (person.eye_x + 0.008)
+        if person.glasses == "round":
+            lens = ellipse(x, 0.02, 0.158, 0.150)
+        else:
+            lens = smooth(
+                [(x - 0.165, -0.085), (x + 0.165, -0.085), (x + 0.15, 0.115), (x, 0.135), (x - 0.15, 0.115)], steps=8
+            )
+        canvas.fill(lens, WHITE, 0.07)
+        canvas.line([(x - 0.07, 0.075), (x + 0.06, -0.06)], WHITE, 0.02, opacity=0.16)
+        canvas.fill(stroke(np.concatenate([lens[::3], lens[:1]]), 0.017, (1, 1)), rim, 0.95)
+        canvas.line([(s * (person.eye_x + 0.165), -0.01), (s * 0.5, -0.03)], rim, 0.02, (1, 0.8))
+    canvas.line([(-person.eye_x + 0.15, 0.005), (0, -0.018), (person.eye_x - 0.15, 0.005)], rim, 0.017, (1, 1))

@@ -1,0 +1,191 @@
+"""Hair for human-like heads: what hangs behind, what frames the face, and the strands in it. Units as in face.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, mirror, mix, ripple, smooth
+
+Length = Literal["long", "short"]
+STYLES: dict[Length, tuple[str, ...]] = {
+    "long": ("centre", "side", "fringe", "wavy"),
+    "short": ("crop", "swept", "quiff", "curly", "pixie"),
+}
+
+
+@dataclass(frozen=True)
+class Hair:
+    """One haircut. `part` is the x of the parting; `reach` the y of the tips of long hair; `fall` its half width."""
+
+    length: Length
+    style: str
+    part: float
+    reach: float
+    fall: float
+    seed: int
+
+
+def sample(rng: np.random.Generator, length: Length) -> Hair:
+    """A random haircut of that length."""
+    style = STYLES[length][rng.integers(len(STYLES[length]))]
+    part = 0.0 if style in ("centre", "fringe") else float(rng.choice([-1, 1])) * rng.uniform(0.12, 0.24)
+    return Hair(length, style, part, rng.uniform(1.15, 1.55), rng.uniform(0.64, 0.76), int(rng.integers(2**31)))
+
+
+def _strands(hair: Hair, tone: Colour, depth: float) -> Callable[[Array, Array], Array]:
+    """Paint of strands that fan out from the parting; `depth` 0 is lit hair in front, 1 the shade behind the neck."""
+    rng = np.random.default_rng(hair.seed)
+    coarse, fine, edge = ripple(rng, 22), ripple(rng, 128), ripple(rng, 40)
+    waves = 0.05 if hair.style in ("wavy", "curly") else 0.012
+    base = mix(tone, (0.06, 0.03, 0.05), 0.10 + 0.42 * depth)
+    bright = mix(mix(tone, (1.0, 0.86, 0.66), 0.35), WHITE, 0.08)
+
+    def at(x: Array, y: Array) -> Array:
+        angle = np.arctan2(x - hair.part * 0.6, y + 1.0) / np.float32(np.pi)
+        angle = angle + waves * np.sin(y * (9.0 if waves > 0.02 else 4.0) + 3 * hair.part)
+        grain = 0.6 * coarse(angle) + 0.4 * fine(angle)
+        radius = np.hypot(x - hair.part * 0.4, y + 0.18)
+        shine = np.exp(-0.5 * ((radius - 0.50 + 0.03 * edge(angle)) / 0.055) ** 2) * (y < 0.05)
+        lower = np.exp(-0.5 * ((np.abs(x) - 0.60) / 0.06) ** 2) * np.exp(-0.5 * ((y - 0.55) / 0.22) ** 2)
+        glow = np.clip((0.75 * shine + 0.4 * lower) * (0.75 + 0.5 * grain), 0, 1)[..., None] * (0.55 * (1 - depth))
+        shade = (1 + 0.20 * grain - 0.14 * np.clip(y - 0.2, 0, 1))[..., None]
+        result: Array = np.clip((np.float32(base) * (1 - glow) + np.float32(bright) * glow) * shade, 0, 1)
+        return result
+
+    return at
+
+
+def behind(canvas: Canvas, hair: Hair, tone: Colour) -> None:
+    """What is seen behind neck and shoulders; nothing for short hair."""
+    if hair.length == "short":
+        canvas.fill(
+            smooth(mirror([(0, -0.72), (0.4, -0.5), (0.5, -0.1), (0.42, 0.24), (0, 0.3)])), _strands(hair, tone, 1)
+        )
+        return
+    f, r = hair.fall, hair.reach
+    half = [(0, -0.79), (0.30, -0.72), (0.50, -0.50), (0.59, -0.15), (f - 0.03, 0.3), (f, 0.7), (f + 0.02, r - 0.22),
+            (f - 0.08, r - 0.02), (0.3, r + 0.02), (0, r)]  # fmt: skip
+    shape = mirror(half)
+    if hair.style == "wavy":
+        shape = smooth(shape)
+        shape[:, 0] += np.sign(shape[:, 0]) * 0.028 * np.sin(11 * shape[:, 1]) * np.clip(shape[:, 1] + 0.3, 0, 1)
+        canvas.fill(shape, _strands(hair, tone, 0.8))
+        return
+    canvas.fill(smooth(shape), _strands(hair, tone, 0.8))
+
+
+def front(canvas: Canvas, hair: Hair, tone: Colour, skin: Array) -> None:
+    """The cap of hair and the locks that frame the face; its shadow falls on the mask `skin`."""
+    paint = _strands(hair, tone, 0.0)
+    for shape in _locks(hair):
+        canvas.fill(shape + np.float32([0, 0.035]), (0.62, 0.46, 0.42), 0.55, 0.022, skin, multiply=True)
+    for shape in _locks(hair):
+        canvas.fill(shape, mix(tone, (0.05, 0.02, 0.03), 0.6), 0.6, 0.004)  # a thin dark rim
+        middle = shape.mean(0)
+        canvas.fill(middle + (shape - middle) * np.float32([0.988, 0.990]), paint)
+
+
+def _locks(hair: Hair) -> list[Array]:
+    """The closed outlines of the hair in front, painted in this order."""
+    return _LONG[hair.style](hair) if hair.length == "long" else _SHORT[hair.style](hair)
+
+
+def _side_lock(hair: Hair, s: int, start: float, tuck: float = 0.0) -> Array:
+    """A lock from the parting at x = `start` down the side `s`; `tuck` moves its inner edge away from the face."""
+    f, r, t = hair.fall, hair.reach, tuck
+    half = [(s * start, -0.78), (0.26, -0.755), (0.46, -0.60), (0.565, -0.30), (0.60, 0.05), (f, 0.45), (f + 0.02, 0.85),
+            (f - 0.02, r - 0.15), (f - 0.14, r - 0.02), (f - 0.22, r - 0.18), (0.44 + t, 0.86), (0.455 + t, 0.55),
+            (0.49 + t, 0.25), (0.475 + t, -0.02), (0.43 + t, -0.20), (0.30, -0.37), (0.12, -0.48),
+            (s * start, -0.55)]  # fmt: skip
+    points = np.float32(half)
+    if hair.style == "wavy":
+        curve = smooth(points)
+        curve[:, 0] += 0.026 * np.sin(11 * curve[:, 1]) * np.clip(curve[:, 1] + 0.1, 0, 1)
+        return curve * np.float32([s, 1])
+    return smooth(points) * np.float32([s, 1])
+
+
+def _centre(hair: Hair) -> list[Array]:
+    return [_side_lock(hair, s, hair.part) for s in (-1, 1)]
+
+
+def _fringe(hair: Hair) -> list[Array]:
+    teeth = [(x, -0.205 - 0.03 * (i % 2) - 0.10 * abs(x) ** 3) for i, x in enumerate(np.linspace(0.43, -0.43, 11))]
+    cap = [(-0.47, -0.30), (-0.40, -0.60), (-0.22, -0.75), (0, -0.79), (0.22, -0.75), (0.40, -0.60), (0.47, -0.30)]
+    return [*(_side_lock(hair, s, 0.0) for s in (-1, 1)), smooth([*cap, *teeth])]
+
+
+_LONG: dict[str, Callable[[Hair], list[Array]]] = {
+    "centre": _centre,
+    "side": _centre,
+    "wavy": _centre,
+    "fringe": _fringe,
+}
+
+_OUTER = ((-0.50, 0.10), (-0.545, -0.06), (-0.565, -0.28), (-0.50, -0.52), (-0.36, -0.70), (-0.16, -0.785), (0.0, -0.80),
+          (0.16, -0.785), (0.36, -0.70), (0.50, -0.52), (0.565, -0.28), (0.545, -0.06), (0.50, 0.10))  # fmt: skip
+_TEMPLE = ((0.455, 0.06), (0.455, -0.10), (0.425, -0.24))
+
+
+def _cap(outer: list[tuple[float, float]], line: list[tuple[float, float]]) -> Array:
+    """A cap from its `outer` edge, left to right, and its hair`line`, right temple to left temple."""
+    left = [(-x, y) for x, y in reversed(_TEMPLE)]
+    return smooth([*outer, *_TEMPLE, *line, *left])
+
+
+def _crop(hair: Hair) -> list[Array]:
+    line = [(x, -0.385 - 0.035 * (i % 2)) for i, x in enumerate(np.linspace(0.33, -0.33, 9))]
+    return [_cap([*_OUTER], line)]
+
+
+def _swept(hair: Hair) -> list[Array]:
+    s = 1 if hair.part < 0 else -1
+    outer = [(x + 0.03 * (y < -0.4), y * (1.06 if y < -0.4 and x > 0 else 1.0)) for x, y in _OUTER]
+    line = [
+        (0.40, -0.265),
+        (0.22, -0.33),
+        (0.02, -0.41),
+        (-0.14, -0.49),
+        (-0.20, -0.54),
+        (-0.27, -0.45),
+        (-0.36, -0.35),
+    ]
+    return [_cap(outer, line) * np.float32([s, 1])]
+
+
+def _quiff(hair: Hair) -> list[Array]:
+    s = 1 if hair.part < 0 else -1
+    outer = [(x * (0.985 if y > -0.4 else 1.0), y if y > -0.4 else y * 1.10 - 0.02) for x, y in _OUTER]
+    line = [(0.32, -0.42), (0.16, -0.47), (0, -0.485), (-0.16, -0.47), (-0.32, -0.42)]
+    lift = smooth([(-0.34, -0.45), (-0.40, -0.62), (-0.24, -0.82), (0.02, -0.96), (0.28, -0.93), (0.41, -0.74), (0.37, -0.52),
+                   (0.2, -0.60), (0, -0.56), (-0.18, -0.50)])  # fmt: skip
+    return [_cap(outer, line), lift * np.float32([s, 1])]
+
+
+def _curly(hair: Hair) -> list[Array]:
+    rng = np.random.default_rng(hair.seed)
+    around = smooth(_cap([*_OUTER], [(0.3, -0.42), (0.1, -0.46), (-0.1, -0.46), (-0.3, -0.42)]), steps=2)
+    outward = around - np.float32([0, -0.2])
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    turns = np.linspace(0, 2 * np.pi, len(around), endpoint=False)
+    bumps = np.abs(np.sin(turns * 13 + rng.uniform(0, 6))) ** 0.7
+    grown = np.where(around[:, 1] < -0.05, 0.075, 0.02) * bumps
+    return [(around + outward * grown[:, None]).astype(np.float32)]
+
+
+def _pixie(hair: Hair) -> list[Array]:
+    s = 1 if hair.part < 0 else -1
+    line = [(0.41, -0.215), (0.30, -0.30), (0.25, -0.215), (0.14, -0.335), (0.08, -0.27), (-0.04, -0.41), (-0.12, -0.40),
+            (-0.2, -0.51), (-0.29, -0.43), (-0.37, -0.33)]  # fmt: skip
+    outer = [(x, y * 1.02) for x, y in _OUTER]
+    outer[0], outer[-1] = (-0.47, 0.20), (0.47, 0.20)
+    return [_cap(outer, line) * np.float32([s, 1])]
+
+
+_SHORT: dict[str, Callable[[Hair], list[Array]]] = {
+    "crop": _crop, "swept": _swept, "quiff": _quiff, "curly": _curly, "pixie": _pixie,
+}  # fmt: skip

@@ -1,0 +1,114 @@
+"""The pages of the drawn world's web site: what it answers to each address."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.demo.world import CATEGORIES, CC0, Item, Picture, World
+
+PER_PAGE = 12
+ROBOTS = "User-agent: *\nDisallow: /private/\n"
+CHANGED = "Sat, 01 Mar 2025 09:00:00 GMT"  # nothing here ever changes
+_DRAWING = 1  # raise it when the same world draws different pixels
+_HTML, _TEXT, _CSS = "text/html; charset=utf-8", "text/plain; charset=utf-8", "text/css; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response; `picture` stands for a body that is drawn only when it is sent."""
+
+    status: int
+    mime: str
+    body: bytes = b""
+    picture: Picture | None = None
+    etag: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Site:
+    """Answers every address of `world`, without regard to the host name that was asked for."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._pages = Environment(
+            loader=PackageLoader("pipeline.demo"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._items = {item.path: item for item in world.items}
+        self._pictures = {picture.path: picture for picture in world.pictures.values()}
+        self._style = self._pages.get_template("style.css").render().encode()
+
+    def answer(self, target: str) -> Answer:
+        """The response to GET `target`, a path with an optional query string."""
+        parts = urlsplit(target)
+        path = unquote(parts.path)
+        if picture := self._pictures.get(path):
+            return self._image(picture)
+        if item := self._items.get(path):
+            return self._item(item)
+        if (name := path.strip("/")) in CATEGORIES:
+            return self._listing(name, parse_qs(parts.query).get("page", ["1"])[0])
+        if path == "/":
+            return self._index()
+        if path == "/robots.txt":
+            return _page(ROBOTS.encode(), _TEXT)
+        if path == "/style.css":
+            return _page(self._style, _CSS)
+        return self._missing()
+
+    def _image(self, picture: Picture) -> Answer:
+        if picture.truth.fault == "missing":
+            return self._missing()
+        mime = _HTML if picture.truth.fault == "html" else picture.mime
+        tag = hashlib.sha1(f"{_DRAWING} {self.world.section.seed} {picture.path}".encode()).hexdigest()[:16]
+        headers = {"X-Robots-Tag": "noai, noimageai"} if picture.noai else {}
+        return Answer(200, mime, picture=picture, etag=f'"{tag}"', headers=headers)
+
+    def _item(self, item: Item) -> Answer:
+        product = item.category == "garments"
+        facts = {
+            "@context": "https://schema.org",
+            "@type": "Product" if product else "VisualArtwork",
+            "name": item.title,
+        }
+        facts |= {"sku": item.key} if product else {"identifier": item.key, "license": item.license_url}
+        maker = {"@type": "Organization", "name": item.creator}
+        facts |= {"brand": maker} if product else {"creator": maker}  # type: ignore[dict-item]
+        jsonld = Markup(json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c"))
+        label = "CC0" if item.license_url == CC0 else "CC BY-NC-ND 4.0"
+        name = "product.html" if product else "portrait.html"
+        return self._render(name, item=item, jsonld=jsonld, license=label)
+
+    def _listing(self, name: str, number: str) -> Answer:
+        items = self.world.category(name)
+        pages = max(1, -(-len(items) // PER_PAGE))
+        if not number.isdecimal() or not 1 <= int(number) <= pages:
+            return self._missing()
+        page = int(number)
+        shown = items[(page - 1) * PER_PAGE : page * PER_PAGE]
+        return self._render("listing.html", name=CATEGORIES[name], items=shown, page=page, pages=pages)
+
+    def _index(self) -> Answer:
+        doors = []
+        for path, name in CATEGORIES.items():
+            items = self.world.category(path)
+            doors.append(
+                {"path": path, "name": name, "count": len(items), "pictures": [i.pictures[-1] for i in items[:3]]}
+            )
+        return self._render("index.html", doors=doors)
+
+    def _render(self, template: str, **values: object) -> Answer:
+        return _page(self._pages.get_template(template).render(categories=CATEGORIES, **values).encode(), _HTML)
+
+    def _missing(self) -> Answer:
+        return Answer(404, _TEXT, b"Not found\n")
+
+
+def _page(body: bytes, mime: str) -> Answer:
+    return Answer(200, mime, body, etag=f'"{hashlib.sha1(body).hexdigest()[:16]}"')
