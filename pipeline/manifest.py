@@ -313,17 +313,19 @@ def _check_reasons(table: Table, data: pa.Table, where: str) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
-    Makes the folder. Raises CurateError when the disk is full or not writable.
+    Makes the folder. `durable` waits until the bytes are on the disk, which is slow for many small files. Raises
+    CurateError when the disk is full or not writable.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise CurateError(

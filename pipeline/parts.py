@@ -1,0 +1,55 @@
+"""Rows of finished work, kept on disk until their table stands: what makes a long stage resumable.
+
+Each finished batch becomes one part file, named after the settings it was made by, so work done by other settings is
+never mistaken for it. A part is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import manifest
+
+
+class Parts:
+    """The part files of one stage, in a folder of its own."""
+
+    def __init__(self, table: manifest.Table, folder: Path) -> None:
+        self.table = table
+        self.folder = folder
+        self._next = 0
+
+    def add(self, settings: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Keeps the rows of one batch, made by `settings` (a digest). Raises CurateError for a disk that refuses."""
+        folder = self.folder / settings
+        while (path := folder / f"{self._next:08}.parquet").exists():
+            self._next += 1
+        with manifest.replacing(path) as temporary:
+            pq.write_table(manifest.from_rows(self.table, rows), temporary)
+
+    def read(self, settings: str) -> pa.Table:
+        """All rows kept under `settings`. A part that is broken counts as never written."""
+        found = [manifest.empty(self.table)]
+        for path in sorted((self.folder / settings).glob("*.parquet")):
+            with contextlib.suppress(OSError, ValueError, pa.ArrowException):
+                found.append(pq.read_table(path).cast(self.table.schema))
+        return pa.concat_tables(found)
+
+    def clear(self) -> None:
+        """Forgets everything: the table stands."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def digest(value: Any) -> str:
+    """A short name for a plain value (dicts, lists, scalars): equal values, equal names."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
