@@ -1,0 +1,96 @@
+"""The HTML report: one page that shows what was found, what was lost and why, and what trains.
+
+The page stands on its own: no script, nothing fetched, its pictures beside it. It holds no times, so equal tables
+give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from pipeline import stats
+from pipeline.params import Stats
+from pipeline.progress import SILENT, Progress
+from pipeline.report import figures, gather, runs
+from pipeline.report.thumbs import Thumbs
+from pipeline.report.words import STAGES
+
+FOLDER = "processed/report"
+CREDITED = 20  # images that the page itself credits; attribution.csv has them all
+
+
+def write(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
+    """Writes processed/report/index.html with its thumbnails, stats.json, funnel.csv and attribution.csv.
+
+    Returns the page's path. Tables that are not there yet leave their part out. Raises TableError for a broken one.
+    """
+    folder = root / FOLDER
+    thumbs = Thumbs(root, folder / "thumbs")
+    tables = gather.Tables(root)
+    funnel = stats.funnel(root)
+    with progress.task("report", 5) as task:
+        view: dict[str, Any] = {"funnel": funnel, "losses": list(gather.losses(tables, thumbs))}
+        task.advance()
+        view["sheets"] = list(gather.kept(tables, thumbs, section.per_sheet))
+        task.advance()
+        view["copies"] = list(gather.duplicates(tables, thumbs))
+        view["pairs"] = list(gather.pairs(tables, thumbs, section.per_sheet))
+        task.advance()
+        view["runs"] = runs.gather(root, thumbs)
+        task.advance()
+        credits = figures.credits(tables)
+        view |= {"measures": list(figures.measures(tables)), "credits": credits[:CREDITED], "used": len(credits)}
+        page = figures.write_text(folder / "index.html", render(view))
+        task.advance()
+    thumbs.sweep()
+    figures.write_text(folder / "attribution.csv", figures.credits_csv(credits))
+    stats.write_metrics(funnel, folder)
+    return page
+
+
+def render(view: Mapping[str, Any]) -> str:
+    """The page for `view`. Everything in it that came from the web is escaped."""
+    files = resources.files(__name__)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {"web": _web, "count": _count, "size": _size}
+    template = environment.from_string((files / "page.html").read_text("utf-8"))
+    css = Markup((files / "page.css").read_text("utf-8"))
+    return template.render(view, css=css, stages=STAGES, totals=_totals(view["funnel"]))
+
+
+def _totals(funnel: stats.Funnel) -> dict[str, int]:
+    """Sums over the domains, for the head of the page; steps that nobody has reached are left out."""
+    totals: dict[str, int] = {}
+    for part in funnel.parts:
+        for step in ("found", "fetched"):
+            totals[step] = totals.get(step, 0) + (part.steps[step] or 0)
+        kept = [part.steps[split] for split in stats.SPLITS]
+        if None not in kept:
+            name = "crops" if part.kind == "faces" else "pairs"
+            totals[name] = totals.get(name, 0) + sum(n or 0 for n in kept)
+    return totals
+
+
+def _web(url: str | None) -> str | None:
+    """`url` if it is one that a browser may follow: addresses come from strangers."""
+    return url if url and urlsplit(url).scheme in {"http", "https"} else None
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
