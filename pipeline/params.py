@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -26,6 +26,9 @@ Seconds = Annotated[float, Meta(ge=0.0)]
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every section: immutable, keyword-only, no unknown keys."""
+
+    FOLLOWS: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {}
+    """Defaults that follow from another key: {"preset": {"hair": {"ema": 0.999}}}. What is written down goes first."""
 
 
 class Engine(Section, frozen=True, kw_only=True):
@@ -203,7 +206,7 @@ def load(root: Path) -> Params:
 def parse(kind: type[S], raw: Any, where: str, path: Path | None = None) -> S:
     """`raw` as a `kind`. Raises UsageError that names the dotted key, the value and the nearest legal name."""
     try:
-        return msgspec.convert(raw, kind)
+        return msgspec.convert({**_followers(kind, raw), **raw} if isinstance(raw, Mapping) else raw, kind)
     except msgspec.ValidationError as error:
         raise UsageError(_explain(kind, raw, where, str(error), path), f"mend {where} and try again") from None
 
@@ -213,13 +216,23 @@ def override(section: S, where: str, **flags: Any) -> S:
     given = {key: value for key, value in flags.items() if value is not None}
     if not given:
         return section
-    return parse(type(section), {**as_dict(section), **given}, f"{where} (from the command line)")
+    kind, current = type(section), as_dict(section)
+    if kind.FOLLOWS.keys() & given.keys():  # what only followed from the old value follows from the new one instead
+        old = as_dict(parse(kind, {key: current[key] for key in kind.FOLLOWS}, where))
+        current = {key: value for key, value in current.items() if value != old[key]}
+    return parse(kind, {**current, **given}, f"{where} (from the command line)")
 
 
 def as_dict(section: Section) -> dict[str, Any]:
     """`section` as plain dicts, lists and scalars, for JSON, metadata and digests."""
     plain: dict[str, Any] = msgspec.to_builtins(section)
     return plain
+
+
+def _followers(kind: type[Section], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that `raw` brings about by its own keys."""
+    cases = (case.get(raw[key], {}) for key, case in kind.FOLLOWS.items() if isinstance(raw.get(key), str))
+    return {key: value for case in cases for key, value in case.items()}
 
 
 def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | None) -> str:
