@@ -15,6 +15,7 @@ from pipeline.demo.drawing import (
     Colour,
     Paint,
     apply,
+    array,
     ellipse,
     mirror,
     mix,
@@ -124,7 +125,7 @@ def _hair_paint(look: Anime, depth: float) -> Paint:
 
     def at(x: Array, y: Array) -> Array:
         share = np.clip((y + 0.5) / 1.6, 0, 1)[..., None]
-        result: Array = np.float32(base) * (1 - share) + np.float32(tip) * share
+        result: Array = array(base) * (1 - share) + array(tip) * share
         return result
 
     return at
@@ -135,7 +136,7 @@ def _behind(canvas: Canvas, look: Anime) -> None:
     if look.style == "twin":
         for s in (-1, 1):
             tail = smooth([(0.50, -0.42), (0.74, -0.46), (0.96, -0.20), (1.02, 0.3), (0.95, 0.85), (0.80, 1.15), (0.82, 0.75),
-                           (0.76, 0.35), (0.70, 0.0), (0.56, -0.2)]) * np.float32([s, 1])  # fmt: skip
+                           (0.76, 0.35), (0.70, 0.0), (0.56, -0.2)]) * array([s, 1])  # fmt: skip
             _inked(canvas, tail, _hair_paint(look, 0.35), ink)
     if look.style in ("straight", "wavy"):
         half = [(0, -0.80), (0.4, -0.68), (f, -0.2), (f + 0.06, 0.4), (f + 0.08, 0.9), (f + 0.10, 1.35), (f - 0.1, 1.22),
@@ -164,11 +165,13 @@ def _body(canvas: Canvas, look: Anime) -> None:
     skin_ink, ink = _ink(look.skin), _ink(look.clothes)
     neck = smooth(mirror([(0, -0.15), (0.13, -0.12), (0.13, 0.16), (0.24, 0.28), (0.1, 0.5), (0, 0.55)]))
     _inked(canvas, neck, mix(look.skin, (0.80, 0.42, 0.45), 0.28), skin_ink)
-    half = [(0, 0.42), (0.14, 0.24), (0.40, 0.30), (0.66, 0.42), (0.80, 0.80), (0.9, 2.6), (0, 2.6)]
-    _inked(canvas, mirror(half), look.clothes, ink)
+    half = [(0, 0.42), (0.14, 0.24), (0.38, 0.30), (0.60, 0.40), (0.74, 0.62), (0.82, 1.1), (0.88, 2.6)]
+    _inked(canvas, mirror([*smooth(half, closed=False), (0.0, 2.6)]), look.clothes, ink)
+    for s in (-1, 1):
+        canvas.line([(s * 0.52, 0.80), (s * 0.555, 1.2), (s * 0.56, 2.4)], ink, 0.022, (0.3, 1))
     collar = mix(look.clothes, WHITE, 0.72)
     for s in (-1, 1):
-        flap = np.float32([(0, 0.46), (0.13, 0.20), (0.34, 0.30), (0.26, 0.62)]) * np.float32([s, 1])
+        flap = array([(0, 0.46), (0.13, 0.20), (0.34, 0.30), (0.26, 0.62)]) * array([s, 1])
         _inked(canvas, smooth(flap, steps=3), collar, ink)
     knot = mix(look.tones[3], (0.85, 0.25, 0.3), 0.5)
     for s in (-1, 1):
@@ -212,8 +215,8 @@ def _eye(canvas: Canvas, look: Anime, s: int) -> None:
 
     def glass(u: Array, v: Array) -> Array:
         share = np.clip((v - top) / (1.8 * h), 0, 1)[..., None] ** 1.3
-        light = np.float32(mix(deep, WHITE, 0.45))
-        result: Array = np.float32(dark) * (1 - share) + light * share
+        light = array(mix(deep, WHITE, 0.45))
+        result: Array = array(dark) * (1 - share) + light * share
         return result
 
     canvas.fill(ellipse(x, 0.02, rx, ry), dark, 1, 0.002, ball)
@@ -257,7 +260,7 @@ def _front(canvas: Canvas, look: Anime) -> None:
     low = 0.62 if look.length == "long" else 0.42
     for s in (-1, 1):
         lock = smooth([(0.34, -0.50), (0.52, -0.48), (f - 0.03, -0.1), (f - 0.04, 0.25), (0.50, low), (0.46, 0.26), (0.47, 0.02),
-                       (0.42, -0.2)]) * np.float32([s, 1])  # fmt: skip
+                       (0.42, -0.2)]) * array([s, 1])  # fmt: skip
         _inked(canvas, lock, paint, ink)
     tips = np.linspace(0.46, -0.46, len(look.fringe) + 1)
     teeth: list[tuple[float, float]] = []

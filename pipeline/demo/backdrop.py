@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, ellipse, mix, similarity, smooth
+from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, mix, similarity, smooth
 
 Tones = tuple[Colour, Colour, Colour, Colour]  # light, middle, dark, accent
 
@@ -17,7 +17,7 @@ def _gradient(canvas: Canvas, top: Colour, bottom: Colour, lean: float) -> None:
     height, width = canvas.pixels.shape[:2]
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None] + lean * np.linspace(-0.5, 0.5, width, dtype=np.float32)
     share = np.clip(y, 0, 1)[..., None]
-    canvas.pixels[:] = np.float32(top) * (1 - share) + np.float32(bottom) * share
+    canvas.pixels[:] = array(top) * (1 - share) + array(bottom) * share
 
 
 def plain(canvas: Canvas, tones: Tones, rng: np.random.Generator) -> None:
@@ -31,7 +31,7 @@ def studio(canvas: Canvas, tones: Tones, rng: np.random.Generator) -> None:
 
     def lamp(u: Array, v: Array) -> Array:
         near = np.exp(-2.4 * ((u - x) ** 2 + (v - y) ** 2))[..., None]
-        result: Array = np.float32(tones[2]) * (1 - near) + np.float32(mix(tones[1], tones[0], 0.6)) * near
+        result: Array = array(tones[2]) * (1 - near) + array(mix(tones[1], tones[0], 0.6)) * near
         return result
 
     canvas.fill([(-1, -1), (2, -1), (2, 3), (-1, 3)], lamp, soft=0)

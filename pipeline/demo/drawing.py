@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array: TypeAlias = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
 Colour: TypeAlias = tuple[float, float, float]
 Paint: TypeAlias = Colour | Callable[[Array, Array], Array]  # one colour, or a colour for each unit position (x, y)
 
 _SUBPIXEL_BITS = 4
+_WARM_SHADE = (0.78, 1.06, 1.2)  # how much of a shade each of red, green and blue takes
 INK: Colour = (0.0, 0.0, 0.0)
 WHITE: Colour = (1.0, 1.0, 1.0)
+
+
+def array(values: ArrayLike) -> Array:
+    """`values` as float32."""
+    return np.asarray(values, np.float32)
 
 
 def colour(code: str) -> Colour:
@@ -54,7 +60,7 @@ def apply(matrix: NDArray[np.float64], points: ArrayLike) -> Array:
 def mirror(half: ArrayLike) -> Array:
     """The closed outline whose right half, from top to bottom, is `half`; points on the axis are not doubled."""
     right = np.asarray(half, np.float32)
-    left = right[::-1] * np.float32([-1, 1])
+    left = right[::-1] * array([-1, 1])
     return np.concatenate([right, left[left[:, 0] != 0]])
 
 
@@ -92,7 +98,7 @@ def stroke(path: ArrayLike, width: float, ends: tuple[float, float] = (0.2, 0.2)
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
     t = np.linspace(0, 1, len(line))
     half = 0.5 * width * np.interp(t, [0, 0.5, 1], [ends[0], 1, ends[1]]).astype(np.float32)[:, None]
-    normal = along[:, ::-1] * np.float32([-1, 1]) * half
+    normal = along[:, ::-1] * array([-1, 1]) * half
     return np.concatenate([line + normal, (line - normal)[::-1]])
 
 
@@ -134,7 +140,7 @@ class Canvas:
     def _coverage(self, points: Array, window: tuple[slice, slice], blur: float) -> Array:
         rows, columns = window
         mask = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-        shifted = (points - np.float32([columns.start, rows.start])) * 2**_SUBPIXEL_BITS
+        shifted = (points - array([columns.start, rows.start])) * 2**_SUBPIXEL_BITS
         cv2.fillPoly(mask, [np.rint(shifted).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
         cover: Array = mask.astype(np.float32) / 255
         return cover if blur < 0.25 else np.asarray(cv2.GaussianBlur(cover, (0, 0), blur), np.float32)
@@ -166,11 +172,11 @@ class Canvas:
         window = self._window(points, 3 * blur)
         if window is None:
             return
-        cover = self._coverage(points, window, blur) * np.float32(opacity)
+        cover = self._coverage(points, window, blur) * array(opacity)
         if clip is not None:
             cover = cover * clip[window]
         below = self.pixels[window]
-        above = paint(*self.positions(window)) if callable(paint) else np.float32(paint)
+        above = paint(*self.positions(window)) if callable(paint) else array(paint)
         if multiply:
             above = below * above
         self.pixels[window] = below + (above - below) * cover[..., None]
@@ -189,7 +195,10 @@ class Canvas:
         return full
 
     def light(self, spots: Sequence[tuple[float, float, float, float, float]], clip: Array) -> None:
-        """Multiplies what lies within `clip` by 1 + the sum of Gaussian `spots` (x, y, rx, ry, amount), in units."""
+        """Multiplies what lies within `clip` by 1 + the sum of Gaussian `spots` (x, y, rx, ry, amount), in units.
+
+        Shade is warmer than light: red loses less of it than green and blue, as in skin.
+        """
         rows, columns = (np.flatnonzero(clip.any(axis)) for axis in (1, 0))
         if not len(rows):
             return
@@ -198,7 +207,8 @@ class Canvas:
         gain = np.zeros(x.shape, np.float32)
         for cx, cy, rx, ry, amount in spots:
             gain += np.float32(amount) * np.exp(-0.5 * (((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2))
-        self.pixels[window] *= 1 + (gain * clip[window])[..., None]
+        gain = (gain * clip[window])[..., None]
+        self.pixels[window] *= 1 + np.maximum(gain, 0) + np.minimum(gain, 0) * array(_WARM_SHADE)
 
     def finish(self, rng: np.random.Generator, blur: float = 0.0, noise: float = 0.0) -> NDArray[np.uint8]:
         """The picture as a camera gives it, uint8 RGB [H, W, 3]: `blur` px of softness, `noise` of 255 of grain."""
@@ -207,5 +217,5 @@ class Canvas:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
         if noise > 0:
             grain = rng.standard_normal(picture.shape[:2], np.float32)[..., None]
-            picture = picture + grain * np.float32(noise / 255)
+            picture = picture + grain * array(noise / 255)
         return np.asarray(np.clip(picture * 255 + 0.5, 0, 255), np.uint8)

@@ -12,11 +12,20 @@ from typing import Literal
 import numpy as np
 
 from pipeline.demo import palette
-from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, ellipse, luma, mirror, mix, smooth, stroke
+from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, luma, mirror, mix, smooth, stroke
 
 Glasses = Literal["round", "square"]
 
-_JAW = ((0.50, 0.02), (0.49, 0.17), (0.47, 0.32), (0.43, 0.46), (0.37, 0.59), (0.29, 0.69), (0.19, 0.78), (0.10, 0.84))
+_JAW = (
+    (0.50, 0.02),
+    (0.49, 0.17),
+    (0.47, 0.32),
+    (0.43, 0.46),
+    (0.375, 0.59),
+    (0.30, 0.695),
+    (0.205, 0.785),
+    (0.105, 0.845),
+)
 _SKULL = ((0.0, -0.68), (0.17, -0.665), (0.31, -0.60), (0.42, -0.47), (0.48, -0.30), (0.50, -0.12))
 
 
@@ -56,9 +65,9 @@ def sample(rng: np.random.Generator) -> Person:
         lips=palette.LIPS[rng.integers(len(palette.LIPS))],
         jaw=rng.uniform(0.93, 1.05),
         chin=rng.uniform(0.82, 0.88),
-        eye_x=rng.uniform(0.215, 0.235),
-        eye_w=rng.uniform(0.098, 0.112),
-        eye_h=rng.uniform(0.042, 0.052),
+        eye_x=rng.uniform(0.218, 0.236),
+        eye_w=rng.uniform(0.106, 0.120),
+        eye_h=rng.uniform(0.054, 0.064),
         nose_y=rng.uniform(0.285, 0.325),
         mouth_y=rng.uniform(0.49, 0.525),
         mouth_w=rng.uniform(0.165, 0.19),
@@ -92,24 +101,25 @@ def draw(canvas: Canvas, person: Person, smile: bool, side: float) -> None:
 
 
 def _light(canvas: Canvas, person: Person, skin: Array, side: float) -> None:
+    gloss = 1.55 - 0.7 * luma(person.skin)  # dark skin shows its highlights more
     spots = [
-        (0, -0.36, 0.26, 0.14, 0.10),  # forehead
-        (0, 0.10, 0.030, 0.14, 0.14),  # bridge of the nose
-        (0, person.nose_y - 0.02, 0.05, 0.04, 0.08),
-        (0, person.nose_y + 0.055, 0.09, 0.025, -0.22),  # under the nose
-        (0, person.mouth_y + 0.115, 0.12, 0.028, -0.15),  # under the lip
-        (0, person.chin - 0.12, 0.10, 0.06, 0.05),
+        (0, -0.34, 0.26, 0.13, 0.09 * gloss),  # forehead
+        (0, 0.09, 0.032, 0.14, 0.13 * gloss),  # bridge of the nose
+        (0, person.nose_y - 0.02, 0.05, 0.04, 0.07 * gloss),
+        (0, person.nose_y + 0.06, 0.08, 0.025, -0.15),  # under the nose
+        (0, person.mouth_y + 0.115, 0.11, 0.028, -0.13),  # under the lip
+        (0, person.chin - 0.12, 0.10, 0.06, 0.05 * gloss),
         (side * 0.5, 0.1, 0.4, 0.8, 0.05),
-        (-side * 0.5, 0.1, 0.4, 0.8, -0.08),
+        (-side * 0.5, 0.1, 0.4, 0.8, -0.07),
     ]
     for s in (-1, 1):
         spots += [
-            (s * 0.26, 0.24, 0.13, 0.11, 0.12),  # cheek
-            (s * person.eye_x, -0.01, 0.125, 0.068, -0.30),  # eye socket
-            (s * 0.075, -0.03, 0.035, 0.07, -0.14),  # root of the nose
-            (s * 0.075, 0.19, 0.03, 0.09, -0.10),  # side of the nose
-            (s * 0.52, 0.25, 0.10, 0.45, -0.22),  # towards the outline
-            (s * 0.36, 0.74, 0.13, 0.14, -0.18),
+            (s * 0.26, 0.23, 0.13, 0.10, 0.12 * gloss),  # cheek
+            (s * person.eye_x, -0.015, 0.125, 0.070, -0.32),  # eye socket
+            (s * 0.075, -0.03, 0.035, 0.07, -0.13),  # root of the nose
+            (s * 0.070, 0.18, 0.03, 0.09, -0.07),  # side of the nose
+            (s * 0.52, 0.25, 0.10, 0.45, -0.20),  # towards the outline
+            (s * 0.36, 0.74, 0.13, 0.14, -0.16),
         ]
     canvas.light(spots, skin)
 
@@ -130,16 +140,16 @@ def _nose(canvas: Canvas, person: Person, shade: Colour) -> None:
     y, dark = person.nose_y, mix(shade, (0.2, 0.05, 0.03), 0.45)
     canvas.fill(ellipse(0, y - 0.045, 0.026, 0.02), mix(person.skin, WHITE, 0.6), 0.35, 0.014)
     for s in (-1, 1):
-        canvas.line([(s * 0.062, y - 0.055), (s * 0.098, y - 0.012), (s * 0.075, y + 0.02)], shade, 0.016, opacity=0.75)
-        canvas.fill(ellipse(s * 0.042, y + 0.018, 0.024, 0.011, -14 * s), dark, 0.85, 0.004)
-    canvas.line([(-0.03, y + 0.03), (0, y + 0.038), (0.03, y + 0.03)], shade, 0.012, opacity=0.7)
+        canvas.line([(s * 0.072, y - 0.042), (s * 0.092, y - 0.008), (s * 0.070, y + 0.018)], shade, 0.014, opacity=0.6)
+        canvas.fill(ellipse(s * 0.038, y + 0.016, 0.021, 0.010, -14 * s), dark, 0.8, 0.004)
+    canvas.line([(-0.03, y + 0.026), (0, y + 0.035), (0.03, y + 0.026)], shade, 0.011, opacity=0.6)
 
 
 def _neutral(canvas: Canvas, person: Person, shade: Colour) -> None:
     y, w = person.mouth_y, person.mouth_w
     lips = mix(person.lips, person.skin, 0.22)
-    bow = [(-w, y), (-0.5 * w, y - 0.032), (-0.16 * w, y - 0.045), (0, y - 0.036), (0.16 * w, y - 0.045)]
-    canvas.fill(smooth([*bow, (0.5 * w, y - 0.032), (w, y), (0, y + 0.008)]), mix(lips, shade, 0.2))
+    bow = [(-w, y - 0.007), (-0.5 * w, y - 0.032), (-0.16 * w, y - 0.045), (0, y - 0.036), (0.16 * w, y - 0.045)]
+    canvas.fill(smooth([*bow, (0.5 * w, y - 0.032), (w, y - 0.007), (0, y + 0.008)]), mix(lips, shade, 0.2))
     canvas.fill(
         smooth([(-w, y), (0, y + 0.004), (w, y), (0.5 * w, y + 0.046), (0, y + 0.06), (-0.5 * w, y + 0.046)]), lips
     )
@@ -166,7 +176,7 @@ def _smiling(canvas: Canvas, person: Person, shade: Colour) -> None:
     canvas.fill(gap, mix(shade, (0.25, 0.03, 0.05), 0.75))
     inside = canvas.mask(gap)
     canvas.fill(
-        np.concatenate([gap_top, gap_low * np.float32([0.93, 1]) - np.float32([0, 0.014])]),
+        np.concatenate([gap_top, gap_low * array([0.93, 1]) - array([0, 0.014])]),
         (0.97, 0.955, 0.93),
         0.96,
         0.003,
@@ -177,8 +187,8 @@ def _smiling(canvas: Canvas, person: Person, shade: Colour) -> None:
         canvas.line(
             [(s * (w - 0.01), y - lift + 0.006), (s * (w + 0.022), y - lift - 0.016)], shade, 0.018, opacity=0.8
         )
-        fold = [(s * 0.115, person.nose_y + 0.005), (s * 0.2, person.nose_y + 0.085), (s * (w + 0.055), y - 0.03)]
-        canvas.line(fold, shade, 0.022, opacity=0.4, soft=0.01)
+        fold = [(s * 0.122, person.nose_y + 0.01), (s * 0.19, person.nose_y + 0.065), (s * (w + 0.04), y - 0.055)]
+        canvas.line(fold, shade, 0.020, opacity=0.3, soft=0.01)
 
 
 def _eye(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
@@ -192,7 +202,7 @@ def _eye(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
     white = mix(mix((0.74, 0.71, 0.70), WHITE, 0.5), person.skin, 0.30 - 0.18 * luma(person.skin))
     canvas.fill(lids, white)
     ball = canvas.mask(lids)
-    r = 0.046
+    r = 0.053
     canvas.fill(ellipse(x, -0.004, r, r), mix(person.iris, (0.05, 0.03, 0.03), 0.55), 1, 0.003, ball)
     canvas.fill(ellipse(x, 0.002, 0.8 * r, 0.8 * r), person.iris, 1, 0.007, ball)
     canvas.fill(ellipse(x, 0.018, 0.5 * r, 0.4 * r), mix(person.iris, WHITE, 0.45), 0.55, 0.007, ball)
@@ -205,16 +215,19 @@ def _eye(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
     canvas.fill(stroke(wing, 0.025, (0.25, 0.55)), lash)
     skin_shade = mix(person.skin, (0.3, 0.1, 0.06), 0.5)
     canvas.line([(p, q + 0.004) for p, q in lower], skin_shade, 0.010, opacity=0.75)
-    canvas.line(
-        [(p, q - 0.034) for p, q in upper[0 if s > 0 else 1 : 5 if s > 0 else 4]], skin_shade, 0.011, opacity=0.55
-    )
+    canvas.line([(p, q - 0.036) for p, q in upper], skin_shade, 0.012, (0.1, 0.1), opacity=0.55)
 
 
 def _brow(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
     x, y = s * person.eye_x, -0.128 - (0.012 if smile else 0.0)
     tone = min(mix(person.hair, (0, 0, 0), 0.25), mix(person.skin, (0, 0, 0), 0.5), key=luma)
-    path = [(x - s * 0.12, y + 0.018), (x - s * 0.02, y - 0.014), (x + s * 0.07, y - 0.018), (x + s * 0.14, y + 0.022)]
-    canvas.fill(stroke(path, person.brow * 1.1, (0.75, 0.2)), tone, 0.88, 0.006)
+    path = [
+        (x - s * 0.115, y + 0.006),
+        (x - s * 0.02, y - 0.016),
+        (x + s * 0.07, y - 0.020),
+        (x + s * 0.145, y + 0.020),
+    ]
+    canvas.fill(stroke(path, person.brow * 1.1, (0.55, 0.2)), tone, 0.88, 0.006)
 
 
 def _beard(canvas: Canvas, person: Person, skin: Array) -> None:

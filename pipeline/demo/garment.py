@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demo import backdrop, face, hair, palette
-from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, apply, mirror, mix, ripple, similarity, smooth
-from pipeline.demo.portrait import Places, Portrait, Pose, places
+from pipeline.demo.drawing import Array, Canvas, Colour, Paint, apply, array, mirror, mix, ripple, similarity, smooth
+from pipeline.demo.portrait import Places, Point, Portrait, Pose
 
 Sleeve = Literal["short", "long"]
 Neck = Literal["round", "vee"]
 PATTERNS = ("plain", "stripes", "dots", "block", "pocket", "check")
-_HEAD = 0.66  # width of a face in garment units
+_HEAD = 0.74  # width of a face in garment units
+# Upper edge from the neck to the cuff, and lower edge back to the trunk, of a sleeve by its kind and whether it is spread.
+_SLEEVES: Mapping[tuple[Sleeve, bool], tuple[tuple[Point, ...], tuple[Point, ...]]] = {
+    ("short", True): (
+        ((0.58, 0.09), (0.86, 0.17), (1.08, 0.32), (1.33, 0.53)),
+        ((1.08, 0.86), (0.90, 0.78), (0.76, 0.72), (0.60, 0.60)),
+    ),
+    ("long", True): (
+        ((0.58, 0.09), (0.86, 0.17), (1.10, 0.42), (1.42, 0.88), (1.74, 1.36)),
+        ((1.52, 1.52), (1.15, 1.08), (0.90, 0.80), (0.76, 0.70), (0.60, 0.60)),
+    ),
+    ("short", False): (
+        ((0.58, 0.09), (0.86, 0.17), (1.01, 0.32), (1.10, 0.58), (1.17, 0.84)),
+        ((0.84, 0.91), (0.80, 0.74), (0.76, 0.64), (0.60, 0.50)),
+    ),
+    ("long", False): (
+        ((0.58, 0.09), (0.86, 0.17), (1.01, 0.32), (1.12, 0.62), (1.21, 1.10), (1.27, 1.60), (1.29, 1.80)),
+        ((1.03, 1.83), (0.96, 1.40), (0.88, 0.95), (0.78, 0.66), (0.60, 0.50)),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -32,10 +52,6 @@ class Garment:
     width: float  # half the width of the hem
     pitch: float  # distance between stripes or dots
     seed: int
-
-    def paint(self) -> "object":
-        """The cloth."""
-        return _cloth(self)
 
 
 @dataclass(frozen=True)
@@ -117,15 +133,18 @@ def sample(rng: np.random.Generator) -> Garment:
 
 def sample_article(rng: np.random.Generator, garment: Garment, width: int, height: int) -> Article:
     """A random product picture of `garment`."""
-    scale = (
-        0.68
-        * min(height / garment.length, width / (2 * (1.75 if garment.sleeve == "long" else 1.5)))
-        * rng.uniform(0.95, 1.15)
-    )
+    reach = _SLEEVES[garment.sleeve, True][0][-1][0]
+    scale = min(0.82 * height / garment.length, 0.84 * width / (2 * reach)) * rng.uniform(0.88, 1.0)
     return Article(
-        garment, width, height, scale, rng.uniform(-4, 4), width * rng.uniform(0.48, 0.52),
-        height / 2 - garment.length * scale * rng.uniform(0.46, 0.52), int(rng.integers(2**31)),
-    )  # fmt: skip
+        garment=garment,
+        width=width,
+        height=height,
+        scale=scale,
+        tilt=rng.uniform(-6, 6),
+        x=width * rng.uniform(0.47, 0.53),
+        y=height / 2 - garment.length * scale * rng.uniform(0.47, 0.54),
+        seed=int(rng.integers(2**31)),
+    )
 
 
 def sample_worn(rng: np.random.Generator, garment: Garment, width: int, height: int) -> Worn:
@@ -155,15 +174,6 @@ def sample_worn(rng: np.random.Generator, garment: Garment, width: int, height: 
     return Worn(garment, look, trousers)
 
 
-def _arm(sleeve: Sleeve, spread: bool, bare: bool) -> tuple[Array, float]:
-    """Centre line from the shoulder outwards and its half width; `bare` gives the whole arm with the hand."""
-    end = np.float32((1.62, 1.30) if spread else (1.13, 1.75))
-    shoulder = np.float32((0.86, 0.24))
-    share = 1.0 if sleeve == "long" or bare else 0.52 if spread else 0.44
-    elbow = shoulder + (end - shoulder) * 0.5 + np.float32((0.05, -0.03))
-    return np.stack([shoulder, shoulder + (elbow - shoulder) * share, shoulder + (end - shoulder) * share]), share
-
-
 def _wear(canvas: Canvas, garment: Garment, spread: bool) -> None:
     """Draws the garment: flat with sleeves out when `spread`, else hanging from the shoulders."""
     cloth = _cloth(garment)
@@ -171,25 +181,25 @@ def _wear(canvas: Canvas, garment: Garment, spread: bool) -> None:
     body, back = _body(garment)
     sleeves = [_sleeve(garment, s, spread) for s in (-1, 1)]
     for shape in (*sleeves, body) if spread else ():
-        canvas.fill(shape + np.float32([0.015, 0.045]), (0.62, 0.62, 0.66), 0.35, 0.035, multiply=True)
+        canvas.fill(shape + array([0.015, 0.045]), (0.62, 0.62, 0.66), 0.35, 0.035, multiply=True)
     if spread:
         canvas.fill(back, mix(garment.colour, (0.08, 0.05, 0.1), 0.38))
     for shape in sleeves:
         canvas.fill(shape, edge, 0.8, 0.008)
-        canvas.fill(shape.mean(0) + (shape - shape.mean(0)) * np.float32(0.985), cloth)
+        canvas.fill(shape.mean(0) + (shape - shape.mean(0)) * array(0.985), cloth)
     canvas.fill(body, edge, 0.55, 0.008)
-    canvas.fill(body * np.float32([0.992, 1.0]), cloth)
+    canvas.fill(body * array([0.992, 1.0]), cloth)
     inside = canvas.mask(body)
     canvas.light([(-0.62, 0.9, 0.10, 0.7, -0.10), (0.62, 0.9, 0.10, 0.7, -0.10), (-0.15, 0.8, 0.3, 0.6, 0.05)], inside)
     for s in (-1, 1):
-        canvas.line([(s * 0.80, 0.22), (s * 0.76, 0.5), (s * 0.735, 0.80)], edge, 0.016, (0.4, 0.6), opacity=0.55)
+        canvas.line([(s * 0.845, 0.19), (s * 0.825, 0.42), (s * 0.76, 0.70)], edge, 0.016, (0.4, 0.6), opacity=0.55)
         canvas.line([(s * 0.70, 0.86), (s * 0.52, 1.0), (s * 0.40, 1.05)], edge, 0.035, opacity=0.16, soft=0.02)
     hem = garment.length - 0.07
     canvas.line([(-garment.width, hem), (0, hem + 0.05), (garment.width, hem)], edge, 0.012, (1, 1), opacity=0.5)
     line = _neckline(garment)
-    rim = np.concatenate([line[::-1] * np.float32([-1, 1]), line[1:]])
+    rim = np.concatenate([line[::-1] * array([-1, 1]), line[1:]])
     trim = garment.accent if garment.pattern in ("stripes", "pocket") else mix(garment.colour, (0, 0, 0), 0.2)
-    canvas.fill(np.concatenate([rim, (rim * np.float32([1.16, 1]) + np.float32([0, 0.055]))[::-1]]), trim, 0.95)
+    canvas.fill(np.concatenate([rim, (rim * array([1.16, 1]) + array([0, 0.055]))[::-1]]), trim, 0.95)
 
 
 def _neckline(garment: Garment) -> Array:
@@ -202,7 +212,7 @@ def _neckline(garment: Garment) -> Array:
 def _body(garment: Garment) -> tuple[Array, Array]:
     """The outline of the trunk, and of the back that shows inside the neck."""
     line = _neckline(garment)
-    side = smooth([(0.60, 0.10), (0.86, 0.20), (0.80, 0.45), (0.735, 0.80), (0.72, 1.2), (garment.width - 0.02, garment.length - 0.2),
+    side = smooth([(0.58, 0.09), (0.86, 0.17), (0.83, 0.42), (0.755, 0.74), (0.735, 1.2), (garment.width - 0.02, garment.length - 0.2),
                    (garment.width, garment.length)], closed=False)  # fmt: skip
     trunk = mirror([*line, *side, (0.4, garment.length + 0.045), (0.0, garment.length + 0.05)])
     back = mirror([(0.0, 0.09), (0.2, 0.07), (0.31, 0.02), *line[::-1][1:-1], (0.0, line[0][1] + 0.02)])
@@ -210,21 +220,10 @@ def _body(garment: Garment) -> tuple[Array, Array]:
 
 
 def _sleeve(garment: Garment, s: int, spread: bool) -> Array:
-    path, share = _arm(garment.sleeve, spread, bare=False)
-    along = path[-1] - path[0]
-    along /= np.linalg.norm(along)
-    across = np.float32([-along[1], along[0]])
-    cuff = 0.17 if share == 1.0 else 0.24
-    top, low = path[0] - across * 0.10, np.float32((0.73, 0.80))
-    outer = [
-        np.float32((0.60, 0.10)),
-        top + np.float32((0.06, 0.02)),
-        path[1] - across * (cuff + 0.035),
-        path[2] - across * cuff,
-    ]
-    inner = [path[2] + across * cuff, path[1] + across * (cuff + 0.03), low, np.float32((0.62, 0.62))]
+    """The outline of the sleeve on side `s`: held out when `spread`, else hanging."""
+    outer, inner = _SLEEVES[garment.sleeve, spread]
     shape = np.concatenate([smooth(outer, closed=False), smooth(inner, closed=False)])
-    result: Array = shape * np.float32([s, 1])
+    result: Array = shape * array([s, 1])
     return result
 
 
@@ -237,20 +236,20 @@ def _limbs(canvas: Canvas, worn: Worn) -> None:
     canvas.fill(mirror([(0, low), (wide, low), (wide + 0.06, 8), (0, 8)]), worn.trousers)
     canvas.line([(0, low), (0, low + 1), (0, 8)], mix(worn.trousers, (0, 0, 0), 0.4), 0.02, (1, 1), opacity=0.5)
     for s in (-1, 1):
-        arm = np.float32([(0.80, 0.24), (1.02, 0.36), (1.14, 0.9), (1.24, 1.45), (1.26, 1.85), (1.27, 2.02), (1.19, 2.12),
-                          (1.07, 2.02), (1.05, 1.80), (0.96, 1.35), (0.88, 0.9), (0.74, 0.6)]) * np.float32([s, 1])  # fmt: skip
+        arm = array([(0.80, 0.24), (1.02, 0.36), (1.14, 0.9), (1.24, 1.45), (1.26, 1.85), (1.27, 2.02), (1.19, 2.12),
+                          (1.07, 2.02), (1.05, 1.80), (0.96, 1.35), (0.88, 0.9), (0.74, 0.6)]) * array([s, 1])  # fmt: skip
         canvas.fill(smooth(arm), shade, 1, 0.006)
-        canvas.fill(smooth(arm.mean(0) + (arm - arm.mean(0)) * np.float32([0.9, 0.985])), skin, 1, 0.012)
+        canvas.fill(smooth(arm.mean(0) + (arm - arm.mean(0)) * array([0.9, 0.985])), skin, 1, 0.012)
     neck = smooth(mirror([(0, -0.4), (0.19, -0.32), (0.18, -0.06), (0.34, 0.06), (0.30, 0.40), (0, 0.56)]))
     canvas.fill(neck, mix(skin, shade, 0.5))
-    under = worn.look.person.outline() * _HEAD * np.float32([0.85, 1]) + np.float32([0, -_HEAD * 0.98 + 0.07])
+    under = worn.look.person.outline() * _HEAD * array([0.85, 1]) + array([0, -_HEAD * 0.98 + 0.07])
     canvas.fill(under, (0.66, 0.5, 0.46), 0.6, 0.02, canvas.mask(neck), multiply=True)
 
 
-def _cloth(garment: Garment):
+def _cloth(garment: Garment) -> Paint:
     """Paint of the pattern with its folds."""
     wave = ripple(np.random.default_rng(garment.seed), 20)
-    base, accent, p = np.float32(garment.colour), np.float32(garment.accent), garment.pitch
+    base, accent, p = array(garment.colour), array(garment.accent), garment.pitch
 
     def soft_step(v: Array, width: float = 0.012) -> Array:
         return np.clip(v / width + 0.5, 0, 1)

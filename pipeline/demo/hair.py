@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, mirror, mix, ripple, smooth
+from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, mirror, mix, ripple, smooth
 
 Length = Literal["long", "short"]
 STYLES: dict[Length, tuple[str, ...]] = {
@@ -36,24 +36,30 @@ def sample(rng: np.random.Generator, length: Length) -> Hair:
     return Hair(length, style, part, rng.uniform(1.15, 1.55), rng.uniform(0.64, 0.76), int(rng.integers(2**31)))
 
 
+def _wave(y: Array, s: Array | float) -> Array:
+    """How far the waves of wavy hair move it at height `y`, away from the head on side `s`."""
+    result: Array = s * 0.030 * np.sin(11 * y) * np.clip(y + 0.15, 0, 1)
+    return result
+
+
 def _strands(hair: Hair, tone: Colour, depth: float) -> Callable[[Array, Array], Array]:
     """Paint of strands that fan out from the parting; `depth` 0 is lit hair in front, 1 the shade behind the neck."""
     rng = np.random.default_rng(hair.seed)
     coarse, fine, edge = ripple(rng, 22), ripple(rng, 128), ripple(rng, 40)
-    waves = 0.05 if hair.style in ("wavy", "curly") else 0.012
+    wavy = hair.style == "wavy"
     base = mix(tone, (0.06, 0.03, 0.05), 0.10 + 0.42 * depth)
     bright = mix(mix(tone, (1.0, 0.86, 0.66), 0.35), WHITE, 0.08)
 
     def at(x: Array, y: Array) -> Array:
-        angle = np.arctan2(x - hair.part * 0.6, y + 1.0) / np.float32(np.pi)
-        angle = angle + waves * np.sin(y * (9.0 if waves > 0.02 else 4.0) + 3 * hair.part)
+        bend = _wave(y, np.sign(x)) if wavy else 0.012 * np.sin(5 * y)
+        angle = np.arctan2(x - bend - hair.part * 0.6, y + 1.0) / np.float32(np.pi)
         grain = 0.6 * coarse(angle) + 0.4 * fine(angle)
         radius = np.hypot(x - hair.part * 0.4, y + 0.18)
-        shine = np.exp(-0.5 * ((radius - 0.50 + 0.03 * edge(angle)) / 0.055) ** 2) * (y < 0.05)
+        shine = np.exp(-0.5 * ((radius - 0.50 + 0.03 * edge(angle)) / 0.055) ** 2) * np.clip(-0.1 - 4 * y, 0, 1)
         lower = np.exp(-0.5 * ((np.abs(x) - 0.60) / 0.06) ** 2) * np.exp(-0.5 * ((y - 0.55) / 0.22) ** 2)
         glow = np.clip((0.75 * shine + 0.4 * lower) * (0.75 + 0.5 * grain), 0, 1)[..., None] * (0.55 * (1 - depth))
         shade = (1 + 0.20 * grain - 0.14 * np.clip(y - 0.2, 0, 1))[..., None]
-        result: Array = np.clip((np.float32(base) * (1 - glow) + np.float32(bright) * glow) * shade, 0, 1)
+        result: Array = np.clip((array(base) * (1 - glow) + array(bright) * glow) * shade, 0, 1)
         return result
 
     return at
@@ -72,21 +78,21 @@ def behind(canvas: Canvas, hair: Hair, tone: Colour) -> None:
     shape = mirror(half)
     if hair.style == "wavy":
         shape = smooth(shape)
-        shape[:, 0] += np.sign(shape[:, 0]) * 0.028 * np.sin(11 * shape[:, 1]) * np.clip(shape[:, 1] + 0.3, 0, 1)
-        canvas.fill(shape, _strands(hair, tone, 0.8))
-        return
-    canvas.fill(smooth(shape), _strands(hair, tone, 0.8))
+        shape[:, 0] += _wave(shape[:, 1], np.sign(shape[:, 0]))
+    else:
+        shape = smooth(shape)
+    canvas.fill(shape, _strands(hair, tone, 0.8))
 
 
 def front(canvas: Canvas, hair: Hair, tone: Colour, skin: Array) -> None:
     """The cap of hair and the locks that frame the face; its shadow falls on the mask `skin`."""
     paint = _strands(hair, tone, 0.0)
     for shape in _locks(hair):
-        canvas.fill(shape + np.float32([0, 0.035]), (0.62, 0.46, 0.42), 0.55, 0.022, skin, multiply=True)
+        canvas.fill(shape + array([0, 0.035]), (0.62, 0.46, 0.42), 0.55, 0.022, skin, multiply=True)
     for shape in _locks(hair):
         canvas.fill(shape, mix(tone, (0.05, 0.02, 0.03), 0.6), 0.6, 0.004)  # a thin dark rim
         middle = shape.mean(0)
-        canvas.fill(middle + (shape - middle) * np.float32([0.988, 0.990]), paint)
+        canvas.fill(middle + (shape - middle) * array([0.988, 0.990]), paint)
 
 
 def _locks(hair: Hair) -> list[Array]:
@@ -94,29 +100,27 @@ def _locks(hair: Hair) -> list[Array]:
     return _LONG[hair.style](hair) if hair.length == "long" else _SHORT[hair.style](hair)
 
 
-def _side_lock(hair: Hair, s: int, start: float, tuck: float = 0.0) -> Array:
-    """A lock from the parting at x = `start` down the side `s`; `tuck` moves its inner edge away from the face."""
-    f, r, t = hair.fall, hair.reach, tuck
-    half = [(s * start, -0.78), (0.26, -0.755), (0.46, -0.60), (0.565, -0.30), (0.60, 0.05), (f, 0.45), (f + 0.02, 0.85),
-            (f - 0.02, r - 0.15), (f - 0.14, r - 0.02), (f - 0.22, r - 0.18), (0.44 + t, 0.86), (0.455 + t, 0.55),
-            (0.49 + t, 0.25), (0.475 + t, -0.02), (0.43 + t, -0.20), (0.30, -0.37), (0.12, -0.48),
-            (s * start, -0.55)]  # fmt: skip
-    points = np.float32(half)
+def _side_lock(hair: Hair, s: int) -> Array:
+    """The lock that falls from the parting down the side `s` of the face."""
+    f, r, q = hair.fall, hair.reach, s * hair.part
+    crown, brow = -0.795 + 0.3 * q * q, 0.43 - q
+    half = [(q, crown), (0.30, -0.745), (0.47, -0.60), (0.57, -0.30), (0.61, 0.05), (f, 0.45), (f + 0.02, 0.85),
+            (f - 0.02, r - 0.15), (f - 0.12, r), (f - 0.21, r - 0.16), (0.45, 0.88), (0.458, 0.55), (0.49, 0.25),
+            (0.475, -0.02), (0.43, -0.20), (q + 0.62 * brow, -0.38), (q + 0.25 * brow, -0.49), (q, -0.57)]  # fmt: skip
+    curve = smooth(half, closed=False)
     if hair.style == "wavy":
-        curve = smooth(points)
-        curve[:, 0] += 0.026 * np.sin(11 * curve[:, 1]) * np.clip(curve[:, 1] + 0.1, 0, 1)
-        return curve * np.float32([s, 1])
-    return smooth(points) * np.float32([s, 1])
+        curve[:, 0] += _wave(curve[:, 1], 1.0)
+    return curve * array([s, 1])
 
 
 def _centre(hair: Hair) -> list[Array]:
-    return [_side_lock(hair, s, hair.part) for s in (-1, 1)]
+    return [_side_lock(hair, s) for s in (-1, 1)]
 
 
 def _fringe(hair: Hair) -> list[Array]:
     teeth = [(x, -0.205 - 0.03 * (i % 2) - 0.10 * abs(x) ** 3) for i, x in enumerate(np.linspace(0.43, -0.43, 11))]
     cap = [(-0.47, -0.30), (-0.40, -0.60), (-0.22, -0.75), (0, -0.79), (0.22, -0.75), (0.40, -0.60), (0.47, -0.30)]
-    return [*(_side_lock(hair, s, 0.0) for s in (-1, 1)), smooth([*cap, *teeth])]
+    return [*(_side_lock(hair, s) for s in (-1, 1)), smooth([*cap, *teeth])]
 
 
 _LONG: dict[str, Callable[[Hair], list[Array]]] = {
@@ -154,7 +158,7 @@ def _swept(hair: Hair) -> list[Array]:
         (-0.27, -0.45),
         (-0.36, -0.35),
     ]
-    return [_cap(outer, line) * np.float32([s, 1])]
+    return [_cap(outer, line) * array([s, 1])]
 
 
 def _quiff(hair: Hair) -> list[Array]:
@@ -163,18 +167,22 @@ def _quiff(hair: Hair) -> list[Array]:
     line = [(0.32, -0.42), (0.16, -0.47), (0, -0.485), (-0.16, -0.47), (-0.32, -0.42)]
     lift = smooth([(-0.34, -0.45), (-0.40, -0.62), (-0.24, -0.82), (0.02, -0.96), (0.28, -0.93), (0.41, -0.74), (0.37, -0.52),
                    (0.2, -0.60), (0, -0.56), (-0.18, -0.50)])  # fmt: skip
-    return [_cap(outer, line), lift * np.float32([s, 1])]
+    return [_cap(outer, line), lift * array([s, 1])]
 
 
 def _curly(hair: Hair) -> list[Array]:
     rng = np.random.default_rng(hair.seed)
-    around = smooth(_cap([*_OUTER], [(0.3, -0.42), (0.1, -0.46), (-0.1, -0.46), (-0.3, -0.42)]), steps=2)
-    outward = around - np.float32([0, -0.2])
-    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    turns = np.linspace(0, 2 * np.pi, len(around), endpoint=False)
-    bumps = np.abs(np.sin(turns * 13 + rng.uniform(0, 6))) ** 0.7
-    grown = np.where(around[:, 1] < -0.05, 0.075, 0.02) * bumps
-    return [(around + outward * grown[:, None]).astype(np.float32)]
+    cap = _cap([*_OUTER], [(0.3, -0.42), (0.1, -0.46), (-0.1, -0.46), (-0.3, -0.42)])
+    rim = smooth(_OUTER, closed=False, steps=2)[3:-3] * array([0.97, 0.98])
+    line = [(x, -0.44 - 0.03 * (1 - abs(x))) for x in np.linspace(-0.36, 0.36, 7)]
+    middle = [(x, y) for y in (-0.66, -0.55) for x in np.linspace(-0.32, 0.32, 5)]
+    curls = []
+    for x, y in (*rim, *middle, *line):
+        r = rng.uniform(0.075, 0.105)
+        curls.append(
+            ellipse(x + rng.uniform(-0.02, 0.02), y + rng.uniform(-0.02, 0.02), r, 0.92 * r, rng.uniform(0, 90))
+        )
+    return [cap, *curls]
 
 
 def _pixie(hair: Hair) -> list[Array]:
@@ -183,7 +191,7 @@ def _pixie(hair: Hair) -> list[Array]:
             (-0.2, -0.51), (-0.29, -0.43), (-0.37, -0.33)]  # fmt: skip
     outer = [(x, y * 1.02) for x, y in _OUTER]
     outer[0], outer[-1] = (-0.47, 0.20), (0.47, 0.20)
-    return [_cap(outer, line) * np.float32([s, 1])]
+    return [_cap(outer, line) * array([s, 1])]
 
 
 _SHORT: dict[str, Callable[[Hair], list[Array]]] = {

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demo import backdrop, face, hair, palette
-from pipeline.demo.drawing import Array, Canvas, Colour, apply, mirror, mix, ripple, similarity, smooth
+from pipeline.demo.drawing import Array, Canvas, Colour, apply, array, mirror, mix, ripple, similarity, smooth
 from pipeline.demo.face import Person
 from pipeline.demo.hair import Hair
 
@@ -89,7 +89,7 @@ def sample_pose(rng: np.random.Generator, width: int, height: int) -> Pose:
     unit = rng.uniform(0.29, 0.44) * min(width, height)
     return Pose(
         unit=unit,
-        roll=float(np.clip(rng.normal(0, 7), -18, 18)),
+        roll=float(np.clip(rng.normal(0, 5.5), -14, 14)),
         x=width * rng.uniform(0.45, 0.55),
         y=max(height * rng.uniform(0.37, 0.45), 0.95 * unit),
     )
@@ -134,7 +134,7 @@ def _neck(canvas: Canvas, look: Portrait) -> None:
     tone = mix(look.person.skin, (0.42, 0.16, 0.1), 0.2)
     shape = smooth(mirror([(0.0, 0.4), (0.27, 0.45), (0.255, 0.85), (0.30, 1.05), (0.52, 1.2), (0.3, 1.7), (0.0, 1.8)]))
     canvas.fill(shape, tone)
-    under = look.person.outline() * np.float32([0.86, 1.0]) + np.float32([0, 0.10])
+    under = look.person.outline() * array([0.86, 1.0]) + array([0, 0.10])
     canvas.fill(under, (0.66, 0.5, 0.46), 0.65, 0.03, canvas.mask(shape), multiply=True)
 
 
@@ -157,7 +157,7 @@ def _clothes(canvas: Canvas, look: Portrait) -> None:
             - 0.16 * np.clip(np.abs(x) - 0.5, 0, 1)
             + 0.05 * look.side * x
         )
-        result: Array = np.clip(np.float32(look.clothes) * (1.02 + fold)[..., None], 0, 1)
+        result: Array = np.clip(array(look.clothes) * (1.02 + fold)[..., None], 0, 1)
         return result
 
     if look.collar == "roll":
@@ -166,17 +166,17 @@ def _clothes(canvas: Canvas, look: Portrait) -> None:
         canvas.fill(tube, cloth)
         canvas.line([(-0.33, 0.22), (0, 0.31), (0.33, 0.22)], mix(look.clothes, (0, 0, 0), 0.35), 0.016, opacity=0.6)
         return
-    canvas.fill(shape + np.float32([0, -0.02]), (0.6, 0.5, 0.48), 0.5, 0.02, multiply=True)
+    canvas.fill(shape + array([0, -0.02]), (0.6, 0.5, 0.48), 0.5, 0.02, multiply=True)
     canvas.fill(shape, cloth)
     edge = mix(look.clothes, (0, 0, 0), 0.22)
     for s in (-1, 1):
-        rim = np.float32([(0.0, line[0][1] + 0.012), *line[1:]]) * np.float32([s, 1])
+        rim = array([(0.0, line[0][1] + 0.012), *line[1:]]) * array([s, 1])
         if look.collar == "shirt":
-            flap = np.float32([(0.0, 0.56), (0.30, 0.16), (0.40, 0.26), (0.24, 0.62)]) * np.float32([s, 1])
-            canvas.fill(flap + np.float32([0, 0.025]), (0.6, 0.6, 0.6), 0.5, 0.012, multiply=True)
+            flap = array([(0.0, 0.56), (0.30, 0.16), (0.40, 0.26), (0.24, 0.62)]) * array([s, 1])
+            canvas.fill(flap + array([0, 0.025]), (0.6, 0.6, 0.6), 0.5, 0.012, multiply=True)
             canvas.fill(flap, mix(look.clothes, (1, 1, 1), 0.18))
         else:
-            canvas.fill(smooth([*rim, *(rim[::-1] + np.float32([s * 0.012, 0.05]))]), edge, 0.55)
+            canvas.fill(smooth([*rim, *(rim[::-1] + array([s * 0.012, 0.05]))]), edge, 0.55)
     if look.collar == "shirt":
         canvas.line([(0, 0.6), (0, 1.4), (0, 2.2)], edge, 0.012, (1, 1), opacity=0.8)
         for y in (0.78, 1.12):

@@ -65,7 +65,7 @@ def _handler(site: Site, requests: list[Request]) -> type[BaseHTTPRequestHandler
         def do_HEAD(self) -> None:
             self._reply(with_body=False)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Requests are kept in the list, not written to the terminal."""
 
         def _reply(self, with_body: bool) -> None:

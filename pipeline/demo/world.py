@@ -310,7 +310,7 @@ def _product(section: Demo, i: int) -> Item:
     cut = garment.sample(rng)
     tag = GarmentTruth(f"garments/{number}", cut.pattern, cut.sleeve, cut.neck, cut.colour_name)
     title = f"{cut.colour_name.capitalize()} {extras.PATTERN_WORDS[cut.pattern]} {'jumper' if cut.sleeve == 'long' else 'tee'}"
-    alone = garment.sample_article(rng, cut, 480, 600)
+    alone = garment.sample_article(rng, cut, 520, 520)
     pictures = [
         _picture(
             "garments", number, f"{title}, the article alone", Truth("article", garment=tag), alone, role="article"
