@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -20,8 +21,9 @@ POINTS = 68  # dlib's face landmarks
 def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/dataset.parquet from the crops that were accepted and are no copies of better ones.
 
-    All crops of a cluster share a split, and a row's split depends on its cluster alone, not on the other rows.
-    Raises UsageError for shares above 1 and TableError when crops and dedup are missing or not of one piece.
+    A cluster's split is a hash of the image that was discovered first among its members. So it depends on no other
+    row, it is the same whichever copy is the best one today, and it survives other crop rules. Raises UsageError for
+    shares above 1 and TableError when a table is missing, or when crops and dedup are not of one piece.
     """
     splits.check_shares("build", section.val, section.test)
     crops = manifest.accepted(manifest.read(manifest.CROPS, root))
@@ -29,14 +31,15 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     _check_one_piece(crops, judged, root)
     kept = manifest.accepted(judged)
     chosen = crops.take(pc.index_in(kept["crop_id"], value_set=crops["crop_id"].combine_chunks()))
-    clusters = kept["cluster_id"].to_pylist()
+    anchors = _anchors(crops, judged, root)
+    names = [anchors[cluster] for cluster in kept["cluster_id"].to_pylist()]
     data = pa.table(
         {
             "crop_id": chosen["crop_id"],
             "path": chosen["path"],
             "source_path": chosen["source_path"],
             "domain": chosen["domain"],
-            "split": [splits.split_of(c, val=section.val, test=section.test, salt=section.salt) for c in clusters],
+            "split": [splits.split_of(n, val=section.val, test=section.test, salt=section.salt) for n in names],
             "cluster_id": kept["cluster_id"],
             "license": chosen["license"],
             "landmarks": into_crop(chosen["landmarks"], chosen["affine"]),
@@ -49,6 +52,21 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     for line in splits.gaps(counts, domains, {"val": section.val, "test": section.test}):
         progress.note(line)
     return manifest.summarize(manifest.DATASET, data)
+
+
+def _anchors(crops: pa.Table, judged: pa.Table, root: Path) -> dict[str, str]:
+    """cluster_id -> the image_id of its member that was discovered first."""
+    seen = manifest.read(manifest.IMAGES, root, ["image_id", "rank"])
+    ranks: dict[str, int] = {}
+    for image, rank in zip(seen["image_id"].to_pylist(), seen["rank"].to_pylist(), strict=True):
+        ranks[image] = min(rank, ranks.get(image, rank))
+    image_of = dict(zip(crops["crop_id"].to_pylist(), crops["image_id"].to_pylist(), strict=True))
+    first: dict[str, tuple[int, str]] = {}
+    for crop, cluster in zip(judged["crop_id"].to_pylist(), judged["cluster_id"].to_pylist(), strict=True):
+        image = image_of[crop]
+        place = ranks.get(image, sys.maxsize), image
+        first[cluster] = min(place, first.get(cluster, place))
+    return {cluster: image for cluster, (_, image) in first.items()}
 
 
 def into_crop(landmarks: pa.ChunkedArray, affine: pa.ChunkedArray) -> pa.Array:

@@ -1,7 +1,7 @@
 """Which pictures of articles are copies of one another: alike in shape and in colour.
 
-A perceptual hash sees no colour, and on a plain ground the red and the blue shirt of one cut have the same hash. So a
-near hash counts as a copy only if the colours agree as well.
+A perceptual hash sees no colour, and on a plain ground the red and the blue shirt of one cut have nearly one hash. So
+a near hash makes a copy only if the colours agree as well.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from pipeline import hashing
 from pipeline.images import RGB
 
 GRID = 8  # cells along each side that colours are compared in
+_GROUND = 16  # a cell this far from the median colour, in any channel, shows the article and not what it lies on
+_LIGHT = 32.0  # a common difference in brightness up to this one is the light's, not the article's
+
+Grid = NDArray[np.uint8]  # [GRID * GRID, 3]
 
 
 def colours(rgb: RGB) -> bytes:
@@ -21,12 +25,21 @@ def colours(rgb: RGB) -> bytes:
     return cv2.resize(rgb, (GRID, GRID), interpolation=cv2.INTER_AREA).tobytes()
 
 
-def near(hashes: hashing.Hashes, colour_grids: NDArray[np.uint8], radius: int, colour: float) -> NDArray[np.int64]:
-    """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits and whose grids [*, k]
-    differ by at most `colour` on average, 0..255."""
+def difference(a: Grid, b: Grid) -> float:
+    """How far apart the colours of two articles are, 0..255, whatever they lie on and however bright the light."""
+    ground = np.median(np.concatenate([a, b]).astype(np.int16), axis=0)
+    gap = a.astype(np.float64) - b
+    shown = (np.abs(np.stack([a, b]) - ground).max(axis=2) > _GROUND).any(axis=0)
+    if shown.any():
+        gap = gap[shown]
+    return float(np.abs(gap - np.clip(gap.mean(), -_LIGHT, _LIGHT)).mean())
+
+
+def near(hashes: hashing.Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> NDArray[np.int64]:
+    """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits and whose grids
+    [*, GRID * GRID, 3] differ by at most `colour`."""
     pairs = hashing.neighbours(hashes, radius)
-    grids = colour_grids.astype(np.int16)
-    agree = [float(np.abs(grids[i] - grids[j]).mean()) <= colour for i, j in pairs.tolist()]
+    agree = [difference(grids[i], grids[j]) <= colour for i, j in pairs.tolist()]
     return pairs[np.array(agree, bool)]
 
 

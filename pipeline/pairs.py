@@ -241,8 +241,8 @@ def _mark_copies(
 ) -> None:
     """Gives products whose articles are copies one cluster, and refuses the pairs of all but the first of them."""
     hashes = np.array([cut.phash for _, cut in firsts], np.uint64)
-    grids = np.array([list(cut.colours) for _, cut in firsts], np.uint8).reshape(len(firsts), -1)
-    near = copies.near(hashes, grids, section.radius, section.colour)
+    grids = np.frombuffer(b"".join(cut.colours for _, cut in firsts), np.uint8)
+    near = copies.near(hashes, grids.reshape(len(firsts), copies.GRID**2, 3), section.radius, section.colour)
     products = [product for product, _ in firsts]
     cluster = {p: products[i] for p, i in zip(products, hashing.components(len(firsts), near), strict=True)}
     kept = {p: products[i] for p, i in zip(products, copies.stand_ins(len(firsts), near), strict=True)}

@@ -92,8 +92,9 @@ class CropRules(Section, frozen=True, kw_only=True):
     margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.25  # align box: added on each side, in box sides
     rotate: Annotated[float, Meta(ge=-180.0, le=180.0)] = 0.0  # degrees, counter-clockwise
     scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.1  # cascades: step between scales
-    min_neighbors: NonNegative = 5  # cascades: overlapping hits that make a face
+    min_neighbors: NonNegative = 4  # cascades: overlapping hits that make a face
     detect_side: Positive = 640  # px, longest side that detection looks at
+    min_share: Share = 0.05  # of the image's longer side: narrower faces are not looked for
     min_face: Positive = 40  # px in the raw image, side of the detector's box
     max_upscale: Annotated[float, Meta(gt=0.0)] = 4.0  # crop px per raw px
     max_padding: Share = 0.5  # share of the crop that lies outside the raw image
@@ -125,8 +126,8 @@ class Pairs(Section, frozen=True, kw_only=True):
     article: str = "article"  # the role of the picture of the garment alone
     human: str = "human"  # the role of the picture of a person wearing it
     background: tuple[int, int, int] = (255, 255, 255)  # RGB of the letterbox
-    radius: Annotated[int, Meta(ge=0, le=32)] = 6  # bits of 64 in which copies of an article may differ
-    colour: Annotated[float, Meta(ge=0.0, le=255.0)] = 12.0  # mean colour difference of copies, 0..255
+    radius: Annotated[int, Meta(ge=0, le=32)] = 8  # bits of 64 in which copies of an article may differ
+    colour: Annotated[float, Meta(ge=0.0, le=255.0)] = 8.0  # mean difference in colour of copies, 0..255
     val: Share = 0.1
     test: Share = 0.1
 

@@ -195,9 +195,7 @@ def _crop_paths(crops: pa.Table) -> dict[str, str | None]:
     return dict(zip(crops["crop_id"].to_pylist(), crops["path"].to_pylist(), strict=True))
 
 
-def _percent(
-    box: Sequence[float] | None, size: tuple[int, int] | None
-) -> tuple[float, float, float, float] | None:
+def _percent(box: Sequence[float] | None, size: tuple[int, int] | None) -> tuple[float, float, float, float] | None:
     """A box in raw px as left, top, width, height in % of the picture, cut off at its edges."""
     if box is None or size is None:
         return None
