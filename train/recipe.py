@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 from torch.optim import Optimizer
+
+from pipeline.params import Section
 
 Batch = Mapping[str, Tensor]
 """Images float32 [N, 3, H, W] in [-1, 1] under the keys that the pairing sets: "a" and "b" for two domains."""
@@ -15,14 +17,14 @@ Batch = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Clock:
-    """Where a run stands: `step` of `total`, counted from 0."""
+    """Where a run stands: `step` steps of `total` are done."""
 
     step: int
     total: int
 
     @property
     def progress(self) -> float:
-        """The share of the run that is done, in [0, 1)."""
+        """The share of the run that is done: [0, 1) during a step, 1 at the end."""
         return self.step / self.total
 
     def every(self, n: int) -> bool:
@@ -38,17 +40,26 @@ class Update:
     losses: Mapping[str, Tensor]
 
 
-@runtime_checkable
 class Recipe(Protocol):
-    """An nn.Module that knows its formulas and nothing of the loop.
+    """An nn.Module that knows its formulas and nothing of the loop. It is built as `Recipe(Config(...))`.
 
     `step` is a generator: it computes losses and yields an Update; when it is resumed, that optimiser has stepped.
-    Neither no_grad nor autocast may be held open across a yield. Everything that must survive a restart is a
-    parameter, a buffer or Module extra state. `render` is the only door for samples, translation and evaluation.
+    Neither no_grad nor autocast may be held open across a yield. Random numbers come from torch's global generator,
+    which the loop seeds for each step. Everything that must survive a restart is a parameter, a buffer or a tensor of
+    Module extra state. `render` is the only door for samples, translation and evaluation.
     """
 
+    Config: ClassVar[type[Section]]  # the keys of train.NAME.model in params.yaml
     optimizers: Mapping[str, Optimizer]
 
-    def step(self, batch: Batch, clock: Clock) -> Iterator[Update]: ...
+    def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """The updates of one step, in the paper's order."""
 
-    def render(self, batch: Batch) -> Mapping[str, Tensor]: ...
+    def schedule(self, clock: Clock) -> float:
+        """What the initial learning rates are multiplied with: a pure function of where the run stands."""
+
+    def render(self, batch: Batch) -> Batch:
+        """What the networks make of `batch`, images in [-1, 1]; for two domains "a2b" for "a" and "b2a" for "b"."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...

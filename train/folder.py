@@ -1,0 +1,125 @@
+"""A run's folder: what lies where in it, whether a run may go on in it, and moving an old run out of the way.
+
+config.json            settings, dataset, crop rules: what the run is
+checkpoints/           the state, by step
+samples/               grids of held-out images, by step, and latest.png
+scalars.jsonl, .tsv    losses and learning rate, by step; the same numbers, the second for dvc plots
+tensorboard/           the same numbers for TensorBoard
+metrics.json           how it ended
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.errors import CurateError, UsageError
+from pipeline.manifest import replacing
+from train import checkpoint
+from train.settings import IDENTITY
+
+OnChange = Literal["refuse", "fresh-if-changed", "fresh"]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    def read(self) -> dict[str, Any]:
+        """The run's config. Raises UsageError for a folder that holds no run."""
+        try:
+            config: dict[str, Any] = json.loads(self.config.read_text("utf-8"))
+            if not {"recipe", "data", "run", "model", "dataset", "crop"} <= config.keys():
+                raise ValueError("not a run's config")
+        except FileNotFoundError:
+            raise UsageError(
+                f"{self.path}: not a run folder: it has no config.json", "train one first: curate train cyclegan"
+            ) from None
+        except (ValueError, AttributeError) as error:
+            raise UsageError(f"{self.config}: broken: {error}", "train anew with --fresh") from None
+        except OSError as error:
+            raise CurateError(f"{self.config}: {error.strerror or error}") from error
+        return config
+
+    def claim(self, config: Mapping[str, Any], on_change: OnChange = "refuse") -> str:
+        """Makes the folder the run's that `config` describes and returns a line about what became of the old one.
+
+        A run of the same settings goes on, also towards more steps. Another one is refused with what differs, or
+        moved aside to PATH.1, PATH.2, ... as `on_change` says. Raises UsageError.
+        """
+        note = ""
+        if self.path.is_dir() and any(self.path.iterdir()):
+            trained = checkpoint.steps(self.checkpoints)
+            if on_change == "fresh":
+                self.read()  # only a run is moved
+                note = self._move_aside("")
+            elif trained and (changes := differences(self.read(), config, trained[-1])):
+                if on_change == "refuse":
+                    raise UsageError(
+                        f"{self.path}: holds a run with other settings:\n{changes}",
+                        "put them back to go on with it; or train anew with --fresh, which keeps it beside the new one",
+                    )
+                note = self._move_aside(f":\n{changes}")
+            elif not trained:
+                self.read()
+        with replacing(self.config) as temporary:
+            temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        return note
+
+    def _move_aside(self, why: str) -> str:
+        number = 1
+        while (target := self.path.with_name(f"{self.path.name}.{number}")).exists():
+            number += 1
+        self.path.rename(target)
+        return f"the old run is now {target}{why}"
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], trained: int) -> str:
+    """What would make the run of `new` another one than `old`'s, a line per key; empty when it may go on."""
+    before, after = _identity(old), _identity(new)
+    lines = [
+        f"    {key}: {_show(before.get(key))} -> {_show(after.get(key))}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+    if trained > (wanted := new["run"]["steps"]):
+        lines.append(f"    run.steps: {trained} are done -> {wanted}")
+    return "\n".join(lines)
+
+
+def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    run = {key: config["run"].get(key) for key in IDENTITY}
+    parts = {key: config[key] for key in ("recipe", "data", "model", "dataset")}
+    return dict(_flat({**parts, "run": run}))
+
+
+def _flat(value: Any, key: str = "") -> list[tuple[str, Any]]:
+    if not isinstance(value, Mapping):
+        return [(key, value)]
+    return [leaf for name, inner in value.items() for leaf in _flat(inner, f"{key}.{name}" if key else name)]
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) < 40 else f"{text[:12]}...{text[-1]}"

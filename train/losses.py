@@ -1,0 +1,55 @@
+"""Losses: tensors in, one scalar out. They are computed in float32 whatever autocast makes of the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def lsgan(prediction: Tensor, *, real: bool) -> Tensor:
+    """Mean squared distance of a discriminator's map, any shape, from 1 (real) or 0 (fake).
+
+    Mao et al., Least Squares Generative Adversarial Networks (2017), with the labels a = 0, b = c = 1.
+    """
+    return F.mse_loss(prediction.float(), torch.full_like(prediction, float(real), dtype=torch.float32))
+
+
+def l1(image: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of two batches of images [N, C, H, W]."""
+    return F.l1_loss(image.float(), target.float())
+
+
+class Adversarial(NamedTuple):
+    """One game between a generator and a discriminator, whose predictions are raw scores of any shape."""
+
+    judge: Callable[[Tensor, Tensor | float], Tensor]
+    """The discriminator's loss: (predictions, how real what they judge is, in [0, 1]: one number or one for each)."""
+    fool: Callable[[Tensor], Tensor]
+    """The generator's loss: (predictions for its fakes)."""
+
+
+def _squared(prediction: Tensor, real: Tensor | float) -> Tensor:
+    return (prediction.float() - real).square().mean()
+
+
+def _cross_entropy(prediction: Tensor, real: Tensor | float) -> Tensor:
+    scores = prediction.float()
+    return F.binary_cross_entropy_with_logits(scores, torch.as_tensor(real, device=scores.device).expand_as(scores))
+
+
+def _hinge(prediction: Tensor, real: Tensor | float) -> Tensor:
+    return F.relu(1.0 - (2.0 * real - 1.0) * prediction.float()).mean()
+
+
+ADVERSARIAL: Mapping[str, Adversarial] = {
+    # Mao et al., Least Squares Generative Adversarial Networks (2017), labels 0 and 1.
+    "lsgan": Adversarial(_squared, lambda fake: _squared(fake, 1.0)),
+    # Goodfellow et al., Generative Adversarial Nets (2014), with the generator's non-saturating loss of section 3.
+    "bce": Adversarial(_cross_entropy, lambda fake: _cross_entropy(fake, 1.0)),
+    # Miyato et al., Spectral Normalization for Generative Adversarial Networks (2018), equations 16 and 17.
+    "hinge": Adversarial(_hinge, lambda fake: -fake.float().mean()),
+}

@@ -1,0 +1,45 @@
+"""The generator of CycleGAN."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from train.networks.blocks import ResnetBlock, init_normal, instance_norm
+
+
+class ResnetGenerator(nn.Module):
+    """Down twice, `blocks` residual blocks, up twice: images [N, 3, H, W] in [-1, 1] to images of the same shape.
+
+    H and W are multiples of 4. With ngf 64 and 9 blocks (256 px; 6 for 128 px) it has 11,378,179 parameters. Layers
+    stand in `model` at the indices of the official code, so that its checkpoints have the same keys.
+    Zhu et al. (2017), appendix 7.2; after Johnson et al., Perceptual Losses (2016).
+    """
+
+    def __init__(self, ngf: int = 64, blocks: int = 9) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.ReflectionPad2d(3),
+            nn.Conv2d(3, ngf, 7),
+            instance_norm(ngf),
+            nn.ReLU(inplace=True),
+        ]
+        for width in (ngf, ngf * 2):
+            layers += [
+                nn.Conv2d(width, width * 2, 3, stride=2, padding=1),
+                instance_norm(width * 2),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [ResnetBlock(ngf * 4) for _ in range(blocks)]
+        for width in (ngf * 4, ngf * 2):
+            layers += [
+                nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1),
+                instance_norm(width // 2),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, 3, 7), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+        init_normal(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        output: Tensor = self.model(images)
+        return output

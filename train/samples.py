@@ -1,0 +1,36 @@
+"""Grids of the same held-out images, made again and again, to watch a run learn."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pipeline.images import RGB
+from train.data import to_uint8
+from train.recipe import Batch, Recipe
+
+GAP = 2  # px of white between pictures
+
+
+def unpaired(recipe: Recipe, held_out: Batch) -> RGB:
+    """A row per image: a, a made into b, and back again; then the same from b. uint8 [H, W, 3]."""
+    there = recipe.render(held_out)
+    back = recipe.render({"a": there["b2a"], "b": there["a2b"]})
+    return grid([held_out["a"], there["a2b"], back["b2a"]], [held_out["b"], there["b2a"], back["a2b"]])
+
+
+def grid(*groups: list[Tensor]) -> RGB:
+    """Columns of images [N, 3, H, W] in [-1, 1] side by side on white, groups set apart by a wider gap."""
+    blocks = [torch.cat([_framed(to_uint8(column)) for column in group], dim=1) for group in groups]
+    space = torch.full((len(blocks[0]), 4 * GAP, 3), 255, dtype=torch.uint8)
+    parts = [part for block in blocks for part in (block, space)][:-1]
+    picture: RGB = torch.cat(parts, dim=1).numpy()
+    return picture
+
+
+def _framed(column: Tensor) -> Tensor:
+    """uint8 [N, H, W, 3] as one column [N * (H + 2 * GAP), W + 2 * GAP, 3]."""
+    count, height, width, _ = column.shape
+    canvas = torch.full((count, height + 2 * GAP, width + 2 * GAP, 3), 255, dtype=torch.uint8)
+    canvas[:, GAP:-GAP, GAP:-GAP] = column
+    return canvas.flatten(0, 1)

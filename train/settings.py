@@ -1,0 +1,135 @@
+"""The sections train.NAME of params.yaml: `data` and `run`, which all recipes share, and the recipe's own `model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+import torch
+import yaml
+from msgspec import Meta
+
+from pipeline.errors import UsageError, nearest
+from pipeline.params import NonNegative, Params, Positive, Section, as_dict, override, parse
+from train.data import Data
+from train.loop import Precision
+from train.recipes import RECIPES
+
+
+class Run(Section, frozen=True, kw_only=True):
+    """How a run goes; train.NAME.run in params.yaml."""
+
+    steps: Positive | None = None  # in all; None: as many as `epochs` take
+    epochs: Positive = 200  # times through the larger domain; CycleGAN (2017), section 4
+    batch: Positive = 1  # images per domain and step; CycleGAN (2017), section 4
+    seed: Annotated[int, Meta(ge=0)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
+    precision: Precision = "fp32"
+    tick: Positive = 50  # steps between two lines of losses
+    samples: NonNegative = 4  # held-out images per domain in a sample grid
+    sample_every: Positive = 500  # steps, taken at the next tick
+    checkpoint_every: Positive = 500  # steps
+    keep_last: Positive = 2  # checkpoints
+
+
+IDENTITY = ("batch", "seed", "precision")  # keys of `run` that change what is learnt; the others may change on the way
+
+
+class _Groups(Section, frozen=True, kw_only=True):
+    """The keys of one train.NAME section."""
+
+    data: Mapping[str, Any] = {}
+    run: Mapping[str, Any] = {}
+    model: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a person can choose about a run."""
+
+    recipe: str
+    data: Data
+    run: Run
+    model: Section
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain values, for JSON."""
+        groups = {"data": self.data, "run": self.run, "model": self.model}
+        return {"recipe": self.recipe, **{name: as_dict(group) for name, group in groups.items()}}
+
+
+def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of `recipe`: the file's, else the defaults, overridden by `flags` with dotted keys (run.steps).
+
+    A flag of None was not given. Raises UsageError for an unknown recipe or key and for values out of range.
+    """
+    kinds: dict[str, type[Section]] = {"data": Data, "run": Run, "model": RECIPES.resolve(recipe).Config}
+    where = f"train.{recipe}"
+    params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
+    groups = params.section(where, _Groups)
+    given: dict[str, dict[str, Any]] = {name: {} for name in kinds}
+    for key, value in (flags or {}).items():
+        group, _, name = key.partition(".")
+        if group not in kinds or not name:
+            known = [f"{group}.{field}" for group, kind in kinds.items() for field in kind.__struct_fields__]
+            raise UsageError(
+                f"{where}: there is no key '{key}'{nearest(key, known)}", "write group.key, as in model.lr"
+            )
+        given[group][name] = value
+    made: dict[str, Any] = {"recipe": recipe}
+    for group, kind in kinds.items():
+        name = f"{where}.{group}"
+        made[group] = as_dict(override(parse(kind, getattr(groups, group), name, params.path), name, **given[group]))
+    return checked(from_dict(made))
+
+
+def _recipes() -> type[Section]:
+    """The section `train`: a key for each recipe."""
+    fields = [(name, Any, None) for name in RECIPES]
+    made: Any = msgspec.defstruct("Train", fields, bases=(Section,), frozen=True, kw_only=True)
+    kind: type[Section] = made
+    return kind
+
+
+def from_dict(plain: Mapping[str, Any]) -> Settings:
+    """The settings that `Settings.as_dict` made `plain` from. Raises UsageError for what no longer fits."""
+    recipe = plain["recipe"]
+    return Settings(
+        recipe,
+        parse(Data, plain["data"], f"train.{recipe}.data"),
+        parse(Run, plain["run"], f"train.{recipe}.run"),
+        parse(RECIPES.resolve(recipe).Config, plain["model"], f"train.{recipe}.model"),
+    )
+
+
+def checked(settings: Settings) -> Settings:
+    """`settings`, if its values go together. Raises UsageError."""
+    data = settings.data
+    if data.load_side < data.size:
+        raise UsageError(
+            f"train.{settings.recipe}.data.load: {data.load} is less than size, {data.size}",
+            "crops are enlarged to load and cut to size: leave load out, or make it size or more",
+        )
+    return settings
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """A `--set group.key=value` as key and value, the value read as YAML. Raises UsageError."""
+    key, equals, value = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError("no '='")
+        return key.strip(), yaml.safe_load(value)
+    except (ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"--set {text}: {error}", "write group.key=value, as in --set model.lr=0.0001") from None
+
+
+def device(name: str) -> torch.device:
+    """The device that run.device asks for. Raises UsageError for a GPU that isn't there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("run.device: cuda: torch sees no GPU here", "use --device auto, or see: curate doctor")
+    return torch.device(name)
