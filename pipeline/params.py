@@ -91,9 +91,9 @@ class CropRules(Section, frozen=True, kw_only=True):
     faces: Literal["largest", "all", "single"] = "largest"
     margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.25  # align box: added on each side, in box sides
     rotate: Annotated[float, Meta(ge=-180.0, le=180.0)] = 0.0  # degrees, counter-clockwise
-    scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.1  # cascades: step between scales
+    scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.15  # cascades: step between scales
     min_neighbors: NonNegative = 4  # cascades: overlapping hits that make a face
-    detect_side: Positive = 640  # px, longest side that detection looks at
+    detect_side: Positive = 480  # px, longest side that detection looks at; faces largest: half of it, first
     min_share: Share = 0.05  # of the image's longer side: narrower faces are not looked for
     min_face: Positive = 40  # px in the raw image, side of the detector's box
     max_upscale: Annotated[float, Meta(gt=0.0)] = 4.0  # crop px per raw px

@@ -29,8 +29,20 @@ class Cascade:
         self.smallest = smallest
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
-        grey, scale = scaled_grey(image, self.rules.detect_side)
-        window = max(self.smallest, round(self.rules.min_face * scale * _LENIENT))
+        """Looks at half of `detect_side` first when only the largest face is wanted, and closer when none is there."""
+        sides = [self.rules.detect_side]
+        if self.rules.faces == "largest":
+            sides.insert(0, self.rules.detect_side // 2)
+        found: list[Face] = []
+        for side in sides:
+            if not found:
+                found = self._look(*scaled_grey(image, side))
+        return sorted(found, key=lambda face: (-face.score, face.box))
+
+    def _look(self, grey: NDArray[np.uint8], scale: float) -> list[Face]:
+        window = max(
+            self.smallest, round(self.rules.min_face * scale * _LENIENT), round(self.rules.min_share * max(grey.shape))
+        )
         if min(grey.shape) < window:
             return []
         boxes, _, weights = self.classifier.detectMultiScale3(
@@ -40,11 +52,10 @@ class Cascade:
             minSize=(window, window),
             outputRejectLevels=True,
         )
-        found = [
+        return [
             Face(Box(*(float(v) for v in box)).scaled(1 / scale), float(weight))
             for box, weight in zip(boxes, np.ravel(weights), strict=True)
         ]
-        return sorted(found, key=lambda face: (-face.score, face.box))
 
 
 _LENIENT = 0.8  # faces somewhat below min_face are looked for too, so that they are refused with their size
