@@ -39,8 +39,7 @@ class Console:
     def result(self, value: Any, text: str) -> None:
         """The result: `value` as one JSON document under --json, else `text`."""
         if self.as_json:
-            plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-            sys.stdout.write(json.dumps(plain, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
         else:
             self.say(text)
 
@@ -50,6 +49,11 @@ class Console:
             document = {"error": error.message, "hint": error.hint, "code": error.code}
             sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         sys.stderr.write(f"curate: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for: dataclasses as objects, anything else as its text."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 class _Lines:

@@ -63,6 +63,15 @@ def path(name: str) -> Path:
 
     Raises UsageError for an unknown name and CurateError when the file can't be had or isn't the pinned one.
     """
+    found = find(name)
+    return found or _fetch(MODELS[name], _cache() / MODELS[name].file)
+
+
+def find(name: str) -> Path | None:
+    """The file of the model `name` if it is on this machine; nothing is fetched.
+
+    Raises UsageError for an unknown name and CurateError when the file isn't the pinned one or its package is missing.
+    """
     model = MODELS.get(name)
     if model is None:
         raise UsageError(f"there is no model '{name}'{nearest(name, MODELS)}", f"models: {', '.join(MODELS)}")
@@ -72,7 +81,7 @@ def path(name: str) -> Path:
         if (found := folder / model.file).is_file():
             _check(model, found.read_bytes(), str(found), f"delete {found} and run the same command again")
             return found
-    return _fetch(model, _cache() / model.file)
+    return None
 
 
 def _given() -> tuple[Path, ...]:

@@ -21,6 +21,7 @@ from pipeline.progress import SILENT, Progress
 from pipeline.report import figures, gather, runs
 from pipeline.report.thumbs import Thumbs
 from pipeline.report.words import STAGES
+from pipeline.splits import SPLITS
 
 FOLDER = "processed/report"
 CREDITED = 20  # images that the page itself credits; attribution.csv has them all
@@ -45,12 +46,12 @@ def write(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
         task.advance()
         view["runs"] = runs.gather(root, thumbs)
         task.advance()
-        credits = figures.credits(tables)
-        view |= {"measures": list(figures.measures(tables)), "credits": credits[:CREDITED], "used": len(credits)}
+        used = figures.attribution(tables)
+        view |= {"measures": list(figures.measures(tables)), "credits": used[:CREDITED], "used": len(used)}
         page = figures.write_text(folder / "index.html", render(view))
         task.advance()
     thumbs.sweep()
-    figures.write_text(folder / "attribution.csv", figures.credits_csv(credits))
+    figures.write_text(folder / "attribution.csv", figures.attribution_csv(used))
     stats.write_metrics(funnel, folder)
     return page
 
@@ -71,7 +72,7 @@ def _totals(funnel: stats.Funnel) -> dict[str, int]:
     for part in funnel.parts:
         for step in ("found", "fetched"):
             totals[step] = totals.get(step, 0) + (part.steps[step] or 0)
-        kept = [part.steps[split] for split in stats.SPLITS]
+        kept = [part.steps[split] for split in SPLITS]
         if None not in kept:
             name = "crops" if part.kind == "faces" else "pairs"
             totals[name] = totals.get(name, 0) + sum(n or 0 for n in kept)

@@ -62,7 +62,7 @@ def _charts(table: pa.Table, column: str, title: str) -> dict[str, tuple[Markup,
     return charts
 
 
-def credits(tables: Tables) -> list[dict[str, Any]]:
+def attribution(tables: Tables) -> list[dict[str, Any]]:
     """Title, maker, licence and page of each image that trains, by domain and order of discovery."""
     crops = set(tables.dataset["source_path"].to_pylist())
     pairs = manifest.accepted(tables.pairs)
@@ -72,8 +72,8 @@ def credits(tables: Tables) -> list[dict[str, Any]]:
     return sorted(used, key=lambda row: (row["domain"], row["rank"], row["candidate_id"]))
 
 
-def credits_csv(rows: list[dict[str, Any]]) -> str:
-    """`rows` of `credits` as CSV."""
+def attribution_csv(rows: list[dict[str, Any]]) -> str:
+    """`rows` of `attribution` as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, CREDITS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pipeline.report.thumbs import Thumb, Thumbs
 
 SAMPLE_SIDE = 1600  # px, longest side of a sample grid on the page
 POINTS = 240  # of a curve
+UNSHOWN = frozenset({"lr", "time"})  # scalars that are no losses
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,12 @@ def gather(root: Path, thumbs: Thumbs) -> list[Run]:
 
 
 def _run(folder: Path, root: Path, thumbs: Thumbs) -> Run:
-    grids = sorted(folder.glob("samples/*.png"))
+    grids = sorted(path for path in folder.glob("samples/*.png") if path.stem != "latest")
     newest = grids[-1] if grids else None
-    thumb = thumbs.of(newest.relative_to(root).as_posix(), SAMPLE_SIDE) if newest else None
+    thumb = None
+    if newest:
+        content = hashlib.sha256(newest.read_bytes()).hexdigest()
+        thumb = thumbs.of(newest.relative_to(root).as_posix(), SAMPLE_SIDE, content)
     return Run(folder.name, thumb, newest.name if newest else "", tuple(_charts(folder / "scalars.tsv")))
 
 
@@ -47,7 +52,7 @@ def _charts(path: Path) -> Iterator[tuple[str, Markup, tuple[str, ...]]]:
     groups: dict[str, dict[str, list[float | None]]] = {}
     for name, values in columns.items():
         group, _, line = name.rpartition("/")
-        if any(v is not None for v in values):
+        if group not in UNSHOWN and any(v is not None for v in values):
             groups.setdefault(group or "loss", {})[line] = values
     for group, series in groups.items():
         chart = curves(steps, series, f"{group} over steps")
@@ -65,7 +70,7 @@ def _scalars(path: Path) -> tuple[list[float], dict[str, list[float | None]]]:
     rows = rows[:: max(1, math.ceil(len(rows) / POINTS))]
     if not rows or "step" not in rows[0]:
         return [], {}
-    columns = [name for name in rows[0] if name not in {"step", None} and not name.startswith(("time", "lr"))]
+    columns = [name for name in rows[0] if name not in {"step", None}]
     steps = [_float(row["step"]) or 0.0 for row in rows]
     return steps, {name: [_float(row[name]) for row in rows] for name in columns}
 

@@ -28,11 +28,14 @@ class Thumbs:
         self.root, self.folder = root, folder
         self._made: set[str] = set()
 
-    def of(self, path: str | None, side: int = SIDE) -> Thumb | None:
-        """The thumbnail of the file at `path` below the root; None when there is no such file or no image in it."""
+    def of(self, path: str | None, side: int = SIDE, content: str = "") -> Thumb | None:
+        """The thumbnail of the file at `path` below the root; None when there is no such file or no image in it.
+
+        Pictures are named after their content and never change. Of one that does, say its `content`.
+        """
         if path is None:
             return None
-        name = hashlib.sha256(f"{side}\n{path}".encode()).hexdigest()[:20] + ".jpg"
+        name = hashlib.sha256(f"{side}\n{path}\n{content}".encode()).hexdigest()[:20] + ".jpg"
         target = self.folder / name
         try:
             if not target.is_file():
