@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demo import backdrop, palette
+from pipeline.demo.backdrop import Tones
 from pipeline.demo.drawing import (
     WHITE,
     Array,
@@ -47,8 +48,8 @@ class Anime:
     fringe: tuple[float, ...]  # y of each spike's tip
     fall: float  # half width of the hair
     ribbon: bool
-    backdrop: str
-    tones: backdrop.Tones
+    setting: str  # a kind of backdrop
+    tones: Tones
     width: int
     height: int
     pose: Pose
@@ -60,7 +61,7 @@ class Anime:
         """The picture, uint8 RGB [height, width, 3]."""
         rng = np.random.default_rng(self.seed)
         canvas = Canvas(self.height, self.width, self.pose.frame)
-        backdrop.paint(canvas, self.backdrop, self.tones, rng, 0.004)
+        backdrop.paint(canvas, self.setting, self.tones, rng, 0.004)
         _behind(canvas, self)
         _body(canvas, self)
         _face(canvas, self)
@@ -94,7 +95,7 @@ def sample(rng: np.random.Generator, width: int, height: int) -> Anime:
         fringe=tuple(rng.uniform(-0.15, -0.07, spikes)),
         fall=rng.uniform(0.62, 0.74),
         ribbon=bool(rng.random() < 0.4),
-        backdrop=str(rng.choice(["plain", "arcs", "hills", "lights", "studio"])),
+        setting=str(rng.choice(["plain", "arcs", "hills", "lights", "studio"])),
         tones=palette.BACKDROPS[rng.integers(len(palette.BACKDROPS))],
         width=width,
         height=height,
@@ -135,12 +136,13 @@ def _behind(canvas: Canvas, look: Anime) -> None:
     f, ink, paint = look.fall, _ink(look.hair), _hair_paint(look, 1.0)
     if look.style == "twin":
         for s in (-1, 1):
-            tail = smooth([(0.50, -0.42), (0.74, -0.46), (0.96, -0.20), (1.02, 0.3), (0.95, 0.85), (0.80, 1.15), (0.82, 0.75),
-                           (0.76, 0.35), (0.70, 0.0), (0.56, -0.2)]) * array([s, 1])  # fmt: skip
+            tail = smooth([(0.50, -0.42), (0.74, -0.46), (0.96, -0.20), (1.02, 0.3), (0.95, 0.85),
+                           (0.80, 1.15), (0.82, 0.75), (0.76, 0.35), (0.70, 0.0),
+                           (0.56, -0.2)]) * array([s, 1])  # fmt: skip
             _inked(canvas, tail, _hair_paint(look, 0.35), ink)
     if look.style in ("straight", "wavy"):
-        half = [(0, -0.80), (0.4, -0.68), (f, -0.2), (f + 0.06, 0.4), (f + 0.08, 0.9), (f + 0.10, 1.35), (f - 0.1, 1.22),
-                (0.42, 1.42), (0.2, 1.25), (0, 1.35)]  # fmt: skip
+        half = [(0, -0.80), (0.4, -0.68), (f, -0.2), (f + 0.06, 0.4), (f + 0.08, 0.9),
+                (f + 0.10, 1.35), (f - 0.1, 1.22), (0.42, 1.42), (0.2, 1.25), (0, 1.35)]  # fmt: skip
         shape = smooth(mirror(half))
         if look.style == "wavy":
             shape[:, 0] += np.sign(shape[:, 0]) * 0.045 * np.sin(9 * shape[:, 1]) * np.clip(shape[:, 1], 0, 1)
@@ -184,8 +186,8 @@ def _face(canvas: Canvas, look: Anime) -> None:
     c, ink = look.chin, _ink(look.skin)
     for s in (-1, 1):
         _inked(canvas, ellipse(s * 0.49, 0.12, 0.06, 0.11, -12 * s), look.skin, ink)
-    half = [(0, -0.62), (0.26, -0.56), (0.44, -0.38), (0.50, -0.1), (0.485, 0.12), (0.43, 0.28), (0.29, 0.42), (0.10, c - 0.015),
-            (0, c)]  # fmt: skip
+    half = [(0, -0.62), (0.26, -0.56), (0.44, -0.38), (0.50, -0.1), (0.485, 0.12), (0.43, 0.28),
+            (0.29, 0.42), (0.10, c - 0.015), (0, c)]  # fmt: skip
     shape = smooth(mirror(half))
     _inked(canvas, shape, look.skin, ink)
     skin = canvas.mask(shape)
@@ -206,8 +208,9 @@ def _face(canvas: Canvas, look: Anime) -> None:
 def _eye(canvas: Canvas, look: Anime, s: int) -> None:
     x, w, h = s * look.eye_x, look.eye_w, look.eye_h
     top, low = 0.02 - h, 0.02 + 0.86 * h
-    lids = smooth([(x - s * 0.86 * w, 0.0), (x - s * 0.5 * w, top + 0.03), (x + s * 0.15 * w, top), (x + s * 0.82 * w, top + 0.06),
-                   (x + s * w, 0.02), (x + s * 0.7 * w, low - 0.03), (x, low), (x - s * 0.6 * w, low - 0.03)])  # fmt: skip
+    lids = smooth([(x - s * 0.86 * w, 0.0), (x - s * 0.5 * w, top + 0.03), (x + s * 0.15 * w, top),
+                   (x + s * 0.82 * w, top + 0.06), (x + s * w, 0.02), (x + s * 0.7 * w, low - 0.03),
+                   (x, low), (x - s * 0.6 * w, low - 0.03)])  # fmt: skip
     canvas.fill(lids, (0.99, 0.98, 1.0))
     ball = canvas.mask(lids)
     rx, ry = 0.74 * w, 0.93 * h
@@ -259,8 +262,8 @@ def _front(canvas: Canvas, look: Anime) -> None:
     f, ink, paint = look.fall, _ink(look.hair), _hair_paint(look, 0.0)
     low = 0.62 if look.length == "long" else 0.42
     for s in (-1, 1):
-        lock = smooth([(0.34, -0.50), (0.52, -0.48), (f - 0.03, -0.1), (f - 0.04, 0.25), (0.50, low), (0.46, 0.26), (0.47, 0.02),
-                       (0.42, -0.2)]) * array([s, 1])  # fmt: skip
+        lock = smooth([(0.34, -0.50), (0.52, -0.48), (f - 0.03, -0.1), (f - 0.04, 0.25),
+                       (0.50, low), (0.46, 0.26), (0.47, 0.02), (0.42, -0.2)]) * array([s, 1])  # fmt: skip
         _inked(canvas, lock, paint, ink)
     tips = np.linspace(0.46, -0.46, len(look.fringe) + 1)
     teeth: list[tuple[float, float]] = []

@@ -181,10 +181,18 @@ class Canvas:
             above = below * above
         self.pixels[window] = below + (above - below) * cover[..., None]
 
-    def line(self, path: ArrayLike, paint: Paint, width: float, ends: tuple[float, float] = (0.2, 0.2),
-             **how: float) -> None:  # fmt: skip
-        """A brush stroke along `path`; `how` goes to fill."""
-        self.fill(stroke(path, width, ends), paint, **how)  # type: ignore[arg-type]
+    def line(
+        self,
+        path: ArrayLike,
+        paint: Paint,
+        width: float,
+        ends: tuple[float, float] = (0.2, 0.2),
+        opacity: float = 1.0,
+        soft: float = 0.003,
+        clip: Array | None = None,
+    ) -> None:
+        """A brush stroke along `path`, `width` units wide in its middle."""
+        self.fill(stroke(path, width, ends), paint, opacity, soft, clip)
 
     def mask(self, shape: ArrayLike, soft: float = 0.003) -> Array:
         """Coverage of the polygon `shape` over the whole canvas, [H, W] in 0..1, for use as a clip."""
@@ -207,14 +215,14 @@ class Canvas:
         gain = np.zeros(x.shape, np.float32)
         for cx, cy, rx, ry, amount in spots:
             gain += np.float32(amount) * np.exp(-0.5 * (((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2))
-        gain = (gain * clip[window])[..., None]
-        self.pixels[window] *= 1 + np.maximum(gain, 0) + np.minimum(gain, 0) * array(_WARM_SHADE)
+        clipped = (gain * clip[window])[..., None]
+        self.pixels[window] *= 1 + np.maximum(clipped, 0) + np.minimum(clipped, 0) * array(_WARM_SHADE)
 
     def finish(self, rng: np.random.Generator, blur: float = 0.0, noise: float = 0.0) -> NDArray[np.uint8]:
         """The picture as a camera gives it, uint8 RGB [H, W, 3]: `blur` px of softness, `noise` of 255 of grain."""
-        picture = self.pixels
+        picture: Array = self.pixels
         if blur >= 0.25:
-            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
+            picture = array(cv2.GaussianBlur(picture, (0, 0), blur))
         if noise > 0:
             grain = rng.standard_normal(picture.shape[:2], np.float32)[..., None]
             picture = picture + grain * array(noise / 255)

@@ -9,28 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demo import backdrop, face, palette, portrait
+from pipeline.demo.backdrop import Tones
 from pipeline.demo.drawing import Canvas, similarity
 from pipeline.demo.portrait import Portrait, Pose
 
-NAMES = (
-    "Mika", "Noor", "Sam", "Ada", "Kai", "Rin", "Luca", "Yuki", "Ines", "Omar", "Freya", "Jun", "Amara", "Theo", "Sora", "Lea",
-    "Ravi", "Nia", "Emil", "Hana", "Zoe", "Tomo", "Iris", "Malik", "Aya", "Nils", "Suki", "Pau", "Edda", "Kofi", "Mei", "Juno",
-)  # fmt: skip
+_NAMES = (
+    "Mika Noor Sam Ada Kai Rin Luca Yuki Ines Omar Freya Jun Amara Theo Sora Lea Ravi Nia Emil Hana Zoe Tomo Iris "
+    "Malik Aya Nils Suki Pau Edda Kofi Mei Juno"
+).split()
 CREATORS = ("Studio Kawara", "Atelier Brume", "Linden & Co.", "Haru Takagi", "Nell Okafor", "The Paper Room")
 SETTINGS: Mapping[str, str] = {
-    "plain": "in soft light", "studio": "in the studio", "arcs": "with paper moons", "hills": "in the hills", "room": "at home",
+    "plain": "in soft light",
+    "studio": "in the studio",
+    "arcs": "with paper moons",
+    "hills": "in the hills",
+    "room": "at home",
     "lights": "by evening lights",
-}  # fmt: skip
-PATTERN_WORDS: Mapping[str, str] = {
-    "plain": "plain", "stripes": "striped", "dots": "dotted", "block": "two-tone", "pocket": "pocket", "check": "checked",
-}  # fmt: skip
+}
+PATTERNS: Mapping[str, str] = {
+    "plain": "plain",
+    "stripes": "striped",
+    "dots": "dotted",
+    "block": "two-tone",
+    "pocket": "pocket",
+    "check": "checked",
+}
+
+
+def name(number: int) -> str:
+    """A first name; the same for the same number."""
+    return _NAMES[number % len(_NAMES)]
 
 
 @dataclass(frozen=True)
 class Landscape:
     """A view with nobody in it."""
 
-    tones: backdrop.Tones
+    tones: Tones
     width: int
     height: int
     seed: int
@@ -64,7 +79,7 @@ class Couple:
         """The picture, uint8 RGB [height, width, 3]."""
         rng = np.random.default_rng(self.left.seed)
         canvas = Canvas(self.height, self.width, self.right.pose.frame)
-        backdrop.paint(canvas, self.left.backdrop, self.left.tones, rng)
+        backdrop.paint(canvas, self.left.setting, self.left.tones, rng)
         for look in (self.right, self.left):
             canvas.frame = look.pose.frame
             portrait.figure(canvas, look)

@@ -28,6 +28,9 @@ _JAW = (
 )
 _SKULL = ((0.0, -0.68), (0.17, -0.665), (0.31, -0.60), (0.42, -0.47), (0.48, -0.30), (0.50, -0.12))
 
+_DARK_FROM = 4  # from this skin on, hair is mostly dark
+_HAIR_SHARES = ((0.16, 0.18, 0.17, 0.13, 0.11, 0.14, 0.06, 0.05), (0.38, 0.30, 0.12, 0.06, 0.03, 0.03, 0.05, 0.03))
+
 
 @dataclass(frozen=True)
 class Person:
@@ -58,16 +61,17 @@ class Person:
 
 def sample(rng: np.random.Generator) -> Person:
     """A random person."""
+    skin = int(rng.integers(len(palette.SKIN)))
     return Person(
-        skin=palette.SKIN[rng.integers(len(palette.SKIN))],
-        hair=palette.HAIR[rng.choice(len(palette.HAIR), p=[0.2, 0.2, 0.16, 0.12, 0.1, 0.12, 0.05, 0.05])],
+        skin=palette.SKIN[skin],
+        hair=palette.HAIR[rng.choice(len(palette.HAIR), p=_HAIR_SHARES[skin >= _DARK_FROM])],
         iris=palette.IRIS[rng.integers(len(palette.IRIS))],
         lips=palette.LIPS[rng.integers(len(palette.LIPS))],
         jaw=rng.uniform(0.93, 1.05),
         chin=rng.uniform(0.82, 0.88),
         eye_x=rng.uniform(0.218, 0.236),
         eye_w=rng.uniform(0.106, 0.120),
-        eye_h=rng.uniform(0.054, 0.064),
+        eye_h=rng.uniform(0.047, 0.057),
         nose_y=rng.uniform(0.285, 0.325),
         mouth_y=rng.uniform(0.49, 0.525),
         mouth_w=rng.uniform(0.165, 0.19),
@@ -101,7 +105,7 @@ def draw(canvas: Canvas, person: Person, smile: bool, side: float) -> None:
 
 
 def _light(canvas: Canvas, person: Person, skin: Array, side: float) -> None:
-    gloss = 1.55 - 0.7 * luma(person.skin)  # dark skin shows its highlights more
+    gloss = 2.2 - 1.4 * luma(person.skin)  # dark skin shows its highlights more
     spots = [
         (0, -0.34, 0.26, 0.13, 0.09 * gloss),  # forehead
         (0, 0.09, 0.032, 0.14, 0.13 * gloss),  # bridge of the nose
@@ -115,10 +119,10 @@ def _light(canvas: Canvas, person: Person, skin: Array, side: float) -> None:
     for s in (-1, 1):
         spots += [
             (s * 0.26, 0.23, 0.13, 0.10, 0.12 * gloss),  # cheek
-            (s * person.eye_x, -0.015, 0.125, 0.070, -0.32),  # eye socket
+            (s * person.eye_x, -0.015, 0.125, 0.070, -0.26),  # eye socket
             (s * 0.075, -0.03, 0.035, 0.07, -0.13),  # root of the nose
             (s * 0.070, 0.18, 0.03, 0.09, -0.07),  # side of the nose
-            (s * 0.52, 0.25, 0.10, 0.45, -0.20),  # towards the outline
+            (s * 0.52, 0.25, 0.10, 0.45, -0.17),  # towards the outline
             (s * 0.36, 0.74, 0.13, 0.14, -0.16),
         ]
     canvas.light(spots, skin)
@@ -199,7 +203,7 @@ def _eye(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
     upper[4 if s > 0 else 0] = (x + s * w, -0.006)  # the outer corner stands a little higher
     lower = [(x + w, upper[4][1]), (x + 0.5 * w, 0.78 * low), (x, low), (x - 0.5 * w, 0.78 * low), (x - w, upper[0][1])]
     lids = np.concatenate([smooth(upper, closed=False), smooth(lower, closed=False)])
-    white = mix(mix((0.74, 0.71, 0.70), WHITE, 0.5), person.skin, 0.30 - 0.18 * luma(person.skin))
+    white = mix(mix((0.74, 0.71, 0.70), WHITE, 0.5), person.skin, 0.62 - 0.5 * luma(person.skin))
     canvas.fill(lids, white)
     ball = canvas.mask(lids)
     r = 0.053

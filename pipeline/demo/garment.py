@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ Sleeve = Literal["short", "long"]
 Neck = Literal["round", "vee"]
 PATTERNS = ("plain", "stripes", "dots", "block", "pocket", "check")
 _HEAD = 0.74  # width of a face in garment units
-# Upper edge from the neck to the cuff, and lower edge back to the trunk, of a sleeve by its kind and whether it is spread.
+# A sleeve's upper edge, neck to cuff, and lower edge, cuff to trunk, by its kind and whether it is spread.
 _SLEEVES: Mapping[tuple[Sleeve, bool], tuple[tuple[Point, ...], tuple[Point, ...]]] = {
     ("short", True): (
         ((0.58, 0.09), (0.86, 0.17), (1.08, 0.32), (1.33, 0.53)),
@@ -84,6 +84,16 @@ class Worn:
     look: Portrait
     trousers: Colour
 
+    @property
+    def width(self) -> int:
+        """Of the picture, px."""
+        return self.look.width
+
+    @property
+    def height(self) -> int:
+        """Of the picture, px."""
+        return self.look.height
+
     def draw(self) -> NDArray[np.uint8]:
         """The picture, uint8 RGB [height, width, 3]."""
         look = self.look
@@ -91,7 +101,7 @@ class Worn:
         throat = apply(look.pose.frame, [(0, 0.98)])[0]
         body = similarity(look.pose.unit / _HEAD, 0, float(throat[0]), float(throat[1]))
         canvas = Canvas(look.height, look.width, look.pose.frame)
-        backdrop.paint(canvas, look.backdrop, look.tones, rng)
+        backdrop.paint(canvas, look.setting, look.tones, rng)
         hair.behind(canvas, look.hair, look.person.hair)
         canvas.frame = body
         _limbs(canvas, self)
@@ -157,7 +167,7 @@ def sample_worn(rng: np.random.Generator, garment: Garment, width: int, height: 
         smile=bool(rng.random() < 0.5),
         clothes=garment.colour,
         collar="crew",
-        backdrop=str(rng.choice(["plain", "studio", "arcs", "room"])),
+        setting=str(rng.choice(["plain", "studio", "arcs", "room"])),
         tones=palette.BACKDROPS[rng.integers(len(palette.BACKDROPS))],
         width=width,
         height=height,
@@ -212,7 +222,8 @@ def _neckline(garment: Garment) -> Array:
 def _body(garment: Garment) -> tuple[Array, Array]:
     """The outline of the trunk, and of the back that shows inside the neck."""
     line = _neckline(garment)
-    side = smooth([(0.58, 0.09), (0.86, 0.17), (0.83, 0.42), (0.755, 0.74), (0.735, 1.2), (garment.width - 0.02, garment.length - 0.2),
+    side = smooth([(0.58, 0.09), (0.86, 0.17), (0.83, 0.42), (0.755, 0.74), (0.735, 1.2),
+                   (garment.width - 0.02, garment.length - 0.2),
                    (garment.width, garment.length)], closed=False)  # fmt: skip
     trunk = mirror([*line, *side, (0.4, garment.length + 0.045), (0.0, garment.length + 0.05)])
     back = mirror([(0.0, 0.09), (0.2, 0.07), (0.31, 0.02), *line[::-1][1:-1], (0.0, line[0][1] + 0.02)])
@@ -236,8 +247,9 @@ def _limbs(canvas: Canvas, worn: Worn) -> None:
     canvas.fill(mirror([(0, low), (wide, low), (wide + 0.06, 8), (0, 8)]), worn.trousers)
     canvas.line([(0, low), (0, low + 1), (0, 8)], mix(worn.trousers, (0, 0, 0), 0.4), 0.02, (1, 1), opacity=0.5)
     for s in (-1, 1):
-        arm = array([(0.80, 0.24), (1.02, 0.36), (1.14, 0.9), (1.24, 1.45), (1.26, 1.85), (1.27, 2.02), (1.19, 2.12),
-                          (1.07, 2.02), (1.05, 1.80), (0.96, 1.35), (0.88, 0.9), (0.74, 0.6)]) * array([s, 1])  # fmt: skip
+        arm = array([(0.80, 0.24), (1.02, 0.36), (1.14, 0.9), (1.24, 1.45), (1.26, 1.85),
+                     (1.27, 2.02), (1.19, 2.12), (1.07, 2.02), (1.05, 1.80), (0.96, 1.35),
+                     (0.88, 0.9), (0.74, 0.6)]) * array([s, 1])  # fmt: skip
         canvas.fill(smooth(arm), shade, 1, 0.006)
         canvas.fill(smooth(arm.mean(0) + (arm - arm.mean(0)) * array([0.9, 0.985])), skin, 1, 0.012)
     neck = smooth(mirror([(0, -0.4), (0.19, -0.32), (0.18, -0.06), (0.34, 0.06), (0.30, 0.40), (0, 0.56)]))

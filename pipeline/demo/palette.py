@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.demo.drawing import Colour, colour
 
 SKIN: tuple[Colour, ...] = tuple(
-    map(colour, ("#fbe0cd", "#f5cfb2", "#ecbd98", "#dfa67c", "#c98a5e", "#ab6f48", "#8c573a"))
+    map(colour, ("#fbe0cd", "#f5cfb2", "#ecbd98", "#dfa67c", "#c98a5e", "#b57850", "#9c6445"))
 )
 HAIR: tuple[Colour, ...] = tuple(
     map(colour, ("#2b2426", "#47302a", "#6b4630", "#93532f", "#b8693a", "#d9b070", "#a9a6a8", "#7c4258"))

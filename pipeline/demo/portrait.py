@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demo import backdrop, face, hair, palette
+from pipeline.demo.backdrop import Tones
 from pipeline.demo.drawing import Array, Canvas, Colour, apply, array, mirror, mix, ripple, similarity, smooth
 from pipeline.demo.face import Person
 from pipeline.demo.hair import Hair
@@ -49,8 +50,8 @@ class Portrait:
     smile: bool
     clothes: Colour
     collar: str  # crew, vee, shirt or roll
-    backdrop: str
-    tones: backdrop.Tones
+    setting: str  # a kind of backdrop
+    tones: Tones
     width: int
     height: int
     pose: Pose
@@ -64,7 +65,7 @@ class Portrait:
         """The picture, uint8 RGB [height, width, 3]."""
         rng = np.random.default_rng(self.seed)
         canvas = Canvas(self.height, self.width, self.pose.frame)
-        backdrop.paint(canvas, self.backdrop, self.tones, rng)
+        backdrop.paint(canvas, self.setting, self.tones, rng)
         figure(canvas, self)
         canvas.pixels *= self.exposure
         return canvas.finish(rng, self.blur, self.noise)
@@ -103,7 +104,7 @@ def sample(rng: np.random.Generator, person: Person, length: hair.Length, width:
         smile=bool(rng.random() < 0.5),
         clothes=palette.CLOTHES[rng.integers(len(palette.CLOTHES))],
         collar=str(rng.choice(["crew", "vee", "shirt", "roll"])),
-        backdrop=str(rng.choice(list(backdrop.KINDS))),
+        setting=str(rng.choice(list(backdrop.KINDS))),
         tones=palette.BACKDROPS[rng.integers(len(palette.BACKDROPS))],
         width=width,
         height=height,
@@ -147,8 +148,9 @@ def _clothes(canvas: Canvas, look: Portrait) -> None:
         "roll": [(0.0, 0.17), (0.20, 0.13), (0.31, 0.07)],
     }
     line = necklines[look.collar]
-    shape = mirror([*smooth(line, closed=False), *smooth([(0.34, 0.22), (0.66, 0.36), (0.98, 0.50), (1.16, 0.86), (1.3, 3.0)],
-                                                         closed=False), (0.0, 3.0)])  # fmt: skip
+    shape = mirror([*smooth(line, closed=False), *smooth([(0.34, 0.22), (0.66, 0.36), (0.98, 0.50),
+                                                          (1.16, 0.86), (1.3, 3.0)], closed=False),
+                                                          (0.0, 3.0)])  # fmt: skip
     wave = ripple(np.random.default_rng(look.seed), 24)
 
     def cloth(x: Array, y: Array) -> Array:

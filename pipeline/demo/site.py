@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.demo.world import CATEGORIES, CC0, Item, Picture, World
+from pipeline.demo.items import CATEGORIES, LICENSES, Item, Picture
+from pipeline.demo.world import World
 
 PER_PAGE = 12
 ROBOTS = "User-agent: *\nDisallow: /private/\n"
@@ -81,9 +82,8 @@ class Site:
         maker = {"@type": "Organization", "name": item.creator}
         facts |= {"brand": maker} if product else {"creator": maker}  # type: ignore[dict-item]
         jsonld = Markup(json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c"))
-        label = "CC0" if item.license_url == CC0 else "CC BY-NC-ND 4.0"
         name = "product.html" if product else "portrait.html"
-        return self._render(name, item=item, jsonld=jsonld, license=label)
+        return self._render(name, item=item, jsonld=jsonld, license=LICENSES[item.license_url])
 
     def _listing(self, name: str, number: str) -> Answer:
         items = self.world.category(name)
