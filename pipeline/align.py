@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import detectors, geometry, warp
+from pipeline import detectors, geometry, models, warp
 from pipeline.detectors import Face, landmarks
 from pipeline.geometry import Affine, Box, Points
 from pipeline.manifest import OK
@@ -47,7 +47,7 @@ class Aligner:
     """Cuts the faces out of photos by one set of rules; loads its models once."""
 
     def __init__(self, rules: CropRules) -> None:
-        """Raises UsageError for an unknown detector and CurateError for a model file that can't be had."""
+        """Raises UsageError for an unknown detector and ModelError for a model file that can't be had."""
         self.rules = rules
         self.align = framing(rules)
         self.detect = detectors.load(rules) if self.align != "none" else None
@@ -115,6 +115,17 @@ class Aligner:
         elif brightness > brightest:
             reason = "too_bright"
         return replace(cut, image=crop, sharpness=sharpness, brightness=brightness, reason=reason)
+
+
+def prepare(rules: CropRules) -> None:
+    """Sees to it that what an Aligner for `rules` needs is on this machine, without loading it all.
+
+    Raises UsageError for an unknown detector and ModelError for a model file that can't be had.
+    """
+    if framing(rules) != "none":
+        detectors.load(rules)
+    if framing(rules) == "ffhq":
+        models.path("landmarks-68")
 
 
 def framing(rules: CropRules) -> str:

@@ -19,18 +19,18 @@ import cv2
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import detectors, images, manifest, params
-from pipeline.align import Aligner, Cut
+from pipeline import images, manifest, params
+from pipeline.align import Aligner, Cut, prepare
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_batches
-from pipeline.errors import TableError
+from pipeline.errors import ModelError, TableError
 from pipeline.parts import Parts, digest
 from pipeline.progress import SILENT, Progress
 
 VERSION = 1  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
 FOLDER = "processed/crops"
 
-_TRANSIENT = frozenset({"missing_file", "worker_died"})  # tried again by the next run
+_TRANSIENT = frozenset({"missing_file", "worker_died", "no_model"})  # tried again by the next run
 
 
 class Item(NamedTuple):
@@ -58,23 +58,22 @@ def run(
     """Writes manifests/crops.parquet and one PNG for each accepted face.
 
     Every image accepted by scrape that has no role gets a row for each face found, or one that says why there is
-    none. Memory holds a few images and the rows, not the pictures. Raises UsageError for a bad rule or detector,
-    TableError for images.parquet, CurateError for a model file that can't be had or a disk that refuses.
+    none. Memory holds a few images and the rows, not the pictures. A domain whose model file can't be had is refused
+    with the reason no_model and tried again by the next run. Raises UsageError for a bad rule or detector, TableError
+    for images.parquet, ModelError when no domain has its model, CurateError for a disk that refuses.
     """
     engine = engine or params.Engine()
     items = _items(root)
     rules = {domain: section.rules(domain) for domain in sorted({item.domain for item in items})}
     names = {domain: digest({"version": VERSION, **params.as_dict(own)}) for domain, own in rules.items()}
-    for name in sorted(set(names.values())):
-        own = next(rules[domain] for domain in rules if names[domain] == name)
-        if own.align != "none":
-            detectors.load(own)  # fetches a model file once, and says at once what is wrong
+    barred = _without_model(rules, progress)
     parts = Parts(manifest.CROPS, root / FOLDER / ".parts")
-    done = _done(root, parts, names)
-    todo = [item for item in items if (item.domain, item.image_id) not in _keys(done)]
+    done = _keys(_done(root, parts, names))
+    todo = [item for item in items if (item.domain, item.image_id) not in done and item.domain not in barred]
     batches = _batches(todo, names, engine.batch)
     settings = {"root": root, "rules": {names[domain]: own for domain, own in rules.items()}}
     lost = list(_work(batches, settings, engine, parts, progress, len(todo)))
+    lost += [_row(item, "no_model", rules[item.domain].detector) for item in items if item.domain in barred]
     data = pa.concat_tables([_done(root, parts, names), manifest.from_rows(manifest.CROPS, lost)])
     data = _current(data, items)
     os.sync()  # the pictures reach the disk before the table that names them
@@ -82,6 +81,21 @@ def run(
     _sweep(root, set(data["path"].to_pylist()))
     parts.clear()
     return manifest.summarize(manifest.CROPS, data)
+
+
+def _without_model(rules: dict[str, params.CropRules], progress: Progress) -> set[str]:
+    """The domains whose detector or landmarks need a file that can't be had; fetches files, once, for all workers."""
+    missing: dict[str, ModelError] = {}
+    for domain, own in rules.items():
+        try:
+            prepare(own)
+        except ModelError as error:
+            missing[domain] = error
+    if missing and len(missing) == len(rules):
+        raise next(iter(missing.values()))
+    for domain, error in missing.items():
+        progress.note(f"{domain}: left out: {error.message}\n  {error.hint}")
+    return set(missing)
 
 
 def _items(root: Path) -> list[Item]:
@@ -154,7 +168,7 @@ def _work(
             task.advance(len({(row["domain"], row["image_id"]) for row in rows}), accepted=accepted)
         for result in run_batches(Worker, settings, died, section):
             if isinstance(result, WorkerDied):
-                yield from (_row(item, "worker_died", "none", "none") for item in result.batch.items)
+                yield from (_row(item, "worker_died") for item in result.batch.items)
             else:
                 parts.add(*result)
             task.advance()
@@ -217,7 +231,7 @@ class Worker:
         }
 
 
-def _row(item: Item, reason: str, detector: str, align: str, faces: int = 0) -> Row:
+def _row(item: Item, reason: str, detector: str = "none", align: str = "none", faces: int = 0) -> Row:
     """What is known of an image without any of its faces."""
     return {
         "crop_id": _hashed(item.domain, item.image_id, "no face"),

@@ -36,6 +36,10 @@ class TableError(CurateError):
     """A manifest that is missing, unreadable, invalid or of another schema version."""
 
 
+class ModelError(CurateError):
+    """A model file that is missing, can't be fetched, or isn't the pinned one."""
+
+
 class AuthError(CurateError):
     """A source wants a key, or refuses the one it was given."""
 

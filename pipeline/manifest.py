@@ -123,7 +123,7 @@ CROPS = Table(
     "curate crop",
     frozenset(
         "ok no_face many_faces not_largest implausible too_small upscaled padding blurry too_dark too_bright "
-        "decode_failed bomb missing_file worker_died review".split()
+        "decode_failed bomb missing_file worker_died no_model review".split()
     ),
     ("source_path", "path"),
 )

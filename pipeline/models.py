@@ -15,7 +15,7 @@ from pathlib import Path
 
 import requests
 
-from pipeline.errors import CurateError, UsageError, nearest
+from pipeline.errors import ModelError, UsageError, nearest
 from pipeline.manifest import replacing
 
 
@@ -61,7 +61,7 @@ MODELS: Mapping[str, Model] = {
 def path(name: str) -> Path:
     """The file of the model `name` on this machine; fetched, once, if it is not there.
 
-    Raises UsageError for an unknown name and CurateError when the file can't be had or isn't the pinned one.
+    Raises UsageError for an unknown name and ModelError when the file can't be had or isn't the pinned one.
     """
     found = find(name)
     return found or _fetch(MODELS[name], _cache() / MODELS[name].file)
@@ -70,7 +70,7 @@ def path(name: str) -> Path:
 def find(name: str) -> Path | None:
     """The file of the model `name` if it is on this machine; nothing is fetched.
 
-    Raises UsageError for an unknown name and CurateError when the file isn't the pinned one or its package is missing.
+    Raises UsageError for an unknown name and ModelError when the file isn't the pinned one or its package is missing.
     """
     model = MODELS.get(name)
     if model is None:
@@ -100,7 +100,7 @@ def _packaged(model: Model, package: str) -> Path:
     for base in (spec.submodule_search_locations or ()) if spec else ():
         if (found := Path(base) / model.folder / model.file).is_file():
             return found
-    raise CurateError(f"{model.file}: the package {package} is missing", f"pip install {package}")
+    raise ModelError(f"{model.file}: the package {package} is missing", f"pip install {package}")
 
 
 def _fetch(model: Model, target: Path) -> Path:
@@ -110,7 +110,7 @@ def _fetch(model: Model, target: Path) -> Path:
         answer.raise_for_status()
         data = answer.content
     except requests.RequestException as error:
-        raise CurateError(f"{model.file}: cannot fetch it from {model.url}: {type(error).__name__}", by_hand) from error
+        raise ModelError(f"{model.file}: cannot fetch it from {model.url}: {type(error).__name__}", by_hand) from error
     _check(model, data, model.url, by_hand)
     with replacing(target) as temporary:
         temporary.write_bytes(data)
@@ -120,4 +120,4 @@ def _fetch(model: Model, target: Path) -> Path:
 def _check(model: Model, data: bytes, where: str, hint: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != model.sha256:
-        raise CurateError(f"{where}: not the file we know: sha256 {found[:12]}..., not {model.sha256[:12]}...", hint)
+        raise ModelError(f"{where}: not the file we know: sha256 {found[:12]}..., not {model.sha256[:12]}...", hint)

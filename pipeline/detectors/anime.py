@@ -11,5 +11,5 @@ _SMALLEST = 24  # px: the cascade's own window
 
 
 def load(rules: CropRules) -> Detector:
-    """The cascade with the settings of `rules`; its file is fetched the first time. Raises CurateError without it."""
+    """The cascade with the settings of `rules`; its file is fetched the first time. Raises ModelError without it."""
     return Cascade(models.path("anime-cascade"), rules, _SMALLEST)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detectors import Face
-from pipeline.errors import CurateError
+from pipeline.errors import ModelError
 from pipeline.geometry import Box
 from pipeline.params import CropRules
 
@@ -24,7 +24,7 @@ class Cascade:
         """`smallest` is the narrowest face, in px of the scaled image, that the cascade is trusted with."""
         self.classifier = cv2.CascadeClassifier(str(path))
         if self.classifier.empty():
-            raise CurateError(f"{path}: not a cascade file", f"delete {path} and run the same command again")
+            raise ModelError(f"{path}: not a cascade file", f"delete {path} and run the same command again")
         self.rules = rules
         self.smallest = smallest
 

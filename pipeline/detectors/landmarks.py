@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import models
-from pipeline.errors import CurateError
+from pipeline.errors import ModelError
 from pipeline.geometry import Box, Points
 
 Landmarker = Callable[[NDArray[np.uint8], Box], Points]
@@ -28,7 +28,7 @@ def load() -> Landmarker:
     try:
         predictor = dlib.shape_predictor(str(path))
     except RuntimeError as error:
-        raise CurateError(
+        raise ModelError(
             f"{path}: not a landmark model: {error}", "pip install --force-reinstall face_recognition_models"
         ) from error
     return lambda image, box: _predict(predictor, image, box)
