@@ -1,0 +1,178 @@
+"""U-GAT-IT: attention tells the generators and discriminators where the domains differ, and AdaLIN by how much.
+
+Kim, Kim, Kang, Lee: U-GAT-IT: Unsupervised Generative Attentional Networks with Adaptive Layer-Instance Normalization
+for Image-to-Image Translation (2020), arXiv 1907.10830.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from msgspec import Meta
+from torch import Tensor, nn
+
+from pipeline.errors import UsageError
+from pipeline.params import NonNegative, Positive, Section
+from train.losses import ADVERSARIAL, l1, lsgan
+from train.networks.adalin import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
+from train.networks.blocks import init_normal
+from train.recipe import Batch, Clock, Update
+
+Weight = Annotated[float, Meta(ge=0.0)]
+Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
+Layers = Annotated[int, Meta(ge=3)]
+
+cross_entropy = ADVERSARIAL["bce"].judge
+
+
+class UGATITConfig(Section, frozen=True, kw_only=True):
+    """The constants of U-GAT-IT; "code" is the authors' PyTorch implementation where it differs from the paper."""
+
+    size: Annotated[int, Meta(ge=12, multiple_of=4)] = 256  # px, side of the images it is trained on; section 4.2
+    width: Positive = 64  # of generators and discriminators; appendix C
+    blocks: NonNegative = 4  # residual blocks on each side of the attention; appendix C
+    light: bool = True  # code; the paper's generator, with 268 M more parameters, is light: false
+    global_layers: Layers | None = None  # None: 7 (code), or as many as the size allows
+    local_layers: Layers | None = None  # None: 5 (code), or as many as the size allows
+    init: Literal["uniform", "normal"] = "uniform"  # uniform: torch's own (code); normal: N(0, 0.02), section 4.2
+    adversarial: Weight = 1.0  # lambda_1; section 4.2
+    cycle: Weight = 10.0  # lambda_2; section 4.2
+    identity: Weight = 10.0  # lambda_3; section 4.2
+    cam: Weight = 1000.0  # lambda_4; section 4.2
+    lr: Annotated[float, Meta(gt=0.0)] = 1e-4  # section 4.2
+    beta1: Beta = 0.5  # section 4.2
+    beta2: Beta = 0.999  # section 4.2
+    weight_decay: Weight = 1e-4  # added to the gradient; section 4.2
+
+
+class UGATIT(nn.Module):
+    """Domains "a" and "b"; `d_a_*` judge images of a. Two discriminators each: one sees patches, one the whole."""
+
+    Config = UGATITConfig
+
+    def __init__(self, config: UGATITConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.g_a2b, self.g_b2a = self._generator(), self._generator()
+        self.d_a_global, self.d_b_global = self._judge(config.global_layers, 7), self._judge(config.global_layers, 7)
+        self.d_a_local, self.d_b_local = self._judge(config.local_layers, 5), self._judge(config.local_layers, 5)
+        if config.init == "normal":
+            init_normal(self)
+        self.optimizers = {
+            "G": self._adam(self.g_a2b, self.g_b2a),
+            "D": self._adam(self.d_a_global, self.d_a_local, self.d_b_global, self.d_b_local),
+        }
+
+    def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """All discriminators, then both generators, whose rho then goes back into [0, 1].
+
+        The fakes are made once: the discriminators see them detached, and the generators' losses go on from there.
+        """
+        config, a, b = self.config, batch["a"], batch["b"]
+        self._check(a)
+        to_b, same_b = self._translate(self.g_a2b, a, b)
+        to_a, same_a = self._translate(self.g_b2a, b, a)
+        fake_a, fake_b = to_a.out, to_b.out
+        yield Update(
+            "D",
+            {
+                "d_a_global": config.adversarial * _judged(self.d_a_global, a, fake_a.detach()),
+                "d_a_local": config.adversarial * _judged(self.d_a_local, a, fake_a.detach()),
+                "d_b_global": config.adversarial * _judged(self.d_b_global, b, fake_b.detach()),
+                "d_b_local": config.adversarial * _judged(self.d_b_local, b, fake_b.detach()),
+            },
+        )
+        yield Update(
+            "G",
+            {
+                "gan_a2b": config.adversarial * (_fooled(self.d_b_global, fake_b) + _fooled(self.d_b_local, fake_b)),
+                "gan_b2a": config.adversarial * (_fooled(self.d_a_global, fake_a) + _fooled(self.d_a_local, fake_a)),
+                "cycle_a": config.cycle * l1(self.g_b2a(fake_b).out, a),
+                "cycle_b": config.cycle * l1(self.g_a2b(fake_a).out, b),
+                "identity_a": config.identity * l1(same_a.out, a),
+                "identity_b": config.identity * l1(same_b.out, b),
+                "cam_a2b": config.cam * (cross_entropy(to_b.cam, 1.0) + cross_entropy(same_b.cam, 0.0)),
+                "cam_b2a": config.cam * (cross_entropy(to_a.cam, 1.0) + cross_entropy(same_a.cam, 0.0)),
+            },
+        )
+        clamp_rho(self)
+
+    def schedule(self, clock: Clock) -> float:
+        """1 for the first half of the run, then in a line down to 0 at its last step (code)."""
+        half = clock.total / 2
+        return 1.0 - max(0.0, clock.step + 1 - half) / half
+
+    @torch.no_grad()
+    def render(self, batch: Batch) -> Batch:
+        """For "a": "a2b", and "a2b_attention", its heatmap laid over the source; for "b" alike. All in [-1, 1]."""
+        made = {}
+        for source, generator in (("a", self.g_a2b), ("b", self.g_b2a)):
+            if source in batch:
+                name = "a2b" if source == "a" else "b2a"
+                translated = generator(batch[source])
+                made[name] = translated.out
+                made[f"{name}_attention"] = overlay(batch[source], translated.heatmap)
+        return made
+
+    def _translate(self, generator: nn.Module, source: Tensor, target: Tensor) -> tuple[Attended, Attended]:
+        """`source` translated, and `target`, which is of the generator's own output domain, sent through it, too."""
+        # One call for both: every norm sees each image alone, so it is the same as two calls, with half the launches.
+        both = generator(torch.cat([source, target]))
+        first, second = zip(*(part.chunk(2) for part in both), strict=True)
+        return Attended(*first), Attended(*second)
+
+    def _generator(self) -> AttentionGenerator:
+        config = self.config
+        return AttentionGenerator(config.width, config.blocks, light=config.light, size=config.size)
+
+    def _judge(self, asked: int | None, usual: int) -> AttentionDiscriminator:
+        most = AttentionDiscriminator.most_layers(self.config.size)
+        if asked is not None and asked > most:
+            raise UsageError(
+                f"a discriminator of {asked} layers needs more than {self.config.size} px: {most} fit",
+                "set train.ugatit.model.global_layers and local_layers to null, or size higher",
+            )
+        return AttentionDiscriminator(self.config.width, min(usual, most) if asked is None else asked)
+
+    def _check(self, images: Tensor) -> None:
+        if images.shape[-1] != self.config.size:
+            raise UsageError(
+                f"train.ugatit.model.size is {self.config.size} px, the images have {images.shape[-1]} px",
+                "set train.ugatit.model.size and train.ugatit.data.size alike",
+            )
+
+    def _adam(self, *networks: nn.Module) -> torch.optim.Adam:
+        config = self.config
+        parameters = [parameter for network in networks for parameter in network.parameters()]
+        return torch.optim.Adam(parameters, config.lr, (config.beta1, config.beta2), weight_decay=config.weight_decay)
+
+
+def overlay(images: Tensor, heatmap: Tensor) -> Tensor:
+    """`heatmap` [N,1,h,w], stretched to [0, 1] per image and coloured from blue over green to red, laid at one half
+    over `images` [N,3,H,W] in [-1,1]; the same shape and range."""
+    low, high = heatmap.amin((2, 3), keepdim=True), heatmap.amax((2, 3), keepdim=True)
+    level = (heatmap.float() - low) / (high - low).clamp_min(1e-12)
+    level = F.interpolate(level, size=images.shape[-2:], mode="bilinear", align_corners=False)
+    peaks = torch.tensor([0.75, 0.5, 0.25], device=level.device)[:, None, None]  # where red, green and blue are full
+    colours = (1.5 - 4 * (level - peaks).abs()).clamp(0.0, 1.0)
+    return (images + (2 * colours - 1)) / 2
+
+
+def _judged(judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """A discriminator's loss, on its patches and on its attention heads (equations 2 and 5; least squares, no half).
+
+    Real and fake go in one after the other: each call is one power iteration of the spectral norm, as in the code.
+    """
+    on_real: Attended = judge(real)
+    on_fake: Attended = judge(fake)
+    patches = lsgan(on_real.out, real=True) + lsgan(on_fake.out, real=False)
+    return patches + lsgan(on_real.cam, real=True) + lsgan(on_fake.cam, real=False)
+
+
+def _fooled(judge: nn.Module, fake: Tensor) -> Tensor:
+    """A generator's loss before one discriminator, on its patches and on its attention heads."""
+    on_fake: Attended = judge(fake)
+    return lsgan(on_fake.out, real=True) + lsgan(on_fake.cam, real=True)
