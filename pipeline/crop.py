@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ import cv2
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import images, manifest, params
+from pipeline import images, manifest, params, store
 from pipeline.align import Aligner, Cut, prepare
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_batches
@@ -28,7 +27,6 @@ from pipeline.parts import Parts, digest
 from pipeline.progress import SILENT, Progress
 
 VERSION = 1  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
-FOLDER = "processed/crops"
 
 _TRANSIENT = frozenset({"missing_file", "worker_died", "no_model"})  # tried again by the next run
 
@@ -67,7 +65,7 @@ def run(
     rules = {domain: section.rules(domain) for domain in sorted({item.domain for item in items})}
     names = {domain: digest({"version": VERSION, **params.as_dict(own)}) for domain, own in rules.items()}
     barred = _without_model(rules, progress)
-    parts = Parts(manifest.CROPS, root / FOLDER / ".parts")
+    parts = Parts(manifest.CROPS, root / store.FOLDER / ".parts")
     done = _keys(_done(root, parts, names))
     todo = [item for item in items if (item.domain, item.image_id) not in done and item.domain not in barred]
     batches = _batches(todo, names, engine.batch)
@@ -78,7 +76,7 @@ def run(
     data = _current(data, items)
     os.sync()  # the pictures reach the disk before the table that names them
     manifest.write(manifest.CROPS, data, root, meta={"section": params.as_dict(section), "rules": names})
-    _sweep(root, set(data["path"].to_pylist()))
+    store.sweep(root, set(data["path"].to_pylist()))
     parts.clear()
     return manifest.summarize(manifest.CROPS, data)
 
@@ -93,8 +91,8 @@ def _without_model(rules: dict[str, params.CropRules], progress: Progress) -> se
             missing[domain] = error
     if missing and len(missing) == len(rules):
         raise next(iter(missing.values()))
-    for domain, error in missing.items():
-        progress.note(f"{domain}: left out: {error.message}\n  {error.hint}")
+    for domain, why in missing.items():
+        progress.note(f"{domain}: left out: {why.message}\n  {why.hint}")
     return set(missing)
 
 
@@ -134,7 +132,7 @@ def _done(root: Path, parts: Parts, names: dict[str, str]) -> pa.Table:
         found.append(parts.read(name))
     rows = pa.concat_tables(found)
     rows = rows.filter(pc.invert(pc.is_in(rows["reason"], value_set=pa.array(sorted(_TRANSIENT)))))
-    present = pa.array(sorted(path for path, size in _files(root) if size), pa.string())
+    present = pa.array(sorted(path for path, size in store.files(root) if size), pa.string())
     whole = pc.or_(pc.is_null(rows["path"]), pc.is_in(rows["path"], value_set=present))
     broken = _keys(rows.filter(pc.invert(whole)))
     keep, seen = [], set()
@@ -211,7 +209,7 @@ class Worker:
         crop_id = _crop_id(item, cut, row["detector"], row["align"], rules)
         path = None
         if cut.reason == manifest.OK and cut.image is not None:
-            path = f"{FOLDER}/{folder_of(item.domain)}/{crop_id[:2]}/{crop_id}.png"
+            path = f"{store.folder_of(item.domain)}/{crop_id[:2]}/{crop_id}.png"
             with manifest.replacing(self.root / path, durable=False) as temporary:
                 temporary.write_bytes(images.encode_png(cut.image))
         return row | {
@@ -259,12 +257,6 @@ def _hashed(*values: object) -> str:
     return hashlib.sha256("\0".join(map(str, values)).encode()).hexdigest()[:32]
 
 
-def folder_of(domain: str) -> str:
-    """A folder name for `domain`: itself where every file system takes it, else made safe and told apart by a hash."""
-    safe = re.sub(r"[^\w.-]|^\.", "_", domain)[:60]
-    return safe if safe == domain else f"{safe}-{_hashed(domain)[:8]}"
-
-
 def _current(rows: pa.Table, items: list[Item]) -> pa.Table:
     """The `rows` of `items`, with their paths and licences as scrape knows them now."""
     known = {(item.domain, item.image_id): item for item in items}
@@ -275,26 +267,3 @@ def _current(rows: pa.Table, items: list[Item]) -> pa.Table:
         index = rows.schema.get_field_index(name)
         rows = rows.set_column(index, rows.schema.field(index), pa.array(values, pa.string()))
     return rows
-
-
-def _files(root: Path) -> Iterator[tuple[str, int]]:
-    """Every crop below `root`: its path relative to it, and its bytes."""
-    for folder, _, names in os.walk(root / FOLDER):
-        relative = Path(folder).relative_to(root).as_posix()
-        for name in names:
-            if name.endswith(".png"):
-                with suppress(FileNotFoundError):
-                    yield f"{relative}/{name}", os.stat(Path(folder) / name).st_size  # noqa: PTH116
-
-
-def _sweep(root: Path, wanted: set[str | None]) -> None:
-    """Deletes crops that no row names any more, what killed writers left, and folders left empty."""
-    for folder, _, names in os.walk(root / FOLDER, topdown=False):
-        here = Path(folder)
-        relative = here.relative_to(root).as_posix()
-        for name in names:
-            if name.endswith(".tmp") or (name.endswith(".png") and f"{relative}/{name}" not in wanted):
-                (here / name).unlink(missing_ok=True)
-        if relative != FOLDER:
-            with suppress(OSError):
-                here.rmdir()  # only when it is empty
