@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -105,8 +105,11 @@ def from_dict(plain: Mapping[str, Any]) -> Settings:
 
 
 def checked(settings: Settings) -> Settings:
-    """`settings`, if its values go together. Raises UsageError."""
+    """`settings`, if its values go together; a model.size that was left open is data.size. Raises UsageError."""
     data = settings.data
+    if getattr(settings.model, "size", data.size) is None:
+        sized = override(settings.model, f"train.{settings.recipe}.model", size=data.size)
+        settings = replace(settings, model=sized)
     if data.load_side < data.size:
         raise UsageError(
             f"train.{settings.recipe}.data.load: {data.load} is less than size, {data.size}",

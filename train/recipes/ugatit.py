@@ -31,7 +31,7 @@ cross_entropy = ADVERSARIAL["bce"].judge
 class UGATITConfig(Section, frozen=True, kw_only=True):
     """The constants of U-GAT-IT; "code" is the authors' PyTorch implementation where it differs from the paper."""
 
-    size: Annotated[int, Meta(ge=12, multiple_of=4)] = 256  # px, side of the images it is trained on; section 4.2
+    size: Annotated[int, Meta(ge=12, multiple_of=4)] | None = None  # px, side of the images; None: data.size
     width: Positive = 64  # of generators and discriminators; appendix C
     blocks: NonNegative = 4  # residual blocks on each side of the attention; appendix C
     light: bool = True  # code; the paper's generator, with 268 M more parameters, is light: false
@@ -56,6 +56,7 @@ class UGATIT(nn.Module):
     def __init__(self, config: UGATITConfig) -> None:
         super().__init__()
         self.config = config
+        self.size = config.size or 256  # px; section 4.2
         self.g_a2b, self.g_b2a = self._generator(), self._generator()
         self.d_a_global, self.d_b_global = self._judge(config.global_layers, 7), self._judge(config.global_layers, 7)
         self.d_a_local, self.d_b_local = self._judge(config.local_layers, 5), self._judge(config.local_layers, 5)
@@ -126,21 +127,21 @@ class UGATIT(nn.Module):
 
     def _generator(self) -> AttentionGenerator:
         config = self.config
-        return AttentionGenerator(config.width, config.blocks, light=config.light, size=config.size)
+        return AttentionGenerator(config.width, config.blocks, light=config.light, size=self.size)
 
     def _judge(self, asked: int | None, usual: int) -> AttentionDiscriminator:
-        most = AttentionDiscriminator.most_layers(self.config.size)
+        most = AttentionDiscriminator.most_layers(self.size)
         if asked is not None and asked > most:
             raise UsageError(
-                f"a discriminator of {asked} layers needs more than {self.config.size} px: {most} fit",
+                f"a discriminator of {asked} layers needs more than {self.size} px: {most} fit",
                 "set train.ugatit.model.global_layers and local_layers to null, or size higher",
             )
         return AttentionDiscriminator(self.config.width, min(usual, most) if asked is None else asked)
 
     def _check(self, images: Tensor) -> None:
-        if images.shape[-1] != self.config.size:
+        if images.shape[-1] != self.size:
             raise UsageError(
-                f"train.ugatit.model.size is {self.config.size} px, the images have {images.shape[-1]} px",
+                f"train.ugatit.model.size is {self.size} px, the images have {images.shape[-1]} px",
                 "set train.ugatit.model.size and train.ugatit.data.size alike",
             )
 
