@@ -1,0 +1,75 @@
+"""dvc.yaml against the code: each stage depends on the files that it runs, and on no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.architecture.imports import ROOT, closure, files, modules
+
+STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+
+# What carries a stage's work but cannot change its result.
+PLUMBING = {f"pipeline.{m}" for m in "errors progress registry params engine".split()} | {"pipeline", "train"}
+
+# What a stage reaches by name, through a registry or the command's own body.
+BY_NAME = {
+    "scrape": ("pipeline.sources", "pipeline.demo"),
+    "crop": ("pipeline.detectors",),
+    "stats": ("pipeline.report",),
+}
+STARTS = {
+    "scrape": "pipeline.scrape",
+    "crop": "pipeline.crop",
+    "dedup": "pipeline.dedup",
+    "pairs": "pipeline.pairs",
+    "build": "pipeline.build",
+    "stats": "pipeline.stats",
+}
+
+
+def declared(stage: dict[str, Any]) -> set[Path]:
+    """The source files among a stage's deps, folders opened."""
+    found: set[Path] = set()
+    for dep in stage["deps"]:
+        path = Path(dep)
+        found |= {file for file in files() if file == path or path in file.parents}
+    return found
+
+
+def needed(starts: list[str]) -> set[Path]:
+    """The source files that run when these modules do."""
+    roots = [path for name, path in modules().items() for s in starts if name == s or name.startswith(s + ".")]
+    reached = set().union(*(closure(path) for path in roots))
+    return reached - {modules()[name] for name in PLUMBING}
+
+
+@pytest.mark.parametrize("stage", STARTS)
+def test_a_stage_depends_on_the_code_that_it_runs(stage: str) -> None:
+    assert declared(STAGES[stage]) == needed([STARTS[stage], *BY_NAME.get(stage, ())])
+
+
+@pytest.mark.parametrize("stage", ["train", "translate"])
+def test_a_training_stage_depends_on_the_code_that_it_runs(stage: str) -> None:
+    starts = {"train": ["train.run", "train.recipes.cyclegan"], "translate": ["train.translate", "train.recipes.cyclegan"]}
+    recipe = STAGES[stage]["do"]
+    deps = {"deps": [dep.replace("${item}", "cyclegan") for dep in recipe["deps"]]}
+    assert declared(deps) == needed(starts[stage])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_outputs_stand_below_the_three_folders(stage: str) -> None:
+    recipe = STAGES[stage].get("do", STAGES[stage])
+    for out in recipe.get("outs", []) + recipe.get("metrics", []) + recipe.get("plots", []):
+        path = Path(out if isinstance(out, str) else next(iter(out)))
+        assert path.parts[0] in {"raw", "processed", "manifests"}
+        assert len(path.parts) > 1, "DVC deletes an output before a run: never a whole top folder"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_the_command_that_a_person_runs(stage: str) -> None:
+    recipe = STAGES[stage].get("do", STAGES[stage])
+    assert recipe["cmd"].startswith(f"curate {stage}")
