@@ -153,10 +153,10 @@ def losses(variant, g, d, x_i, y_i, y_j):
     swapped, alpha = swap(x_i, y_i, y_j)
     back, _ = swap(swapped, y_j, y_i)
     return {
-        "d/real": bce(judge(x_i, y_i), 1),
-        "d/swapped": bce(judge(swapped, y_j), 0),
-        "d/wrong": bce(judge(x_i, y_j), 0),
-        "g/adversarial": bce(judge(swapped, y_j), 1),
-        "g/cycle": np.mean(np.abs(back - x_i)),
-        "g/mask": 0.1 * np.mean(np.abs(alpha)),
+        "D/real": bce(judge(x_i, y_i), 1),
+        "D/swapped": bce(judge(swapped, y_j), 0),
+        "D/wrong": bce(judge(x_i, y_j), 0),
+        "G/gan": bce(judge(swapped, y_j), 1),
+        "G/cycle": np.mean(np.abs(back - x_i)),
+        "G/mask": 0.1 * np.mean(np.abs(alpha)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 
 def instance_norm(channels: int) -> nn.InstanceNorm2d:
@@ -39,3 +40,14 @@ def init_normal(module: nn.Module, std: float = 0.02) -> None:
             nn.init.normal_(layer.weight, 0.0, std)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def init_spectral(module: nn.Module) -> None:
+    """`init_normal`, and from then on every convolution's weight is divided by its spectral norm, in place.
+
+    Miyato et al., Spectral Normalization for Generative Adversarial Networks (2018); one power iteration per forward.
+    """
+    init_normal(module)
+    for layer in list(module.modules()):
+        if isinstance(layer, nn.Conv2d):
+            spectral_norm(layer)

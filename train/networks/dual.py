@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+
+from train.networks.blocks import init_spectral
 
 SLOPE = 0.2
 
@@ -11,17 +12,18 @@ SLOPE = 0.2
 class DualDiscriminator(nn.Module):
     """A shared trunk, a local head that judges 70 x 70 patches and a global head that judges the image.
 
-    Spectral norm on every convolution, no other norm. Images are square, of `size` px, a multiple of 64 and at least
-    128, of which the global head's last convolution makes one number. `width` 64 makes 13,260,226 parameters.
+    Spectral norm on every convolution, no other norm. Images are square, of `size` px, a multiple of 64, of which the
+    global head's last convolution makes one number. `width` 64 makes 13,260,226 parameters.
     """
 
     def __init__(self, width: int = 64, size: int = 256) -> None:
         super().__init__()
         w = width
         self.trunk = nn.Sequential(*_conv(3, w, 2), *_conv(w, 2 * w, 2), *_conv(2 * w, 4 * w, 2))
-        self.local = nn.Sequential(*_conv(4 * w, 8 * w, 1), _spectral(nn.Conv2d(8 * w, 1, 4, 1, 1)))
+        self.local = nn.Sequential(*_conv(4 * w, 8 * w, 1), nn.Conv2d(8 * w, 1, 4, 1, 1))
         whole = [*_conv(4 * w, 8 * w, 2), *_conv(8 * w, 8 * w, 2), *_conv(8 * w, 8 * w, 2)]
-        self.whole = nn.Sequential(*whole, _spectral(nn.Conv2d(8 * w, 1, size // 64)))
+        self.whole = nn.Sequential(*whole, nn.Conv2d(8 * w, 1, size // 64))
+        init_spectral(self)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # -> [N, 1, 1, 1] and [N, 1, size/8 - 2, size/8 - 2]
         h = self.trunk(x)  # [N, 4 width, size/8, size/8]
@@ -29,8 +31,4 @@ class DualDiscriminator(nn.Module):
 
 
 def _conv(inside: int, outside: int, stride: int) -> tuple[nn.Module, nn.Module]:
-    return _spectral(nn.Conv2d(inside, outside, 4, stride, 1)), nn.LeakyReLU(SLOPE, inplace=True)
-
-
-def _spectral(conv: nn.Conv2d) -> nn.Module:
-    return spectral_norm(conv)
+    return nn.Conv2d(inside, outside, 4, stride, 1), nn.LeakyReLU(SLOPE, inplace=True)

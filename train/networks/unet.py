@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.networks.blocks import init_normal
+
 SLOPE = 0.2  # of every leaky ReLU here: Chainer's default, and the Keras notebook's own
 
 Norm = Callable[[int], nn.Module]  # channels -> a normalisation
@@ -57,6 +59,7 @@ class AdditiveUNet(nn.Module):
         self.dc3 = nn.ConvTranspose2d(w, 4, 4, 2, 1)
         self.bn0, self.bn1, self.bn2, self.bn3 = (affine_norm(n * w) for n in (1, 2, 4, 8))
         self.dbn0, self.dbn1, self.dbn2 = (affine_norm(n * w) for n in (4, 2, 1))
+        init_normal(self)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # [N, 9, H, W]
         h1 = F.relu(self.c0(x))
@@ -88,6 +91,7 @@ class GlobalDiscriminator(nn.Module):
         self.c4 = nn.Conv2d(8 * w, 8 * w, 4, 2, 1)
         self.l4 = nn.Linear((size // 32) ** 2 * 8 * w, 1)
         self.bn0, self.bn1, self.bn2, self.bn3, self.bn4 = (affine_norm(n * w) for n in (1, 2, 4, 8, 8))
+        init_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:  # [N, 6, size, size] -> [N, 1]
         h = F.leaky_relu(self._noisy(self.c0(self._noisy(x))), SLOPE)
@@ -118,6 +122,7 @@ class ConditionedUNet(nn.Module):
         self.up2 = _normed(nn.ConvTranspose2d(4 * w + 6, w, 4, 2, 1, bias=False), norm)
         self.up1 = _normed(nn.ConvTranspose2d(w + 6, w // 2, 4, 2, 1, bias=False), norm)
         self.out = nn.Conv2d(w // 2, 4, 4, bias=bias)
+        init_normal(self)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # [N, 9, H, W]
         shown = [F.avg_pool2d(x[:, :6], side) for side in (2, 4, 8, 16)]  # the person in the garment worn
@@ -152,6 +157,7 @@ class BatchNormPatch(nn.Module):
         self.conv3 = _normed(nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False), _batch_norm)
         self.conv4 = _normed(nn.Conv2d(4 * w, 8 * w, 4, 1, 1, bias=False), _batch_norm)
         self.conv5 = nn.Conv2d(8 * w, 1, 4, 1, 1)
+        init_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:  # [N, 6, H, W] -> [N, 1, H/8 - 2, W/8 - 2]
         for layer in (self.conv1, self.conv2, self.conv3, self.conv4):

@@ -12,5 +12,6 @@ RECIPES = Registry(
     {
         "cyclegan": "train.recipes.cyclegan:CycleGAN",
         "ugatit": "train.recipes.ugatit:UGATIT",
+        "cagan": "train.recipes.cagan:CAGAN",
     },
 )

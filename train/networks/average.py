@@ -1,0 +1,34 @@
+"""A network that follows another one: the moving average of its weights."""
+
+from __future__ import annotations
+
+import copy
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+
+class Average(nn.Module):
+    """The exponential moving average of `network`; called like it, never trained itself.
+
+    Karras et al., Progressive Growing of GANs (2018), section 4.1 of the appendix. `decay` is per step; early on it is
+    less, so that the first random weights do not linger in short runs.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.network = copy.deepcopy(network).requires_grad_(False)
+
+    def forward(self, *inputs: Tensor) -> object:
+        return self.network(*inputs)
+
+    @torch.no_grad()
+    def follow(self, network: nn.Module, step: int) -> Self:
+        """Moves towards `network` as it stands after `step`, counted from 0."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
+        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
+            mine.copy_(theirs)
+        return self

@@ -1,0 +1,131 @@
+"""CAGAN: a person, the garment worn and another garment, to the same person in the other garment.
+
+Jetchev & Bergmann: The Conditional Analogy GAN, Swapping Fashion Articles on People Images (2017), arXiv 1709.04695.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from msgspec import Meta
+from torch import Tensor, nn
+
+from pipeline.params import Positive, Section
+from train.losses import ADVERSARIAL, l1
+from train.networks.average import Average
+from train.networks.patch import PatchDiscriminator
+from train.networks.unet import AdditiveUNet, BatchNormPatch, ConditionedUNet, GlobalDiscriminator, affine_norm
+from train.recipe import Batch, Clock, Update
+
+Weight = Annotated[float, Meta(ge=0.0)]
+Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
+
+
+class CAGANConfig(Section, frozen=True, kw_only=True):
+    """The constants of CAGAN. "article" is the swimwear article (Chainer), "notebook" the Keras one."""
+
+    variant: Literal["chainer", "keras", "modern"] = "modern"  # the article, the notebook, the notebook renewed
+    size: Positive = 256  # px, sides of the images; only chainer's discriminator is bound to it
+    width: Positive = 64  # channels of the first layer, in both networks; article and notebook
+    cycle: Weight = 1.0  # there and back; section 3.3, article and notebook
+    mask: Weight = 0.1  # mean of the mask; section 3.3, article and notebook
+    identity: Weight = 1.0  # the garment worn, put on again, changes nothing; the third notebook
+    adversarial: Literal["bce", "lsgan", "hinge"] = "lsgan"  # section 3.3 has bce
+    noise: Weight = 0.2  # std of the noise in chainer's discriminator; article
+    ema: Beta = 0.999  # decay of the generator's moving average; 0 for none
+    lr: Annotated[float, Meta(gt=0.0)] = 2e-4  # article and notebook, no decay
+    beta1: Beta = 0.5  # article and notebook
+    beta2: Beta = 0.999  # Adam's own
+
+    FOLLOWS: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+        "variant": {
+            "chainer": {"identity": 0.0, "adversarial": "bce", "ema": 0.0},
+            "keras": {"identity": 0.0, "adversarial": "bce", "ema": 0.0},
+        }
+    }
+
+
+class CAGAN(nn.Module):
+    """Batches hold "human", the "article" worn and the "other" to wear, image by image."""
+
+    Config: ClassVar[type[Section]] = CAGANConfig
+
+    def __init__(self, config: CAGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.generator, self.discriminator = _networks(config)
+        self.average = Average(self.generator, config.ema) if config.ema else None
+        self.optimizers = {"D": self._adam(self.discriminator), "G": self._adam(self.generator)}
+
+    def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """The discriminator, which also sees people beside garments that they don't wear, then the generator."""
+        config, gan = self.config, ADVERSARIAL[self.config.adversarial]
+        human, worn, wanted = (self._ranged(batch[key]) for key in ("human", "article", "other"))
+        swapped, alpha = dress(self.generator, human, worn, wanted)
+        fake = swapped.detach()
+        yield Update(
+            "D",
+            {
+                "real": gan.judge(self._score(human, worn), 1.0),
+                "swapped": gan.judge(self._score(fake, wanted), 0.0),
+                "wrong": gan.judge(self._score(human, wanted), 0.0),
+            },
+        )
+        back, _ = dress(self.generator, swapped, wanted, worn)
+        losses = {
+            "gan": gan.fool(self._score(swapped, wanted)),
+            "cycle": config.cycle * l1(back, human),
+            "mask": config.mask * alpha.float().mean(),
+        }
+        if config.identity:
+            same, _ = dress(self.generator, human, worn, worn)
+            losses["identity"] = config.identity * l1(same, human)
+        yield Update("G", losses)
+        if self.average is not None:
+            self.average.follow(self.generator, clock.step)
+
+    def schedule(self, clock: Clock) -> float:
+        """Constant, as in the article and the notebook."""
+        return 1.0
+
+    @torch.no_grad()
+    def render(self, batch: Batch) -> Batch:
+        """ "swapped", the person in the "other" article, and "alpha", where it was painted: white, kept: black.
+
+        Both [N, 3, H, W] in [-1, 1].
+        """
+        human, worn, wanted = (self._ranged(batch[key]) for key in ("human", "article", "other"))
+        swapped, alpha = dress(self.average or self.generator, human, worn, wanted)
+        picture = swapped * 2 - 1 if self.config.variant == "chainer" else swapped
+        return {"swapped": picture, "alpha": (alpha * 2 - 1).expand_as(swapped)}
+
+    def _ranged(self, images: Tensor) -> Tensor:
+        """`images` in [-1, 1] as the variant wants them: chainer paints with a sigmoid, so its images are in [0, 1]."""
+        return (images + 1) / 2 if self.config.variant == "chainer" else images
+
+    def _score(self, human: Tensor, article: Tensor) -> Tensor:
+        return self.discriminator(torch.cat((human, article), 1))
+
+    def _adam(self, network: nn.Module) -> torch.optim.Adam:
+        return torch.optim.Adam(network.parameters(), self.config.lr, (self.config.beta1, self.config.beta2))
+
+
+def dress(generator: nn.Module, human: Tensor, worn: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """`human` in `wanted` instead of `worn`, [N, 3, H, W] each, and the mask [N, 1, H, W] in [0, 1]; section 3.2.
+
+    What the generator paints shows through the mask, everything else is `human`'s own pixels.
+    """
+    alpha, rgb = generator(torch.cat((human, worn, wanted), 1))
+    return alpha * rgb + (1 - alpha) * human, alpha
+
+
+def _networks(config: CAGANConfig) -> tuple[nn.Module, nn.Module]:
+    """The variant's generator and discriminator."""
+    width = config.width
+    if config.variant == "chainer":
+        return AdditiveUNet(width), GlobalDiscriminator(width, config.size, config.noise)
+    if config.variant == "keras":
+        return ConditionedUNet(width), BatchNormPatch(width)
+    return ConditionedUNet(width, affine_norm, bias=True), PatchDiscriminator(width, inputs=6, norm="spectral")
