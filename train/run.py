@@ -194,9 +194,9 @@ def _enough(domain: Domain, settings: Settings) -> Domain:
 
 
 def _held_out(root: Path, domain: str, count: int, progress: Progress) -> torch.Tensor:
-    """The first `count` images of the first split that has any, uint8; training images only where no others are."""
-    splits = (load(root, domain, split, progress=progress) for split in ("val", "test", "train"))
-    return next(found for found in splits if len(found)).images[:count]
+    """Up to `count` images that don't train, uint8: of val, then of test; training images only where no others are."""
+    held = [d.images for d in (load(root, domain, split, progress=progress) for split in ("val", "test")) if len(d)]
+    return (torch.cat(held) if held else load(root, domain, "train").images)[:count]
 
 
 def _crop_rules(root: Path, domains: Mapping[str, str]) -> dict[str, CropRules]:

@@ -20,12 +20,20 @@ def unpaired(recipe: Recipe, held_out: Batch) -> RGB:
 
 
 def grid(*groups: list[Tensor]) -> RGB:
-    """Columns of images [N, 3, H, W] in [-1, 1] side by side on white, groups set apart by a wider gap."""
+    """Columns of images [N, 3, H, W] in [-1, 1] side by side on white, groups set apart by a wider gap.
+
+    N may differ between groups.
+    """
     blocks = [torch.cat([_framed(to_uint8(column)) for column in group], dim=1) for group in groups]
-    space = torch.full((len(blocks[0]), 4 * GAP, 3), 255, dtype=torch.uint8)
-    parts = [part for block in blocks for part in (block, space)][:-1]
-    picture: RGB = torch.cat(parts, dim=1).numpy()
-    return picture
+    height = max(len(block) for block in blocks)
+    width = sum(block.shape[1] for block in blocks) + 4 * GAP * (len(blocks) - 1)
+    picture = torch.full((height, width, 3), 255, dtype=torch.uint8)
+    left = 0
+    for block in blocks:
+        picture[: len(block), left : left + block.shape[1]] = block
+        left += block.shape[1] + 4 * GAP
+    shown: RGB = picture.numpy()
+    return shown
 
 
 def _framed(column: Tensor) -> Tensor:
