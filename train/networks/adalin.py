@@ -48,7 +48,11 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
 
 def _without_autocast(x: Tensor) -> AbstractContextManager[object]:
     device = x.device.type  # "meta", which only has shapes, knows no autocast
-    return torch.autocast(device, enabled=False) if torch.amp.autocast_mode.is_autocast_available(device) else nullcontext()
+    return (
+        torch.autocast(device, enabled=False)
+        if torch.amp.autocast_mode.is_autocast_available(device)
+        else nullcontext()
+    )
 
 
 class AdaLIN(nn.Module):
@@ -228,6 +232,7 @@ class AttentionDiscriminator(nn.Module):
 
     def __init__(self, width: int = 64, layers: int = 5) -> None:
         super().__init__()
+        self.layers = layers
         body: list[nn.Module] = []
         inputs, outputs = 3, width
         for layer in range(layers - 1):

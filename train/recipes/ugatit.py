@@ -131,18 +131,21 @@ class UGATIT(nn.Module):
 
     def _judge(self, asked: int | None, usual: int) -> AttentionDiscriminator:
         most = AttentionDiscriminator.most_layers(self.size)
-        if asked is not None and asked > most:
-            raise UsageError(
-                f"a discriminator of {asked} layers needs more than {self.size} px: {most} fit",
-                "set train.ugatit.model.global_layers and local_layers to null, or size higher",
-            )
         return AttentionDiscriminator(self.config.width, min(usual, most) if asked is None else asked)
 
     def _check(self, images: Tensor) -> None:
-        if images.shape[-1] != self.size:
+        side = min(images.shape[-2:])
+        if not self.config.light and images.shape[-2:] != (self.size, self.size):
             raise UsageError(
-                f"train.ugatit.model.size is {self.size} px, the images have {images.shape[-1]} px",
-                "set train.ugatit.model.size and train.ugatit.data.size alike",
+                f"images of {side} px, but the full generator was made for {self.size} px alone",
+                "set train.ugatit.model.size to null, or light to true",
+            )
+        layers = max(self.d_a_global.layers, self.d_a_local.layers)
+        most = AttentionDiscriminator.most_layers(side)
+        if layers > most:
+            raise UsageError(
+                f"images of {side} px: a discriminator of {layers} layers needs more, {most} layers fit",
+                "set train.ugatit.model.global_layers and local_layers to null, or train.ugatit.data.size higher",
             )
 
     def _adam(self, *networks: nn.Module) -> torch.optim.Adam:

@@ -180,15 +180,21 @@ def test_attention_is_red_where_it_is_highest_and_blue_where_it_is_lowest() -> N
     assert torch.isfinite(overlay(torch.zeros(1, 3, 8, 8), torch.ones(1, 1, 2, 2))).all()
 
 
-def test_small_images_get_smaller_discriminators_and_asking_for_more_is_refused() -> None:
-    assert build().d_a_global(torch.rand(1, 3, 32, 32)).out.shape == (1, 1, 2, 2)
-    with pytest.raises(UsageError, match="7 layers needs more than 32 px: 5 fit"):
-        build(global_layers=7)
+def test_small_images_get_smaller_discriminators() -> None:
+    assert build().d_a_global.layers == 5
+    assert build(size=256, width=1).d_a_global.layers == 7
+    assert build(size=256, width=1).d_a_local.layers == 5
 
 
-def test_images_of_another_size_are_refused() -> None:
-    with pytest.raises(UsageError, match="size is 32 px, the images have 48 px"):
-        next(build().step(batch(side=48), Clock(0, 10)))
+def test_discriminators_too_deep_for_the_images_are_refused() -> None:
+    with pytest.raises(UsageError, match="images of 32 px: a discriminator of 7 layers needs more, 5 layers fit"):
+        next(build(global_layers=7).step(batch(), Clock(0, 10)))
+
+
+def test_only_the_full_generator_refuses_images_of_another_size() -> None:
+    next(build().step(batch(side=48), Clock(0, 10)))
+    with pytest.raises(UsageError, match="images of 48 px, but the full generator was made for 32 px alone"):
+        next(build(light=False).step(batch(side=48), Clock(0, 10)))
 
 
 def test_normal_first_weights() -> None:
