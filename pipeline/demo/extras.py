@@ -25,6 +25,7 @@ SETTINGS: Mapping[str, str] = {
     "hills": "in the hills",
     "room": "at home",
     "lights": "by evening lights",
+    "sunlit": "by the window",
 }
 PATTERNS: Mapping[str, str] = {
     "plain": "plain",

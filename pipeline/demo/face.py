@@ -113,8 +113,8 @@ def _light(canvas: Canvas, person: Person, skin: Array, side: float) -> None:
         (0, person.nose_y + 0.06, 0.08, 0.025, -0.15),  # under the nose
         (0, person.mouth_y + 0.115, 0.11, 0.028, -0.13),  # under the lip
         (0, person.chin - 0.12, 0.10, 0.06, 0.05 * gloss),
-        (side * 0.5, 0.1, 0.4, 0.8, 0.05),
-        (-side * 0.5, 0.1, 0.4, 0.8, -0.07),
+        (side * 0.5, 0.1, 0.4, 0.8, 0.09),
+        (-side * 0.5, 0.1, 0.4, 0.8, -0.13),
     ]
     for s in (-1, 1):
         spots += [

@@ -102,13 +102,13 @@ class Worn:
         body = similarity(look.pose.unit / _HEAD, 0, float(throat[0]), float(throat[1]))
         canvas = Canvas(look.height, look.width, look.pose.frame)
         backdrop.paint(canvas, look.setting, look.tones, rng)
-        hair.behind(canvas, look.hair, look.person.hair)
+        hair.behind(canvas, look.hair, look.person.hair, look.side)
         canvas.frame = body
         _limbs(canvas, self)
         _wear(canvas, self.garment, spread=False)
         canvas.frame = look.pose.frame
         face.draw(canvas, look.person, look.smile, look.side)
-        hair.front(canvas, look.hair, look.person.hair, canvas.mask(look.person.outline()))
+        hair.front(canvas, look.hair, look.person.hair, canvas.mask(look.person.outline()), look.side)
         return canvas.finish(rng, look.blur, look.noise)
 
     def places(self) -> Places:
@@ -168,7 +168,7 @@ def sample_worn(rng: np.random.Generator, garment: Garment, width: int, height: 
         clothes=garment.colour,
         collar="crew",
         setting=str(rng.choice(["plain", "studio", "arcs", "room"])),
-        tones=palette.BACKDROPS[rng.integers(len(palette.BACKDROPS))],
+        tones=backdrop.sample_tones(rng),
         width=width,
         height=height,
         pose=Pose(

@@ -8,9 +8,11 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline.demo import palette
 from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, mirror, mix, ripple, smooth
 
 Length = Literal["long", "short"]
+Ornament = Literal["band", "flower"]
 STYLES: dict[Length, tuple[str, ...]] = {
     "long": ("centre", "side", "fringe", "wavy"),
     "short": ("crop", "swept", "quiff", "curly", "pixie"),
@@ -26,14 +28,29 @@ class Hair:
     part: float
     reach: float
     fall: float
+    lean: float  # -1..1: how much fuller and longer it falls on the right side than on the left
+    ornament: Ornament | None
     seed: int
+
+    def side(self, s: int) -> tuple[float, float]:
+        """The half width and the y of the tips on side `s`."""
+        return self.fall + 0.09 * s * self.lean, self.reach + 0.22 * min(0.0, s * self.lean)
 
 
 def sample(rng: np.random.Generator, length: Length) -> Hair:
     """A random haircut of that length."""
     style = STYLES[length][rng.integers(len(STYLES[length]))]
     part = 0.0 if style in ("centre", "fringe") else float(rng.choice([-1, 1])) * rng.uniform(0.12, 0.24)
-    return Hair(length, style, part, rng.uniform(1.15, 1.55), rng.uniform(0.64, 0.76), int(rng.integers(2**31)))
+    return Hair(
+        length=length,
+        style=style,
+        part=part,
+        reach=rng.uniform(1.15, 1.6),
+        fall=rng.uniform(0.63, 0.78),
+        lean=rng.uniform(-1, 1),
+        ornament=None if rng.random() < 0.8 else "band" if rng.random() < 0.5 else "flower",
+        seed=int(rng.integers(2**31)),
+    )
 
 
 def _wave(y: Array, s: Array | float) -> Array:
@@ -42,8 +59,11 @@ def _wave(y: Array, s: Array | float) -> Array:
     return result
 
 
-def _strands(hair: Hair, tone: Colour, depth: float) -> Callable[[Array, Array], Array]:
-    """Paint of strands that fan out from the parting; `depth` 0 is lit hair in front, 1 the shade behind the neck."""
+def _strands(hair: Hair, tone: Colour, depth: float, side: float) -> Callable[[Array, Array], Array]:
+    """Paint of strands that fan out from the parting.
+
+    `depth` 0 is lit hair in front, 1 the shade behind the neck; `side` in -1..1 is where the light comes from.
+    """
     rng = np.random.default_rng(hair.seed)
     coarse, fine, edge = ripple(rng, 22), ripple(rng, 128), ripple(rng, 40)
     wavy = hair.style == "wavy"
@@ -58,41 +78,69 @@ def _strands(hair: Hair, tone: Colour, depth: float) -> Callable[[Array, Array],
         shine = np.exp(-0.5 * ((radius - 0.50 + 0.03 * edge(angle)) / 0.055) ** 2) * np.clip(-0.1 - 4 * y, 0, 1)
         lower = np.exp(-0.5 * ((np.abs(x) - 0.60) / 0.06) ** 2) * np.exp(-0.5 * ((y - 0.55) / 0.22) ** 2)
         glow = np.clip((0.75 * shine + 0.4 * lower) * (0.75 + 0.5 * grain), 0, 1)[..., None] * (0.55 * (1 - depth))
-        shade = (1 + 0.20 * grain - 0.14 * np.clip(y - 0.2, 0, 1))[..., None]
+        shade = (1 + 0.20 * grain + 0.25 * side * x - 0.14 * np.clip(y - 0.2, 0, 1))[..., None]
         result: Array = np.clip((array(base) * (1 - glow) + array(bright) * glow) * shade, 0, 1)
         return result
 
     return at
 
 
-def behind(canvas: Canvas, hair: Hair, tone: Colour) -> None:
+def behind(canvas: Canvas, hair: Hair, tone: Colour, side: float) -> None:
     """What is seen behind neck and shoulders; nothing for short hair."""
     if hair.length == "short":
         canvas.fill(
-            smooth(mirror([(0, -0.72), (0.4, -0.5), (0.5, -0.1), (0.42, 0.24), (0, 0.3)])), _strands(hair, tone, 1)
+            smooth(mirror([(0, -0.72), (0.4, -0.5), (0.5, -0.1), (0.42, 0.24), (0, 0.3)])),
+            _strands(hair, tone, 1, side),
         )
         return
-    f, r = hair.fall, hair.reach
-    half = [(0, -0.79), (0.30, -0.72), (0.50, -0.50), (0.59, -0.15), (f - 0.03, 0.3), (f, 0.7), (f + 0.02, r - 0.22),
-            (f - 0.08, r - 0.02), (0.3, r + 0.02), (0, r)]  # fmt: skip
-    shape = mirror(half)
+    halves = []
+    for s in (-1, 1):
+        f, r = hair.side(s)
+        half = [(0, -0.79), (0.30, -0.72), (0.50, -0.50), (0.59, -0.15), (f - 0.03, 0.3), (f, 0.7),
+                (f + 0.02, r - 0.22), (f - 0.08, r - 0.02), (0.3, r + 0.02), (0, hair.reach)]  # fmt: skip
+        halves.append(array(half) * array([s, 1]))
+    shape = smooth(np.concatenate([halves[1], halves[0][-2:0:-1]]))
     if hair.style == "wavy":
-        shape = smooth(shape)
         shape[:, 0] += _wave(shape[:, 1], np.sign(shape[:, 0]))
-    else:
-        shape = smooth(shape)
-    canvas.fill(shape, _strands(hair, tone, 0.8))
+    canvas.fill(shape, _strands(hair, tone, 0.8, side))
 
 
-def front(canvas: Canvas, hair: Hair, tone: Colour, skin: Array) -> None:
+def front(canvas: Canvas, hair: Hair, tone: Colour, skin: Array, side: float) -> None:
     """The cap of hair and the locks that frame the face; its shadow falls on the mask `skin`."""
-    paint = _strands(hair, tone, 0.0)
+    paint = _strands(hair, tone, 0.0, side)
     for shape in _locks(hair):
         canvas.fill(shape + array([0, 0.035]), (0.62, 0.46, 0.42), 0.55, 0.022, skin, multiply=True)
     for shape in _locks(hair):
         canvas.fill(shape, mix(tone, (0.05, 0.02, 0.03), 0.6), 0.6, 0.004)  # a thin dark rim
         middle = shape.mean(0)
         canvas.fill(middle + (shape - middle) * array([0.988, 0.990]), paint)
+    if hair.ornament:
+        _adorn(canvas, hair)
+
+
+def _adorn(canvas: Canvas, hair: Hair) -> None:
+    rng = np.random.default_rng(hair.seed)
+    tone = palette.ORNAMENTS[rng.integers(len(palette.ORNAMENTS))]
+    if hair.ornament == "band":
+        path = [
+            (-0.55, -0.22),
+            (-0.46, -0.50),
+            (-0.24, -0.68),
+            (0, -0.735),
+            (0.24, -0.68),
+            (0.46, -0.50),
+            (0.55, -0.22),
+        ]
+        canvas.line(array(path) + array([0, 0.012]), (0.5, 0.4, 0.4), 0.075, (0.7, 0.7), soft=0.01, opacity=0.35)
+        canvas.line(path, tone, 0.068, (0.7, 0.7))
+        canvas.line(array(path[1:-1]) - array([0, 0.012]), mix(tone, WHITE, 0.5), 0.014, opacity=0.6)
+        return
+    s = 1 if hair.part <= 0 else -1
+    for turn in range(0, 360, 72):
+        x, y = s * 0.41 + 0.062 * np.cos(np.radians(turn)), -0.46 + 0.062 * np.sin(np.radians(turn))
+        canvas.fill(ellipse(x, y, 0.06, 0.045, turn), mix(tone, (0.3, 0.1, 0.2), 0.25))
+        canvas.fill(ellipse(x, y, 0.053, 0.038, turn), mix(tone, WHITE, 0.25))
+    canvas.fill(ellipse(s * 0.41, -0.46, 0.035, 0.035), (0.98, 0.85, 0.45))
 
 
 def _locks(hair: Hair) -> list[Array]:
@@ -102,7 +150,7 @@ def _locks(hair: Hair) -> list[Array]:
 
 def _side_lock(hair: Hair, s: int) -> Array:
     """The lock that falls from the parting down the side `s` of the face."""
-    f, r, q = hair.fall, hair.reach, s * hair.part
+    (f, r), q = hair.side(s), s * hair.part
     crown, brow = -0.795 + 0.3 * q * q, 0.43 - q
     half = [(q, crown), (0.30, -0.745), (0.47, -0.60), (0.57, -0.30), (0.61, 0.05), (f, 0.45), (f + 0.02, 0.85),
             (f - 0.02, r - 0.15), (f - 0.12, r), (f - 0.21, r - 0.16), (0.45, 0.88), (0.458, 0.55), (0.49, 0.25),

@@ -11,6 +11,7 @@ HAIR: tuple[Colour, ...] = tuple(
     map(colour, ("#2b2426", "#47302a", "#6b4630", "#93532f", "#b8693a", "#d9b070", "#a9a6a8", "#7c4258"))
 )
 IRIS: tuple[Colour, ...] = tuple(map(colour, ("#4a3222", "#6b4a2b", "#3f6a4d", "#3d6f93", "#5b7480", "#2f2a2a")))
+ORNAMENTS: tuple[Colour, ...] = tuple(map(colour, ("#e07a6b", "#f3e3c8", "#6c8fc4", "#e3b04b", "#c95d86")))
 LIPS: tuple[Colour, ...] = tuple(map(colour, ("#c7635f", "#b84e57", "#d07a70", "#a8504c")))
 CLOTHES: tuple[Colour, ...] = tuple(
     map(

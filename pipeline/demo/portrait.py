@@ -105,7 +105,7 @@ def sample(rng: np.random.Generator, person: Person, length: hair.Length, width:
         clothes=palette.CLOTHES[rng.integers(len(palette.CLOTHES))],
         collar=str(rng.choice(["crew", "vee", "shirt", "roll"])),
         setting=str(rng.choice(list(backdrop.KINDS))),
-        tones=palette.BACKDROPS[rng.integers(len(palette.BACKDROPS))],
+        tones=backdrop.sample_tones(rng),
         width=width,
         height=height,
         pose=sample_pose(rng, width, height),
@@ -121,14 +121,14 @@ def figure(canvas: Canvas, look: Portrait) -> None:
     """Draws the person of `look` in the frame of `canvas`."""
     head = canvas.frame
     body = similarity(look.pose.unit, 0.3 * look.pose.roll, *(float(v) for v in apply(head, [(0, 0.8)])[0]))
-    hair.behind(canvas, look.hair, look.person.hair)
+    hair.behind(canvas, look.hair, look.person.hair, look.side)
     _neck(canvas, look)
     canvas.frame = body
     _clothes(canvas, look)
     canvas.frame = head
     face.draw(canvas, look.person, look.smile, look.side)
     skin = canvas.mask(look.person.outline())
-    hair.front(canvas, look.hair, look.person.hair, skin)
+    hair.front(canvas, look.hair, look.person.hair, skin, look.side)
 
 
 def _neck(canvas: Canvas, look: Portrait) -> None:
