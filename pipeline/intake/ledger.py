@@ -1,0 +1,166 @@
+"""Decides, candidate by candidate in the order of discovery, what becomes a row and with which reason.
+
+Decisions depend on that order alone, never on which fetch ended first: a run that was killed and started again, or
+one with other workers, comes to the same table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from pipeline import manifest
+from pipeline.intake.outcome import Outcome
+from pipeline.params import Query, Scrape
+from pipeline.sources import LOCAL, licenses
+from pipeline.sources.candidate import Candidate
+
+PATIENCE = 10  # failures in a row after which a host is left alone
+_FAILURES = frozenset("network too_slow http_5xx robots_unreachable".split())
+_CHUNK = 2048  # rows that are kept as Python objects at a time
+
+
+class Ledger:
+    """The rows so far, and what the decision about the next one depends on."""
+
+    def __init__(self, section: Scrape) -> None:
+        self._section = section
+        self._ids: set[str] = set()
+        self._kept: set[tuple[str, str | None]] = set()  # sha256, and the product for pictures with a role
+        self._ranks: Counter[str] = Counter()  # by domain
+        self._straight: Counter[str] = Counter()  # failures in a row, by host
+        self._off: set[str] = set()
+        self._rows: list[dict[str, Any]] = []
+        self._chunks: list[pa.Table] = []
+
+    def settled(self, query: Query, candidate: Candidate) -> str | None:
+        """The reason, if there is one already, not to fetch `candidate`."""
+        if candidate.refused is not None:
+            return candidate.refused
+        if not self._licensed(query, candidate):
+            return "license"
+        return "host_off" if _host(candidate) in self._off else None
+
+    def enter(self, query: Query, candidate: Candidate, outcome: Outcome | None) -> str | None:
+        """Makes the row of the next candidate and returns its reason; None if it has a row already.
+
+        `outcome` may be None only where `settled` gives a reason.
+        """
+        domain = domain_of(query, candidate)
+        name = _candidate_id(query, candidate, domain)
+        if name in self._ids:
+            return None
+        self._ids.add(name)
+        reason = self._judge(query, candidate, outcome)
+        rank = self._ranks[domain]
+        self._ranks[domain] += 1
+        self._rows.append(_row(name, query, candidate, outcome, domain, rank, reason))
+        if len(self._rows) >= _CHUNK:
+            self._flush()
+        return reason
+
+    def table(self) -> pa.Table:
+        """Every row."""
+        self._flush()
+        return pa.concat_tables(self._chunks) if self._chunks else manifest.empty(manifest.IMAGES)
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._chunks.append(manifest.from_rows(manifest.IMAGES, self._rows))
+            self._rows = []
+
+    def _licensed(self, query: Query, candidate: Candidate) -> bool:
+        if candidate.license == licenses.UNKNOWN:
+            return query.source in LOCAL or self._section.allow_unknown_license
+        return query.source in LOCAL or licenses.family(candidate.license) in self._section.licenses
+
+    def _judge(self, query: Query, candidate: Candidate, outcome: Outcome | None) -> str:
+        if (reason := self.settled(query, candidate)) is not None:
+            return reason
+        assert outcome is not None, "a candidate that was not refused was fetched"
+        self._watch(_host(candidate), outcome.reason)
+        if outcome.reason != manifest.OK:
+            return outcome.reason
+        assert outcome.sha256 is not None
+        picture = (outcome.sha256, candidate.group_id if candidate.role else None)
+        if picture in self._kept:
+            return "duplicate"
+        self._kept.add(picture)
+        return manifest.OK
+
+    def _watch(self, host: str, reason: str) -> None:
+        if reason == "host_off":
+            self._off.add(host)
+        elif reason in _FAILURES:
+            self._straight[host] += 1
+            if self._straight[host] >= PATIENCE:
+                self._off.add(host)
+        else:
+            self._straight[host] = 0
+
+
+def domain_of(query: Query, candidate: Candidate | None = None) -> str:
+    """The domain of a search's images: its own, its query, or the name of its list, folder or site."""
+    named = query.domain or (candidate.domain if candidate else None) or query.query
+    return named or Path(query.input or query.site or query.source).stem
+
+
+def _host(candidate: Candidate) -> str:
+    try:
+        return urlsplit(candidate.image_url or "").netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _candidate_id(query: Query, candidate: Candidate, domain: str) -> str:
+    product = [candidate.role, candidate.group_id] if candidate.role else []
+    name = json.dumps([query.source, domain, candidate.address, *product])
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def _row(
+    name: str,
+    query: Query,
+    candidate: Candidate,
+    outcome: Outcome | None,
+    domain: str,
+    rank: int,
+    reason: str,
+) -> dict[str, Any]:
+    known = outcome or Outcome(reason)
+    stored = reason in {manifest.OK, "duplicate"}
+    extra = {**candidate.extra, **({"mode": known.mode} if known.mode else {})}
+    return {
+        "candidate_id": name,
+        "image_id": known.sha256,
+        "path": known.path if stored else None,
+        "domain": domain,
+        "source": query.source,
+        "query": query.query,
+        "image_url": candidate.image_url,
+        "final_url": known.final_url,
+        "page_url": candidate.page_url,
+        "title": candidate.title,
+        "creator": candidate.creator,
+        "license": candidate.license,
+        "license_url": candidate.license_url,
+        "role": candidate.role,
+        "group_id": candidate.group_id,
+        "rank": rank,
+        "width": known.width,
+        "height": known.height,
+        "bytes": known.bytes,
+        "retrieved_at": known.retrieved_at,
+        "etag": known.etag,
+        "last_modified": known.last_modified,
+        "http_status": known.http_status,
+        "extra": json.dumps(extra, ensure_ascii=False, sort_keys=True) if extra else None,
+        "status": manifest.ACCEPTED if reason == manifest.OK else manifest.REJECTED,
+        "reason": reason,
+    }

@@ -1,0 +1,193 @@
+"""Finding images and downloading them: one row in manifests/images.parquet for each candidate that was seen.
+
+Candidates are fetched many at once and decided one by one, in the order of their discovery. What was fetched before,
+in this run or in one that was killed, is taken from the journal; a search that has come to its end asks nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from pipeline import manifest
+from pipeline.errors import BlockedError, QuotaError, UsageError, YieldError
+from pipeline.intake.fetcher import Fetcher
+from pipeline.intake.journal import Begin, Journal
+from pipeline.intake.ledger import Ledger, domain_of
+from pipeline.intake.outcome import Outcome
+from pipeline.intake.store import Store, open_store
+from pipeline.intake.window import Window
+from pipeline.params import Query, Scrape, as_dict
+from pipeline.progress import SILENT, Progress
+from pipeline.sources import LOCAL, load
+from pipeline.sources.candidate import Candidate
+from pipeline.web.address import Guard, parse_permit
+from pipeline.web.faults import FetchError
+from pipeline.web.pages import StoredPages
+
+
+def run(
+    section: Scrape,
+    root: Path,
+    *,
+    allow: tuple[str, ...] = (),
+    dial: Mapping[str, tuple[str, int]] | None = None,
+    progress: Progress = SILENT,
+) -> manifest.Summary:
+    """Runs every search of `section` and writes the images table.
+
+    `allow` names hosts, addresses or blocks beyond the public web that may be dialled; `dial` maps a host to the
+    address to dial in its place. Raises UsageError, BlockedError when a listing cannot be read, QuotaError when a
+    source's quota is used up, and YieldError when fewer images than wanted were accepted; for these three the table is
+    written first.
+    """
+    if not section.queries:
+        raise UsageError("nothing to look for", "say what: curate scrape --query TEXT   (or: curate init demo)")
+    guard = Guard([parse_permit(text) for text in allow], dial)
+    with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
+        fetcher = Fetcher(section, store, journal, guard, stack)
+        plans = _plans(section, store, journal)
+        if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
+            fetcher.web()
+        ledger = Ledger(section)
+        results = [_collect(plan, section, store, journal, fetcher, ledger, progress) for plan in plans]
+        table = ledger.table()
+        manifest.write(manifest.IMAGES, table, root, meta={"section": as_dict(section)})
+    _complain(results, progress)
+    return manifest.summarize(manifest.IMAGES, table)
+
+
+class _Plan(NamedTuple):
+    """One search to go through."""
+
+    search: str  # names it whatever the settings
+    key: str  # names it with everything that its result depends on
+    query: Query  # with absolute paths
+    want: int | None
+    finished: bool  # its candidates are all in the journal
+
+
+class _Result(NamedTuple):
+    domain: str
+    want: int | None
+    reasons: Counter[str]
+    broken: FetchError | QuotaError | None
+
+    @property
+    def short(self) -> bool:
+        return self.want is not None and self.reasons[manifest.OK] < self.want
+
+
+def _plans(section: Scrape, store: Store, journal: Journal) -> list[_Plan]:
+    """Every search of the journal in the order in which they were first begun, then the new ones.
+
+    Searches that are not asked for now keep their rows, if they came to their end.
+    """
+    asked = {plan.search: plan for plan in (_plan(query, section, store, journal) for query in section.queries)}
+    plans: list[_Plan] = []
+    for known in journal.searches():
+        if known.search in asked:
+            plans.append(asked.pop(known.search))
+        elif journal.count(known.key) is not None:
+            plans.append(_Plan(known.search, known.key, known.query, None, finished=True))
+    return [*plans, *asked.values()]
+
+
+def _plan(query: Query, section: Scrape, store: Store, journal: Journal) -> _Plan:
+    paths = {name: str(store.root / path) for name in ("site", "input") if (path := getattr(query, name))}
+    rules = {
+        name: value
+        for name, value in as_dict(section).items()
+        if name in {"want", "limit", "allow_unknown_license", "licenses", "min_side", "max_bytes", "max_pixels", "demo"}
+    }
+    search = _digest({**as_dict(query), "want": None})
+    key = _digest([as_dict(query), rules, [_content(Path(path)) for path in paths.values()]])
+    finished = query.source not in LOCAL and journal.count(key) is not None
+    return _Plan(search, key, msgspec.structs.replace(query, **paths), query.want or section.want, finished)
+
+
+def _collect(
+    plan: _Plan,
+    section: Scrape,
+    store: Store,
+    journal: Journal,
+    fetcher: Fetcher,
+    ledger: Ledger,
+    progress: Progress,
+) -> _Result:
+    """Goes through one search to its end, or to as many accepted images as are wanted."""
+    query = plan.query
+    journal.begin(Begin(plan.search, plan.key, query))
+    pages = StoredPages(fetcher.web, store.pages(plan.key), progress.note)
+    broken: FetchError | QuotaError | None = None
+    with progress.task(f"scrape {domain_of(query)}", plan.want) as task:
+
+        def decide(candidate: Candidate, outcome: Outcome | None) -> str | None:
+            reason = ledger.enter(query, candidate, outcome)
+            accepted = reason == manifest.OK
+            task.advance(int(accepted or plan.want is None), refused=window.reasons.total() - window.accepted)
+            return reason
+
+        window = Window(
+            lambda index, one: fetcher.start(plan.key, index, one, lambda: ledger.settled(query, one)),
+            decide,
+            plan.want,
+        )
+        try:
+            for candidate in _candidates(plan, pages, section, journal):
+                if not window.admit(candidate):
+                    break
+        except (FetchError, QuotaError) as error:
+            broken = error
+        window.drain()
+    if broken is None and query.source not in LOCAL:
+        journal.done(plan.key, window.count)
+        pages.forget()
+    return _Result(domain_of(query), plan.want, window.reasons, broken)
+
+
+def _candidates(plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal) -> Iterator[Candidate]:
+    if plan.finished:
+        return journal.candidates(plan.key)
+    return islice(load(plan.query.source)(plan.query, pages), section.limit)
+
+
+def _complain(results: list[_Result], progress: Progress) -> None:
+    """Says what the run has to say for itself where it did not get what was asked for."""
+    reasons: Counter[str] = sum((result.reasons for result in results), Counter())
+    hint = "every reason stands in manifests/images.parquet; more queries, or a lower want, would end this"
+    if reasons["license"]:
+        hint = f"{reasons['license']} state no licence or another; if you may use them: --allow-unknown-license"
+    if spent := [r.broken for r in results if isinstance(r.broken, QuotaError)]:
+        raise spent[0]
+    if broken := [f"{r.domain}: a listing could not be read: {r.broken}" for r in results if r.broken is not None]:
+        raise BlockedError("; ".join(broken), "the same command goes on from here")
+    if short := [f"{r.domain}: {r.reasons[manifest.OK]} of {r.want} images{_why(r)}" for r in results if r.short]:
+        raise YieldError("; ".join(short), hint)
+    if reasons["license"] and reasons["license"] == reasons.total():
+        progress.note(hint)
+
+
+def _why(result: _Result) -> str:
+    refused = [f"{count} {reason}" for reason, count in result.reasons.most_common() if reason != manifest.OK]
+    return f" ({', '.join(refused)})" if refused else ""
+
+
+def _content(path: Path) -> str | None:
+    """What a site file or a list holds, as a digest."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(settings: Any) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,39 @@
+"""What a source finds: an image that may be fetched, and everything the source said about it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_LONGEST = 500  # characters of any text that strangers wrote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One image as its source describes it. Absent facts are None, never empty strings."""
+
+    address: str  # identifies it within its source and domain: the image's URL, or a file's path within its folder
+    image_url: str | None = None
+    file: str | None = None  # absolute path of a local file, instead of image_url
+    page_url: str | None = None
+    title: str | None = None
+    creator: str | None = None
+    license: str = "unknown"  # a code of pipeline.sources.licenses
+    license_url: str | None = None
+    domain: str | None = None  # where the source knows better than the query
+    role: str | None = None
+    group_id: str | None = None
+    refused: str | None = None  # a reason, from the images table's list, not to fetch it
+    extra: Mapping[str, Any] = field(default_factory=dict)  # what else the source said; plain JSON
+
+
+def tidy(text: object) -> str | None:
+    """`text` as one clean line: NFC, without tags and control characters, cut at 500 characters; None if empty."""
+    if not isinstance(text, str | int | float) or isinstance(text, bool):
+        return None
+    bare = re.sub(r"<[^<>]{1,300}>", " ", str(text))
+    bare = "".join(" " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in bare)
+    return unicodedata.normalize("NFC", " ".join(bare.split()))[:_LONGEST] or None

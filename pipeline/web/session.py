@@ -1,0 +1,278 @@
+"""One request after the other, under every rule of the layer: the only place that sends anything."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from pipeline.params import Scrape
+from pipeline.web import optout, patience, robots
+from pipeline.web.address import Guard, RefusedAddressError
+from pipeline.web.dial import Exchange, Watchdog, session
+from pipeline.web.faults import FetchError, TransientError
+from pipeline.web.schedule import Scheduler, Steps, Turn
+from pipeline.web.target import Target, parse
+
+R = TypeVar("R")
+
+MAX_REDIRECTS = 5
+PAGE_BYTES = 5 * 1024 * 1024
+ANSWER_BYTES = 20 * 1024 * 1024
+LONGEST_PARK = 3600.0  # s; a host that asks for more is left alone for this run
+_CHUNK = 32 * 1024  # bytes per read: small enough that a slow body is noticed between two of them
+_MOVED = frozenset({301, 302, 303, 307, 308})
+
+
+class Kind(Enum):
+    """What is asked for, and so which rules hold."""
+
+    PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+    IMAGE = "image/*,*/*;q=0.8"
+    ANSWER = "application/json"  # of a documented interface that the user invokes: robots.txt is not about it
+    ROBOTS = "text/plain,*/*;q=0.8"
+
+
+@dataclass(frozen=True)
+class Response:
+    """A 200 with its whole body, decoded."""
+
+    final_url: str
+    status: int
+    body: bytes
+    content_type: str
+    etag: str | None
+    last_modified: str | None
+    optout: str | None  # the refusal in its headers; an image that carries one is never read
+    received: datetime
+
+
+@dataclass(frozen=True)
+class _Moved:
+    location: str
+
+
+class Web:
+    """The layer, open for one run: a scheduler, a connection pool and what was learnt about each host."""
+
+    def __init__(self, section: Scrape, guard: Guard) -> None:
+        self._section = section
+        self._agent = f"curate/{_version()} (+{section.contact})"
+        self._http = session(guard, self._agent, section.workers)
+        self._watchdog = Watchdog()
+        self._scheduler = Scheduler(section.workers, section.delay)
+        self._robots = robots.Book()
+        self._random = random.Random()
+
+    def close(self) -> None:
+        """Starts no more requests, lets those under way end for a moment, then cuts them."""
+        self._scheduler.close()
+        self._watchdog.close()
+        self._http.close()
+
+    def image(self, url: str, page_url: str | None, then: Callable[[Response | FetchError], R]) -> Future[R]:
+        """Fetches an image and hands it, or the FetchError, to `then` on the fetching thread."""
+        return self._scheduler.submit(self._caught(self._fetch(url, Kind.IMAGE, page_url)), then)
+
+    def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
+        """Fetches an HTML page and waits for it; `allowed` judges the host of every hop. Raises FetchError."""
+        return self._scheduler.submit(self._fetch(url, Kind.PAGE, allowed=allowed), lambda done: done).result()
+
+    def answer(self, url: str) -> Response:
+        """Fetches an answer of a documented interface and waits for it. Raises FetchError."""
+        return self._scheduler.submit(self._fetch(url, Kind.ANSWER), lambda done: done).result()
+
+    def space(self, host: str, delay: float) -> None:
+        """Sets the seconds between two requests to `host`."""
+        self._scheduler.space(host, delay)
+
+    @staticmethod
+    def _caught(steps: Steps[Response]) -> Steps[Response | FetchError]:
+        try:
+            return (yield from steps)
+        except FetchError as error:
+            return error
+
+    def _fetch(
+        self, url: str, kind: Kind, page_url: str | None = None, allowed: Callable[[str], bool] | None = None
+    ) -> Steps[Response]:
+        """The request with its redirects, each hop under all the rules."""
+        target = parse(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            if allowed is not None and not allowed(target.host):
+                raise FetchError("excluded", f"{target.host} is not among the allowed hosts", final_url=target.url)
+            if kind is not Kind.ANSWER:
+                yield from self._permission(target)
+            else:
+                self._scheduler.widen(target.key, 1, 0.0)
+            result = yield from self._insist(target, kind, page_url)
+            if isinstance(result, Response):
+                return result
+            target = self._next_hop(target, result, kind)
+        raise FetchError("network", f"more than {MAX_REDIRECTS} redirects", final_url=target.url)
+
+    @staticmethod
+    def _next_hop(target: Target, moved: _Moved, kind: Kind) -> Target:
+        following = target.redirected(moved.location)
+        if kind is Kind.ANSWER and target.scheme == "https" and following.scheme == "http":
+            raise FetchError("ssrf_blocked", "redirected from https to http", final_url=following.url)
+        return following
+
+    def _permission(self, target: Target) -> Generator[Turn, None, None]:
+        """Waits until the origin's robots.txt is known, and raises FetchError if it says no."""
+        rules = self._robots.known(target.origin, time.monotonic())
+        if rules is None:
+            yield Turn(target.key, urgent=True)
+            rules = self._robots.known(target.origin, time.monotonic())  # another fetch may have been first
+        if rules is None:
+            rules = self._robots.keep(target.origin, (yield from self._read_robots(target)), time.monotonic())
+            self._scheduler.widen(target.key, self._section.per_host, rules.delay)
+        verdict = rules.verdict(target.url)
+        if verdict != "allowed":
+            raise FetchError(verdict, final_url=target.url)
+
+    def _read_robots(self, target: Target) -> Generator[Turn, None, robots.Rules]:
+        hop = target.robots
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                result = yield from self._insist(hop, Kind.ROBOTS, None, holding=hop.key == target.key)
+                if isinstance(result, Response):
+                    return robots.parse(result.body, result.content_type)
+                hop = hop.redirected(result.location)
+        except FetchError as error:
+            if error.reason == "ssrf_blocked" and hop.key == target.key:
+                raise
+            denied = error.status is not None and 400 <= error.status < 500 and error.status != 429
+            return robots.NO_RULES if denied else robots.UNREACHABLE
+        return robots.UNREACHABLE
+
+    def _insist(
+        self, target: Target, kind: Kind, page_url: str | None, holding: bool = False
+    ) -> Generator[Turn, None, Response | _Moved]:
+        """One hop, tried again while its failures may pass. `holding`: the turn is held already, and kept."""
+        after = 0.0
+        for attempt in range(self._section.tries):
+            if attempt or not holding:
+                yield Turn(target.key, after, urgent=kind is not Kind.IMAGE, keep=holding)
+            try:
+                result = self._send(target, kind, page_url)
+            except TransientError as error:
+                last = error
+                if error.status in {429, 503}:
+                    self._scheduler.refused(target.key)
+                if error.wait is not None:
+                    if error.wait > LONGEST_PARK:
+                        raise FetchError("quota", f"asks to wait {error.wait:.0f} s", error.status) from error
+                    self._scheduler.park(target.key, error.wait)
+                after = time.monotonic() + (error.wait or 0.0)
+                after += patience.backoff(attempt, self._section.delay, self._random)
+            else:
+                self._scheduler.served(target.key)
+                return result
+        raise FetchError(last.reason, last.detail, last.status, target.url) from last
+
+    def _send(self, target: Target, kind: Kind, page_url: str | None) -> Response | _Moved:
+        """One request and its response. Raises FetchError, TransientError when another try may help."""
+        encoding = "identity" if kind is Kind.IMAGE else "gzip, deflate"
+        headers = {"Accept": kind.value, "Accept-Encoding": encoding, **_referer(page_url, target)}
+        timeout = (self._section.connect_timeout, self._section.read_timeout)
+        with self._watchdog.watch(self._section.deadline) as exchange:
+            try:
+                request = self._http.prepare_request(requests.Request("GET", target.url, headers=headers))
+                with self._http.send(request, stream=True, allow_redirects=False, timeout=timeout) as reply:
+                    return self._judge(reply, target, kind, exchange)
+            except RefusedAddressError as error:
+                raise FetchError("ssrf_blocked", str(error), final_url=target.url) from error
+            except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
+                raise FetchError("bad_url", str(error)) from error
+            except requests.exceptions.SSLError as error:
+                raise FetchError("network", f"TLS: {error}", final_url=target.url) from error
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, AttributeError) as error:
+                if exchange.expired:  # what a socket that was shut under a reader raises is anyone's guess
+                    raise FetchError("too_slow", "over the deadline or under the rate") from error
+                if isinstance(error, AttributeError):
+                    raise
+                late = isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError)
+                raise TransientError("too_slow" if late else "network", str(error)) from error
+
+    def _judge(self, reply: requests.Response, target: Target, kind: Kind, exchange: Exchange) -> Response | _Moved:
+        """What the status and the headers mean; the body is read only when both are fine."""
+        now = datetime.now(UTC)
+        status = reply.status_code
+        if status in _MOVED and (location := reply.headers.get("Location")):
+            return _Moved(location)
+        if reply.headers.get("cf-mitigated", "").lower() == "challenge":
+            raise FetchError("host_off", "a challenge page", status, target.url)
+        family = "http_5xx" if status >= 500 else "http_4xx"
+        if status in patience.RETRIED:
+            raise TransientError(family, str(status), status, patience.asked_wait(reply.headers, now))
+        if status != 200:
+            raise FetchError(family if status >= 400 else "network", f"status {status}", status, target.url)
+        refusal = optout.refused_by_headers(
+            reply.raw.headers.getlist("X-Robots-Tag"), reply.headers.get("TDM-Reservation")
+        )
+        if refusal and kind is Kind.IMAGE:
+            raise FetchError("optout_header", refusal, status, target.url)
+        if (pause := patience.spent(reply.headers, now)) is not None and pause <= LONGEST_PARK:
+            self._scheduler.park(target.key, pause)
+        return Response(
+            target.url,
+            status,
+            _read(reply, self._cap(kind), kind is Kind.ROBOTS, exchange),
+            reply.headers.get("Content-Type", ""),
+            reply.headers.get("ETag"),
+            reply.headers.get("Last-Modified"),
+            refusal,
+            now,
+        )
+
+    def _cap(self, kind: Kind) -> int:
+        caps = {Kind.IMAGE: self._section.max_bytes, Kind.PAGE: PAGE_BYTES, Kind.ANSWER: ANSWER_BYTES}
+        return caps.get(kind, robots.MAX_BYTES)
+
+
+def _read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> bytes:
+    """The body, counted as it is decoded. Above `cap` bytes it is cut, or else FetchError is raised."""
+    length = reply.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) > cap and not cut:
+        raise FetchError("too_large", f"{length} bytes", reply.status_code)
+    body = bytearray()
+    for chunk in reply.raw.stream(_CHUNK, decode_content=True):
+        body += chunk
+        exchange.received = len(body)
+        if len(body) > cap:
+            if cut:
+                break
+            raise FetchError("too_large", f"more than {cap} bytes", reply.status_code)
+    if exchange.expired:  # a shut socket can look like the end of a body without a length
+        raise FetchError("too_slow", "over the deadline or under the rate")
+    return bytes(body)
+
+
+def _referer(page_url: str | None, target: Target) -> dict[str, str]:
+    """The page that an image was found on; across hosts, its origin alone."""
+    if page_url is None:
+        return {}
+    page = urlsplit(page_url)
+    if page.scheme not in {"http", "https"} or (page.scheme == "https" and target.scheme == "http"):
+        return {}
+    if page.hostname == target.host:
+        return {"Referer": parse(page_url).url}
+    return {"Referer": f"{page.scheme}://{page.netloc.rpartition('@')[2]}/"}
+
+
+def _version() -> str:
+    try:
+        return version("curate")
+    except PackageNotFoundError:
+        return "0"

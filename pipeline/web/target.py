@@ -1,0 +1,60 @@
+"""A URL taken apart into what the fetching rules look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from w3lib.url import safe_url_string
+
+from pipeline.web.faults import FetchError
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One http or https address, percent-encoded, without user, password and fragment."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def key(self) -> str:
+        """What spacing and connections are counted by."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """What a robots.txt is valid for."""
+        return f"{self.scheme}://{self.key}"
+
+    @property
+    def robots(self) -> Target:
+        """Where the origin's robots.txt is."""
+        netloc = urlsplit(self.url).netloc
+        return Target(f"{self.scheme}://{netloc}/robots.txt", self.scheme, self.host, self.port)
+
+    def redirected(self, location: str) -> Target:
+        """Where a Location header leads. Raises FetchError ssrf_blocked for another scheme than http and https."""
+        try:
+            return parse(urljoin(self.url, location.strip()))
+        except FetchError as error:
+            raise FetchError("ssrf_blocked", f"redirected to {location[:200]}", final_url=self.url) from error
+
+
+def parse(url: str) -> Target:
+    """The target of an absolute URL in any script. Raises FetchError bad_url."""
+    try:
+        parts = urlsplit(safe_url_string(url.strip().replace("\n", "").replace("\r", "")))
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise FetchError("bad_url", str(error)) from error
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS or not host:
+        raise FetchError("bad_url", "not an http or https address")
+    bare = parts.netloc.rpartition("@")[2].lower()
+    clean = urlunsplit((scheme, bare, parts.path or "/", parts.query, ""))
+    return Target(clean, scheme, host, port or _PORTS[scheme])
