@@ -100,7 +100,7 @@ def _border(affine: Affine, size: int, width: int, height: int) -> _Border | Non
     rim = max(round(side * 0.1 / unit), 3) * unit
     if max((-low).max(), (high - extent).max()) <= -4 * unit:
         return None
-    least = round(side * 0.3 / unit) * unit
+    least = max(round(side * 0.3 / unit), 1) * unit
     before, after = np.maximum(rim - low, least), np.maximum(high - extent + rim, least)
     first, last = np.maximum(low - rim, 0), np.minimum(high + rim, extent)
     first, last = np.minimum(first, extent - 1), np.maximum(last, 1)  # a crop beside the photo still has a px

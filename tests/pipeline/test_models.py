@@ -1,0 +1,104 @@
+"""Model files: found, fetched once, checked, and never imported with their package."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from pipeline import models
+from pipeline.errors import ModelError, UsageError
+
+BODY = b"<cascade/>"
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def origin(asked: list[str]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200 if self.path == "/file" else 404)
+            self.end_headers()
+            self.wfile.write(BODY)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache and no folder of models."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("CURATE_MODELS", raising=False)
+    return tmp_path / "curate"
+
+
+def lists(monkeypatch: pytest.MonkeyPatch, url: str, body: bytes = BODY) -> None:
+    known = models.MODELS["anime-cascade"]
+    changed = dataclasses.replace(known, url=url, sha256=hashlib.sha256(body).hexdigest())
+    monkeypatch.setattr(models, "MODELS", {"anime-cascade": changed})
+
+
+def test_a_file_is_fetched_once(home: Path, origin: str, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    lists(monkeypatch, f"{origin}/file")
+    assert models.path("anime-cascade").read_bytes() == BODY
+    assert models.path("anime-cascade") == home / "lbpcascade_animeface.xml"
+    assert asked == ["/file"]
+
+
+def test_a_file_in_the_given_folder_is_used(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "lbpcascade_animeface.xml").write_bytes(BODY)
+    monkeypatch.setenv("CURATE_MODELS", str(given))
+    lists(monkeypatch, "http://127.0.0.1:9/never")
+    assert models.path("anime-cascade").parent == given
+
+
+@pytest.mark.parametrize("url", ["{origin}/gone", "http://127.0.0.1:9/nobody"])
+def test_without_the_file_the_error_says_where_to_put_it(
+    home: Path, origin: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists(monkeypatch, url.format(origin=origin))
+    with pytest.raises(ModelError, match="lbpcascade_animeface") as caught:
+        models.path("anime-cascade")
+    assert "CURATE_MODELS" in caught.value.hint
+    assert not home.exists()
+
+
+def test_another_file_of_that_name_is_refused(home: Path, origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lists(monkeypatch, f"{origin}/file", body=b"what we know")
+    with pytest.raises(ModelError, match="not the file we know"):
+        models.path("anime-cascade")
+    home.mkdir()
+    (home / "lbpcascade_animeface.xml").write_bytes(b"cut sho")
+    with pytest.raises(ModelError, match="not the file we know") as caught:
+        models.path("anime-cascade")
+    assert "delete" in caught.value.hint
+
+
+def test_the_landmark_file_is_the_pinned_one_and_its_package_stays_unimported() -> None:
+    path = models.path("landmarks-68")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == models.MODELS["landmarks-68"].sha256
+    assert "face_recognition_models" not in sys.modules
+
+
+def test_an_unknown_model_is_named() -> None:
+    with pytest.raises(UsageError, match="did you mean 'anime-cascade'"):
+        models.path("anime-cascad")
