@@ -16,7 +16,7 @@ from pipeline.report.thumbs import Thumb, Thumbs
 
 SAMPLE_SIDE = 1600  # px, longest side of a sample grid on the page
 POINTS = 240  # of a curve
-UNSHOWN = frozenset({"lr", "time"})  # scalars that are no losses
+UNSHOWN = frozenset({"lr"})  # scalars that are no losses
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _charts(path: Path) -> Iterator[tuple[str, Markup, tuple[str, ...]]]:
     groups: dict[str, dict[str, list[float | None]]] = {}
     for name, values in columns.items():
         group, _, line = name.rpartition("/")
-        if group not in UNSHOWN and any(v is not None for v in values):
+        if line not in UNSHOWN and any(v is not None for v in values):
             groups.setdefault(group or "loss", {})[line] = values
     for group, series in groups.items():
         chart = curves(steps, series, f"{group} over steps")
