@@ -161,7 +161,7 @@ def _disk(root: Path) -> Iterator[Check]:
     for folder in FOLDERS:
         path = root / folder
         try:
-            with tempfile.TemporaryFile(dir=path if path.is_dir() else there):
+            with tempfile.TemporaryFile(dir=path if path.exists() else there):
                 pass
         except OSError as error:
             mend = f"give yourself the right to write there, e.g. sudo chown -R $USER {path}"
