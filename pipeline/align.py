@@ -104,7 +104,8 @@ class Aligner:
             return replace(cut, reason="padding")
         if cut.upscale > self.rules.max_upscale:
             return replace(cut, reason="upscaled")
-        crop = warp.cut(image, cut.affine, self.rules.size)
+        clearance = warp.FFHQ_CLEARANCE if self.align == "ffhq" else 0
+        crop = warp.cut(image, cut.affine, self.rules.size, clearance)
         sharpness, brightness = measure(crop)
         darkest, brightest = self.rules.brightness
         reason = OK

@@ -23,9 +23,16 @@ _BLUR_SHRINK = 4  # the blur is made on a smaller picture: its sigma spans many 
 _MEDIAN_GRID = 96  # samples along each axis that the median colour is taken from
 
 
-def cut(image: Image, affine: Affine, size: int) -> Image:
-    """The crop [size, size, 3] of `image` that `affine` (raw px -> crop px, [2, 3]) describes."""
-    border = _border(affine, size, image.shape[1], image.shape[0])
+FFHQ_CLEARANCE = 4.0  # px: FFHQ softens crops that come this near to the edge of the photo
+_TOUCH = 1e-6  # px: a crop of the whole photo doesn't pass its edges
+
+
+def cut(image: Image, affine: Affine, size: int, clearance: float = 0) -> Image:
+    """The crop [size, size, 3] of `image` that `affine` (raw px -> crop px, [2, 3]) describes.
+
+    It gets a soft border when it comes within `clearance` px of the edges of the photo or passes them.
+    """
+    border = _border(affine, size, image.shape[1], image.shape[0], clearance)
     if border is None:
         return _resample(image, affine, size)
     margin = int(np.ceil(_MARGIN * size / _BLUR_SHRINK)) * _BLUR_SHRINK
@@ -90,16 +97,16 @@ class _Border(NamedTuple):
     after: NDArray[np.float64]  # [2] padding right and below
 
 
-def _border(affine: Affine, size: int, width: int, height: int) -> _Border | None:
-    """None when the crop keeps clear of the edges of the photo."""
+def _border(affine: Affine, size: int, width: int, height: int, clearance: float) -> _Border | None:
+    """None when the crop keeps clear of the edges of the photo by more than `clearance` px."""
     side = size / np.sqrt(abs(np.linalg.det(affine[:, :2])))
     unit = max(int(side / size / 2), 1)  # FFHQ measures in px of a photo shrunk by this factor
     extent = np.array([width, height], np.float64)
     low, high = _bounds(affine, size)
+    if max((-0.5 - low).max(), (high + 0.5 - extent).max()) <= _TOUCH - clearance * unit:
+        return None
     low, high = np.floor(low / unit) * unit, np.ceil(high / unit) * unit
     rim = max(round(side * 0.1 / unit), 3) * unit
-    if max((-low).max(), (high - extent).max()) <= -4 * unit:
-        return None
     least = max(round(side * 0.3 / unit), 1) * unit
     before, after = np.maximum(rim - low, least), np.maximum(high - extent + rim, least)
     first, last = np.maximum(low - rim, 0), np.minimum(high + rim, extent)
