@@ -1,0 +1,140 @@
+"""What every recipe must do. A new one needs a line in SMALL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.params import parse
+from train.checkpoint import Store
+from train.loop import Plan, train
+from train.meter import Scalars
+from train.recipe import Batch, Clock, Recipe
+from train.recipes import RECIPES
+from train.seeding import generator
+
+SIDE = 32  # px
+KEYS = ("a", "b", "human", "article", "other")  # of every pairing
+STEPS = 5
+
+SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must remember
+    "cyclegan": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 2},
+    "ugatit": {"size": SIDE, "width": 4, "blocks": 1},
+    "cagan": {"variant": "modern", "size": SIDE, "width": 4},
+}
+MADE: Mapping[str, Mapping[str, str]] = {  # what render makes, from which input
+    "cagan": {"swapped": "human", "alpha": "human"},
+}
+TWO_DOMAINS = {"a2b": "a", "b2a": "b"}
+
+every = pytest.mark.parametrize("name", RECIPES)
+
+
+def build(name: str) -> Any:
+    torch.manual_seed(0)
+    kind = RECIPES.resolve(name)
+    return kind(parse(kind.Config, SMALL[name], "model"))
+
+
+def batches(step: int) -> Batch:
+    draws = generator("test", step)
+    return {key: torch.rand(1, 3, SIDE, SIDE, generator=draws) * 2 - 1 for key in KEYS}
+
+
+def trained(recipe: Recipe, plan: Plan) -> tuple[dict[str, Any], list[tuple[int, Scalars]]]:
+    """The recipe's state and all the ticks of a run."""
+    ticks: list[tuple[int, Scalars]] = []
+    train(recipe, batches, plan, lambda clock, scalars: ticks.append((clock.step, scalars)))
+    return {name: value.clone() for name, value in recipe.state_dict().items()}, ticks
+
+
+def equal(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@every
+def test_a_step_is_finite_and_moves_every_parameter(name: str) -> None:
+    recipe = build(name)
+    before = {key: value.clone() for key, value in recipe.named_parameters()}
+    _, ticks = trained(recipe, Plan(2, tick=1))
+    assert len(ticks) == 2
+    assert all(loss == loss and abs(loss) < 1e6 for _, scalars in ticks for loss in scalars.values())
+    still = {key for key, value in recipe.named_parameters() if torch.equal(before[key], value)}
+    # A bias before an instance norm has no effect, so its gradient is zero up to rounding.
+    assert not {key for key in still if key.endswith("weight")}
+
+
+@every
+def test_each_update_changes_its_own_parameters_and_no_others(name: str) -> None:
+    recipe = build(name)
+    owners = {
+        id(parameter): optimizer
+        for optimizer, made in recipe.optimizers.items()
+        for group in made.param_groups
+        for parameter in group["params"]
+    }
+    assert {id(p) for p in recipe.parameters() if p.requires_grad} == owners.keys()  # an average has none
+    seen = []
+    for update in recipe.step(batches(0), Clock(0, 10)):
+        optimizer = recipe.optimizers[update.optimizer]
+        own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        before = {id(parameter): parameter.detach().clone() for parameter in recipe.parameters()}
+        optimizer.zero_grad()
+        sum(update.losses.values()).backward(inputs=own)
+        optimizer.step()
+        owned = [p for p in recipe.parameters() if id(p) in owners]
+        moved = {owners[id(p)] for p in owned if not torch.equal(p, before[id(p)])}
+        assert moved == {update.optimizer}
+        seen.append(update.optimizer)
+    assert set(seen) == set(recipe.optimizers)
+
+
+@every
+@pytest.mark.parametrize("stop", [1, 3, 4])
+def test_a_resumed_run_is_bit_equal_to_one_that_never_stopped(name: str, stop: int, tmp_path: Path) -> None:
+    whole, ticks = trained(build(name), Plan(STEPS, tick=2))
+    store = Store(tmp_path)
+    asked = iter([False] * (stop - 1) + [True])
+    interrupted = Plan(STEPS, tick=2, store=store, checkpoint_every=100, stop=lambda: next(asked))
+    first: list[tuple[int, Scalars]] = []
+    with pytest.raises(KeyboardInterrupt):
+        train(build(name), batches, interrupted, lambda clock, scalars: first.append((clock.step, scalars)))
+    resumed, rest = trained(build(name), Plan(STEPS, tick=2, store=store))
+    assert equal(whole, resumed)
+    assert [*first, *rest] == ticks
+
+
+@every
+def test_render_gives_pictures_of_the_inputs_size_and_range(name: str) -> None:
+    recipe, given = build(name), batches(0)
+    recipe.eval()
+    made = recipe.render(given)
+    expected = MADE.get(name, TWO_DOMAINS)
+    assert expected.keys() <= made.keys()
+    for key, source in expected.items():
+        assert made[key].shape == given[source].shape
+        assert made[key].abs().max() <= 1.0
+        assert not made[key].requires_grad
+    if expected is TWO_DOMAINS:
+        assert "b2a" not in recipe.render({"a": given["a"]})
+        assert torch.allclose(recipe.render({"a": given["a"]})["a2b"], made["a2b"], atol=1e-6)
+
+
+@every
+def test_the_schedule_is_a_factor_that_depends_on_the_clock_alone(name: str) -> None:
+    recipe = build(name)
+    factors = [recipe.schedule(Clock(step, 1000)) for step in range(0, 1000, 50)]
+    assert factors[0] == 1.0
+    assert all(0.0 <= later <= earlier for earlier, later in zip(factors, factors[1:]))
+    trained(recipe, Plan(1))
+    assert factors == [recipe.schedule(Clock(step, 1000)) for step in range(0, 1000, 50)]
+
+
+@every
+def test_bf16_trains(name: str) -> None:
+    _, ticks = trained(build(name), Plan(1, precision="bf16"))
+    assert all(loss == loss for loss in ticks[0][1].values())
