@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib import resources
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+
+from pipeline.demo import HOST, Served, serve
+from pipeline.demo.items import CATEGORIES
+from pipeline.params import Demo, Query
+from pipeline.sources import html
+from pipeline.sources.candidate import Candidate
+from pipeline.web.session import Response
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serve(Demo(seed=5, portraits=14, anime=3, garments=3)) as site:
+        yield site
+
+
+def soup(served: Served, path: str) -> BeautifulSoup:
+    answer = requests.get(served.url + path, timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    return BeautifulSoup(answer.text, "lxml")
+
+
+def test_every_page_is_reached_from_the_index_and_links_nowhere_else(served: Served) -> None:
+    waiting, seen = ["/"], set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        page = soup(served, path)
+        assert len(page.find_all("h1")) == 1
+        assert all(image.has_attr("alt") for image in page.find_all("img"))
+        for link in page.find_all("a"):
+            if link.get("rel") == ["license"]:
+                continue
+            assert not urlsplit(link["href"]).netloc, "a link that holds only under one host name"
+            waiting.append(urljoin(path, link["href"]))
+    assert {item.path for item in served.world.items} <= seen
+    assert {f"/{name}" for name in CATEGORIES} <= seen
+    assert "/portraits/long?page=2" in seen
+
+
+def test_a_listing_shows_each_item_once_over_its_pages(served: Served) -> None:
+    for name in CATEGORIES:
+        shown: list[str] = []
+        path: str | None = f"/{name}?page=1"
+        while path:
+            page = soup(served, path)
+            shown += [card["href"] for card in page.select("ul.items a.card")]
+            following = page.select_one("a[rel=next]")
+            path = urljoin(path, following["href"]) if following else None
+        assert shown == [item.path for item in served.world.category(name)]
+
+
+@pytest.mark.parametrize("path", ["/portraits/long?page=99", "/portraits/long?page=0", "/portraits/long?page=x", "/no"])
+def test_what_is_not_there_is_a_404(served: Served, path: str) -> None:
+    assert requests.get(served.url + path, timeout=10).status_code == 404
+
+
+def test_robots_forbids_what_one_listing_links_to(served: Served) -> None:
+    rules = requests.get(f"{served.url}/robots.txt", timeout=10).text
+    assert "Disallow: /private/" in rules
+    closed = [item for item in served.world.items if not item.allowed]
+    assert [item.path for item in closed] == ["/private/portraits/long/members"]
+
+
+def test_an_item_page_tells_title_creator_and_licence(served: Served) -> None:
+    item = served.world.category("portraits/short")[0]
+    page = soup(served, item.path)
+    assert page.h1 and page.h1.text == item.title
+    assert page.select_one(".creator").text == item.creator  # type: ignore[union-attr]
+    assert page.select_one("a[rel=license]")["href"] == item.license_url  # type: ignore[index]
+
+
+def test_refusals_are_said_in_page_and_header(served: Served) -> None:
+    shy = next(item for item in served.world.items if item.noai)
+    assert "noai" in soup(served, shy.path).select_one("meta[name=robots]")["content"]  # type: ignore[index]
+    stamped = next(p for p in served.world.pictures.values() if p.noai)
+    assert "noai" in requests.get(served.url + stamped.path, timeout=10).headers["X-Robots-Tag"]
+
+
+def test_pictures_come_as_the_world_encodes_them_over_one_connection(served: Served) -> None:
+    picture = served.world.pictures["portraits/long/0000"]
+    connection = http.client.HTTPConnection(*served.dial[HOST], timeout=10)
+    for method in ("GET", "HEAD", "GET"):
+        connection.request(method, picture.path)
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.version == 11
+        assert answer.getheader("Content-Type") == picture.mime
+        assert int(answer.getheader("Content-Length") or 0) == len(served.world.encoded(picture))
+        assert body == (b"" if method == "HEAD" else served.world.encoded(picture))
+        assert connection.sock is not None, "the connection was closed"
+    connection.close()
+
+
+def test_a_conditional_request_gets_304(served: Served) -> None:
+    for path in ("/portraits/long", served.world.pictures["portraits/long/0000"].path):
+        first = requests.get(served.url + path, timeout=10)
+        for known in (
+            {"If-None-Match": first.headers["ETag"]},
+            {"If-None-Match": f'"other", W/{first.headers["ETag"]}'},
+            {"If-Modified-Since": first.headers["Last-Modified"]},
+        ):
+            again = requests.get(served.url + path, headers=known, timeout=10)
+            assert (again.status_code, again.content) == (304, b"")
+        changed = {"If-None-Match": '"other"', "If-Modified-Since": first.headers["Last-Modified"]}
+        assert requests.get(served.url + path, headers=changed, timeout=10).status_code == 200
+
+
+def test_requests_are_kept() -> None:
+    with serve(Demo(portraits=1, anime=0, garments=0)) as site:
+        requests.get(f"{site.url}/anime?page=1", headers={"User-Agent": "curate/9 (+me@example.org)"}, timeout=10)
+        assert [(r.path, r.agent) for r in site.requests] == [("/anime?page=1", "curate/9 (+me@example.org)")]
+    with pytest.raises(requests.ConnectionError):
+        requests.get(site.url, timeout=10)
+
+
+class Reader:
+    """What the html source is lent: pages, read straight from the running site."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
+        parts = urlsplit(url)
+        assert parts.hostname == HOST
+        answer = requests.get(f"{self._served.url}{parts.path}?{parts.query}", timeout=10)
+        mime = answer.headers["Content-Type"]
+        return Response(url, answer.status_code, answer.content, mime, None, None, None, datetime.now(UTC))
+
+    def answer(self, url: str) -> Response:
+        raise AssertionError(url)
+
+    def space(self, host: str, delay: float) -> None:
+        assert (host, delay) == (HOST, 0)
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+def walk(served: Served, query: str) -> list[Candidate]:
+    name = "shop.yaml" if query == "garments" else "site.yaml"
+    site = str(resources.files("pipeline.demo") / name)
+    return list(html.search(Query(source="html", site=site, query=query), Reader(served)))
+
+
+@pytest.mark.parametrize("query", ["portraits/long", "portraits/short", "anime"])
+def test_the_site_file_finds_every_picture_with_its_licence(served: Served, query: str) -> None:
+    items = served.world.category(query)
+    found = walk(served, query)
+    assert [c.image_url for c in found] == [f"http://{HOST}{item.pictures[0].path}" for item in items]
+    assert [c.title for c in found] == [item.title for item in items]
+    assert [c.creator for c in found] == [item.creator for item in items]
+    assert [c.license_url for c in found] == [item.license_url for item in items]
+    assert [c.refused for c in found] == ["optout_meta" if item.noai else None for item in items]
+    assert {c.role for c in found} == {None}
+
+
+def test_the_shop_file_finds_articles_and_who_wears_them(served: Served) -> None:
+    found = walk(served, "garments")
+    truth = {f"http://{HOST}{p.path}": (item, p) for item in served.world.category("garments") for p in item.pictures}
+    assert {c.image_url for c in found} == set(truth)
+    for candidate in found:
+        item, picture = truth[candidate.image_url or ""]
+        assert candidate.role == picture.role
+        excluded = "excluded" if item.title.startswith("Kids") else None
+        assert candidate.refused == (excluded or ("incomplete" if len(item.pictures) == 1 else None))
+    groups = {c.group_id for c in found}
+    assert len(groups) == len(served.world.category("garments"))
