@@ -209,7 +209,7 @@ def from_rows(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
         raise TableError(f"{table.name}: no such column: {', '.join(sorted(stray))}")
     try:
         return pa.Table.from_pylist(rows, schema=table.schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise TableError(f"{table.name}: {error}") from error
 
 
@@ -229,7 +229,10 @@ def write(table: Table, data: pa.Table, root: Path, meta: Mapping[str, Any] | No
     `meta` is kept as JSON in the file's metadata: the settings that made the table. Raises TableError for data that
     break the table's rules and CurateError for a disk that refuses.
     """
-    data = data.cast(table.schema).sort_by(table.key).combine_chunks()
+    try:
+        data = data.cast(table.schema).sort_by(table.key).combine_chunks()
+    except (ValueError, pa.ArrowException) as error:
+        raise TableError(f"{table.name}: {error}") from error
     _check(table, data, table.name)
     notes = {_VERSION: str(table.version).encode(), _META: json.dumps(meta or {}, sort_keys=True).encode()}
     path = table.path(root)
@@ -245,8 +248,8 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     """
     path = table.path(root)
     metadata = _metadata(table, path)
-    found = int(metadata.get(_VERSION, b"-1"))
-    if found != table.version:
+    found = metadata.get(_VERSION, b"none").decode("ascii", "replace")
+    if found != str(table.version):
         raise TableError(
             f"{path}: schema version {found}, this curate reads {table.version}",
             f"make it again: {table.made_by}",
@@ -296,7 +299,7 @@ def _check(table: Table, data: pa.Table, where: str) -> None:
         raise TableError(f"{where}: {table.key}: not sorted, or not unique")
     for name in table.paths:
         paths = pc.drop_null(data[name])
-        if pc.any(pc.match_substring_regex(paths, r"^/|\\|(^|/)\.\.(/|$)|^[A-Za-z]:")).as_py():
+        if pc.any(pc.match_substring_regex(paths, r"^$|^/|\\|(^|/)\.\.(/|$)|^[A-Za-z]:")).as_py():
             raise TableError(f"{where}: {name}: not a relative posix path below the root")
     if table.reasons:
         _check_reasons(table, data, where)
@@ -333,7 +336,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             "free some space or mend the rights, then run it again",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # mostly it is gone: renamed, or never written
+            temporary.unlink()
 
 
 @dataclass(frozen=True)
