@@ -49,7 +49,7 @@ def run(
     """Yields make(**settings)(batch) for each batch, in order.
 
     On a pool, a batch that kills its worker is tried once more alone and then yielded as WorkerDied; an exception
-    raised by the worker itself is raised here.
+    raised by the worker itself, or by `make`, is raised here.
     """
     if section.kind == "inline" or cores(section) == 1:
         worker = make(**settings)
@@ -82,7 +82,8 @@ def _pooled(
                 pool.shutdown(wait=True, cancel_futures=True)
                 result = _alone(make, settings, batch)
                 pool = _pool(make, settings, workers)
-                waiting = deque((b, f if _succeeded(f) else _submit(pool, b)) for b, f in waiting)
+                others = list(waiting)[1:]
+                waiting = deque([(batch, future), *((b, f if _succeeded(f) else _submit(pool, b)) for b, f in others)])
             waiting.popleft()
             yield result
     finally:
@@ -129,7 +130,20 @@ def _start(make: Callable[..., Callable[[Any], Any]], settings: Mapping[str, Any
     global _worker  # noqa: PLW0603 - a pool's worker has no other place to keep what its initializer built
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _worker = make(**settings)
+    try:
+        _worker = make(**settings)
+    except Exception as error:  # raised again where the caller sees it: an initializer can only break the pool
+        _worker = _Refusing(error)
+
+
+class _Refusing:
+    """Stands for a worker that could not be made."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __call__(self, batch: Any) -> Any:
+        raise self.error
 
 
 def _leave_with_parent() -> None:

@@ -184,6 +184,8 @@ def load(root: Path) -> Params:
         raw = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
         return Params({}, None)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read: {error.strerror}", "mend the file or its rights") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
@@ -249,7 +251,16 @@ def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | 
             value = value[step[0]] if step[0] else value[int(step[1])]
         except (KeyError, IndexError, TypeError):
             break
-    return f"{file}{dotted}: {value!r}: {message[0].lower()}{message[1:]}"
+    return f"{file}{dotted}: {value!r}: {message[0].lower()}{message[1:]}{_as_number(value)}"
+
+
+def _as_number(value: Any) -> str:
+    """A word on numbers that YAML 1.1 reads as text, such as 1e-4."""
+    number = re.fullmatch(r"([-+]?\d+)(\.\d*)?e([-+]?)(\d+)", value, re.IGNORECASE) if isinstance(value, str) else None
+    if number:
+        whole, part, sign, power = number.groups()
+        return f"; YAML reads it as text: write {whole}{part or '.0'}e{sign or '+'}{power}"
+    return ""
 
 
 def _fields(kind: type[Section], tail: str) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ class Registry(Mapping[str, str]):
                 f"{self.kind}s: {', '.join(self._rows)}",
             ) from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows)
 
