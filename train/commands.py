@@ -116,8 +116,8 @@ def _show_plan(house: House, settings: Settings) -> None:
     plan = {**prepared.config, "networks": counts}
     run, data = prepared.config["run"], prepared.config["data"]
     lines = [f"{name:>8}: {count:>12,} parameters" for name, count in counts.items()]
-    for key, name in data["domains"].items():
-        lines.append(f"{key:>8}: {prepared.config['dataset'][key]['images']:>12,} images of '{name}'")
+    for key, part in prepared.config["dataset"].items():
+        lines.append(f"{key:>8}: {part['images']:>12,} images of '{part['name']}'")
     lines.append(f"{'steps':>8}: {run['steps']:>12,} of batch {run['batch']} at {data['size']} px")
     house.console.result(plan, "\n".join(lines))
 

@@ -6,29 +6,23 @@ everywhere else in `train`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import torch
 from msgspec import Meta
-from numpy.lib.format import open_memmap
 from torch import Tensor
 
-from pipeline import images, manifest
-from pipeline.errors import CurateError, UsageError, nearest
+from pipeline import manifest
+from pipeline.errors import UsageError, nearest
 from pipeline.params import Positive, Section, Share
 from pipeline.progress import SILENT, Progress
-from train import augment
+from train import augment, cache
 from train.recipe import Batch
 from train.seeding import generator
-
-CACHE = Path("processed/cache")
 
 
 class Data(Section, frozen=True, kw_only=True):
@@ -36,8 +30,10 @@ class Data(Section, frozen=True, kw_only=True):
 
     domains: Mapping[str, str] = {}  # {a: long, b: short}; empty: the dataset's two, by name
     size: Annotated[int, Meta(ge=16, le=1024, multiple_of=4)] = 256  # px, side of what the networks see
-    load: Positive | None = None  # px, side before the random crop; None: size * 286 / 256
+    width: Annotated[int, Meta(ge=16, le=1024, multiple_of=4)] | None = None  # px, of pairs; None: square
+    load: Positive | None = None  # px, side before the random crop; None: size * 286 / 256, of pairs: size
     flip: Share = 0.5  # probability of a mirror image
+    candidates: Positive = 1  # other articles drawn for a pair, of which the one most unlike its own in colour is taken
 
     @property
     def load_side(self) -> int:
@@ -85,17 +81,20 @@ class Unpaired:
         """Step `step`'s images: "a" and "b", float32 [batch, 3, size, size] in [-1, 1]."""
         draws = generator(self.seed, "batch", step)
         first = step * self.batch
-        a = torch.stack([self._place(position) for position in range(first, first + self.batch)]) % len(self.a)
+        places = [order(self.seed, position, self.epoch) for position in range(first, first + self.batch)]
+        a = torch.stack(places) % len(self.a)
         b = torch.randint(len(self.b), (self.batch,), generator=draws)
         return {"a": self._prepare(self.a, a, draws), "b": self._prepare(self.b, b, draws)}
-
-    def _place(self, position: int) -> Tensor:
-        epoch, within = divmod(position, self.epoch)
-        return _order(self.seed, epoch, self.epoch)[within]
 
     def _prepare(self, domain: Domain, at: Tensor, draws: torch.Generator) -> Tensor:
         pictures = augment.resize(to_float(domain.images[at], self.device), self.section.load_side)
         return augment.crop_and_flip(pictures, self.section.size, self.section.flip, draws)
+
+
+def order(seed: int, position: int, length: int) -> Tensor:
+    """The image, int64 [], at `position` of a run whose epochs of `length` images are each shuffled anew."""
+    epoch, within = divmod(position, length)
+    return _order(seed, epoch, length)[within]
 
 
 @lru_cache(maxsize=4)
@@ -117,18 +116,8 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
             f"domains: {', '.join(known) or 'none'}; name two of them in train.NAME.data.domains",
         )
     rows = [row for row in table.to_pylist() if row["domain"] == domain and row["split"] == split]
-    if not rows:
-        return Domain(domain, torch.empty(0, 0, 0, 3, dtype=torch.uint8), _hash())
-    path = root / CACHE / f"{_hash(domain, split)[:8]}-{_hash(*_content(root, rows))[:16]}.npy"
-    notes = path.with_suffix(".json")
-    if not path.is_file() or not notes.is_file():
-        for stale in (*path.parent.glob(f"{path.name[:9]}*"), *path.parent.glob(f".{path.name[:9]}*.tmp")):
-            stale.unlink(missing_ok=True)
-        digest = _decode(root, rows, path, f"decode {domain} {split}", progress)
-        with manifest.replacing(notes) as temporary:
-            temporary.write_text(json.dumps({"digest": digest}))
-    mapped = np.load(path, mmap_mode="c")  # copy on write: torch wants a writable array, and nothing writes to it
-    return Domain(domain, torch.from_numpy(mapped), json.loads(notes.read_text())["digest"])
+    crops = [(row["crop_id"], row["path"]) for row in rows]
+    return Domain(domain, *cache.resident(root, f"{domain}\n{split}", crops, "curate crop", progress))
 
 
 def chosen(root: Path, section: Data) -> Mapping[str, str]:
@@ -146,49 +135,3 @@ def chosen(root: Path, section: Data) -> Mapping[str, str]:
             "say which two: --a NAME --b NAME, or train.NAME.data.domains in params.yaml",
         )
     return dict(zip("ab", known, strict=True))
-
-
-def _content(root: Path, rows: list[dict[str, Any]]) -> list[str]:
-    """What tells whether the crops have changed, without reading them."""
-    return [f"{row['crop_id']} {_stat(root / row['path'])}" for row in rows]
-
-
-def _stat(path: Path) -> str:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        raise CurateError(f"{path}: missing", "make it again: curate crop") from None
-    return f"{stat.st_size} {stat.st_mtime_ns}"
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _decode(root: Path, rows: list[dict[str, Any]], path: Path, name: str, progress: Progress) -> str:
-    """Writes the decoded crops of `rows` as one array and returns the digest of names, shape and pixels."""
-    side = len(_read(root / rows[0]["path"]))
-    digest = hashlib.sha256(f"{side}".encode())
-    with manifest.replacing(path) as temporary, progress.task(name, len(rows)) as task:
-        pixels = open_memmap(temporary, "w+", np.uint8, (len(rows), side, side, 3))
-        for index, row in enumerate(rows):
-            crop = _read(root / row["path"])
-            if crop.shape != (side, side, 3):
-                raise UsageError(
-                    f"{root / row['path']}: {crop.shape[1]}x{crop.shape[0]} px, others are {side}x{side}",
-                    "cut them all alike: curate crop --size N",
-                )
-            pixels[index] = crop
-            digest.update(row["crop_id"].encode() + crop.tobytes())
-            task.advance()
-        pixels.flush()
-    return digest.hexdigest()
-
-
-def _read(path: Path) -> images.RGB:
-    try:
-        return images.decode(path.read_bytes())
-    except images.ImageError as error:
-        raise CurateError(f"{path}: unreadable: {error}", "delete it and make it again: curate crop") from None
-    except OSError as error:
-        raise CurateError(f"{path}: {error.strerror or error}", "make it again: curate crop") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -13,6 +13,9 @@ from pipeline.params import Section
 
 Batch = Mapping[str, Tensor]
 """Images float32 [N, 3, H, W] in [-1, 1] under the keys that the pairing sets: "a" and "b" for two domains."""
+
+Defaults = Mapping[str, Mapping[str, Any]]
+"""Values for keys of train.NAME.run and train.NAME.data, by these two names."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,12 @@ class Recipe(Protocol):
     """
 
     Config: ClassVar[type[Section]]  # the keys of train.NAME.model in params.yaml
+    DEFAULTS: ClassVar[Defaults]  # where they are not those of CycleGAN
     optimizers: Mapping[str, Optimizer]
+
+    @staticmethod
+    def keys(config: Any) -> Collection[str]:
+        """What a batch holds for a recipe of this `config`: "a" and "b", or "human", "article" and "other"."""
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """The updates of one step, in the paper's order."""

@@ -13,22 +13,19 @@ from typing import Any
 import torch
 
 from pipeline import images, manifest
-from pipeline.errors import UsageError
-from pipeline.params import Crop, CropRules, as_dict, override, parse
+from pipeline.params import override
 from pipeline.progress import SILENT, Progress, Task
-from train import augment, checkpoint, samples
-from train.data import Domain, Unpaired, chosen, load, to_float
+from train import checkpoint, material
 from train.folder import Folder, OnChange
 from train.interrupt import interruptible
 from train.log import Log
 from train.loop import Plan, train
+from train.material import Material
 from train.meter import Scalars
 from train.recipe import Batch, Clock, Recipe
 from train.recipes import RECIPES
 from train.seeding import seed_of
 from train.settings import Settings, device
-
-LEAST = 2  # training images per domain
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,7 @@ class Prepared:
     """A run that is ready to start: its settings with nothing left open, its data and its config."""
 
     settings: Settings
-    batches: Unpaired
-    held_out: Batch  # what the sample grids show; no rows when samples is 0
+    material: Material
     config: Mapping[str, Any]
 
     @property
@@ -59,30 +55,16 @@ class Prepared:
 
 
 def prepare(settings: Settings, root: Path, *, progress: Progress = SILENT) -> Prepared:
-    """Reads and checks what a run needs, and writes nothing but the cache of decoded crops.
+    """Reads and checks what a run needs, and writes nothing but the cache of decoded pictures.
 
-    Raises UsageError for domains that are missing or too small, and what data.load and settings.device raise.
+    Raises what material.prepare raises.
     """
-    domains = chosen(root, settings.data)
-    place = device(settings.run.device)
-    a, b = (_enough(load(root, domains[key], "train", progress=progress), settings) for key in "ab")
+    found = material.prepare(settings, root, progress=progress)
     run = settings.run
-    batches = Unpaired(a, b, settings.data, batch=run.batch, seed=run.seed, device=place)
-    steps = run.steps or -(-run.epochs * batches.epoch // run.batch)
-    settings = replace(
-        settings, run=override(run, "run", steps=steps), data=override(settings.data, "data", domains=domains)
-    )
-    config = {
-        **settings.as_dict(),
-        "dataset": {key: {"images": len(d), "digest": d.digest} for key, d in (("a", a), ("b", b))},
-        "crop": {key: as_dict(rules) for key, rules in _crop_rules(root, domains).items()},
-        "versions": checkpoint.versions(),
-    }
-    held_out = {
-        key: augment.resize(to_float(_held_out(root, name, run.samples, progress), place), settings.data.size)
-        for key, name in domains.items()
-    }
-    return Prepared(settings, batches, held_out, config)
+    steps = run.steps or -(-run.epochs * found.epoch // run.batch)
+    settings = replace(settings, run=override(run, "run", steps=steps), data=found.section)
+    config = {**settings.as_dict(), **material.describe(found), "versions": checkpoint.versions()}
+    return Prepared(settings, found, config)
 
 
 def build(settings: Settings) -> Recipe:
@@ -142,7 +124,7 @@ class _Watch:
         """The batch of `step`; the one before it is done."""
         if step > self.start:
             self.task.advance(1, **self.notes)
-        return self.prepared.batches(step)
+        return self.prepared.material.batches(step)
 
     def tick(self, clock: Clock, scalars: Scalars) -> None:
         """Writes the losses, and now and then the samples; at the end the metrics, too."""
@@ -169,7 +151,7 @@ class _Watch:
             return
         target = self.folder.samples / f"step-{step:06}.png"
         with manifest.replacing(target) as temporary:
-            temporary.write_bytes(images.encode_png(samples.unpaired(self.recipe, self.prepared.held_out)))
+            temporary.write_bytes(images.encode_png(self.prepared.material.picture(self.recipe)))
         with manifest.replacing(target.with_name("latest.png")) as temporary:
             shutil.copyfile(target, temporary)
 
@@ -181,26 +163,3 @@ def _totals(scalars: Scalars) -> dict[str, float]:
         optimizer = name.partition("/")[0]
         totals[optimizer] = totals.get(optimizer, 0.0) + value
     return totals
-
-
-def _enough(domain: Domain, settings: Settings) -> Domain:
-    least = max(LEAST, settings.run.batch)
-    if len(domain) < least:
-        raise UsageError(
-            f"domain '{domain.name}': {len(domain)} images to train on, {least} are the least",
-            "scrape more of it, or lower run.batch; where they went: curate stats",
-        )
-    return domain
-
-
-def _held_out(root: Path, domain: str, count: int, progress: Progress) -> torch.Tensor:
-    """Up to `count` images that don't train, uint8: of val, then of test; training images only where no others are."""
-    held = [d.images for d in (load(root, domain, split, progress=progress) for split in ("val", "test")) if len(d)]
-    return (torch.cat(held) if held else load(root, domain, "train").images)[:count]
-
-
-def _crop_rules(root: Path, domains: Mapping[str, str]) -> dict[str, CropRules]:
-    """What the crops of "a" and "b" were cut by, so that a photo to translate is cut alike."""
-    made_by = manifest.meta(manifest.CROPS, root).get("section", {}) if manifest.exists(manifest.CROPS, root) else {}
-    section = parse(Crop, made_by, "crop")
-    return {key: section.rules(name) for key, name in domains.items()}

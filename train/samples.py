@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,22 @@ def unpaired(recipe: Recipe, held_out: Batch) -> RGB:
     there = recipe.render(held_out)
     back = recipe.render({"a": there["b2a"], "b": there["a2b"]})
     return grid([held_out["a"], there["a2b"], back["b2a"]], [held_out["b"], there["b2a"], back["a2b"]])
+
+
+def wardrobe(recipe: Recipe, held_out: Batch) -> RGB:
+    """The people along the top, the articles down the left, each person in each article; then where it was painted.
+
+    `held_out` has every combination of n people with n articles, people changing fastest. uint8 [H, W, 3].
+    """
+    made = recipe.render(held_out)
+    n = math.isqrt(len(held_out["human"]))
+    blank = torch.ones_like(held_out["human"][:1])
+    articles = torch.cat([blank, held_out["other"][::n]])
+    people, masks = (
+        [torch.cat([held_out["human"][i : i + 1], made[key][i::n].cpu()]) for i in range(n)]
+        for key in ("swapped", "alpha")
+    )
+    return grid([articles, *people], masks)
 
 
 def grid(*groups: list[Tensor]) -> RGB:

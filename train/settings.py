@@ -65,7 +65,8 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
 
     A flag of None was not given. Raises UsageError for an unknown recipe or key and for values out of range.
     """
-    kinds: dict[str, type[Section]] = {"data": Data, "run": Run, "model": RECIPES.resolve(recipe).Config}
+    kind = RECIPES.resolve(recipe)
+    kinds: dict[str, type[Section]] = {"data": Data, "run": Run, "model": kind.Config}
     where = f"train.{recipe}"
     params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
     groups = params.section(where, _Groups)
@@ -79,9 +80,10 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
             )
         given[group][name] = value
     made: dict[str, Any] = {"recipe": recipe}
-    for group, kind in kinds.items():
+    for group, section in kinds.items():
         name = f"{where}.{group}"
-        made[group] = as_dict(override(parse(kind, getattr(groups, group), name, params.path), name, **given[group]))
+        written = {**kind.DEFAULTS.get(group, {}), **getattr(groups, group)}
+        made[group] = as_dict(override(parse(section, written, name, params.path), name, **given[group]))
     return checked(from_dict(made))
 
 

@@ -5,7 +5,7 @@ Jetchev & Bergmann: The Conditional Analogy GAN, Swapping Fashion Articles on Pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -17,7 +17,7 @@ from train.losses import ADVERSARIAL, l1
 from train.networks.average import Average
 from train.networks.patch import PatchDiscriminator
 from train.networks.unet import AdditiveUNet, BatchNormPatch, ConditionedUNet, GlobalDiscriminator, affine_norm
-from train.recipe import Batch, Clock, Update
+from train.recipe import Batch, Clock, Defaults, Update
 
 Weight = Annotated[float, Meta(ge=0.0)]
 Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
@@ -27,7 +27,7 @@ class CAGANConfig(Section, frozen=True, kw_only=True):
     """The constants of CAGAN. "article" is the swimwear article (Chainer), "notebook" the Keras one."""
 
     variant: Literal["chainer", "keras", "modern"] = "modern"  # the article, the notebook, the notebook renewed
-    size: Positive = 256  # px, sides of the images; only chainer's discriminator is bound to it
+    size: Positive | None = None  # px, sides of the images, to which chainer's discriminator is bound; None: data.size
     width: Positive = 64  # channels of the first layer, in both networks; article and notebook
     cycle: Weight = 1.0  # there and back; section 3.3, article and notebook
     mask: Weight = 0.1  # mean of the mask; section 3.3, article and notebook
@@ -51,6 +51,12 @@ class CAGAN(nn.Module):
     """Batches hold "human", the "article" worn and the "other" to wear, image by image."""
 
     Config: ClassVar[type[Section]] = CAGANConfig
+    DEFAULTS: ClassVar[Defaults] = {"run": {"batch": 16, "epochs": 50}}  # article
+
+    @staticmethod
+    def keys(config: CAGANConfig) -> Collection[str]:
+        """A person, the article worn and the one to wear."""
+        return ("human", "article", "other")
 
     def __init__(self, config: CAGANConfig) -> None:
         super().__init__()
@@ -125,7 +131,7 @@ def _networks(config: CAGANConfig) -> tuple[nn.Module, nn.Module]:
     """The variant's generator and discriminator."""
     width = config.width
     if config.variant == "chainer":
-        return AdditiveUNet(width), GlobalDiscriminator(width, config.size, config.noise)
+        return AdditiveUNet(width), GlobalDiscriminator(width, config.size or 256, config.noise)
     if config.variant == "keras":
         return ConditionedUNet(width), BatchNormPatch(width)
     return ConditionedUNet(width, affine_norm, bias=True), PatchDiscriminator(width, inputs=6, norm="spectral")

@@ -5,7 +5,7 @@ Zhu, Park, Isola, Efros: Unpaired Image-to-Image Translation using Cycle-Consist
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, ClassVar
 
 import torch
@@ -17,7 +17,7 @@ from train.losses import l1, lsgan
 from train.networks.patch import PatchDiscriminator
 from train.networks.pool import ImagePool
 from train.networks.resnet import ResnetGenerator
-from train.recipe import Batch, Clock, Update
+from train.recipe import Batch, Clock, Defaults, Update
 
 Weight = Annotated[float, Meta(ge=0.0)]
 Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
@@ -45,6 +45,12 @@ class CycleGAN(nn.Module):
     """Domains "a" and "b". `d_b` judges images of b, which the official code calls D_A."""
 
     Config: ClassVar[type[Section]] = CycleGANConfig
+    DEFAULTS: ClassVar[Defaults] = {}
+
+    @staticmethod
+    def keys(config: CycleGANConfig) -> Collection[str]:
+        """One image of each domain."""
+        return ("a", "b")
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__()

@@ -6,8 +6,8 @@ for Image-to-Image Translation (2020), arXiv 1907.10830.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Collection, Iterator
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ from pipeline.params import NonNegative, Positive, Section
 from train.losses import ADVERSARIAL, l1, lsgan
 from train.networks.adalin import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
 from train.networks.blocks import init_normal
-from train.recipe import Batch, Clock, Update
+from train.recipe import Batch, Clock, Defaults, Update
 
 Weight = Annotated[float, Meta(ge=0.0)]
 Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
@@ -52,6 +52,12 @@ class UGATIT(nn.Module):
     """Domains "a" and "b"; `d_a_*` judge images of a. Two discriminators each: one sees patches, one the whole."""
 
     Config = UGATITConfig
+    DEFAULTS: ClassVar[Defaults] = {}
+
+    @staticmethod
+    def keys(config: UGATITConfig) -> Collection[str]:
+        """One image of each domain."""
+        return ("a", "b")
 
     def __init__(self, config: UGATITConfig) -> None:
         super().__init__()

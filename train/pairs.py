@@ -1,0 +1,146 @@
+"""Article/Human pairs for training: a person, the article worn, and another article to wear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline import manifest
+from pipeline.progress import SILENT, Progress
+from train import augment, cache
+from train.data import Data, order, to_float
+from train.recipe import Batch
+from train.seeding import generator
+
+LEVELS = 4  # per channel, of the colour histograms that tell articles apart
+
+
+@dataclass(frozen=True)
+class Wardrobe:
+    """The pairs of one split, in pair_id order: person i wears article `worn[i]`. Several may wear the same one."""
+
+    humans: Tensor  # uint8 [N, side, side, 3], memory-mapped
+    articles: Tensor  # uint8 [A, side, side, 3], memory-mapped
+    worn: Tensor  # int64 [N]
+    digest: str  # of names and pixels
+
+    def __len__(self) -> int:
+        return len(self.humans)
+
+
+def load(root: Path, split: str, *, progress: Progress = SILENT) -> Wardrobe:
+    """The accepted pairs in `split`, each article once, decoded into processed/cache unless they lie there already.
+
+    Raises TableError without pairs, UsageError for pictures of unequal size and CurateError for one that is missing or
+    unreadable.
+    """
+    table = manifest.accepted(manifest.read(manifest.PAIRS, root)).to_pylist()
+    rows = [row for row in table if row["split"] == split]
+    products: dict[tuple[str, str], int] = {}
+    articles: list[cache.Picture] = []
+    for row in rows:
+        product = (row["domain"], row["group_id"])
+        if product not in products:
+            products[product] = len(articles)
+            articles.append((row["pair_id"], row["article_path"]))
+    humans = [(row["pair_id"], row["human_path"]) for row in rows]
+    people, one = cache.resident(root, f"pairs\n{split}\nhuman", humans, "curate pairs", progress)
+    things, other = cache.resident(root, f"pairs\n{split}\narticle", articles, "curate pairs", progress)
+    worn = torch.tensor([products[row["domain"], row["group_id"]] for row in rows], dtype=torch.int64)
+    return Wardrobe(people, things, worn, f"{one}+{other}")
+
+
+class Triplets:
+    """Batches of "human", the "article" worn and an "other" one, a pure function of (seed, step).
+
+    An epoch goes once through the people, in a shuffled order. The other article is any but the one worn, uniformly;
+    with section.candidates above 1, the one of so many draws whose colours are most unlike those of the one worn, since
+    an article that looks the same teaches nobody that it is the wrong one. A person and the article worn are mirrored
+    together, the other article on its own. Only people are cut at random: an article is always whole.
+    """
+
+    def __init__(
+        self, wardrobe: Wardrobe, section: Data, *, batch: int, seed: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.wardrobe, self.section = wardrobe, section
+        self.batch, self.seed, self.device = batch, seed, device
+        self.epoch = len(wardrobe)  # pairs
+        self._colours = histograms(wardrobe.articles) if section.candidates > 1 else None
+
+    def __call__(self, step: int) -> Batch:
+        """Step `step`'s images, float32 [batch, 3, size, width] in [-1, 1] each."""
+        draws = generator(self.seed, "batch", step)
+        first = step * self.batch
+        at = torch.stack([order(self.seed, position, self.epoch) for position in range(first, first + self.batch)])
+        own = self.wardrobe.worn[at]
+        other = self._others(own, draws)
+        together, alone = torch.rand(2, self.batch, generator=draws) < self.section.flip
+        people = person(to_float(self.wardrobe.humans[at], self.device), self.section, draws)
+        worn, wanted = (article(to_float(self.wardrobe.articles[i], self.device), self.section) for i in (own, other))
+        return {
+            "human": augment.mirror(people, together),
+            "article": augment.mirror(worn, together),
+            "other": augment.mirror(wanted, alone),
+        }
+
+    def _others(self, own: Tensor, draws: torch.Generator) -> Tensor:
+        """For each article of `own`, int64 [batch], another one."""
+        shape = (len(own), self.section.candidates)
+        drawn = torch.randint(len(self.wardrobe.articles) - 1, shape, generator=draws)
+        drawn += drawn >= own[:, None]  # skips the one worn, and every other one stays as likely
+        if self._colours is None:
+            return drawn[:, 0]
+        unlike = (self._colours[drawn] - self._colours[own][:, None]).abs().sum(-1)
+        return drawn.gather(1, unlike.argmax(1, keepdim=True))[:, 0]
+
+
+def held_out(wardrobe: Wardrobe, section: Data, count: int, device: torch.device | str = "cpu") -> Batch:
+    """Every combination of up to `count` people, one per article, with their articles: people change fastest.
+
+    Float32 [count * count, 3, size, width] in [-1, 1] under "human", "article" and "other".
+    """
+    firsts = {int(thing): i for i, thing in reversed(list(enumerate(wardrobe.worn.tolist())))}
+    things = sorted(firsts)[:count]
+    people = person(to_float(wardrobe.humans[[firsts[thing] for thing in things]], device), section)
+    articles = article(to_float(wardrobe.articles[things], device), section)
+    n = len(things)
+    return {
+        "human": people.repeat(n, 1, 1, 1),
+        "article": articles.repeat(n, 1, 1, 1),
+        "other": articles.repeat_interleave(n, 0),
+    }
+
+
+def person(pictures: Tensor, section: Data, draws: torch.Generator | None = None) -> Tensor:
+    """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `draws`, enlarged to section.load and cut."""
+    height, width = section.size, section.width or section.size
+    side = pictures.shape[3]
+    part = min(side, round(side * width / height))  # of the square's width, in its middle: a person stands upright
+    left = (side - part) // 2
+    middle = pictures[..., left : left + part]
+    if draws is None or section.load is None:
+        return augment.resize(middle, height, width)
+    larger = augment.resize(middle, section.load, round(section.load * width / height))
+    return augment.crop_and_flip(larger, height, 0.0, draws, width)
+
+
+def article(pictures: Tensor, section: Data) -> Tensor:
+    """Letterboxed `pictures` [N, 3, S, S] as the networks see them: whole, on more background where that is needed."""
+    height, width = section.size, section.width or section.size
+    whole = augment.resize(pictures, min(height, width))
+    rest = [(n - min(height, width)) for n in (width, height)]
+    return F.pad(whole, [rest[0] // 2, -(-rest[0] // 2), rest[1] // 2, -(-rest[1] // 2)], mode="replicate")
+
+
+def histograms(pictures: Tensor) -> Tensor:
+    """The colours of uint8 `pictures` [N, H, W, 3]: shares of LEVELS ** 3 bins, float32 [N, bins]."""
+    shares = torch.zeros(len(pictures), LEVELS**3)
+    for i, picture in enumerate(pictures):
+        red, green, blue = (picture[::4, ::4].long() * LEVELS // 256).unbind(-1)
+        bins = (red * LEVELS + green) * LEVELS + blue
+        shares[i] = bins.flatten().bincount(minlength=LEVELS**3) / bins.numel()
+    return shares
