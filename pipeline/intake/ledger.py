@@ -57,7 +57,11 @@ class Ledger:
         if name in self._ids:
             return None
         self._ids.add(name)
-        reason = self._judge(query, candidate, outcome)
+        reason = self.settled(query, candidate)
+        if reason is not None:
+            outcome = None  # it may have been fetched before it was known that it need not be
+        else:
+            reason = self._judge(candidate, outcome)
         rank = self._ranks[domain]
         self._ranks[domain] += 1
         self._rows.append(_row(name, query, candidate, outcome, domain, rank, reason))
@@ -80,9 +84,7 @@ class Ledger:
             return query.source in LOCAL or self._section.allow_unknown_license
         return query.source in LOCAL or licenses.family(candidate.license) in self._section.licenses
 
-    def _judge(self, query: Query, candidate: Candidate, outcome: Outcome | None) -> str:
-        if (reason := self.settled(query, candidate)) is not None:
-            return reason
+    def _judge(self, candidate: Candidate, outcome: Outcome | None) -> str:
         assert outcome is not None, "a candidate that was not refused was fetched"
         self._watch(_host(candidate), outcome.reason)
         if outcome.reason != manifest.OK:
