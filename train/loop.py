@@ -72,10 +72,9 @@ def _updates(recipe: Recipe, batch: Batch, clock: Clock, precision: Precision) -
     while True:
         with torch.autocast(device, torch.bfloat16, enabled=half):
             update = next(updates, None)
-            held = not torch.is_grad_enabled() or torch.is_autocast_enabled(device) != half
-        if held:
-            del updates  # closes the generator, and with it the block that it holds
-            raise RuntimeError(f"{type(recipe).__name__}.step holds a no_grad or autocast block across a yield")
+            if not torch.is_grad_enabled() or torch.is_autocast_enabled(device) != half:
+                del updates  # closes the generator, and with it the block that it holds
+                raise RuntimeError(f"{type(recipe).__name__}.step holds a no_grad or autocast block across a yield")
         if update is None:
             return
         yield update
