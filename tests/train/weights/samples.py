@@ -1,0 +1,108 @@
+"""Small networks with weights that hide nothing, in the layouts in which other projects save them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from train.networks.adalin import AttentionDiscriminator, AttentionGenerator
+from train.networks.patch import PatchDiscriminator
+from train.networks.resnet import ResnetGenerator
+
+SIDE = 32  # px of the full generators here
+WIDTH = 4
+
+
+def _norm(prefix: str, *leaves: str) -> list[str]:
+    return [f"{prefix}.{leaf}" for leaf in leaves]
+
+
+def generator_keys(blocks: int) -> list[str]:
+    """A U-GAT-IT generator's keys as its authors' files list them."""
+    keys = ["gap_fc.weight", "gmp_fc.weight", "conv1x1.weight", "conv1x1.bias", "gamma.weight", "beta.weight"]
+    keys += [f"DownBlock.{place}.weight" for place in (1, 5, 9)]
+    for block in range(blocks):
+        keys += [f"DownBlock.{12 + block}.conv_block.{place}.weight" for place in (1, 5)]
+        for half in (1, 2):
+            keys += [f"UpBlock1_{block + 1}.conv{half}.weight", f"UpBlock1_{block + 1}.norm{half}.rho"]
+    keys += ["FC.0.weight", "FC.2.weight", *(f"UpBlock2.{place}.weight" for place in (2, 7, 11))]
+    return keys + [key for place in (3, 8) for key in _norm(f"UpBlock2.{place}", "rho", "gamma", "beta")]
+
+
+def discriminator_keys(layers: int) -> list[str]:
+    """A U-GAT-IT discriminator's keys as its authors' files list them."""
+    normalised = ("weight_orig", "weight_u", "weight_v")
+    keys = [key for part in ("gap_fc", "gmp_fc", "conv") for key in _norm(part, *normalised)]
+    keys += [key for place in range(layers - 1) for key in _norm(f"model.{1 + 3 * place}", "bias", *normalised)]
+    return [*keys, "conv1x1.weight", "conv1x1.bias"]
+
+
+def perturbed(network: nn.Module, seed: int) -> nn.Module:
+    """`network` with no bias at zero and no norm at its start; equal first weights make wrong code pass."""
+    draws = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=draws))
+    return network.eval()
+
+
+def ugatit(light: bool = True, blocks: int = 2, width: int = WIDTH) -> dict[str, nn.Module]:
+    """Six networks by the names of the authors' file."""
+    networks: dict[str, nn.Module] = {
+        name: AttentionGenerator(width, blocks, light=light, size=SIDE) for name in ("genA2B", "genB2A")
+    }
+    networks |= {name: AttentionDiscriminator(width, 7) for name in ("disGA", "disGB")}
+    networks |= {name: AttentionDiscriminator(width, 5) for name in ("disLA", "disLB")}
+    return {name: perturbed(network, seed) for seed, (name, network) in enumerate(networks.items())}
+
+
+def ugatit_content(networks: dict[str, nn.Module]) -> dict[str, dict[str, Tensor]]:
+    """What the authors save: our values in our modules' order, under their keys, written out by hand."""
+    renamed = {}
+    for name, network in networks.items():
+        state = network.state_dict()
+        if name.startswith("gen"):
+            blocks = sum(".norm1.rho" in key for key in state)
+            renamed[name] = {_theirs(key): value for key, value in state.items()}
+            assert sorted(renamed[name]) == sorted(generator_keys(blocks))
+        else:
+            layers = 1 + sum(key.startswith("body.") and key.endswith(".u") for key in state)
+            renamed[name] = {_normalised(key): value for key, value in state.items()}
+            assert sorted(renamed[name]) == sorted(discriminator_keys(layers))
+    return renamed
+
+
+def _theirs(key: str) -> str:
+    for ours, theirs in (("down.", "DownBlock."), ("cam.", ""), ("fc.", "FC."), ("up.", "UpBlock2.")):
+        if key.startswith(ours):
+            return theirs + key.removeprefix(ours)
+    if key.startswith("blocks."):
+        _, number, rest = key.split(".", 2)
+        return f"UpBlock1_{int(number) + 1}.{rest}"
+    return key
+
+
+def _normalised(key: str) -> str:
+    key = key.replace("body.", "model.").replace("head.", "conv.").removeprefix("cam.")
+    if key.startswith("conv1x1") or key.endswith("bias"):
+        return key
+    stem, leaf = key.rsplit(".", 1)
+    return f"{stem}." + {"weight": "weight_orig", "u": "weight_u", "v": "weight_v"}[leaf]
+
+
+def cyclegan(blocks: int = 2, width: int = WIDTH) -> dict[str, nn.Module]:
+    """Four networks by the names of the authors' files, without the epoch."""
+    networks: dict[str, nn.Module] = {name: ResnetGenerator(width, blocks) for name in ("net_G_A", "net_G_B")}
+    networks |= {name: PatchDiscriminator(width, 3) for name in ("net_D_A", "net_D_B")}
+    return {name: perturbed(network, seed) for seed, (name, network) in enumerate(networks.items())}
+
+
+def cyclegan_files(folder: Path, networks: dict[str, nn.Module], epoch: str = "latest") -> list[Path]:
+    """Writes them as the authors do."""
+    paths = []
+    for name, network in networks.items():
+        paths.append(folder / f"{epoch}_{name}.pth")
+        torch.save(network.state_dict(), paths[-1])
+    return paths

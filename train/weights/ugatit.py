@@ -1,0 +1,153 @@
+"""U-GAT-IT's checkpoints: the authors' six networks in one file, and single generators of image_converter."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.errors import UsageError
+from train.networks.adalin import AttentionDiscriminator, AttentionGenerator
+from train.recipes.ugatit import UGATITConfig
+from train.weights.system import Direction, Found, Imported, State, agreed, fitted, placed, tensor
+
+NETWORKS = {
+    "g_a2b": "genA2B",
+    "g_b2a": "genB2A",
+    "d_a_global": "disGA",
+    "d_b_global": "disGB",
+    "d_a_local": "disLA",
+    "d_b_local": "disLB",
+}
+"""The recipe's name of each network, and the authors'. Both call a discriminator by the domain that it judges."""
+
+ALONE = {"g_a2b": "generator_A2B_trained_model_cpu", "g_b2a": "generator_B2A_trained_model_cpu"}
+"""The files of image_converter, which keeps generators only."""
+
+LABELS = {name: role for names in (NETWORKS, ALONE) for role, name in names.items()}
+
+
+def generator_name(key: str) -> str:
+    """What the authors call a generator's `key`."""
+    if block := re.match(r"blocks\.(\d+)\.(.*)", key):
+        return f"UpBlock1_{int(block[1]) + 1}.{block[2]}"
+    part, _, rest = key.partition(".")
+    theirs = {"down": "DownBlock.", "cam": "", "fc": "FC.", "up": "UpBlock2."}
+    return theirs.get(part, f"{part}.") + rest
+
+
+def discriminator_name(key: str) -> str:
+    """What the authors call a discriminator's `key`; all layers but conv1x1 have torch's old spectral norm."""
+    path, _, leaf = key.rpartition(".")
+    path = re.sub(r"^cam\.", "", re.sub(r"^body\b", "model", re.sub(r"^head\b", "conv", path)))
+    if path == "conv1x1" or leaf == "bias":
+        return f"{path}.{leaf}"
+    return f"{path}.{'weight_orig' if leaf == 'weight' else f'weight_{leaf}'}"
+
+
+class _System:
+    layouts = ("official", "image_converter")
+    networks = tuple(NETWORKS)
+
+    def recognises(self, state: State) -> bool:
+        return any(key.startswith(("UpBlock1_", "gap_fc.", "gmp_fc.")) for key in state)
+
+    def read(self, found: Sequence[Found], direction: Direction) -> Imported:
+        networks, notes = _roles(found, direction)
+        generators = {role: _Generator(part) for role, part in networks.items() if role.startswith("g_")}
+        judges = {role: part for role, part in networks.items() if role not in generators}
+        depths = {role: _depth(part) for role, part in judges.items()}
+        widths = {part.where: _rows(part, "model.1.weight_orig") for part in judges.values()}
+        widths |= {generator.found.where: generator.width for generator in generators.values()}
+        shapes: dict[str, Any] = {"width": agreed(widths, "width")}
+        if generators:
+            shapes |= {
+                key: agreed({g.found.where: getattr(g, key) for g in generators.values()}, what)
+                for key, what in (("blocks", "blocks:"), ("light", "a light generator:"), ("size", "images of px:"))
+            }
+        for view in ("global", "local"):
+            shapes[f"{view}_layers"] = agreed(_of(depths, networks, view), f"{view} layers:")
+        config = UGATITConfig(**shapes)
+        states = {role: generator.fitted() for role, generator in generators.items()}
+        states |= {role: _fitted(part, config.width, depths[role]) for role, part in judges.items()}
+        return Imported(
+            "ugatit", config, {role: states[role] for role in NETWORKS if role in states}, config.size, notes
+        )
+
+    def files(self, imported: Imported, layout: str) -> Mapping[str, Any]:
+        renamed = {
+            role: {_name(role)(key): value for key, value in state.items()} for role, state in imported.networks.items()
+        }
+        if layout == "image_converter":
+            return {f"{ALONE[role]}.pth": state for role, state in renamed.items() if role in ALONE}
+        if missing := NETWORKS.keys() - renamed.keys():
+            raise UsageError(
+                f"the official layout has six networks; {', '.join(sorted(missing))} of them are missing here",
+                "use --layout image_converter, which has generators only",
+            )
+        return {"curate_params_latest.pt": {NETWORKS[role]: renamed[role] for role in NETWORKS}}
+
+
+SYSTEM = _System()
+
+
+class _Generator:
+    """A generator's config, as its shapes tell it."""
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        self.width = _rows(found, "DownBlock.1.weight")
+        self.blocks = len({key.partition(".")[0] for key in found.state if key.startswith("UpBlock1_")})
+        features = tensor(found, "FC.0.weight").shape[-1]
+        self.light = features == 4 * self.width
+        self.size = None if self.light else 4 * math.isqrt(features // (4 * self.width))
+
+    def fitted(self) -> dict[str, Tensor]:
+        with torch.device("meta"):
+            network = AttentionGenerator(self.width, self.blocks, light=self.light, size=self.size or 0)
+        reason = f"DownBlock.1.weight says width {self.width}"
+        return fitted(self.found, network, generator_name, reason)
+
+
+def _fitted(found: Found, width: int, depth: int) -> dict[str, Tensor]:
+    with torch.device("meta"):
+        network = AttentionDiscriminator(width, depth)
+    return fitted(found, network, discriminator_name, f"model.1.weight_orig says width {width}")
+
+
+def _roles(found: Sequence[Found], direction: Direction) -> tuple[dict[str, Found], tuple[str, ...]]:
+    roles, notes = [], []
+    for part in found:
+        role = LABELS.get(part.label)
+        if role is None:
+            if any(key.endswith(".weight_orig") for key in part.state):
+                raise UsageError(
+                    f"{part.where}: a discriminator, but its name doesn't say which",
+                    f"name it by one of {', '.join(list(NETWORKS.values())[2:])}",
+                )
+            role = f"g_{direction}"
+            notes.append(f"{part.where}: taken as the generator {direction}")
+        roles.append((role, part))
+    return placed(roles), tuple(notes)
+
+
+def _depth(found: Found) -> int:
+    """The layers of a discriminator as its authors count them: its body's convolutions, every third place, and one."""
+    places = [int(place[1]) for key in found.state if (place := re.match(r"model\.(\d+)\.", key))]
+    return max(places, default=1) // 3 + 2
+
+
+def _of(depths: Mapping[str, int], networks: Mapping[str, Found], view: str) -> dict[str, int]:
+    return {networks[role].where: depth for role, depth in depths.items() if role.endswith(view)}
+
+
+def _name(role: str) -> Any:
+    return generator_name if role.startswith("g_") else discriminator_name
+
+
+def _rows(found: Found, key: str) -> int:
+    return int(tensor(found, key).shape[0])
