@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo import backdrop, palette
+from pipeline.demo import anime_hair, backdrop, palette
+from pipeline.demo.anime_hair import AnimeHair
 from pipeline.demo.backdrop import Tones
 from pipeline.demo.drawing import (
     WHITE,
     Array,
     Canvas,
     Colour,
-    Paint,
     apply,
     array,
     ellipse,
@@ -24,10 +24,8 @@ from pipeline.demo.drawing import (
     smooth,
     stroke,
 )
-from pipeline.demo.hair import Length
+from pipeline.demo.palette import ink
 from pipeline.demo.portrait import Places, Pose, places
-
-_OUTLINE = 0.016  # face widths
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,15 @@ class Anime:
     """Everything that an anime-style picture shows; drawing it twice gives the same pixels."""
 
     skin: Colour
-    hair: Colour
+    hair: AnimeHair
     iris: Colour
     clothes: Colour
-    length: Length
-    style: str  # straight, twin, bun or flip
     smile: bool
     eye_x: float
     eye_w: float
     eye_h: float
     chin: float
-    fringe: tuple[float, ...]  # y of each spike's tip
-    fall: float  # half width of the hair
-    ribbon: bool
+    outfit: str  # bow, scarf or buttons
     setting: str  # a kind of backdrop
     tones: Tones
     width: int
@@ -62,10 +56,10 @@ class Anime:
         rng = np.random.default_rng(self.seed)
         canvas = Canvas(self.height, self.width, self.pose.frame)
         backdrop.paint(canvas, self.setting, self.tones, rng, 0.004)
-        _behind(canvas, self)
+        anime_hair.behind(canvas, self.hair)
         _body(canvas, self)
         _face(canvas, self)
-        _front(canvas, self)
+        anime_hair.front(canvas, self.hair)
         return canvas.finish(rng, self.blur, self.noise)
 
     def places(self) -> Places:
@@ -78,25 +72,20 @@ def sample(rng: np.random.Generator, width: int, height: int) -> Anime:
     unit = rng.uniform(0.30, 0.42) * min(width, height)
     pose = Pose(unit, float(np.clip(rng.normal(0, 6), -16, 16)), width * rng.uniform(0.46, 0.54),
                 max(height * rng.uniform(0.44, 0.52), 1.05 * unit))  # fmt: skip
-    length: Length = "long" if rng.random() < 0.6 else "short"
-    spikes = int(rng.integers(4, 7))
+    tones = backdrop.sample_tones(rng)
     return Anime(
         skin=palette.ANIME_SKIN[rng.integers(len(palette.ANIME_SKIN))],
-        hair=palette.ANIME_HAIR[rng.integers(len(palette.ANIME_HAIR))],
+        hair=anime_hair.sample(rng, tones[3]),
         iris=palette.ANIME_IRIS[rng.integers(len(palette.ANIME_IRIS))],
         clothes=palette.CLOTHES[rng.integers(len(palette.CLOTHES))],
-        length=length,
-        style=str(rng.choice(["straight", "twin", "wavy"] if length == "long" else ["bob", "flip", "bun"])),
         smile=bool(rng.random() < 0.6),
         eye_x=rng.uniform(0.22, 0.245),
         eye_w=rng.uniform(0.135, 0.155),
         eye_h=rng.uniform(0.155, 0.185),
         chin=rng.uniform(0.48, 0.53),
-        fringe=tuple(rng.uniform(-0.15, -0.07, spikes)),
-        fall=rng.uniform(0.62, 0.74),
-        ribbon=bool(rng.random() < 0.4),
+        outfit=str(rng.choice(["bow", "scarf", "buttons"])),
         setting=str(rng.choice(["plain", "arcs", "hills", "lights", "studio", "sunlit"])),
-        tones=backdrop.sample_tones(rng),
+        tones=tones,
         width=width,
         height=height,
         pose=pose,
@@ -110,86 +99,44 @@ def _mouth_y(look: Anime) -> float:
     return 0.70 * look.chin
 
 
-def _inked(canvas: Canvas, shape: Array, paint: Paint, ink: Colour) -> None:
-    """`shape` with a dark outline around it."""
-    canvas.fill(stroke(np.concatenate([shape[::2], shape[:1]]), 2 * _OUTLINE, (1, 1)), ink, 1, 0.002)
-    canvas.fill(shape, paint, 1, 0.002)
-
-
-def _ink(tone: Colour) -> Colour:
-    return mix(mix(tone, (0.16, 0.08, 0.16), 0.78), (0.1, 0.05, 0.1), 0.2)
-
-
-def _hair_paint(look: Anime, depth: float) -> Paint:
-    base = mix(look.hair, (0.25, 0.15, 0.35), 0.34 * depth)
-    tip = mix(mix(look.hair, look.tones[3], 0.22), (0.25, 0.15, 0.35), 0.10 + 0.3 * depth)
-
-    def at(x: Array, y: Array) -> Array:
-        share = np.clip((y + 0.5) / 1.6, 0, 1)[..., None]
-        result: Array = array(base) * (1 - share) + array(tip) * share
-        return result
-
-    return at
-
-
-def _behind(canvas: Canvas, look: Anime) -> None:
-    f, ink, paint = look.fall, _ink(look.hair), _hair_paint(look, 1.0)
-    if look.style == "twin":
-        for s in (-1, 1):
-            tail = smooth([(0.50, -0.42), (0.74, -0.46), (0.96, -0.20), (1.02, 0.3), (0.95, 0.85),
-                           (0.80, 1.15), (0.82, 0.75), (0.76, 0.35), (0.70, 0.0),
-                           (0.56, -0.2)]) * array([s, 1])  # fmt: skip
-            _inked(canvas, tail, _hair_paint(look, 0.35), ink)
-    if look.style in ("straight", "wavy"):
-        half = [(0, -0.80), (0.4, -0.68), (f, -0.2), (f + 0.06, 0.4), (f + 0.08, 0.9),
-                (f + 0.10, 1.35), (f - 0.1, 1.22), (0.42, 1.42), (0.2, 1.25), (0, 1.35)]  # fmt: skip
-        shape = smooth(mirror(half))
-        if look.style == "wavy":
-            shape[:, 0] += np.sign(shape[:, 0]) * 0.045 * np.sin(9 * shape[:, 1]) * np.clip(shape[:, 1], 0, 1)
-        _inked(canvas, shape, paint, ink)
-        return
-    low = {"bob": 0.52, "flip": 0.46, "bun": 0.32, "twin": 0.3}[look.style]
-    half = [(0, -0.80), (0.4, -0.68), (f - 0.02, -0.2), (f, 0.2), (f - 0.02, low), (0.4, low + 0.04), (0, low)]
-    shape = smooth(mirror(half))
-    if look.style == "flip":
-        out = np.clip((shape[:, 1] - 0.2) / 0.3, 0, 1)
-        shape[:, 0] += np.sign(shape[:, 0]) * 0.10 * out
-    if look.style == "bun":
-        for s in (-1, 1):
-            _inked(canvas, ellipse(s * 0.46, -0.70, 0.19, 0.18), _hair_paint(look, 0.3), ink)
-    _inked(canvas, shape, paint, ink)
-
-
 def _body(canvas: Canvas, look: Anime) -> None:
     head = canvas.frame
     throat = apply(head, [(0, look.chin)])[0]
     canvas.frame = similarity(look.pose.unit, 0.3 * look.pose.roll, float(throat[0]), float(throat[1]))
-    skin_ink, ink = _ink(look.skin), _ink(look.clothes)
+    skin_line, line = ink(look.skin), ink(look.clothes)
     neck = smooth(mirror([(0, -0.15), (0.13, -0.12), (0.13, 0.16), (0.24, 0.28), (0.1, 0.5), (0, 0.55)]))
-    _inked(canvas, neck, mix(look.skin, (0.80, 0.42, 0.45), 0.28), skin_ink)
+    canvas.inked(neck, mix(look.skin, (0.80, 0.42, 0.45), 0.28), skin_line)
     half = [(0, 0.42), (0.14, 0.24), (0.38, 0.30), (0.60, 0.40), (0.74, 0.62), (0.82, 1.1), (0.88, 2.6)]
-    _inked(canvas, mirror([*smooth(half, closed=False), (0.0, 2.6)]), look.clothes, ink)
+    canvas.inked(mirror([*smooth(half, closed=False), (0.0, 2.6)]), look.clothes, line)
     for s in (-1, 1):
-        canvas.line([(s * 0.52, 0.80), (s * 0.555, 1.2), (s * 0.56, 2.4)], ink, 0.022, (0.3, 1))
+        canvas.line([(s * 0.52, 0.80), (s * 0.555, 1.2), (s * 0.56, 2.4)], line, 0.022, (0.3, 1))
     collar = mix(look.clothes, WHITE, 0.72)
     for s in (-1, 1):
         flap = array([(0, 0.46), (0.13, 0.20), (0.34, 0.30), (0.26, 0.62)]) * array([s, 1])
-        _inked(canvas, smooth(flap, steps=3), collar, ink)
+        canvas.inked(smooth(flap, steps=3), collar, line)
     knot = mix(look.tones[3], (0.85, 0.25, 0.3), 0.5)
-    for s in (-1, 1):
-        _inked(canvas, smooth([(0, 0.52), (s * 0.18, 0.42), (s * 0.19, 0.62)], steps=4), knot, _ink(knot))
-    _inked(canvas, ellipse(0, 0.52, 0.045, 0.05), mix(knot, WHITE, 0.2), _ink(knot))
+    if look.outfit == "scarf":
+        tails = smooth(mirror([(0, 0.50), (0.10, 0.62), (0.17, 0.86), (0.03, 0.80), (0, 0.74)]), steps=4)
+        canvas.inked(tails, knot, ink(knot))
+    elif look.outfit == "bow":
+        for s in (-1, 1):
+            canvas.inked(smooth([(0, 0.52), (s * 0.18, 0.42), (s * 0.19, 0.62)], steps=4), knot, ink(knot))
+    else:
+        for y in (0.62, 0.84, 1.06):
+            canvas.inked(ellipse(0, y, 0.025, 0.025), collar, line)
+    if look.outfit != "buttons":
+        canvas.inked(ellipse(0, 0.52, 0.045, 0.05), mix(knot, WHITE, 0.2), ink(knot))
     canvas.frame = head
 
 
 def _face(canvas: Canvas, look: Anime) -> None:
-    c, ink = look.chin, _ink(look.skin)
+    c, line = look.chin, ink(look.skin)
     for s in (-1, 1):
-        _inked(canvas, ellipse(s * 0.49, 0.12, 0.06, 0.11, -12 * s), look.skin, ink)
+        canvas.inked(ellipse(s * 0.49, 0.12, 0.06, 0.11, -12 * s), look.skin, line)
     half = [(0, -0.62), (0.26, -0.56), (0.44, -0.38), (0.50, -0.1), (0.485, 0.12), (0.43, 0.28),
             (0.29, 0.42), (0.10, c - 0.015), (0, c)]  # fmt: skip
     shape = smooth(mirror(half))
-    _inked(canvas, shape, look.skin, ink)
+    canvas.inked(shape, look.skin, line)
     skin = canvas.mask(shape)
     fringe = smooth(mirror([(0, -0.7), (0.5, -0.5), (0.52, 0.1), (0.40, -0.02), (0.2, -0.06), (0, -0.05)]))
     canvas.fill(fringe, mix(look.skin, (0.72, 0.36, 0.42), 0.30), 0.8, 0.008, skin)
@@ -200,8 +147,8 @@ def _face(canvas: Canvas, look: Anime) -> None:
             canvas.line([(x - 0.010, 0.285), (x + 0.010, 0.250)], (0.86, 0.30, 0.34), 0.009, opacity=0.5)
         _eye(canvas, look, s)
         brow = [(s * 0.13, -0.225), (s * 0.24, -0.262), (s * 0.36, -0.225)]
-        canvas.fill(stroke(brow, 0.022, (0.5, 0.3)), mix(_ink(look.hair), look.hair, 0.2))
-    canvas.line([(-0.008, 0.225), (0.012, 0.245), (-0.004, 0.255)], mix(look.skin, ink, 0.6), 0.013)
+        canvas.fill(stroke(brow, 0.022, (0.5, 0.3)), mix(ink(look.hair.tone), look.hair.tone, 0.2))
+    canvas.line([(-0.008, 0.225), (0.012, 0.245), (-0.004, 0.255)], mix(look.skin, line, 0.6), 0.013)
     _mouth(canvas, look)
 
 
@@ -229,7 +176,7 @@ def _eye(canvas: Canvas, look: Anime, s: int) -> None:
     canvas.fill(ellipse(x, top, 1.2 * w, 0.36 * h), (0.22, 0.12, 0.26), 0.5, 0.012, ball)
     canvas.fill(ellipse(x - 0.34 * rx, 0.02 - 0.40 * ry, 0.30 * rx, 0.24 * ry, 20), WHITE, 1, 0.002)
     canvas.fill(ellipse(x + 0.36 * rx, 0.02 + 0.42 * ry, 0.15 * rx, 0.12 * ry), WHITE, 0.9, 0.002)
-    lash = mix(_ink(look.hair), (0.06, 0.03, 0.07), 0.75)
+    lash = mix(ink(look.hair.tone), (0.06, 0.03, 0.07), 0.75)
     arc = [(x - s * 0.95 * w, 0.015), (x - s * 0.55 * w, top + 0.026), (x + s * 0.15 * w, top - 0.006),
            (x + s * 0.86 * w, top + 0.055), (x + s * 1.13 * w, 0.035)]  # fmt: skip
     canvas.fill(stroke(arc, 0.055, (0.2, 0.35)), lash)
@@ -240,7 +187,7 @@ def _eye(canvas: Canvas, look: Anime, s: int) -> None:
 
 
 def _mouth(canvas: Canvas, look: Anime) -> None:
-    y, ink = _mouth_y(look), (0.45, 0.14, 0.16)
+    y, line = _mouth_y(look), (0.45, 0.14, 0.16)
     if look.smile:
         shape = smooth(
             [
@@ -252,48 +199,7 @@ def _mouth(canvas: Canvas, look: Anime) -> None:
                 (-0.045, y + 0.035),
             ]
         )
-        _inked(canvas, shape, (0.80, 0.30, 0.32), ink)
+        canvas.inked(shape, (0.80, 0.30, 0.32), line)
         canvas.fill(ellipse(0, y + 0.038, 0.035, 0.018), (0.97, 0.58, 0.56), 1, 0.003, canvas.mask(shape))
     else:
-        canvas.line([(-0.055, y - 0.004), (-0.02, y + 0.010), (0.02, y + 0.010), (0.055, y - 0.004)], ink, 0.018)
-
-
-def _front(canvas: Canvas, look: Anime) -> None:
-    f, ink, paint = look.fall, _ink(look.hair), _hair_paint(look, 0.0)
-    low = 0.62 if look.length == "long" else 0.42
-    for s in (-1, 1):
-        lock = smooth([(0.34, -0.50), (0.52, -0.48), (f - 0.03, -0.1), (f - 0.04, 0.25),
-                       (0.50, low), (0.46, 0.26), (0.47, 0.02), (0.42, -0.2)]) * array([s, 1])  # fmt: skip
-        _inked(canvas, lock, paint, ink)
-    tips = np.linspace(0.46, -0.46, len(look.fringe) + 1)
-    teeth: list[tuple[float, float]] = []
-    for left, right, tip in zip(tips[1:], tips[:-1], look.fringe):
-        teeth += [(right - 0.012, -0.32), (0.45 * right + 0.55 * left, tip), (left + 0.02, -0.30)]
-    cap = [(-0.53, -0.18), (-0.56, -0.42), (-0.44, -0.66), (-0.22, -0.80), (0, -0.845), (0.22, -0.80), (0.44, -0.66),
-           (0.56, -0.42), (0.53, -0.18)]  # fmt: skip
-    shape = smooth([*cap, *teeth], steps=5)
-    _inked(canvas, shape, paint, ink)
-    hair = canvas.mask(shape)
-    shine = mix(look.hair, WHITE, 0.68)
-    for x0, x1, y in ((-0.36, -0.14, -0.52), (-0.08, 0.22, -0.56), (0.28, 0.38, -0.50)):
-        canvas.line(
-            [(x0, y + 0.03), ((x0 + x1) / 2, y), (x1, y + 0.03)],
-            shine,
-            0.05,
-            (0.1, 0.1),
-            opacity=0.75,
-            soft=0.004,
-            clip=hair,
-        )
-    for x in tips[1:-1]:
-        canvas.line([(x, -0.31), (0.85 * x, -0.48), (0.5 * x, -0.66)], ink, 0.013, (0.8, 0.05), opacity=0.45)
-    if look.ribbon:
-        _ribbon(canvas, look)
-
-
-def _ribbon(canvas: Canvas, look: Anime) -> None:
-    tone = mix(look.tones[3], (0.88, 0.22, 0.35), 0.45)
-    for s in (-1, 1):
-        wing = smooth([(0.36, -0.62), (0.36 + s * 0.16, -0.75), (0.36 + s * 0.19, -0.56)], steps=4)
-        _inked(canvas, wing, tone, _ink(tone))
-    _inked(canvas, ellipse(0.36, -0.635, 0.04, 0.05), mix(tone, WHITE, 0.25), _ink(tone))
+        canvas.line([(-0.055, y - 0.004), (-0.02, y + 0.010), (0.02, y + 0.010), (0.055, y - 0.004)], line, 0.018)

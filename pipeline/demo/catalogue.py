@@ -113,7 +113,9 @@ def _drawing(section: Demo, i: int) -> Item:
     rng = _stream(section, _ANIME, i)
     look = anime.sample(rng, *_SIZES[rng.integers(len(_SIZES))])
     skin = 255 * luma(look.skin)
-    truth = Truth("anime", roll=look.pose.roll, hair=look.length, smile=look.smile, skin=skin).placed(look.places())
+    truth = Truth("anime", roll=look.pose.roll, hair=look.hair.length, smile=look.smile, skin=skin).placed(
+        look.places()
+    )
     title = f"{extras.name(7 * i + 3)} {extras.SETTINGS[look.setting]}, drawn"
     return _page("anime", f"{i:04d}", title, _picture(f"anime/{i:04d}", title, truth, look, *_encoding(rng)))
 

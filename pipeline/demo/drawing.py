@@ -194,6 +194,11 @@ class Canvas:
         """A brush stroke along `path`, `width` units wide in its middle."""
         self.fill(stroke(path, width, ends), paint, opacity, soft, clip)
 
+    def inked(self, shape: Array, paint: Paint, ink: Colour, width: float = 0.016) -> None:
+        """`shape` in `paint` with an outline of `ink` around it, `width` units wide."""
+        self.fill(stroke(np.concatenate([shape[::2], shape[:1]]), 2 * width, (1, 1)), ink, 1, 0.002)
+        self.fill(shape, paint, 1, 0.002)
+
     def mask(self, shape: ArrayLike, soft: float = 0.003) -> Array:
         """Coverage of the polygon `shape` over the whole canvas, [H, W] in 0..1, for use as a clip."""
         full = np.zeros(self.pixels.shape[:2], np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.demo.drawing import Colour, colour
+from pipeline.demo.drawing import Colour, colour, mix
 
 SKIN: tuple[Colour, ...] = tuple(
     map(colour, ("#fbe0cd", "#f5cfb2", "#ecbd98", "#dfa67c", "#c98a5e", "#b57850", "#9c6445"))
@@ -51,3 +51,8 @@ GARMENT: tuple[tuple[str, Colour], ...] = tuple(
         ("brick", "#a94a3c"), ("teal", "#2f7f86"),
     )
 )  # fmt: skip
+
+
+def ink(tone: Colour) -> Colour:
+    """The colour of the outline around `tone`."""
+    return mix(mix(tone, (0.16, 0.08, 0.16), 0.78), (0.1, 0.05, 0.1), 0.2)
