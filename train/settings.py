@@ -75,9 +75,9 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
         group, _, name = key.partition(".")
         if group not in kinds or not name:
             known = [f"{group}.{field}" for group, kind in kinds.items() for field in kind.__struct_fields__]
-            raise UsageError(
-                f"{where}: there is no key '{key}'{nearest(key, known)}", "write group.key, as in model.lr"
-            )
+            meant = [full for full in known if full.endswith(f".{key}")]
+            close = f"; did you mean '{meant[0]}'?" if meant else nearest(key, known)
+            raise UsageError(f"{where}: there is no key '{key}'{close}", "write group.key, as in model.lr")
         given[group][name] = value
     made: dict[str, Any] = {"recipe": recipe}
     for group, section in kinds.items():

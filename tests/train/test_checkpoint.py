@@ -107,7 +107,7 @@ def test_a_broken_file_is_named_with_what_to_do(tmp_path: Path, damage: str) -> 
 
 def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
     trained(tmp_path, 1)
-    with pytest.raises(UsageError, match="does not fit CycleGAN as it is configured: .*mismatch"):
+    with pytest.raises(UsageError, match=r"does not fit CycleGAN as it is configured: .*mismatch"):
         Store(tmp_path).restore(build(ngf=8), Meter())
 
 

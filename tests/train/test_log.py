@@ -1,0 +1,53 @@
+"""What a run writes about itself, and that a run which was killed writes it again, the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from train.log import Log
+
+
+def rows(path: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_lines_after_the_last_checkpoint_are_written_anew(tmp_path: Path) -> None:
+    with Log(tmp_path, 0) as log:
+        for step in (2, 4, 6):
+            log.write(step, {"G/x": float(step)})
+    path = tmp_path / "scalars.jsonl"
+    path.write_text(path.read_text() + '{"step": 8, "G/')  # torn
+    with Log(tmp_path, 4) as log:
+        assert [row["step"] for row in rows(path)] == [2, 4]
+        log.write(6, {"G/x": 6.0})
+    assert rows(path) == [{"step": step, "G/x": float(step)} for step in (2, 4, 6)]
+
+
+def test_the_table_has_a_column_for_each_scalar_also_for_those_that_come_late(tmp_path: Path) -> None:
+    with Log(tmp_path, 0) as log:
+        log.write(1, {"G/x": 1.0})
+        log.write(2, {"G/x": 2.0, "G/lazy": 0.5})
+        log.table()
+    with (tmp_path / "scalars.tsv").open() as file:
+        assert list(csv.DictReader(file, delimiter="\t")) == [
+            {"step": "1", "G/x": "1.0", "G/lazy": ""},
+            {"step": "2", "G/x": "2.0", "G/lazy": "0.5"},
+        ]
+
+
+def test_tensorboard_reads_the_same_numbers(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the package tensorboard is optional")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with Log(tmp_path, 0) as log:
+        for step in (2, 4, 6):
+            log.write(step, {"G/x": float(step)})
+    with Log(tmp_path, 2) as log:
+        log.write(4, {"G/x": 40.0})
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(event.step, event.value) for event in events.Scalars("G/x")] == [(2, 2.0), (4, 40.0)]
