@@ -97,9 +97,9 @@ def picture_url(element: Tag, base: str) -> tuple[str | None, int | None]:
 
 def _offers(element: Tag) -> list[tuple[str, int | None]]:
     offers: list[tuple[str, int | None]] = []
-    parent = element.parent
-    if parent is not None and parent.name == "picture":
-        for source in parent.find_all("source"):
+    picture = element.find_parent("picture")  # lxml nests its children: <source> has no end tag
+    if picture is not None:
+        for source in picture.find_all("source"):
             if isinstance(source, Tag) and str(source.get("type") or "image/jpeg").split(";")[0].strip() in _SHOWN:
                 offers += _largest(source)
     offers += _largest(element)
