@@ -121,8 +121,8 @@ def losses(tables: Tables, thumbs: Thumbs) -> Iterator[Loss]:
         for reason in sorted(by_reason, key=lambda r: (-sum(by_reason[r].values()), r)):
             rows = _some(refused, "reason", reason, 4 * EXAMPLES)
             tiles = _first(map(show, rows), EXAMPLES)
-            lost = [] if tiles else [row["image_url"] for row in rows if row.get("image_url")][:ADDRESSES]
-            yield Loss(stage, reason, REASONS[stage].get(reason, ""), by_reason[reason], tiles, lost)
+            lost = [] if tiles else [u for row in rows if (u := row.get("image_url") or row.get("page_url"))]
+            yield Loss(stage, reason, REASONS[stage].get(reason, ""), by_reason[reason], tiles, lost[:ADDRESSES])
 
 
 def kept(tables: Tables, thumbs: Thumbs, per_sheet: int) -> Iterator[Sheet]:
@@ -136,16 +136,21 @@ def kept(tables: Tables, thumbs: Thumbs, per_sheet: int) -> Iterator[Sheet]:
 
 
 def duplicates(tables: Tables, thumbs: Thumbs) -> Iterator[Copies]:
-    """Clusters of near copies, the largest first: the crop that is kept beside those that are not."""
-    refused = tables.dedup.filter(pc.is_valid(tables.dedup["duplicate_of"])).to_pylist()
+    """Clusters of near copies, the largest first: the crop, or the article, that is kept beside those that are not."""
+    crops = _crop_paths(tables.crops)
+    articles = dict(zip(tables.pairs["pair_id"].to_pylist(), tables.pairs["article_path"].to_pylist(), strict=True))
+    yield from _clusters(tables.dedup, "crop_id", crops, thumbs)
+    yield from _clusters(tables.pairs, "pair_id", articles, thumbs)
+
+
+def _clusters(table: pa.Table, key: str, paths: Mapping[str, str | None], thumbs: Thumbs) -> Iterator[Copies]:
     clusters: dict[str, list[dict[str, Any]]] = {}
-    for row in refused:
+    for row in table.filter(pc.is_valid(table["duplicate_of"])).to_pylist():
         clusters.setdefault(row["duplicate_of"], []).append(row)
-    paths = _crop_paths(tables.crops)
-    for crop_id in sorted(clusters, key=lambda key: (-len(clusters[key]), key))[:CLUSTERS]:
-        rows = clusters[crop_id]
-        best = thumbs.of(paths.get(crop_id))
-        tiles = [Tile(t) for t in (thumbs.of(paths.get(row["crop_id"])) for row in rows[:COPIES]) if t]
+    for kept_id in sorted(clusters, key=lambda key: (-len(clusters[key]), key))[:CLUSTERS]:
+        rows = clusters[kept_id]
+        best = thumbs.of(paths.get(kept_id))
+        tiles = [Tile(t) for t in (thumbs.of(paths.get(row[key])) for row in rows[:COPIES]) if t]
         if best:
             yield Copies(rows[0]["domain"], Tile(best), tiles, len(rows) - len(tiles))
 
