@@ -10,6 +10,7 @@ import typer
 from pipeline import cli
 from pipeline.cli import House
 from pipeline.errors import UsageError
+from train.recipes import RECIPES
 
 if TYPE_CHECKING:
     from train.run import Result
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     house: House,
-    recipe: Annotated[str, typer.Argument(help="cyclegan")],
+    recipe: Annotated[str, typer.Argument(help=" ".join(RECIPES))],
     steps: Annotated[int | None, typer.Option(help="In all; more than before goes on with a run.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of steps.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images per domain and step.")] = None,
@@ -42,7 +43,7 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key, as model.lr=0.0001; repeatable.")
     ] = None,
-    run: Annotated[Path | None, typer.Option(help="The run's folder; processed/runs/RECIPE.")] = None,
+    run: Annotated[Path | None, typer.Option(help="The run's folder below the root; processed/runs/RECIPE.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train anew; an older run is moved to RUN.1.")] = False,
     fresh_if_changed: Annotated[
         bool, typer.Option("--fresh-if-changed", help="The same, but only if its settings or data differ.")
@@ -83,7 +84,7 @@ def train(
 def translate(
     house: House,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="Photos, or folders of them.")] = None,
-    run: Annotated[Path, typer.Option(help="The trained run's folder.")] = RUNS / "cyclegan",
+    run: Annotated[Path, typer.Option(help="The trained run's folder, below the root.")] = RUNS / "cyclegan",
     direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or the .png for one photo.")] = Path("translated"),
     split: Annotated[str | None, typer.Option(help="Instead of INPUT: the raw images of train, val or test.")] = None,
@@ -102,7 +103,7 @@ def translate(
     named = inputs or []
     if split:
         named = verb.split(house.root, translator.domain, split)
-    outcomes = verb.run(translator, named, house.root / out, compare=compare, progress=house.console.progress)
+    outcomes = verb.run(translator, named, out, compare=compare, progress=house.console.progress)
     house.console.result(outcomes, "\n".join(_line(outcome) for outcome in outcomes))
     if not (_done(outcomes, named) if inputs else any(outcome.output for outcome in outcomes)):
         raise typer.Exit(2)
