@@ -11,6 +11,8 @@ from pipeline import presets
 from pipeline.detectors import DETECTORS
 from pipeline.errors import UsageError
 from pipeline.params import SECTIONS, Crop, Scrape, load
+from pipeline.sources import SOURCES
+from pipeline.sources.site import read as read_site
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = ["demo", "hair", "icon", "selfie2anime", "smile", "swimwear"]
@@ -33,6 +35,7 @@ def test_each_loads_strictly(name: str, tmp_path: Path) -> None:
     assert crop.domains.keys() <= domains
     for domain in domains:
         assert DETECTORS[crop.rules(str(domain)).detector]
+    assert all(SOURCES[query.source] for query in scrape.queries)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -52,8 +55,7 @@ def test_a_written_preset_has_its_site_files_and_folders(name: str, tmp_path: Pa
     assert all((root / folder).is_dir() for folder in ("raw", "processed", "manifests"))
     for query in load(root).section("scrape", Scrape).queries:
         if query.site:
-            site = yaml.safe_load((root / query.site).read_text("utf-8"))
-            assert {"name", "allowed_hosts", "start", "listing", "item"} <= site.keys()
+            assert read_site(root / query.site).allowed_hosts
 
 
 def test_the_default_params_are_the_demo() -> None:
