@@ -246,7 +246,7 @@ def _beard(canvas: Canvas, person: Person, skin: Array) -> None:
 
 
 def _spectacles(canvas: Canvas, person: Person) -> None:
-    rim = mix(person.hair, (0.12, 0.1, 0.12), 0.7)
+    rim = mix(person.hair, (0.24, 0.18, 0.18), 0.6)
     for s in (-1, 1):
         x = s * (person.eye_x + 0.008)
         if person.glasses == "round":
@@ -257,6 +257,6 @@ def _spectacles(canvas: Canvas, person: Person) -> None:
             )
         canvas.fill(lens, WHITE, 0.07)
         canvas.line([(x - 0.07, 0.075), (x + 0.06, -0.06)], WHITE, 0.02, opacity=0.16)
-        canvas.fill(stroke(np.concatenate([lens[::3], lens[:1]]), 0.017, (1, 1)), rim, 0.95)
+        canvas.fill(stroke(np.concatenate([lens[::3], lens[:1]]), 0.014, (1, 1)), rim, 0.85)
         canvas.line([(s * (person.eye_x + 0.165), -0.01), (s * 0.5, -0.03)], rim, 0.02, (1, 0.8))
     canvas.line([(-person.eye_x + 0.15, 0.005), (0, -0.018), (person.eye_x - 0.15, 0.005)], rim, 0.017, (1, 1))

@@ -90,7 +90,7 @@ def sample_pose(rng: np.random.Generator, width: int, height: int) -> Pose:
     unit = rng.uniform(0.29, 0.44) * min(width, height)
     return Pose(
         unit=unit,
-        roll=float(np.clip(rng.normal(0, 5.5), -14, 14)),
+        roll=float(np.clip(rng.normal(0, 5), -12, 12)),
         x=width * rng.uniform(0.45, 0.55),
         y=max(height * rng.uniform(0.37, 0.45), 0.95 * unit),
     )
@@ -132,11 +132,11 @@ def figure(canvas: Canvas, look: Portrait) -> None:
 
 
 def _neck(canvas: Canvas, look: Portrait) -> None:
-    tone = mix(look.person.skin, (0.42, 0.16, 0.1), 0.2)
+    tone = mix(look.person.skin, (0.42, 0.16, 0.1), 0.34)
     shape = smooth(mirror([(0.0, 0.4), (0.27, 0.45), (0.255, 0.85), (0.30, 1.05), (0.52, 1.2), (0.3, 1.7), (0.0, 1.8)]))
     canvas.fill(shape, tone)
     under = look.person.outline() * array([0.86, 1.0]) + array([0, 0.10])
-    canvas.fill(under, (0.66, 0.5, 0.46), 0.65, 0.03, canvas.mask(shape), multiply=True)
+    canvas.fill(under, (0.58, 0.42, 0.38), 0.8, 0.05, canvas.mask(shape), multiply=True)
 
 
 def _clothes(canvas: Canvas, look: Portrait) -> None:
