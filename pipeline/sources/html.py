@@ -102,27 +102,40 @@ class _Walk:
             if page.nofollow:
                 return
             found = self._site.listing_links.select(page.soup)
-            fresh = [link for link in page.links(found, listing.attr) if self._is_new(link)]
             if not found and number == listing.page_start:
                 self._web.note(f"{url}: no element matches {listing.item!r}; does a script draw the page?")
-            for link in fresh:
-                if len(self._items) > listing.max_items:
-                    return
-                yield from self._item(link)
-            if not fresh:
+            before = len(self._items)
+            yield from self._items_of(page, found)
+            if len(self._items) in {before, listing.max_items}:
                 return
             url = self._following(page, start, number + 1)
+
+    def _items_of(self, page: _Page, found: list[Tag]) -> Iterator[Candidate]:
+        """What the elements of a listing lead to, or are; each once, however often it is listed."""
+        for element in found:
+            shown = not self._site.item.images
+            url = _address(element, page, self._site.listing.attr)
+            if url is None or canonicalize_url(url) in self._items:
+                continue
+            if len(self._items) >= self._site.listing.max_items:
+                return
+            self._items.add(canonicalize_url(url))
+            yield from [self._picture(page, element, url)] if shown else self._item(url)
+
+    def _picture(self, page: _Page, element: Tag, url: str) -> Candidate:
+        """A picture that a listing shows."""
+        described = self._described(page)
+        title = tidy(value(element, "alt") or value(element, "title") or value(element, None))
+        excluded = any(word in (title or "") for word in self._site.item.exclude_text)
+        outside = (urlsplit(url).hostname or "") not in self._hosts
+        refused = page.refused or ("excluded" if excluded or outside else None)
+        described |= {"title": title or described["title"], "group_id": None}
+        return Candidate(address=url, image_url=url, refused=refused, **described)
 
     def _following(self, page: _Page, start: str, number: int) -> str | None:
         if self._site.listing.next is None:
             return start.replace("{page}", str(number)) if "{page}" in start else None
         return next(iter(page.links(page.soup.select(self._site.listing.next, limit=1), "href")), None)
-
-    def _is_new(self, link: str) -> bool:
-        identity = canonicalize_url(link)
-        new = identity not in self._items
-        self._items.add(identity)
-        return new
 
     def _item(self, url: str) -> Iterator[Candidate]:
         try:
@@ -176,6 +189,13 @@ class _Walk:
             "group_id": hashlib.sha1(page.identity(host).encode(), usedforsecurity=False).hexdigest(),
             "extra": {key: fact for key, fact in extra.items() if fact is not None},
         }
+
+
+def _address(element: Tag, page: _Page, attribute: str) -> str | None:
+    """What an element of a listing leads to, or, if it is an image, where its picture is."""
+    if element.name in {"img", "source"}:
+        return markup.picture_url(element, page.base)[0]
+    return next(iter(page.links([element], attribute)), None)
 
 
 class _Shown(NamedTuple):

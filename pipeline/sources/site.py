@@ -41,7 +41,7 @@ class Pictures(Section, frozen=True, kw_only=True):
 class Listing(Section, frozen=True, kw_only=True):
     """The pages that lead to items."""
 
-    item: str  # a selector of the links to items
+    item: str  # a selector of the links to items; where item.images is empty, of the pictures themselves
     attr: str = "href"
     next: str | None = None  # a selector of the link to the next page; None: {page} counts up
     page_start: int = 1
@@ -56,7 +56,7 @@ class Item(Section, frozen=True, kw_only=True):
     title: Rule = Rule(jsonld="name", css="h1")
     creator: Rule = Rule(jsonld="creator")
     license: Rule = Rule(css="a[rel=license]@href")
-    images: tuple[Pictures, ...]
+    images: tuple[Pictures, ...] = ()  # none: the listing pages show the pictures
     exclude_text: tuple[str, ...] = ()  # words in the title that exclude an item
     require: tuple[str, ...] = ()  # roles without which an item is incomplete
 
@@ -73,7 +73,7 @@ class Site(Section, frozen=True, kw_only=True, dict=True):
     delay: Seconds | None = None  # between two requests to its hosts; None: as for every site
     terms_checked: str | None = None  # the day on which somebody read the site's terms
     listing: Listing
-    item: Item
+    item: Item = Item()
 
     @cached_property
     def listing_links(self) -> soupsieve.SoupSieve:

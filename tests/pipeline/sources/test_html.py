@@ -153,6 +153,21 @@ def test_the_page_is_named_to_its_own_host(site: Site, tmp_path: Path) -> None:
     assert sent["/item/1"] is None
 
 
+def test_a_gallery_shows_its_pictures_itself(site: Site, tmp_path: Path) -> None:
+    site.page(
+        "/gallery", '<img src="1.jpg" alt="One"><a class=p href="2.jpg">Two</a><img src="1.jpg"><img src="logo.svg">'
+    )
+    for n in (1, 2):
+        site.add(f"/{n}.jpg", photo(n))
+    site.add("/logo.svg", "<svg/>")
+    (tmp_path / "site.yaml").write_text(
+        f"name: gallery\nstart: ['{site.url('/gallery')}']\nlisting: {{item: 'img, a.p'}}\n", "utf-8"
+    )
+    rows = collected(site, tmp_path, Query(source="html", site="site.yaml"))
+    assert [short(row) for row in rows] == [("One", None, "ok"), ("Two", None, "ok"), ("None", None, "not_image")]
+    assert {row["domain"] for row in rows} == {"site"}
+
+
 def test_nofollow_is_obeyed(site: Site, tmp_path: Path) -> None:
     listing(site, start(), ["/item/1"], head='<meta name="robots" content="nofollow">')
     assert collected(site, tmp_path, shop(site, tmp_path)) == []
