@@ -1,0 +1,19 @@
+"""The training sections of the presets, which only the training half can judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline import params, presets
+from train import settings
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_each_recipe_of_a_preset_is_set_up_strictly(name: str, tmp_path: Path) -> None:
+    presets.write(name, tmp_path)
+    given = params.load(tmp_path)
+    for recipe in yaml.safe_load(presets.text(name)).get("train", {}):
+        assert settings.read(given, recipe).recipe == recipe
