@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.demo.site import CHANGED, Site
 from pipeline.demo.world import HOST, World
@@ -33,12 +34,21 @@ class Served:
     requests: list[Request] = field(default_factory=list)
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up in the middle is no error of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextlib.contextmanager
 def serve(section: Demo) -> Iterator[Served]:
     """Serves the world of `section` on a free port of 127.0.0.1 for as long as the context lasts."""
     world = World(section)
     requests: list[Request] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(Site(world), requests))
+    server = _Server(("127.0.0.1", 0), _handler(Site(world), requests))
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="demo-site", daemon=True
     )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import struct
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import resources
@@ -125,6 +127,15 @@ def test_requests_are_kept() -> None:
         assert [(r.path, r.agent) for r in site.requests] == [("/anime?page=1", "curate/9 (+me@example.org)")]
     with pytest.raises(requests.ConnectionError):
         requests.get(site.url, timeout=10)
+
+
+def test_a_client_that_hangs_up_is_no_noise(served: Served, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        with socket.create_connection(served.dial[HOST]) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing sends a reset
+            client.sendall(b"GET / HTTP/1.1\r\n")
+    assert requests.get(served.url, timeout=10).status_code == 200
+    assert capfd.readouterr().err == ""
 
 
 class Reader:
