@@ -83,6 +83,8 @@ class Folder:
                 note = self._move_aside(f":\n{changes}")
             elif not trained:
                 self.read()
+            elif trained[-1] == config["run"]["steps"]:
+                return note  # finished: what made it stays on record
         with replacing(self.config) as temporary:
             temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
         return note

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pipeline.errors import CurateError
 from pipeline.manifest import replacing
 
 
@@ -30,8 +31,14 @@ class Log:
         """Adds the line of `step`."""
         row = {"step": step, **scalars}
         self.rows.append(row)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(_line(row))
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line(row))
+        except OSError as error:
+            raise CurateError(
+                f"{self.path}: cannot write: {error.strerror or error}",
+                "free some space or mend the rights; the same command goes on from the last checkpoint",
+            ) from error
         for name, value in scalars.items():
             if self._events is not None:
                 self._events.add_scalar(name, value, step)

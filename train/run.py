@@ -107,7 +107,12 @@ def run(
             plan = Plan(
                 prepared.steps, wanted.seed, wanted.precision, wanted.tick, wanted.checkpoint_every, store, stop
             )
-            train(recipe, watch.batch, plan, watch.tick)
+            try:
+                train(recipe, watch.batch, plan, watch.tick)
+            except KeyboardInterrupt:
+                saved = next(reversed(checkpoint.steps(folder.checkpoints)), 0)
+                progress.note(f"{path}: saved after step {saved} of {prepared.steps}; the same command goes on")
+                raise
     metrics = json.loads(folder.metrics.read_text("utf-8")) if folder.metrics.is_file() else {}
     return Result(str(path), settings.recipe, prepared.steps, prepared.steps - start, metrics, note)
 

@@ -103,4 +103,5 @@ def test_ctrl_c_saves_and_exits_130(root: Path) -> None:
     _, shown = run.communicate()
     assert run.returncode == 130, shown
     assert "stopping after this step" in shown
+    assert "the same command goes on" in shown
     assert list((root / "processed/runs/cyclegan/checkpoints").glob("*.safetensors"))

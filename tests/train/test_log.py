@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from pipeline.errors import CurateError
 from train.log import Log
 
 
@@ -37,6 +40,31 @@ def test_the_table_has_a_column_for_each_scalar_also_for_those_that_come_late(tm
             {"step": "1", "G/x": "1.0", "G/lazy": ""},
             {"step": "2", "G/x": "2.0", "G/lazy": "0.5"},
         ]
+
+
+def test_dvc_plots_reads_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dvc = Path(sys.executable).with_name("dvc")
+    if not dvc.exists():
+        pytest.skip("dvc is not installed")
+    with Log(tmp_path, 0) as log:
+        log.write(2, {"G/cycle_a": 1.5})
+        log.write(4, {"G/cycle_a": 0.5})
+        log.table()
+    (tmp_path / "dvc.yaml").write_text("plots:\n  - losses: {x: step, y: {scalars.tsv: [G/cycle_a]}}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    subprocess.run([dvc, "init", "--no-scm", "-q"], check=True, capture_output=True)
+    shown = subprocess.run([dvc, "plots", "show", "--json"], check=True, capture_output=True, text=True).stdout
+    points = json.loads(shown)["data"]["losses"][0]["content"]["data"]["values"]
+    assert [(point["step"], point["G/cycle_a"]) for point in points] == [("2", "1.5"), ("4", "0.5")]
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with Log(tmp_path, 0) as log:
+        log.path.unlink()
+        log.path.mkdir()
+        with pytest.raises(CurateError, match=r"scalars\.jsonl: cannot write"):
+            log.write(2, {"G/x": 1.0})
 
 
 def test_tensorboard_reads_the_same_numbers(tmp_path: Path) -> None:
