@@ -1,8 +1,6 @@
-"""Every table of curate: its columns, and reading, checking and writing it.
+"""Every table of curate: reading, checking and writing it. Its columns are declared in pipeline.schema.
 
-This is the only place where column names are declared. Tables are Parquet, sorted by key, with relative posix paths;
-equal content gives equal bytes. A refused row stays, with `status` rejected and a `reason` from the table's closed
-list; an accepted row has the reason ok.
+Tables are Parquet, sorted by key, with relative posix paths; equal content gives equal bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,183 +18,30 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import CurateError, TableError
+from pipeline.schema import ACCEPTED, CROPS, DATASET, DEDUP, IMAGES, OK, PAIRS, REJECTED, TABLES, Table
 
-ACCEPTED, REJECTED, OK = "accepted", "rejected", "ok"
-
-_UTC = pa.timestamp("us", tz="UTC")
-
-
-def _needed(name: str, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, nullable=False)
-
-
-@dataclass(frozen=True)
-class Table:
-    """What one manifest is: its name, its version, its columns, what sorts and identifies its rows, who writes it."""
-
-    name: str
-    version: int
-    key: str
-    schema: pa.Schema
-    made_by: str
-    reasons: frozenset[str] = field(default_factory=frozenset)
-    paths: tuple[str, ...] = ()
-
-    def path(self, root: Path) -> Path:
-        """Where the table stands below `root`."""
-        return root / "manifests" / f"{self.name}.parquet"
-
-
-IMAGES = Table(
-    "images",
-    1,
-    "candidate_id",
-    pa.schema(
-        [
-            _needed("candidate_id", pa.string()),  # hash of source, domain and address: one row per candidate seen
-            pa.field("image_id", pa.string()),  # sha256 of the received bytes; null when nothing was received
-            pa.field("path", pa.string()),  # the bytes as received, below raw/images
-            _needed("domain", pa.string()),
-            _needed("source", pa.string()),
-            pa.field("query", pa.string()),  # as a person typed it
-            pa.field("image_url", pa.string()),
-            pa.field("final_url", pa.string()),  # after redirects
-            pa.field("page_url", pa.string()),
-            pa.field("title", pa.string()),
-            pa.field("creator", pa.string()),
-            _needed("license", pa.string()),  # a normalised code; "unknown" when the source states none
-            pa.field("license_url", pa.string()),
-            pa.field("role", pa.string()),  # article, human, ... for the pictures of one product
-            pa.field("group_id", pa.string()),  # shared by the pictures of one product
-            _needed("rank", pa.int64()),  # order of discovery within the domain
-            pa.field("width", pa.int32()),  # px, after EXIF rotation
-            pa.field("height", pa.int32()),
-            pa.field("bytes", pa.int64()),
-            pa.field("retrieved_at", _UTC),
-            pa.field("etag", pa.string()),
-            pa.field("last_modified", pa.string()),
-            pa.field("http_status", pa.int32()),
-            pa.field("extra", pa.string()),  # JSON object: what else the source said
-            _needed("status", pa.string()),
-            _needed("reason", pa.string()),
-        ]
-    ),
-    "curate scrape",
-    frozenset(
-        "ok duplicate surplus robots_denied robots_unreachable optout_header optout_meta ssrf_blocked too_large "
-        "too_slow not_image unsupported animated decode_failed bomb too_small http_4xx http_5xx network quota "
-        "license host_off incomplete excluded bad_url".split()
-    ),
-    ("path",),
-)
-
-CROPS = Table(
-    "crops",
-    1,
-    "crop_id",
-    pa.schema(
-        [
-            _needed("crop_id", pa.string()),  # hash of image, face and the rules it was cut by
-            _needed("image_id", pa.string()),
-            _needed("source_path", pa.string()),  # the raw image
-            _needed("domain", pa.string()),
-            _needed("license", pa.string()),
-            _needed("detector", pa.string()),
-            _needed("align", pa.string()),
-            _needed("faces", pa.int32()),  # faces found in the image
-            _needed("face_index", pa.int32()),  # by falling score; -1 for an image without one
-            pa.field("box", pa.list_(pa.float32(), 4)),  # x, y, width, height in raw px
-            pa.field("score", pa.float32()),  # the detector's own
-            pa.field("landmarks", pa.list_(pa.float32())),  # 68 x (x, y) in raw px, flat
-            pa.field("roll", pa.float32()),  # degrees by which the eye line falls to the right, in the raw image
-            pa.field("affine", pa.list_(pa.float64(), 6)),  # 2x3, row-major: raw px -> crop px
-            pa.field("face_px", pa.float32()),  # side of the detector's box in raw px
-            pa.field("upscale", pa.float32()),  # crop px per raw px
-            pa.field("padding", pa.float32()),  # share of the crop outside the raw image
-            pa.field("sharpness", pa.float32()),  # variance of the Laplacian of the crop's luma at 128 px
-            pa.field("brightness", pa.float32()),  # mean luma of the crop, 0..255
-            pa.field("path", pa.string()),  # the crop, below processed/crops
-            _needed("status", pa.string()),
-            _needed("reason", pa.string()),
-        ]
-    ),
-    "curate crop",
-    frozenset(
-        "ok no_face many_faces not_largest implausible too_small upscaled padding blurry too_dark too_bright "
-        "decode_failed bomb missing_file worker_died no_model review".split()
-    ),
-    ("source_path", "path"),
-)
-
-DEDUP = Table(
-    "dedup",
-    1,
-    "crop_id",
-    pa.schema(
-        [
-            _needed("crop_id", pa.string()),
-            _needed("domain", pa.string()),
-            _needed("phash", pa.uint64()),
-            _needed("cluster_id", pa.string()),  # the crop_id that stands for the cluster
-            pa.field("duplicate_of", pa.string()),  # the crop_id that is kept instead
-            _needed("status", pa.string()),
-            _needed("reason", pa.string()),
-        ]
-    ),
-    "curate dedup",
-    frozenset("ok duplicate".split()),
-)
-
-DATASET = Table(
-    "dataset",
-    1,
-    "crop_id",
-    pa.schema(
-        [
-            _needed("crop_id", pa.string()),
-            _needed("path", pa.string()),
-            _needed("source_path", pa.string()),
-            _needed("domain", pa.string()),
-            _needed("split", pa.string()),  # train, val or test
-            _needed("cluster_id", pa.string()),
-            _needed("license", pa.string()),
-            pa.field("landmarks", pa.list_(pa.float32())),  # 68 x (x, y) in crop px, flat
-        ]
-    ),
-    "curate build",
-    paths=("path", "source_path"),
-)
-
-PAIRS = Table(
-    "pairs",
-    1,
-    "pair_id",
-    pa.schema(
-        [
-            _needed("pair_id", pa.string()),
-            _needed("group_id", pa.string()),  # the product
-            _needed("domain", pa.string()),
-            pa.field("article_image_id", pa.string()),
-            pa.field("human_image_id", pa.string()),
-            pa.field("article_path", pa.string()),  # letterboxed, below processed/pairs
-            pa.field("human_path", pa.string()),
-            pa.field("article_affine", pa.list_(pa.float64(), 6)),  # 2x3, row-major: raw px -> letterboxed px
-            pa.field("human_affine", pa.list_(pa.float64(), 6)),
-            pa.field("article_phash", pa.uint64()),
-            pa.field("duplicate_of", pa.string()),  # the pair_id that is kept instead
-            _needed("cluster_id", pa.string()),  # products whose articles are copies of each other share one
-            _needed("split", pa.string()),
-            _needed("license", pa.string()),
-            _needed("status", pa.string()),
-            _needed("reason", pa.string()),
-        ]
-    ),
-    "curate pairs",
-    frozenset("ok duplicate no_article no_human decode_failed missing_file worker_died".split()),
-    ("article_path", "human_path"),
-)
-
-TABLES: Mapping[str, Table] = {t.name: t for t in (IMAGES, CROPS, DEDUP, DATASET, PAIRS)}
+__all__ = [
+    "ACCEPTED",
+    "CROPS",
+    "DATASET",
+    "DEDUP",
+    "IMAGES",
+    "OK",
+    "PAIRS",
+    "REJECTED",
+    "TABLES",
+    "Summary",
+    "Table",
+    "accepted",
+    "empty",
+    "exists",
+    "from_rows",
+    "meta",
+    "read",
+    "replacing",
+    "summarize",
+    "write",
+]
 
 _VERSION, _META = b"curate.version", b"curate.meta"
 
