@@ -27,7 +27,7 @@ from pipeline.intake.store import Store, open_store
 from pipeline.intake.window import Window
 from pipeline.params import Query, Scrape, as_dict
 from pipeline.progress import SILENT, Progress
-from pipeline.sources import LOCAL, load
+from pipeline.sources import LOCAL, SOURCES, load
 from pipeline.sources.candidate import Candidate
 from pipeline.web.address import Guard, parse_permit
 from pipeline.web.faults import FetchError
@@ -102,6 +102,7 @@ def _plans(section: Scrape, store: Store, journal: Journal) -> list[_Plan]:
 
 
 def _plan(query: Query, section: Scrape, store: Store, journal: Journal) -> _Plan:
+    _ = SOURCES[query.source]  # a typo is an error before anything is done
     paths = {name: str(store.root / path) for name in ("site", "input") if (path := getattr(query, name))}
     rules = {
         name: value

@@ -472,6 +472,29 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(
     assert {site.counts()[f"/{n}.jpg"] for n in stored} == {1}
 
 
+def test_a_journal_that_was_tampered_with_names_its_line(site: Site, tmp_path: Path) -> None:
+    urls = [site.add(f"/{n}.jpg", photo(n)) for n in range(2)]
+    scraped(site, tmp_path, urls)
+    journal = tmp_path / "raw/images/journal.jsonl"
+    lines = journal.read_text("utf-8").splitlines(keepends=True)
+    journal.write_text("".join([lines[0], "{}\n", *lines[1:]]), "utf-8")
+    with pytest.raises(CurateError, match=r"journal\.jsonl:2: not a line of a journal"):
+        scraped(site, tmp_path, urls)
+
+
+def test_a_source_with_a_typo_and_no_query_at_all(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'urls'"):
+        scrape.run(section(Query(source="url")), tmp_path)
+    with pytest.raises(UsageError, match="nothing to look for"):
+        scrape.run(section(), tmp_path)
+
+
+def test_what_belongs_to_no_root_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_text("a file where a folder should be")
+    with pytest.raises(CurateError, match="cannot write"):
+        scrape.run(section(listed(tmp_path, ["http://x.example/a.jpg"])), tmp_path)
+
+
 def test_a_listing_that_cannot_be_read_keeps_what_was_found(site: Site, tmp_path: Path) -> None:
     query = html_site(site, tmp_path)
     del site.routes["/items?p=2"]
