@@ -8,8 +8,10 @@ only the first of them is kept.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,6 +85,7 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     for row in rows:
         row["split"] = splits.split_of(row["cluster_id"], val=section.val, test=section.test)
     data = manifest.from_rows(manifest.PAIRS, rows)
+    os.sync()  # the pictures reach the disk before the table that names them
     manifest.write(manifest.PAIRS, data, root, meta={"section": as_dict(section)})
     _sweep(root, {row.get(key) for row in rows for key in ("article_path", "human_path")})
     _tell_gaps(section, rows, progress)
@@ -231,7 +234,7 @@ def _letterboxed(section: Pairs, root: Path, picture: Picture, target: str) -> t
         return affine, images.decode((root / target).read_bytes())
     except (FileNotFoundError, images.ImageError):
         square = boxed(images.decode(data), section.size, section.background)
-        with manifest.replacing(root / target) as temporary:
+        with manifest.replacing(root / target, durable=False) as temporary:
             temporary.write_bytes(images.encode_png(square))
         return affine, square
 
@@ -262,6 +265,8 @@ def _sweep(root: Path, named: set[str | None]) -> None:
     for path in (root / FOLDER).glob("*/*"):
         if path.relative_to(root).as_posix() not in named:
             path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.parent.rmdir()  # only when it is empty
 
 
 def _tell_gaps(section: Pairs, rows: Sequence[dict[str, Any]], progress: Progress) -> None:

@@ -40,7 +40,7 @@ class Thumbs:
         try:
             if not target.is_file():
                 small = images.thumbnail(images.decode((self.root / path).read_bytes()), side)
-                with manifest.replacing(target) as temporary:
+                with manifest.replacing(target, durable=False) as temporary:
                     temporary.write_bytes(images.encode_jpeg(small, QUALITY))
             info = images.inspect(target.read_bytes())
         except (OSError, images.ImageError):
