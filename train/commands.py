@@ -15,17 +15,30 @@ from train.recipes import RECIPES
 if TYPE_CHECKING:
     from train.run import Result
     from train.settings import Settings
+    from train.trained import Trained
     from train.translate import Outcome
+    from train.weights.system import Direction
 
 RUNS = Path("processed/runs")
 
+WhichSystem = Annotated[
+    str | None, typer.Option("--system", help="cyclegan or ugatit; told by the files if not given.")
+]
+Weights = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Instead of a run: files of weights; repeatable.")
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds every training command to `app`."""
-    for body in (train, translate):
-        cli.add(app, body)
+    cli.add(app, train)
+    cli.add(app, translate)
+    weights = typer.Typer(help="Other projects' checkpoints, in and out.", no_args_is_help=True)
+    cli.add(weights, import_)
+    cli.add(weights, export)
+    cli.add(weights, show)
+    app.add_typer(weights, name="weights")
 
 
 def train(
@@ -85,21 +98,30 @@ def translate(
     house: House,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="Photos, or folders of them.")] = None,
     run: Annotated[Path, typer.Option(help="The trained run's folder, below the root.")] = RUNS / "cyclegan",
+    weights: Weights = None,
+    system: WhichSystem = None,
     direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or the .png for one photo.")] = Path("translated"),
     split: Annotated[str | None, typer.Option(help="Instead of INPUT: the raw images of train, val or test.")] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Not only the largest of a photo.")] = False,
+    align: Annotated[bool, typer.Option("--align/--no-align", help="Cut the faces out; or take photos whole.")] = True,
+    size: Annotated[int | None, typer.Option(help="With --weights: px, side of what the networks see.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Write input and output side by side, too.")] = False,
     device: Device = None,
 ) -> None:
-    """Find the faces in photos and translate them with a trained run."""
+    """Find the faces in photos and translate them with a trained run, or with other projects' weights."""
+    from train import trained
     from train import translate as verb
 
     if bool(inputs) == bool(split):
         raise UsageError(
             "INPUT or --split: one of them says what to translate", "curate translate photo.jpg -o out.png"
         )
-    translator = verb.Translator(house.root / run, direction, all_faces=all_faces, device=device or "auto")
+    if weights:
+        networks = _foreign(house, weights, system, direction, size, device)
+    else:
+        networks = trained.of_run(house.root / run, device or "auto")
+    translator = verb.Translator(networks, direction, all_faces=all_faces, align=align)
     named = inputs or []
     if split:
         named = verb.split(house.root, translator.domain, split)
@@ -107,6 +129,82 @@ def translate(
     house.console.result(outcomes, "\n".join(_line(outcome) for outcome in outcomes))
     if not (_done(outcomes, named) if inputs else any(outcome.output for outcome in outcomes)):
         raise typer.Exit(2)
+
+
+def import_(
+    house: House,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one checkpoint, or their folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The safetensors file to write.")],
+    system: WhichSystem = None,
+    direction: Annotated[str, typer.Option(help="What a lone generator does: a2b or b2a.")] = "a2b",
+) -> None:
+    """Check another project's checkpoint and write its networks into one safe file."""
+    from train import weights as verb
+
+    imported = verb.read(files, system, _direction(direction))
+    written = verb.save(imported, out if out.suffix else out.with_suffix(".safetensors"))
+    result = {
+        "system": imported.system,
+        "networks": {role: len(state) for role, state in imported.networks.items()},
+        "config": imported.config,
+        "side": imported.side,
+        "notes": imported.notes,
+        "written": str(written),
+    }
+    lines = [f"{imported.system}: {', '.join(imported.networks)}", *imported.notes, f"wrote {written}"]
+    house.console.result(result, "\n".join([*lines, f"next: curate translate photo.jpg --weights {written}"]))
+
+
+def export(
+    house: House,
+    source: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run's folder, or a file of weights.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")],
+    system: WhichSystem = None,
+    layout: Annotated[str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit).")] = None,
+) -> None:
+    """Write trained networks as the project that they come from reads them."""
+    from train import weights as verb
+
+    run = (source / "config.json").is_file()
+    imported = verb.of_run(source) if run else verb.read(source, system)
+    written = [str(path) for path in verb.write(imported, out, layout)]
+    house.console.result(
+        {"system": imported.system, "written": written}, "\n".join(f"wrote {path}" for path in written)
+    )
+
+
+def show(
+    house: House,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of weights.")],
+) -> None:
+    """Show what lies in files of weights: names, shapes, counts, and the system that they are recognised as."""
+    from train import weights as verb
+
+    shown = [part for path in files for part in verb.show(path)]
+    lines = []
+    for part in shown:
+        lines.append(f"{part.where}: {part.system or 'no system that we know'}, {part.parameters:,} numbers")
+        lines += [f"  {name}  {kind} {list(shape)}" for name, (kind, shape) in part.tensors.items()]
+    house.console.result(shown, "\n".join(lines))
+
+
+def _foreign(
+    house: House, files: list[Path], system: str | None, direction: str, size: int | None, device: str | None
+) -> Trained:
+    from train import weights as verb
+
+    imported = verb.read(files, system, _direction(direction))
+    for note in imported.notes:
+        house.console.progress.note(note)
+    return verb.trained(imported, str(files[0]), size=size, device=device or "auto")
+
+
+def _direction(text: str) -> Direction:
+    if text == "a2b":
+        return "a2b"
+    if text == "b2a":
+        return "b2a"
+    raise UsageError(f"--direction {text}: there are a2b and b2a", "a2b makes images of a into images of b")
 
 
 def _show_plan(house: House, settings: Settings) -> None:

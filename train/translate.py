@@ -1,4 +1,4 @@
-"""Photos through a trained run: find the faces, cut them as the training images were cut, translate, write.
+"""Photos through trained networks: find the faces, cut them as the training images were cut, translate, write.
 
 What comes out is the aligned face. The map from the photo's pixels to it is written beside it, so that it can be put
 back into the photo.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,14 @@ from pipeline import images, manifest
 from pipeline.align import Aligner, Cut
 from pipeline.errors import UsageError
 from pipeline.manifest import OK, replacing
-from pipeline.params import CropRules, override, parse
+from pipeline.params import CropRules, override
 from pipeline.progress import SILENT, Progress
-from train import augment, checkpoint, samples
+from train import augment, samples
 from train.data import to_float, to_uint8
-from train.folder import Folder
-from train.recipe import Recipe
-from train.run import build
-from train.settings import Settings, from_dict
+from train.trained import Trained
+
+STEP = 4  # px: networks that halve their maps twice take multiples of it
+LARGEST = 1024  # px, the longest side of a photo that is translated as it is
 
 
 @dataclass(frozen=True)
@@ -43,43 +43,44 @@ class Outcome:
 
 
 class Translator:
-    """A trained run, ready for photos; from the newest checkpoint in its folder."""
+    """Trained networks, ready for photos."""
 
-    def __init__(self, run: Path, direction: str, *, all_faces: bool = False, device: str = "auto") -> None:
-        """Raises UsageError for a folder without a run, a run without a checkpoint, or an unknown direction."""
-        folder = Folder(run)
-        config = folder.read()
-        settings = from_dict(config)
-        newest = checkpoint.newest(folder.checkpoints)
-        if newest is None:
-            raise UsageError(f"{run}: no checkpoint yet", f"train it: curate train {settings.recipe}")
-        self.source, _, target = direction.partition("2")
-        if {self.source, target} != set(settings.data.domains):
-            raise UsageError(f"--direction {direction}: not one of this run's", f"{_directions(config)}")
-        self.direction, self.side = direction, settings.data.size
-        self.domain = settings.data.domains[self.source]
-        self.recipe = build(_on(settings, device))
-        self.step = checkpoint.load_weights(self.recipe, newest)
-        self.aligner = Aligner(_lenient(parse(CropRules, config["crop"][self.source], "crop"), all_faces))
+    def __init__(self, trained: Trained, direction: str, *, all_faces: bool = False, align: bool = True) -> None:
+        """Without `align` photos are not searched for faces, but taken whole. Raises UsageError for a direction that
+        the networks don't go."""
+        trained.check(direction)
+        self.trained, self.recipe, self.side = trained, trained.recipe, trained.side
+        self.direction, self.source, self.align = direction, direction[0], align
+        self.domain = trained.domains[self.source]
+        rules = trained.rules[self.source]
+        self.aligner = Aligner(_lenient(rules if align else override(rules, "crop", align="none"), all_faces))
 
     def __call__(self, photo: images.RGB) -> Iterator[tuple[Cut, torch.Tensor | None, torch.Tensor | None]]:
         """Each face of `photo`, with what the networks saw and made of it: [1, 3, side, side] in [-1, 1].
 
-        A face that is refused has neither.
+        A face that is refused has neither. Without `align` and a side, a photo that the networks can take as it is
+        stays as it is; else its middle square is taken.
         """
-        for cut in self.aligner(photo):
+        for cut in [_uncut(photo)] if not self.align and self._fits(photo) else self.aligner(photo):
             if cut.image is None or cut.reason != OK:
                 yield cut, None, None
             else:
-                seen = augment.resize(to_float(torch.from_numpy(cut.image)[None], _place(self.recipe)), self.side)
+                seen = to_float(torch.from_numpy(cut.image)[None], self.trained.device)
+                seen = augment.resize(seen, self.side) if self.side else seen
                 yield cut, seen, self.recipe.render({self.source: seen})[self.direction]
 
     def affine(self, cut: Cut) -> tuple[float, ...]:
         """The map from the photo to the output, both in index coordinates, row-major."""
-        scale = self.side / self.aligner.rules.size
+        scale = self.side / cut.image.shape[1] if self.side and cut.image is not None else 1.0
         scaled = cut.affine * scale
         scaled[:, 2] += (scale - 1) / 2  # pixel centres, not corners, are at whole numbers
         return tuple(float(value) for value in scaled.ravel())
+
+    def _fits(self, photo: images.RGB) -> bool:
+        height, width = photo.shape[:2]
+        if self.side:
+            return height == width == self.side
+        return height % STEP == width % STEP == 0 and max(height, width) <= LARGEST
 
 
 def run(
@@ -148,7 +149,12 @@ def _write_png(path: Path, rgb: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
 
 
 def _write_notes(path: Path, translator: Translator, outcome: Outcome) -> None:
-    notes = {**asdict(outcome), "direction": translator.direction, "side": translator.side, "step": translator.step}
+    notes = {
+        **asdict(outcome),
+        "direction": translator.direction,
+        "side": translator.side,
+        "step": translator.trained.step,
+    }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(notes, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
@@ -180,6 +186,10 @@ def _names(files: list[Path]) -> list[str]:
     return names
 
 
+def _uncut(photo: images.RGB) -> Cut:
+    return Cut(-1, np.eye(2, 3), 1.0, 0.0, image=photo)
+
+
 def _lenient(rules: CropRules, all_faces: bool) -> CropRules:
     """`rules` without what only a dataset needs: a person's own photo is translated also where it is dark or blurry."""
     return override(
@@ -191,17 +201,3 @@ def _lenient(rules: CropRules, all_faces: bool) -> CropRules:
         max_padding=1.0,
         max_upscale=1e6,
     )
-
-
-def _on(settings: Settings, device: str) -> Settings:
-    return replace(settings, run=override(settings.run, "run", device=device))
-
-
-def _place(recipe: Recipe) -> torch.device:
-    place: torch.device = next(iter(recipe.state_dict().values())).device
-    return place
-
-
-def _directions(config: dict[str, Any]) -> str:
-    domains = config["data"]["domains"]
-    return ", ".join(f"{a}2{b}: {domains[a]} to {domains[b]}" for a in sorted(domains) for b in domains if a != b)

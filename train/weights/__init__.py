@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors.torch import save_file
@@ -19,13 +19,13 @@ from torch import nn
 
 from pipeline.errors import UsageError
 from pipeline.manifest import replacing
-from pipeline.params import as_dict, parse
+from pipeline.params import CropRules, as_dict, parse
 from pipeline.registry import Registry
-from train import checkpoint
+from train import checkpoint, settings
 from train.folder import Folder
 from train.recipe import Recipe
 from train.recipes import RECIPES
-from train.settings import from_dict
+from train.trained import Trained
 from train.weights import files
 from train.weights.system import Direction, Found, Imported, System, fitted, placed
 
@@ -75,16 +75,16 @@ def read(paths: Path | Iterable[Path], system: str | None = None, direction: Dir
 def of_run(folder: Path) -> Imported:
     """The networks in the newest checkpoint of a run. Raises UsageError for a folder without one."""
     config = Folder(folder).read()
-    settings = from_dict(config)
+    made = settings.from_dict(config)
     newest = checkpoint.newest(Folder(folder).checkpoints)
     if newest is None:
-        raise UsageError(f"{folder}: no checkpoint yet", f"train it: curate train {settings.recipe}")
+        raise UsageError(f"{folder}: no checkpoint yet", f"train it: curate train {made.recipe}")
     networks: dict[str, dict[str, torch.Tensor]] = {}
     for name, value in checkpoint.read(newest)[1].items():
         role, _, key = name.removeprefix("model/").partition(".")
-        if name.startswith("model/") and role in _system(settings.recipe).networks:
+        if name.startswith("model/") and role in _system(made.recipe).networks:
             networks.setdefault(role, {})[key] = value
-    return Imported(settings.recipe, settings.model, networks, settings.data.size)
+    return Imported(made.recipe, made.model, networks, made.data.size)
 
 
 def write(imported: Imported, folder: Path, layout: str | None = None) -> list[Path]:
@@ -127,6 +127,29 @@ def build(imported: Imported) -> Recipe:
         getattr(recipe, role).load_state_dict(state)
     built: Recipe = recipe
     return built
+
+
+def trained(imported: Imported, source: str, *, size: int | None = None, device: str = "auto") -> Trained:
+    """The imported generators, ready to translate; `source` says to a person where they come from.
+
+    `size` is the px that photos are made, where the networks take any. Photos are cut like the data half cuts faces by
+    default. Raises UsageError for another size than a network's only one.
+    """
+    if imported.side and size not in (None, imported.side):
+        raise UsageError(f"{source}: takes images of {imported.side} px alone", f"leave --size {size} out")
+    recipe: Any = build(imported)
+    side = size or imported.side
+    rules = CropRules(size=side) if side else CropRules()
+    directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
+    return Trained(
+        recipe.to(settings.device(device)),
+        source,
+        None,
+        side,
+        {"a": "a", "b": "b"},
+        dict.fromkeys("ab", rules),
+        directions,
+    )
 
 
 def show(path: Path) -> list[Shown]:

@@ -1,0 +1,58 @@
+"""Networks that are ready to translate, and what they want to see: from a run's folder, or built from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from pipeline.errors import UsageError
+from pipeline.params import CropRules, override, parse
+from train import checkpoint
+from train.folder import Folder
+from train.recipe import Recipe
+from train.run import build
+from train.settings import from_dict
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A recipe with trained weights. `domains`, `rules` and `directions` speak of "a" and "b"."""
+
+    recipe: Recipe
+    source: str  # where the weights come from
+    step: int | None  # steps that they have seen; None when nobody wrote it down
+    side: int | None  # px of the images that they want; None for any
+    domains: Mapping[str, str]  # the names of a and b
+    rules: Mapping[str, CropRules]  # how photos of a and b are cut
+    directions: tuple[str, ...]  # a2b, b2a: those that have weights
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        place: torch.device = next(iter(self.recipe.state_dict().values())).device
+        return place
+
+    def check(self, direction: str) -> None:
+        """Raises UsageError for a direction that these weights do not go."""
+        if direction not in self.directions:
+            known = ", ".join(f"{d}: {self.domains[d[0]]} to {self.domains[d[2]]}" for d in self.directions)
+            raise UsageError(f"--direction {direction}: not one of {self.source}'s", known or "it has none")
+
+
+def of_run(run: Path, device: str = "auto") -> Trained:
+    """The newest checkpoint of a run. Raises UsageError for a folder without a run, or a run without a checkpoint."""
+    folder = Folder(run)
+    config = folder.read()
+    settings = from_dict(config)
+    newest = checkpoint.newest(folder.checkpoints)
+    if newest is None:
+        raise UsageError(f"{run}: no checkpoint yet", f"train it: curate train {settings.recipe}")
+    recipe = build(replace(settings, run=override(settings.run, "run", device=device)))
+    step = checkpoint.load_weights(recipe, newest)
+    domains = settings.data.domains
+    rules = {key: parse(CropRules, config["crop"][key], "crop") for key in domains}
+    directions = tuple(f"{a}2{b}" for a in sorted(domains) for b in sorted(domains) if a != b)
+    return Trained(recipe, str(run), step, settings.data.size, domains, rules, directions)
