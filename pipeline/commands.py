@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -188,7 +189,8 @@ def demo(
     section = house.section("scrape", Scrape).demo or Demo()
     with serve(override(section, "scrape.demo", portraits=portraits, seed=seed)) as site:
         house.console.say(f"the demo world is at {site.url}   (Ctrl-C ends it)")
-        site.wait()
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 def _run(house: House, verb: Any, section: Section, workers: int | None) -> None:
