@@ -10,6 +10,7 @@ import typer
 from pipeline import cli
 from pipeline.cli import House
 from pipeline.errors import UsageError
+from pipeline.params import as_dict
 from train.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def import_(
     result = {
         "system": imported.system,
         "networks": {role: len(state) for role, state in imported.networks.items()},
-        "config": imported.config,
+        "config": as_dict(imported.config),
         "side": imported.side,
         "notes": imported.notes,
         "written": str(written),

@@ -67,8 +67,8 @@ def load(
 
 def _pixels(photo: Any) -> NDArray[np.uint8]:
     if isinstance(photo, Image.Image):
-        return np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
+        return np.array(ImageOps.exif_transpose(photo).convert("RGB"))
     if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
         kind = f"{photo.dtype} {list(photo.shape)}" if isinstance(photo, np.ndarray) else type(photo).__name__
         raise UsageError(f"a photo of {kind}", "pass a PIL image, or uint8 RGB [height, width, 3]")
-    return photo
+    return photo.copy()  # torch wants it writable
