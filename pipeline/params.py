@@ -228,7 +228,7 @@ def override(section: S, where: str, **flags: Any) -> S:
 
 def as_dict(section: Section) -> dict[str, Any]:
     """`section` as plain dicts, lists and scalars, for JSON, metadata and digests."""
-    plain: dict[str, Any] = msgspec.to_builtins(section)
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(section))  # makes tuples lists, too
     return plain
 
 

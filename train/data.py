@@ -20,7 +20,7 @@ from pipeline import manifest
 from pipeline.errors import UsageError, nearest
 from pipeline.params import Positive, Section, Share
 from pipeline.progress import SILENT, Progress
-from train import augment, cache
+from train import augment, cache, faces
 from train.recipe import Batch
 from train.seeding import generator
 
@@ -48,6 +48,7 @@ class Domain:
     name: str
     images: Tensor  # uint8 [N, side, side, 3], memory-mapped
     digest: str  # of names, shape and pixels
+    landmarks: Tensor  # float32 [N, 68, 2], px; NaN where none were found
 
     def __len__(self) -> int:
         return len(self.images)
@@ -71,24 +72,39 @@ class Unpaired:
     """
 
     def __init__(
-        self, a: Domain, b: Domain, section: Data, *, batch: int, seed: int, device: torch.device | str = "cpu"
+        self,
+        a: Domain,
+        b: Domain,
+        section: Data,
+        *,
+        batch: int,
+        seed: int,
+        faces: bool = False,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.a, self.b, self.section = a, b, section
+        self.a, self.b, self.section, self.faces = a, b, section, faces
         self.batch, self.seed, self.device = batch, seed, device
         self.epoch = max(len(a), len(b))  # images
 
     def __call__(self, step: int) -> Batch:
-        """Step `step`'s images: "a" and "b", float32 [batch, 3, size, size] in [-1, 1]."""
+        """Step `step`'s images: "a" and "b", float32 [batch, 3, size, size] in [-1, 1].
+
+        With faces, also their masks: "face_a" and "face_b", [batch, 1, size, size] in [0, 1].
+        """
         draws = generator(self.seed, "batch", step)
         first = step * self.batch
         places = [order(self.seed, position, self.epoch) for position in range(first, first + self.batch)]
         a = torch.stack(places) % len(self.a)
         b = torch.randint(len(self.b), (self.batch,), generator=draws)
-        return {"a": self._prepare(self.a, a, draws), "b": self._prepare(self.b, b, draws)}
+        return {**self._prepare("a", self.a, a, draws), **self._prepare("b", self.b, b, draws)}
 
-    def _prepare(self, domain: Domain, at: Tensor, draws: torch.Generator) -> Tensor:
+    def _prepare(self, key: str, domain: Domain, at: Tensor, draws: torch.Generator) -> Batch:
         pictures = augment.resize(to_float(domain.images[at], self.device), self.section.load_side)
-        return augment.crop_and_flip(pictures, self.section.size, self.section.flip, draws)
+        if self.faces:
+            masks = faces.masks(domain.landmarks[at], domain.images.shape[1]).to(self.device)
+            pictures = torch.cat([pictures, augment.resize(masks, self.section.load_side)], 1)
+        cut = augment.crop_and_flip(pictures, self.section.size, self.section.flip, draws)
+        return {key: cut[:, :3], f"face_{key}": cut[:, 3:].clamp(0.0, 1.0)} if self.faces else {key: cut}
 
 
 def order(seed: int, position: int, length: int) -> Tensor:
@@ -117,7 +133,8 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
         )
     rows = [row for row in table.to_pylist() if row["domain"] == domain and row["split"] == split]
     crops = [(row["crop_id"], row["path"]) for row in rows]
-    return Domain(domain, *cache.resident(root, f"{domain}\n{split}", crops, "curate crop", progress))
+    pictures, digest = cache.resident(root, f"{domain}\n{split}", crops, "curate crop", progress)
+    return Domain(domain, pictures, digest, faces.landmarks([row["landmarks"] for row in rows]))
 
 
 def chosen(root: Path, section: Data) -> Mapping[str, str]:

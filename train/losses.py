@@ -23,6 +23,34 @@ def l1(image: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(image.float(), target.float())
 
 
+def masked_l2(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared difference of images [N, C, H, W] where `mask` [N, 1, H, W] in [0, 1] lets them be seen.
+
+    The mean is over what each mask shows, so that it does not depend on its size; an image whose mask is empty counts
+    as 0.
+    """
+    squares = (mask * (image.float() - target).square()).sum((1, 2, 3))
+    return (squares / (image.shape[1] * mask.sum((1, 2, 3)) + 1e-6)).mean()
+
+
+def consistency(one: Tensor, other: Tensor, where: Tensor | None = None) -> Tensor:
+    """Mean squared difference of two maps [N, C, h, w] of scores, or of the places `where`, bool [N, 1, h, w].
+
+    Zhao et al., Improved Consistency Regularization for GANs (2020), section 3.1.
+    """
+    squares = (one.float() - other.float()).square()
+    return squares.mean() if where is None else (squares * where).sum() / where.expand_as(squares).sum().clamp(min=1)
+
+
+def gradient_penalty(scores: Tensor, images: Tensor) -> Tensor:
+    """Mean squared length of the gradient of each image's score, [N], by the image, [N, C, H, W].
+
+    Mescheder et al., Which Training Methods for GANs do actually Converge? (2018), equation 9 without gamma / 2.
+    """
+    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    return gradient.float().square().sum((1, 2, 3)).mean()
+
+
 class Adversarial(NamedTuple):
     """One game between a generator and a discriminator, whose predictions are raw scores of any shape."""
 

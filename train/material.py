@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.images import RGB
 from pipeline.params import Crop, CropRules, as_dict, override, parse
 from pipeline.progress import SILENT, Progress
-from train import augment, data, pairs, samples
+from train import augment, data, faces, pairs, samples
 from train.data import Data, Domain, Unpaired, to_float
 from train.recipe import Batch, Recipe
 from train.recipes import RECIPES
@@ -51,11 +51,17 @@ def _unpaired(settings: Settings, root: Path, progress: Progress) -> Material:
     domains = data.chosen(root, settings.data)
     place, run = device(settings.run.device), settings.run
     a, b = (_enough(data.load(root, domains[key], "train", progress=progress), run.batch) for key in "ab")
-    batches = Unpaired(a, b, settings.data, batch=run.batch, seed=run.seed, device=place)
-    held_out = {
-        key: augment.resize(to_float(_held_out(root, name, run.samples, progress), place), settings.data.size)
-        for key, name in domains.items()
-    }
+    masked = "face_a" in RECIPES.resolve(settings.recipe).keys(settings.model)
+    if masked:
+        _faces_known(root, a, b)
+    batches = Unpaired(a, b, settings.data, batch=run.batch, seed=run.seed, faces=masked, device=place)
+    held_out: dict[str, Tensor] = {}
+    for key, name in domains.items():
+        pictures, points = _held_out(root, name, run.samples, progress)
+        held_out[key] = augment.resize(to_float(pictures, place), settings.data.size)
+        if masked:
+            drawn = faces.masks(points, pictures.shape[1]).to(place)
+            held_out[f"face_{key}"] = augment.resize(drawn, settings.data.size).clamp(0.0, 1.0)
     return Material(
         batches,
         batches.epoch,
@@ -94,12 +100,24 @@ def _enough(domain: Domain, batch: int) -> Domain:
     return domain
 
 
-def _held_out(root: Path, domain: str, count: int, progress: Progress) -> Tensor:
-    """Up to `count` images that don't train, uint8: of val, then of test; training images only where no others are."""
-    held = [
-        d.images for d in (data.load(root, domain, split, progress=progress) for split in ("val", "test")) if len(d)
-    ]
-    return (torch.cat(held) if held else data.load(root, domain, "train").images)[:count]
+def _faces_known(root: Path, *domains: Domain) -> None:
+    """Raises UsageError where masks of faces are wanted and no crop of a domain has landmarks."""
+    for domain in domains:
+        if domain.landmarks.isnan().all():
+            raise UsageError(
+                f"{manifest.DATASET.path(root)}: no crop of '{domain.name}' has landmarks to draw its face by",
+                "cut it with --align ffhq, or do without: model.face_loss 0, model.face_branch false",
+            )
+
+
+def _held_out(root: Path, domain: str, count: int, progress: Progress) -> tuple[Tensor, Tensor]:
+    """Up to `count` images that don't train, uint8, and their landmarks: of val, then of test.
+
+    Training images only where no others are.
+    """
+    held = [d for d in (data.load(root, domain, split, progress=progress) for split in ("val", "test")) if len(d)]
+    held = held or [data.load(root, domain, "train")]
+    return torch.cat([d.images for d in held])[:count], torch.cat([d.landmarks for d in held])[:count]
 
 
 def _held_out_pairs(root: Path, training: pairs.Wardrobe, progress: Progress) -> pairs.Wardrobe:

@@ -17,7 +17,8 @@ GAP = 2  # px of white between pictures
 def unpaired(recipe: Recipe, held_out: Batch) -> RGB:
     """A row per image: a, a made into b, and back again; then the same from b. uint8 [H, W, 3]."""
     there = recipe.render(held_out)
-    back = recipe.render({"a": there["b2a"], "b": there["a2b"]})
+    masks = {f"face_{key}": held_out[f"face_{other}"] for key, other in ("ab", "ba") if f"face_{other}" in held_out}
+    back = recipe.render({"a": there["b2a"], "b": there["a2b"], **masks})  # a mask goes with the original face
     return grid([held_out["a"], there["a2b"], back["b2a"]], [held_out["b"], there["b2a"], back["a2b"]])
 
 

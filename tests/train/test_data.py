@@ -18,7 +18,7 @@ from train.data import Data, Domain, Unpaired, chosen, load, to_float, to_uint8
 def numbered(name: str, count: int) -> Domain:
     """Images of one grey each: the n-th has the value n."""
     values = torch.arange(count, dtype=torch.uint8)[:, None, None, None].expand(-1, 8, 8, 3)
-    return Domain(name, values.contiguous(), "")
+    return Domain(name, values.contiguous(), "", torch.full((count, 68, 2), torch.nan))
 
 
 def unpaired(a: int, b: int, batch: int = 1, seed: int = 0) -> Unpaired:

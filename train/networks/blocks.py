@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -31,6 +32,21 @@ class ResnetBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv_block(x)
+
+
+class ResizeConv2d(nn.Conv2d):
+    """[N, C, H, W] to twice the sides: nearest neighbours, then a 3x3 convolution with reflection padding.
+
+    It stands where a transposed convolution would, and leaves no checkerboard.
+    Odena et al., Deconvolution and Checkerboard Artifacts (2016).
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return super().forward(F.pad(enlarged, (1, 1, 1, 1), mode="reflect"))
 
 
 def init_normal(module: nn.Module, std: float = 0.02) -> None:

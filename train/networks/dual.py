@@ -18,6 +18,7 @@ class DualDiscriminator(nn.Module):
 
     def __init__(self, width: int = 64, size: int = 256) -> None:
         super().__init__()
+        self.stride = 8  # px of the images from one place of the local map to the next
         w = width
         self.trunk = nn.Sequential(*_conv(3, w, 2), *_conv(w, 2 * w, 2), *_conv(2 * w, 4 * w, 2))
         self.local = nn.Sequential(*_conv(4 * w, 8 * w, 1), nn.Conv2d(8 * w, 1, 4, 1, 1))

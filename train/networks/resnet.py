@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
-from train.networks.blocks import ResnetBlock, init_normal, instance_norm
+from train.networks.blocks import ResizeConv2d, ResnetBlock, init_normal, instance_norm
+
+Upsampling = Literal["transposed", "nearest"]
 
 
 class ResnetGenerator(nn.Module):
@@ -12,10 +16,11 @@ class ResnetGenerator(nn.Module):
 
     H and W are multiples of 4. With ngf 64 and 9 blocks (256 px; 6 for 128 px) it has 11,378,179 parameters. Layers
     stand in `model` at the indices of the official code, so that its checkpoints have the same keys.
-    Zhu et al. (2017), appendix 7.2; after Johnson et al., Perceptual Losses (2016).
+    Zhu et al. (2017), appendix 7.2; after Johnson et al., Perceptual Losses (2016). With `upsampling` nearest,
+    convolutions after an enlargement take the place of the transposed ones, with as many parameters.
     """
 
-    def __init__(self, ngf: int = 64, blocks: int = 9) -> None:
+    def __init__(self, ngf: int = 64, blocks: int = 9, upsampling: Upsampling = "transposed") -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(3),
@@ -32,7 +37,7 @@ class ResnetGenerator(nn.Module):
         layers += [ResnetBlock(ngf * 4) for _ in range(blocks)]
         for width in (ngf * 4, ngf * 2):
             layers += [
-                nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1),
+                _enlarge(width, width // 2, upsampling),
                 instance_norm(width // 2),
                 nn.ReLU(inplace=True),
             ]
@@ -43,3 +48,9 @@ class ResnetGenerator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         output: Tensor = self.model(images)
         return output
+
+
+def _enlarge(inputs: int, outputs: int, upsampling: Upsampling) -> nn.Module:
+    if upsampling == "nearest":
+        return ResizeConv2d(inputs, outputs)
+    return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)

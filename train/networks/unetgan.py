@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-_MULTIPLES = {16: (1, 2), 32: (1, 2, 4), 64: (1, 2, 4, 8), 128: (1, 2, 4, 8, 16), 256: (1, 2, 4, 8, 8, 16)}
+WIDTHS: Mapping[int, Sequence[int]] = {
+    16: (1, 2),
+    32: (1, 2, 4),
+    64: (1, 2, 4, 8),
+    128: (1, 2, 4, 8, 16),
+    256: (1, 2, 4, 8, 8, 16),
+}
 
 
 class UNetDiscriminator(nn.Module):
@@ -19,7 +27,8 @@ class UNetDiscriminator(nn.Module):
 
     def __init__(self, width: int = 64, size: int = 256, channels: int = 3) -> None:
         super().__init__()
-        down = [width * multiple for multiple in _MULTIPLES[size]]
+        self.stride = 1  # px of the images from one place of the map to the next
+        down = [width * multiple for multiple in WIDTHS[size]]
         up = [*reversed(down[:-1]), width]
         skips = [0, *reversed(down[:-1])]  # channels of the skip beside each step up
         self.down = nn.ModuleList(

@@ -1,44 +1,72 @@
-"""CycleGAN: two generators that undo each other, and a discriminator per domain.
+"""CycleGAN: two generators that undo each other, and a discriminator per domain; and what hair wants of it.
 
 Zhu, Park, Isola, Efros: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks (2017).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Annotated, ClassVar
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
 from pipeline.params import NonNegative, Positive, Section
-from train.losses import l1, lsgan
-from train.networks.patch import PatchDiscriminator
+from train.losses import l1, masked_l2
+from train.networks.average import Average
+from train.networks.face import FaceGenerator
 from train.networks.pool import ImagePool
 from train.networks.resnet import ResnetGenerator
 from train.recipe import Batch, Clock, Defaults, Update
+from train.recipes.judging import Judging, discriminator, fooled, judged
 
 Weight = Annotated[float, Meta(ge=0.0)]
 Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
 
 
-class CycleGANConfig(Section, frozen=True, kw_only=True):
+class CycleGANConfig(Judging, frozen=True, kw_only=True):
     """The constants of CycleGAN; "code" is the authors' PyTorch implementation where it differs from the paper."""
 
+    preset: Literal["plain", "blog", "hair"] = "plain"  # the paper's; the hair article's last; recommended for hair
     ngf: Positive = 64  # generator's width; appendix 7.2
     blocks: Positive = 9  # residual blocks: 9 for 256 px, 6 for 128 px; appendix 7.2
-    ndf: Positive = 64  # discriminators' width; appendix 7.2
-    layers: Positive = 3  # of a discriminator: 3 judge 70 px patches; appendix 7.2
+    upsampling: Literal["transposed", "nearest"] = "transposed"  # appendix 7.2; nearest leaves no checkerboard
     lambda_a: Weight = 10.0  # cycle a -> b -> a; section 4
     lambda_b: Weight = 10.0  # cycle b -> a -> b; section 4
     lambda_identity: Weight = 0.5  # identity, relative to the cycle's weight; section 5.2, always on in the code
+    face_loss: Weight = (
+        0.0  # the face stays as it is, under a mask from its landmarks; the hair article, no weight given
+    )
+    face_branch: bool = False  # shows the generators the face once more, which enlarge by nearest; tried in the article
     pool: NonNegative = 50  # earlier fakes shown to a discriminator; section 4
+    ema: Beta = 0.0  # decay of the generators' moving averages, which then render; 0 for none
     lr: Annotated[float, Meta(gt=0.0)] = 2e-4  # section 4
+    lr_d: Annotated[float, Meta(gt=0.0)] | None = None  # of the discriminators; None: lr
     beta1: Beta = 0.5  # code
     beta2: Beta = 0.999  # code
     constant_epochs: NonNegative = 100  # of each constant + decay epochs at the full learning rate; section 4
     decay_epochs: NonNegative = 100  # that follow, falling in a line towards 0; section 4
+
+    FOLLOWS: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+        "preset": {
+            "blog": {"d_kind": "dual", "d_norm": "spectral", "bcr_real": 10.0, "bcr_fake": 10.0},
+            "hair": {
+                "d_kind": "dual",
+                "d_norm": "spectral",
+                "global_weight": 0.3,
+                "global_warmup": 0.1,
+                "face_loss": 10.0,
+                "bcr_real": 10.0,
+                "bcr_fake": 10.0,
+                "bcr_tint": 0.1,
+                "ema": 0.999,
+                "upsampling": "nearest",
+                "lambda_identity": 0.3,
+            },
+        },
+        "d_kind": {"dual": {"d_norm": "spectral"}, "unet": {"d_norm": "spectral"}},
+    }
 
 
 class CycleGAN(nn.Module):
@@ -49,40 +77,49 @@ class CycleGAN(nn.Module):
 
     @staticmethod
     def keys(config: CycleGANConfig) -> Collection[str]:
-        """One image of each domain."""
-        return ("a", "b")
+        """One image of each domain, and the masks of their faces where they are asked for."""
+        return ("a", "b", "face_a", "face_b") if config.face_loss or config.face_branch else ("a", "b")
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__()
         self.config = config
-        self.g_a2b = ResnetGenerator(config.ngf, config.blocks)
-        self.g_b2a = ResnetGenerator(config.ngf, config.blocks)
-        self.d_a = PatchDiscriminator(config.ndf, config.layers)
-        self.d_b = PatchDiscriminator(config.ndf, config.layers)
-        self.pool_a = ImagePool(config.pool)
-        self.pool_b = ImagePool(config.pool)
-        self.optimizers = {"G": self._adam(self.g_a2b, self.g_b2a), "D": self._adam(self.d_a, self.d_b)}
+        self.g_a2b, self.g_b2a = self._generator(), self._generator()
+        self.d_a, self.d_b = discriminator(config), discriminator(config)
+        self.pool_a, self.pool_b = ImagePool(config.pool), ImagePool(config.pool)
+        self.average_a2b = Average(self.g_a2b, config.ema) if config.ema else None
+        self.average_b2a = Average(self.g_b2a, config.ema) if config.ema else None
+        self.optimizers = {
+            "G": self._adam(config.lr, self.g_a2b, self.g_b2a),
+            "D": self._adam(config.lr_d or config.lr, self.d_a, self.d_b),
+        }
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """Both generators, then both discriminators on the same fakes through the pools."""
         config, a, b = self.config, batch["a"], batch["b"]
-        fake_b, same_b = self._translate(self.g_a2b, a, b)
-        fake_a, same_a = self._translate(self.g_b2a, b, a)
+        face_a, face_b = batch.get("face_a"), batch.get("face_b")
+        fake_b, same_b = self._translate(self.g_a2b, a, b, face_a, face_b)
+        fake_a, same_a = self._translate(self.g_b2a, b, a, face_b, face_a)
         losses = {
-            "gan_a2b": lsgan(self.d_b(fake_b), real=True),
-            "gan_b2a": lsgan(self.d_a(fake_a), real=True),
-            "cycle_a": config.lambda_a * l1(self.g_b2a(fake_b), a),
-            "cycle_b": config.lambda_b * l1(self.g_a2b(fake_a), b),
+            **_named("gan_a2b", fooled(config, self.d_b, fake_b, clock)),
+            **_named("gan_b2a", fooled(config, self.d_a, fake_a, clock)),
+            "cycle_a": config.lambda_a * l1(self._made(self.g_b2a, fake_b, face_a), a),  # the mask is the original's
+            "cycle_b": config.lambda_b * l1(self._made(self.g_a2b, fake_a, face_b), b),
         }
         if same_a is not None and same_b is not None:
             losses["identity_a"] = config.lambda_identity * config.lambda_a * l1(same_a, a)
             losses["identity_b"] = config.lambda_identity * config.lambda_b * l1(same_b, b)
+        if config.face_loss:
+            losses["face_a"] = config.face_loss * masked_l2(fake_b, a, batch["face_a"])
+            losses["face_b"] = config.face_loss * masked_l2(fake_a, b, batch["face_b"])
         yield Update("G", losses)
+        if self.average_a2b is not None and self.average_b2a is not None:
+            self.average_a2b.follow(self.g_a2b, clock.step)
+            self.average_b2a.follow(self.g_b2a, clock.step)
         yield Update(
             "D",
             {
-                "d_a": self._judge(self.d_a, a, self.pool_a(fake_a)),
-                "d_b": self._judge(self.d_b, b, self.pool_b(fake_b)),
+                **_named("d_a", judged(config, self.d_a, a, fake_a, self.pool_a(fake_a), clock)),
+                **_named("d_b", judged(config, self.d_b, b, fake_b, self.pool_b(fake_b), clock)),
             },
         )
 
@@ -97,27 +134,44 @@ class CycleGAN(nn.Module):
 
     @torch.no_grad()
     def render(self, batch: Batch) -> Batch:
-        """ "a2b" for the images under "a" and "b2a" for those under "b", same shapes, in [-1, 1]."""
+        """ "a2b" for the images under "a" and "b2a" for those under "b", same shapes, in [-1, 1].
+
+        With a face branch, the masks [N, 1, H, W] are under "face_a" and "face_b"; without them it sees no face.
+        """
         made = {}
         if "a" in batch:
-            made["a2b"] = self.g_a2b(batch["a"])
+            made["a2b"] = self._made(self.average_a2b or self.g_a2b, batch["a"], batch.get("face_a"))
         if "b" in batch:
-            made["b2a"] = self.g_b2a(batch["b"])
+            made["b2a"] = self._made(self.average_b2a or self.g_b2a, batch["b"], batch.get("face_b"))
         return made
 
-    def _translate(self, generator: nn.Module, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _translate(
+        self, generator: nn.Module, source: Tensor, target: Tensor, face: Tensor | None, target_face: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
         """`source` translated, and `target` sent through the same generator where the identity loss wants it."""
         if not self.config.lambda_identity:
-            return generator(source), None
+            return self._made(generator, source, face), None
         # One call for both: instance norm sees each image alone, so it equals two calls, with half the launches.
-        fake, same = generator(torch.cat([source, target])).chunk(2)
+        faces = torch.cat([face, target_face]) if face is not None and target_face is not None else None
+        fake, same = self._made(generator, torch.cat([source, target]), faces).chunk(2)
         return fake, same
 
-    def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        """A discriminator's loss; the half slows it down against the generators, section 7.1."""
-        on_real, on_fake = discriminator(torch.cat([real, fake.to(real)])).chunk(2)
-        return 0.5 * (lsgan(on_real, real=True) + lsgan(on_fake, real=False))
+    def _made(self, generator: nn.Module, images: Tensor, faces: Tensor | None) -> Tensor:
+        if not self.config.face_branch:
+            return generator(images)
+        return generator(images, torch.zeros_like(images[:, :1]) if faces is None else faces)
 
-    def _adam(self, *networks: nn.Module) -> torch.optim.Adam:
+    def _generator(self) -> nn.Module:
+        config = self.config
+        if config.face_branch:
+            return FaceGenerator(config.ngf, config.blocks)
+        return ResnetGenerator(config.ngf, config.blocks, config.upsampling)
+
+    def _adam(self, lr: float, *networks: nn.Module) -> torch.optim.Adam:
         parameters = [parameter for network in networks for parameter in network.parameters()]
-        return torch.optim.Adam(parameters, self.config.lr, (self.config.beta1, self.config.beta2))
+        return torch.optim.Adam(parameters, lr, (self.config.beta1, self.config.beta2))
+
+
+def _named(name: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`losses` by suffix, under `name`."""
+    return {name + suffix: loss for suffix, loss in losses.items()}
