@@ -62,7 +62,7 @@ def scrape(
     contact: Annotated[str | None, typer.Option(help="Your mail or URL, shown to the sites you ask.")] = None,
     min_side: Annotated[int | None, typer.Option(help="Px, the shorter side of an accepted image.")] = None,
     allow_unknown_license: Annotated[
-        bool | None, typer.Option("--allow-unknown-license", help="Accept images without a stated licence.")
+        bool | None, typer.Option("--allow-unknown-license", help="Accept found images without a stated licence.")
     ] = None,
     allow_net: Annotated[
         list[str] | None,

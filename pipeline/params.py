@@ -10,25 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import yaml
 from msgspec import Meta
 
 from pipeline.errors import UsageError, nearest
-
-Positive = Annotated[int, Meta(ge=1)]
-NonNegative = Annotated[int, Meta(ge=0)]
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Meta(ge=0.0)]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every section: immutable, keyword-only, no unknown keys."""
-
-    FOLLOWS: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {}
-    """Defaults that follow from another key: {"preset": {"hair": {"ema": 0.999}}}. What is written down goes first."""
+from pipeline.rules import CropRules as CropRules
+from pipeline.section import NonNegative, Positive, Seconds, Share
+from pipeline.section import Section as Section
 
 
 class Engine(Section, frozen=True, kw_only=True):
@@ -67,7 +58,7 @@ class Scrape(Section, frozen=True, kw_only=True):
     queries: tuple[Query, ...] = ()
     want: Positive | None = None  # accepted images per query; None: all there are
     limit: Positive | None = None  # candidates per query; None: all there are
-    allow_unknown_license: bool = False  # sources that state no licence need this
+    allow_unknown_license: bool = False  # what a source found needs this without a stated licence; own lists do not
     licenses: tuple[str, ...] = ("cc0", "pdm", "public-domain", "by", "by-sa")
     min_side: Positive = 256  # px, the shorter side of an accepted image
     max_bytes: Positive = 30 * 1024 * 1024  # per image, decoded
@@ -80,26 +71,6 @@ class Scrape(Section, frozen=True, kw_only=True):
     deadline: Seconds = 120.0  # for one whole response
     tries: Positive = 4
     demo: Demo | None = None  # serve the drawn world on loopback while this stage runs
-
-
-class CropRules(Section, frozen=True, kw_only=True):
-    """What one domain's images are cut by."""
-
-    detector: str = "haar"
-    align: Literal["auto", "ffhq", "box", "none"] = "auto"  # auto: ffhq for human faces, box for drawn ones
-    size: Annotated[int, Meta(ge=32, le=1024)] = 256  # px, side of the crop
-    faces: Literal["largest", "all", "single"] = "largest"
-    margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.25  # align box: added on each side, in box sides
-    rotate: Annotated[float, Meta(ge=-180.0, le=180.0)] = 0.0  # degrees, counter-clockwise
-    scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.15  # cascades: step between scales
-    min_neighbors: NonNegative = 4  # cascades: overlapping hits that make a face
-    detect_side: Positive = 480  # px, longest side that detection looks at; faces largest: half of it, first
-    min_share: Share = 0.05  # of the image's longer side: narrower faces are not looked for
-    min_face: Positive = 40  # px in the raw image, side of the detector's box
-    max_upscale: Annotated[float, Meta(gt=0.0)] = 4.0  # crop px per raw px
-    max_padding: Share = 0.5  # share of the crop that lies outside the raw image
-    min_sharpness: Annotated[float, Meta(ge=0.0)] = 0.0  # variance of the Laplacian of the crop at 128 px
-    brightness: tuple[float, float] = (0.0, 255.0)  # mean luma of the crop, lowest and highest
 
 
 class Crop(CropRules, frozen=True, kw_only=True):

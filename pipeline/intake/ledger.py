@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline import manifest
 from pipeline.intake.outcome import Outcome
 from pipeline.params import Query, Scrape
-from pipeline.sources import LOCAL, licenses
+from pipeline.sources import HANDED, LOCAL, licenses
 from pipeline.sources.candidate import Candidate
 
 PATIENCE = 10  # failures in a row after which a host is left alone
@@ -81,7 +81,7 @@ class Ledger:
 
     def _licensed(self, query: Query, candidate: Candidate) -> bool:
         if candidate.license == licenses.UNKNOWN:
-            return query.source in LOCAL or self._section.allow_unknown_license
+            return query.source in HANDED or self._section.allow_unknown_license
         return query.source in LOCAL or licenses.family(candidate.license) in self._section.licenses
 
     def _judge(self, candidate: Candidate, outcome: Outcome | None) -> str:

@@ -46,6 +46,7 @@ SOURCES = Registry(
 )
 
 LOCAL = frozenset({"folder"})  # the user's own files: no network, and no question of a licence
+HANDED = LOCAL | {"urls"}  # chosen by the user, picture by picture: that no licence is stated does not refuse them
 
 
 def load(name: str) -> Search:

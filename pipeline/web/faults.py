@@ -4,19 +4,34 @@ from __future__ import annotations
 
 
 class FetchError(Exception):
-    """A request that will not succeed in this run. `reason` belongs to the closed list of manifest.IMAGES."""
+    """A request that will not succeed in this run. `reason` belongs to the closed list of manifest.IMAGES.
 
-    def __init__(self, reason: str, detail: str = "", status: int | None = None, final_url: str | None = None) -> None:
+    `wait`: seconds that the server asked for, if it did. `body`: how a refused interface's answer begins.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        detail: str = "",
+        status: int | None = None,
+        final_url: str | None = None,
+        *,
+        wait: float | None = None,
+        body: bytes = b"",
+    ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
         self.status = status
         self.final_url = final_url
+        self.wait = wait
+        self.body = body
 
 
 class TransientError(FetchError):
-    """A failure that may pass. `wait`: seconds that the server asked for, if it did."""
+    """A failure that may pass."""
 
-    def __init__(self, reason: str, detail: str = "", status: int | None = None, wait: float | None = None) -> None:
-        super().__init__(reason, detail, status)
-        self.wait = wait
+    def __init__(
+        self, reason: str, detail: str = "", status: int | None = None, wait: float | None = None, body: bytes = b""
+    ) -> None:
+        super().__init__(reason, detail, status, wait=wait, body=body)

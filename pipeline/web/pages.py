@@ -5,34 +5,71 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from pipeline import manifest
+from pipeline.web import keys
+from pipeline.web.allowance import Allowance
+from pipeline.web.asking import PLAIN, Asking
 from pipeline.web.session import Response, Web
 
 
 class StoredPages:
-    """The layer as a source sees it: what is in `folder` is answered from there, everything else is fetched."""
+    """The layer as a source sees it: what is in `folder` is answered from there, everything else is fetched.
 
-    def __init__(self, web: Callable[[], Web], folder: Path, note: Callable[[str], None]) -> None:
+    `settings` is what the user set for the source, `words` what a query is called there. Keys are never stored, nor
+    are they part of the names that answers are stored by. An answer that makes no sense is put aside in
+    root/raw/.answers for a person to look at.
+    """
+
+    def __init__(
+        self,
+        web: Callable[[], Web],
+        folder: Path,
+        note: Callable[[str], None],
+        settings: Mapping[str, Any],
+        words: Mapping[str, str],
+    ) -> None:
         self._web = web
         self._folder = folder
+        self._raw = folder.parent.parent
         self.note = note
+        self.settings = settings
+        self.words = words
 
     def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
         """An HTML page. Raises FetchError."""
         return self._kept(url) or self._keep(url, self._web().page(url, allowed=allowed))
 
-    def answer(self, url: str) -> Response:
-        """An answer of a documented interface. Raises FetchError."""
-        return self._kept(url) or self._keep(url, self._web().answer(url))
+    def answer(self, url: str, asking: Asking = PLAIN, daily: int | None = None) -> Response:
+        """An answer of a documented interface; `daily`: the most that may be asked for in a day. Raises FetchError."""
+        if kept := self._kept(url):
+            return kept
+        web = self._web()  # without a contact nothing is asked, and nothing counted
+        Allowance(self._raw / ".allowance.json").spend(urlsplit(url).netloc, daily, datetime.now(UTC))
+        return self._keep(url, web.answer(url, asking))
 
     def space(self, host: str, delay: float) -> None:
         """Sets the seconds between two requests to `host`."""
         self._web().space(host, delay)
+
+    def key(self, source: str) -> str | None:
+        """The user's key for `source`. Raises AuthError for one that cannot be used."""
+        return keys.read(source)
+
+    def odd(self, source: str, url: str, body: bytes) -> str:
+        """Puts an answer aside that makes no sense, so that it is asked for anew next time, and says where it is."""
+        self._path(url).unlink(missing_ok=True)
+        path = self._raw / ".answers" / f"{source}-{hashlib.sha256(body).hexdigest()[:12]}.txt"
+        with manifest.replacing(path) as temporary:
+            temporary.write_bytes(body)
+        return path.relative_to(self._raw.parent).as_posix()
 
     def forget(self) -> None:
         """Removes the pages: the search is finished."""

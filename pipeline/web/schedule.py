@@ -22,7 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 LONGEST_DELAY = 60.0  # s between two requests to a host, however often it refuses
-_RECOVERY = 50  # good responses after which a slowed host is asked twice as fast again
+_RECOVERY = 10  # good responses after which a slowed host is asked twice as fast again
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +19,7 @@ import urllib3
 from pipeline.params import Scrape
 from pipeline.web import optout, patience, robots
 from pipeline.web.address import Guard, RefusedAddressError
+from pipeline.web.asking import PLAIN, Asking
 from pipeline.web.dial import Exchange, Watchdog, session
 from pipeline.web.faults import FetchError, TransientError
 from pipeline.web.schedule import Scheduler, Steps, Turn
@@ -30,6 +31,7 @@ MAX_REDIRECTS = 5
 PAGE_BYTES = 5 * 1024 * 1024
 ANSWER_BYTES = 20 * 1024 * 1024
 LONGEST_PARK = 3600.0  # s; a host that asks for more is left alone for this run
+_EXCERPT = 4096  # bytes of an interface's refusal that are read
 _CHUNK = 32 * 1024  # bytes per read: small enough that a slow body is noticed between two of them
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
@@ -55,6 +57,7 @@ class Response:
     last_modified: str | None
     optout: str | None  # the refusal in its headers; an image that carries one is never read
     received: datetime
+    wait: float | None = None  # s, by its Retry-After: some interfaces refuse with a 200
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,14 @@ class Web:
         """Fetches an HTML page and waits for it; `allowed` judges the host of every hop. Raises FetchError."""
         return self._scheduler.submit(self._fetch(url, Kind.PAGE, allowed=allowed), lambda done: done).result()
 
-    def answer(self, url: str) -> Response:
-        """Fetches an answer of a documented interface and waits for it. Raises FetchError."""
-        return self._scheduler.submit(self._fetch(url, Kind.ANSWER), lambda done: done).result()
+    def answer(self, url: str, asking: Asking = PLAIN) -> Response:
+        """Fetches an answer of a documented interface and waits for it. Raises FetchError, without any secret."""
+        steps = self._fetch(asking.address(url), Kind.ANSWER, asking=asking)
+        try:
+            response = self._scheduler.submit(steps, lambda done: done).result()
+        except FetchError as error:
+            asking.rethrow(error)
+        return replace(response, final_url=asking.without(response.final_url))
 
     def space(self, host: str, delay: float) -> None:
         """Sets the seconds between two requests to `host`."""
@@ -104,7 +112,12 @@ class Web:
             return error
 
     def _fetch(
-        self, url: str, kind: Kind, page_url: str | None = None, allowed: Callable[[str], bool] | None = None
+        self,
+        url: str,
+        kind: Kind,
+        page_url: str | None = None,
+        allowed: Callable[[str], bool] | None = None,
+        asking: Asking = PLAIN,
     ) -> Steps[Response]:
         """The request with its redirects, each hop under all the rules."""
         target = parse(url)
@@ -115,10 +128,13 @@ class Web:
                 yield from self._permission(target)
             else:
                 self._scheduler.widen(target.key, 1, 0.0)
-            result = yield from self._insist(target, kind, page_url)
+            result = yield from self._insist(target, kind, page_url, asking=asking)
             if isinstance(result, Response):
                 return result
-            target = self._next_hop(target, result, kind)
+            following = self._next_hop(target, result, kind)
+            if following.key != target.key:  # keys are for the host that gave them
+                following, asking = parse(asking.without(following.url)), PLAIN
+            target = following
         raise FetchError("network", f"more than {MAX_REDIRECTS} redirects", final_url=target.url)
 
     @staticmethod
@@ -157,7 +173,7 @@ class Web:
         return robots.UNREACHABLE
 
     def _insist(
-        self, target: Target, kind: Kind, page_url: str | None, holding: bool = False
+        self, target: Target, kind: Kind, page_url: str | None, holding: bool = False, asking: Asking = PLAIN
     ) -> Generator[Turn, None, Response | _Moved]:
         """One hop, tried again while its failures may pass. `holding`: the turn is held already, and kept."""
         after = 0.0
@@ -165,32 +181,39 @@ class Web:
             if attempt or not holding:
                 yield Turn(target.key, after, urgent=kind is not Kind.IMAGE, keep=holding)
             try:
-                result = self._send(target, kind, page_url)
+                result = self._send(target, kind, page_url, asking)
             except TransientError as error:
                 last = error
-                if error.status in {429, 503}:
+                if error.status in {429, 503} and not attempt:  # its further tries are spaced by themselves
                     self._scheduler.refused(target.key)
                 if error.wait is not None:
                     if error.wait > LONGEST_PARK:
-                        raise FetchError("quota", f"asks to wait {error.wait:.0f} s", error.status) from error
+                        raise FetchError(
+                            "quota", f"asks to wait {error.wait:.0f} s", error.status, wait=error.wait, body=error.body
+                        ) from error
                     self._scheduler.park(target.key, error.wait)
                 after = time.monotonic() + (error.wait or 0.0)
                 after += patience.backoff(attempt, self._section.delay, self._random)
             else:
                 self._scheduler.served(target.key)
                 return result
-        raise FetchError(last.reason, last.detail, last.status, target.url) from last
+        raise FetchError(
+            last.reason, last.detail, last.status, target.url, wait=last.wait, body=last.body
+        ) from last
 
-    def _send(self, target: Target, kind: Kind, page_url: str | None) -> Response | _Moved:
+    def _send(self, target: Target, kind: Kind, page_url: str | None, asking: Asking) -> Response | _Moved:
         """One request and its response. Raises FetchError, TransientError when another try may help."""
         encoding = "identity" if kind is Kind.IMAGE else "gzip, deflate"
-        headers = {"Accept": kind.value, "Accept-Encoding": encoding, **_referer(page_url, target)}
+        headers = {"Accept": kind.value, "Accept-Encoding": encoding, **_referer(page_url, target), **asking.headers}
         timeout = (self._section.connect_timeout, self._section.read_timeout)
         with self._watchdog.watch(self._section.deadline) as exchange:
             try:
                 request = self._http.prepare_request(requests.Request("GET", target.url, headers=headers))
                 with self._http.send(request, stream=True, allow_redirects=False, timeout=timeout) as reply:
-                    return self._judge(reply, target, kind, exchange)
+                    result = self._judge(reply, target, kind, exchange)
+                if asking.check is not None and isinstance(result, Response):
+                    asking.check(result)
+                return result
             except RefusedAddressError as error:
                 raise FetchError("ssrf_blocked", str(error), final_url=target.url) from error
             except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
@@ -215,9 +238,11 @@ class Web:
             raise FetchError("host_off", "a challenge page", status, target.url)
         family = "http_5xx" if status >= 500 else "http_4xx"
         if status in patience.RETRIED:
-            raise TransientError(family, str(status), status, patience.asked_wait(reply.headers, now))
+            wait = patience.asked_wait(reply.headers, now)
+            raise TransientError(family, str(status), status, wait, _beginning(reply, kind))
         if status != 200:
-            raise FetchError(family if status >= 400 else "network", f"status {status}", status, target.url)
+            reason = family if status >= 400 else "network"
+            raise FetchError(reason, f"status {status}", status, target.url, body=_beginning(reply, kind))
         refusal = optout.refused_by_headers(
             reply.raw.headers.getlist("X-Robots-Tag"), reply.headers.get("TDM-Reservation")
         )
@@ -234,6 +259,7 @@ class Web:
             reply.headers.get("Last-Modified"),
             refusal,
             now,
+            patience.asked_wait(reply.headers, now),
         )
 
     def _cap(self, kind: Kind) -> int:
@@ -257,6 +283,11 @@ def _read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> 
     if exchange.expired:  # a shut socket can look like the end of a body without a length
         raise FetchError("too_slow", "over the deadline or under the rate")
     return bytes(body)
+
+
+def _beginning(reply: requests.Response, kind: Kind) -> bytes:
+    """How the body of an interface's refusal begins: it often says why."""
+    return reply.raw.read(_EXCERPT, decode_content=True) or b"" if kind is Kind.ANSWER else b""
 
 
 def _referer(page_url: str | None, target: Target) -> dict[str, str]:

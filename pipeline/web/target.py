@@ -10,6 +10,7 @@ from w3lib.url import safe_url_string
 from pipeline.web.faults import FetchError
 
 _PORTS = {"http": 80, "https": 443}
+_OTHER = {"data": "not_image"}  # a page's placeholder; any other scheme leads away from the public web
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,17 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """The target of an absolute URL in any script. Raises FetchError bad_url."""
+    """The target of an absolute URL in any script. Raises FetchError bad_url, or for a scheme that is not fetched."""
     try:
         parts = urlsplit(safe_url_string(url.strip().replace("\n", "").replace("\r", "")))
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise FetchError("bad_url", str(error)) from error
     scheme = parts.scheme.lower()
-    if scheme not in _PORTS or not host:
+    if scheme in _PORTS and not host or not scheme:
         raise FetchError("bad_url", "not an http or https address")
+    if scheme not in _PORTS or host is None:
+        raise FetchError(_OTHER.get(scheme, "ssrf_blocked"), f"{scheme}: is not fetched")
     bare = parts.netloc.rpartition("@")[2].lower()
     clean = urlunsplit((scheme, bare, parts.path or "/", parts.query, ""))
     return Target(clean, scheme, host, port or _PORTS[scheme])

@@ -198,12 +198,22 @@ def test_addresses_are_cleaned(url: str, clean: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "x.example/a.jpg", "ftp://x/a", "file:///etc/passwd", "http://", "http://[::1", "http://x:99999999/"]
+    ("url", "reason"),
+    [
+        ("", "bad_url"),
+        ("x.example/a.jpg", "bad_url"),
+        ("http://", "bad_url"),
+        ("http://[::1", "bad_url"),
+        ("http://x:99999999/", "bad_url"),
+        ("ftp://x/a", "ssrf_blocked"),
+        ("file:///etc/passwd", "ssrf_blocked"),
+        ("data:image/png;base64,AAAA", "not_image"),
+    ],
 )
-def test_what_is_no_web_address_is_refused(url: str) -> None:
+def test_what_is_no_web_address_is_refused(url: str, reason: str) -> None:
     with pytest.raises(FetchError) as caught:
         target.parse(url)
-    assert caught.value.reason == "bad_url"
+    assert caught.value.reason == reason
 
 
 @given(st.text(max_size=60))
