@@ -1,0 +1,74 @@
+"""The whole road on a small drawn world: from a query to translated photos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline import manifest
+from tests.road.conftest import ROOT, Curate
+
+WORLD = {"seed": 3, "portraits": 8, "anime": 2, "garments": 4}
+RUN = {"steps": 4, "tick": 2, "samples": 1, "sample_every": 2, "checkpoint_every": 2}
+TINY = {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 1}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, curate: Curate) -> Path:
+    """A folder in which the data half has run on a small demo."""
+    root = tmp_path_factory.mktemp("road")
+    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params["scrape"]["demo"] = WORLD
+    for query in params["scrape"]["queries"]:
+        query["site"] = str(ROOT / query["site"])
+    train = params["train"]["cyclegan"]
+    params["train"] = {"cyclegan": {"data": {**train["data"], "size": 32}, "run": RUN, "model": TINY}}
+    (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    for command in ("scrape", "crop", "dedup", "pairs", "build"):
+        curate(command, "--root", root)
+    return root
+
+
+def test_every_table_is_there_and_none_lost_a_row(world: Path) -> None:
+    tables = {name: manifest.read(table, world) for name, table in manifest.TABLES.items()}
+    faces = [row for row in manifest.accepted(tables["images"]).to_pylist() if row["role"] is None]
+    assert {row["image_id"] for row in tables["crops"].to_pylist()} == {row["image_id"] for row in faces}
+    assert tables["dedup"].num_rows == manifest.accepted(tables["crops"]).num_rows
+    assert tables["dataset"].num_rows == manifest.accepted(tables["dedup"]).num_rows
+    domains = set(tables["dataset"]["domain"].to_pylist())
+    assert {"long", "short"} <= domains
+    assert manifest.accepted(tables["pairs"]).num_rows >= WORLD["garments"] - 1
+
+
+def test_stats_count_what_the_tables_hold(world: Path, curate: Curate) -> None:
+    funnel = json.loads(curate("stats", "--root", world, "--json").stdout)
+    images = manifest.read(manifest.IMAGES, world).to_pylist()
+    for part in funnel["parts"]:
+        assert part["steps"]["found"] == sum(row["domain"] == part["domain"] for row in images)
+
+
+def test_training_and_translating(world: Path, curate: Curate) -> None:
+    curate("train", "cyclegan", "--root", world)
+    run = world / "processed" / "runs" / "cyclegan"
+    assert json.loads((run / "metrics.json").read_text())["steps"] == RUN["steps"]
+    assert list((run / "samples").glob("*.png"))
+    photo = world / next(
+        row["path"]
+        for row in manifest.read(manifest.IMAGES, world).to_pylist()
+        if row["domain"] == "long" and row["path"]
+    )
+    out = world / "out"
+    said = json.loads(curate("translate", photo, "--run", run, "-o", out, "--root", world, "--json").stdout)
+    assert all(Path(one["output"]).is_file() for one in said if one["output"])
+    assert curate("train", "cyclegan", "--root", world).stdout.count("finished before") == 1
+
+
+def test_the_report_is_written(world: Path, curate: Curate) -> None:
+    curate("stats", "--html", "--root", world)
+    page = (world / "processed" / "report" / "index.html").read_text("utf-8")
+    assert "long" in page
+    assert "http://" not in page.replace("http://demo.curate.test", "").replace("http://www.w3.org", "")
