@@ -128,6 +128,7 @@ def test_held_out_has_every_person_with_every_article(tmp_path: Path) -> None:
 
 def settings(**flags: Any) -> Settings:
     given = {"run.steps": 4, "run.batch": 2, "run.tick": 2, "run.samples": 2, "data.size": 32, "model.width": 4}
+    given["model.variant"] = "modern"
     given |= {key.replace("__", "."): value for key, value in flags.items()}
     return read(Params({}, None), "cagan", given)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+
+Upsampling = Literal["transposed", "nearest"]  # transposed convolutions, or convolutions after an enlargement
 
 
 def instance_norm(channels: int) -> nn.InstanceNorm2d:
@@ -41,8 +45,8 @@ class ResizeConv2d(nn.Conv2d):
     Odena et al., Deconvolution and Checkerboard Artifacts (2016).
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 3)
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, 3, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest")

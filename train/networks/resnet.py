@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor, nn
 
-from train.networks.blocks import ResizeConv2d, ResnetBlock, init_normal, instance_norm
-
-Upsampling = Literal["transposed", "nearest"]
+from train.networks.blocks import ResizeConv2d, ResnetBlock, Upsampling, init_normal, instance_norm
 
 
 class ResnetGenerator(nn.Module):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.networks.blocks import init_normal
+from train.networks.blocks import ResizeConv2d, Upsampling, init_normal
 
 SLOPE = 0.2  # of every leaky ReLU here: Chainer's default, and the Keras notebook's own
 
@@ -110,17 +110,25 @@ class ConditionedUNet(nn.Module):
     `bias` gives one to the two convolutions that no norm follows.
     """
 
-    def __init__(self, width: int = 64, norm: Norm = StdNorm, *, bias: bool = False) -> None:
+    def __init__(
+        self, width: int = 64, norm: Norm = StdNorm, *, bias: bool = False, upsampling: Upsampling = "transposed"
+    ) -> None:
         super().__init__()
         w = width
+
+        def enlarge(inputs: int, outputs: int) -> nn.Module:
+            if upsampling == "nearest":
+                return _normed(ResizeConv2d(inputs, outputs, bias=False), norm)
+            return _normed(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), norm)
+
         self.down1 = nn.Conv2d(9, w, 4, 2, 1, bias=bias)
         self.down2 = _normed(nn.Conv2d(w + 6, 2 * w, 4, 2, 1, bias=False), norm)
         self.down3 = _normed(nn.Conv2d(2 * w + 6, 4 * w, 4, 2, 1, bias=False), norm)
         self.down4 = _normed(nn.Conv2d(4 * w + 6, 8 * w, 4, 2, 1, bias=False), norm)
-        self.up4 = _normed(nn.ConvTranspose2d(8 * w + 6, 4 * w, 4, 2, 1, bias=False), norm)
-        self.up3 = _normed(nn.ConvTranspose2d(8 * w + 6, 2 * w, 4, 2, 1, bias=False), norm)
-        self.up2 = _normed(nn.ConvTranspose2d(4 * w + 6, w, 4, 2, 1, bias=False), norm)
-        self.up1 = _normed(nn.ConvTranspose2d(w + 6, w // 2, 4, 2, 1, bias=False), norm)
+        self.up4 = enlarge(8 * w + 6, 4 * w)
+        self.up3 = enlarge(8 * w + 6, 2 * w)
+        self.up2 = enlarge(4 * w + 6, w)
+        self.up1 = enlarge(w + 6, w // 2)
         self.out = nn.Conv2d(w // 2, 4, 4, bias=bias)
         init_normal(self)
 

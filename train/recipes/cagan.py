@@ -12,8 +12,10 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
-from pipeline.params import Positive, Section
-from train.losses import ADVERSARIAL, l1
+from pipeline.errors import UsageError
+from pipeline.params import Positive, Section, Share
+from train.augment import tint
+from train.losses import ADVERSARIAL, gradient_penalty, l1
 from train.networks.average import Average
 from train.networks.patch import PatchDiscriminator
 from train.networks.unet import AdditiveUNet, BatchNormPatch, ConditionedUNet, GlobalDiscriminator, affine_norm
@@ -26,24 +28,24 @@ Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
 class CAGANConfig(Section, frozen=True, kw_only=True):
     """The constants of CAGAN. "article" is the swimwear article (Chainer), "notebook" the Keras one."""
 
-    variant: Literal["chainer", "keras", "modern"] = "modern"  # the article, the notebook, the notebook renewed
+    variant: Literal["chainer", "keras", "modern"] = "chainer"  # the article, the notebook, the notebook renewed
     size: Positive | None = None  # px, sides of the images, to which chainer's discriminator is bound; None: data.size
     width: Positive = 64  # channels of the first layer, in both networks; article and notebook
     cycle: Weight = 1.0  # there and back; section 3.3, article and notebook
     mask: Weight = 0.1  # mean of the mask; section 3.3, article and notebook
-    identity: Weight = 1.0  # the garment worn, put on again, changes nothing; the third notebook
-    adversarial: Literal["bce", "lsgan", "hinge"] = "lsgan"  # section 3.3 has bce
+    identity: Weight = 0.0  # the garment worn, put on again, changes nothing; the third notebook has 1
+    adversarial: Literal["bce", "lsgan", "hinge"] = "bce"  # section 3.3, article and notebook
+    upsampling: Literal["transposed", "nearest"] = "transposed"  # nearest leaves no checkerboard; not for chainer
+    tint: Share = 0.0  # DiffAugment's colours, the same for a person and the article beside; arXiv 2006.10738 has 1
+    r1: Weight = 0.0  # half of gamma, the gradient penalty on real pairs; Mescheder et al., arXiv 1801.04406, has 5
     noise: Weight = 0.2  # std of the noise in chainer's discriminator; article
-    ema: Beta = 0.999  # decay of the generator's moving average; 0 for none
+    ema: Beta = 0.0  # decay of the generator's moving average, which then renders; 0 for none
     lr: Annotated[float, Meta(gt=0.0)] = 2e-4  # article and notebook, no decay
     beta1: Beta = 0.5  # article and notebook
     beta2: Beta = 0.999  # Adam's own
 
     FOLLOWS: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
-        "variant": {
-            "chainer": {"identity": 0.0, "adversarial": "bce", "ema": 0.0},
-            "keras": {"identity": 0.0, "adversarial": "bce", "ema": 0.0},
-        }
+        "variant": {"modern": {"identity": 1.0, "adversarial": "lsgan", "ema": 0.999, "upsampling": "nearest"}}
     }
 
 
@@ -68,17 +70,18 @@ class CAGAN(nn.Module):
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """The discriminator, which also sees people beside garments that they don't wear, then the generator."""
         config, gan = self.config, ADVERSARIAL[self.config.adversarial]
-        human, worn, wanted = (self._ranged(batch[key]) for key in ("human", "article", "other"))
+        human, worn, wanted = self._pictures(batch)
         swapped, alpha = dress(self.generator, human, worn, wanted)
         fake = swapped.detach()
-        yield Update(
-            "D",
-            {
-                "real": gan.judge(self._score(human, worn), 1.0),
-                "swapped": gan.judge(self._score(fake, wanted), 0.0),
-                "wrong": gan.judge(self._score(human, wanted), 0.0),
-            },
-        )
+        judged = {
+            "real": gan.judge(self._score(human, worn), 1.0),
+            "swapped": gan.judge(self._score(fake, wanted), 0.0),
+            "wrong": gan.judge(self._score(human, wanted), 0.0),
+        }
+        if config.r1:
+            pair = torch.cat((human, worn), 1).requires_grad_()
+            judged["r1"] = config.r1 * gradient_penalty(self.discriminator(pair).flatten(1).mean(1), pair)
+        yield Update("D", judged)
         back, _ = dress(self.generator, swapped, wanted, worn)
         losses = {
             "gan": gan.fool(self._score(swapped, wanted)),
@@ -102,16 +105,30 @@ class CAGAN(nn.Module):
 
         Both [N, 3, H, W] in [-1, 1].
         """
-        human, worn, wanted = (self._ranged(batch[key]) for key in ("human", "article", "other"))
+        human, worn, wanted = self._pictures(batch)
         swapped, alpha = dress(self.average or self.generator, human, worn, wanted)
         picture = swapped * 2 - 1 if self.config.variant == "chainer" else swapped
         return {"swapped": picture, "alpha": (alpha * 2 - 1).expand_as(swapped)}
 
-    def _ranged(self, images: Tensor) -> Tensor:
-        """`images` in [-1, 1] as the variant wants them: chainer paints with a sigmoid, so its images are in [0, 1]."""
-        return (images + 1) / 2 if self.config.variant == "chainer" else images
+    def _pictures(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Person, article worn and article wanted, as the variant wants them: chainer, which paints with a sigmoid,
+        in [0, 1]. Raises UsageError for a size that its networks don't take.
+        """
+        variant, (height, width) = self.config.variant, batch["human"].shape[-2:]
+        if height % 16 or width % 16:
+            raise UsageError(f"data.size: {height} x {width} px: CAGAN wants multiples of 16", "set data.size to one")
+        human, worn, wanted = (batch[key] for key in ("human", "article", "other"))
+        return ((human + 1) / 2, (worn + 1) / 2, (wanted + 1) / 2) if variant == "chainer" else (human, worn, wanted)
 
     def _score(self, human: Tensor, article: Tensor) -> Tensor:
+        side = self.config.size or 256
+        if self.config.variant == "chainer" and human.shape[-2:] != (side, side):
+            raise UsageError(
+                f"data: {human.shape[2]} x {human.shape[3]} px, but chainer's discriminator takes {side} x {side}",
+                "leave out data.width and model.size, or set model.variant to modern",
+            )
+        if self.config.tint:  # side by side they are one image, and get one colour
+            human, article = tint(torch.cat((human, article), 3), self.config.tint).chunk(2, 3)
         return self.discriminator(torch.cat((human, article), 1))
 
     def _adam(self, network: nn.Module) -> torch.optim.Adam:
@@ -128,10 +145,18 @@ def dress(generator: nn.Module, human: Tensor, worn: Tensor, wanted: Tensor) -> 
 
 
 def _networks(config: CAGANConfig) -> tuple[nn.Module, nn.Module]:
-    """The variant's generator and discriminator."""
+    """The variant's generator and discriminator. Raises UsageError for what it can't have."""
     width = config.width
     if config.variant == "chainer":
-        return AdditiveUNet(width), GlobalDiscriminator(width, config.size or 256, config.noise)
+        size = config.size or 256
+        if size % 32 or size < 64:
+            raise UsageError(f"model.size: {size}: chainer wants multiples of 32, from 64 on", "set data.size to one")
+        if config.upsampling != "transposed":
+            raise UsageError(
+                "model.upsampling: nearest: chainer has transposed alone", "or set model.variant to modern"
+            )
+        return AdditiveUNet(width), GlobalDiscriminator(width, size, config.noise)
     if config.variant == "keras":
-        return ConditionedUNet(width), BatchNormPatch(width)
-    return ConditionedUNet(width, affine_norm, bias=True), PatchDiscriminator(width, inputs=6, norm="spectral")
+        return ConditionedUNet(width, upsampling=config.upsampling), BatchNormPatch(width)
+    generator = ConditionedUNet(width, affine_norm, bias=True, upsampling=config.upsampling)
+    return generator, PatchDiscriminator(width, inputs=6, norm="spectral")

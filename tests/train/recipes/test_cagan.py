@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.errors import UsageError
 from pipeline.params import parse
 from tests.train import cagan_numpy
 from train.recipe import Clock
@@ -123,4 +124,44 @@ def test_variants_bring_their_own_constants() -> None:
         0.1,
     )
     assert parse(CAGANConfig, {"variant": "chainer", "ema": 0.99}, "model").ema == 0.99
-    assert parse(CAGANConfig, {}, "model").identity == 1.0
+    assert parse(CAGANConfig, {}, "model") == article
+    modern = parse(CAGANConfig, {"variant": "modern"}, "model")
+    assert (modern.identity, modern.adversarial, modern.ema) == (1.0, "lsgan", 0.999)
+
+
+@pytest.mark.parametrize(
+    ("keys", "side", "message"),
+    [
+        ({"variant": "modern"}, (40, 40), "data.size: 40 x 40"),
+        ({"variant": "chainer"}, (96, 96), "96 x 96 px, but chainer"),
+        ({"variant": "chainer"}, (64, 48), "64 x 48 px, but chainer"),
+        ({"variant": "chainer", "size": 48}, (48, 48), "model.size: 48"),
+        ({"variant": "chainer", "upsampling": "nearest"}, (64, 64), "model.upsampling"),
+    ],
+)
+def test_sizes_and_options_that_do_not_fit_are_refused(
+    keys: dict[str, str], side: tuple[int, int], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        terms(small(**keys), {key: torch.zeros(1, 3, *side) for key in ("human", "article", "other")})
+
+
+def test_a_person_and_the_article_beside_get_one_tint() -> None:
+    recipe = small("keras", tint=1.0)
+    seen: list[Tensor] = []
+    recipe.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    grey = {key: torch.zeros(2, 3, 64, 48) for key in ("human", "article", "other")}
+    list(recipe.step(grey, CLOCK))
+    human, article = seen[0].chunk(2, 1)
+    assert torch.equal(human, article), "both were grey, and both have become the same other grey"
+    assert human.abs().max() > 0 and not torch.equal(human[0], human[1])
+
+
+def test_r1_is_the_gradient_on_real_pairs_alone() -> None:
+    recipe = small("modern", r1=2.0)
+    made = terms(recipe, batch("modern"))["D"]
+    assert made.keys() == {"real", "swapped", "wrong", "r1"}
+    assert made["r1"] > 0
+    assert made["r1"].item() == pytest.approx(
+        2 * terms(small("modern", r1=1.0), batch("modern"))["D"]["r1"].item(), rel=1e-4
+    )
