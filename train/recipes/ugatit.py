@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from pipeline.errors import UsageError
 from pipeline.params import NonNegative, Positive, Section
-from train.losses import ADVERSARIAL, l1, lsgan
+from train.augment import diff_augment
+from train.losses import ADVERSARIAL, gradient_penalty, l1, lsgan
 from train.networks.adalin import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
+from train.networks.average import Average
 from train.networks.blocks import init_normal
 from train.recipe import Batch, Clock, Defaults, Update
 
@@ -46,6 +48,9 @@ class UGATITConfig(Section, frozen=True, kw_only=True):
     beta1: Beta = 0.5  # section 4.2
     beta2: Beta = 0.999  # section 4.2
     weight_decay: Weight = 1e-4  # added to the gradient; section 4.2
+    ema: Beta = 0.0  # decay of the generators' moving averages, which then render; 0 for none
+    augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # DiffAugment; Zhao et al., arXiv 2006.10738
+    r1: Weight = 0.0  # half of gamma, the gradient penalty on real images; Mescheder et al., arXiv 1801.04406, has 5
 
 
 class UGATIT(nn.Module):
@@ -68,6 +73,8 @@ class UGATIT(nn.Module):
         self.d_a_local, self.d_b_local = self._judge(config.local_layers, 5), self._judge(config.local_layers, 5)
         if config.init == "normal":
             init_normal(self)
+        self.average_a2b = Average(self.g_a2b, config.ema) if config.ema else None
+        self.average_b2a = Average(self.g_b2a, config.ema) if config.ema else None
         self.optimizers = {
             "G": self._adam(self.g_a2b, self.g_b2a),
             "D": self._adam(self.d_a_global, self.d_a_local, self.d_b_global, self.d_b_local),
@@ -86,17 +93,19 @@ class UGATIT(nn.Module):
         yield Update(
             "D",
             {
-                "d_a_global": config.adversarial * _judged(self.d_a_global, a, fake_a.detach()),
-                "d_a_local": config.adversarial * _judged(self.d_a_local, a, fake_a.detach()),
-                "d_b_global": config.adversarial * _judged(self.d_b_global, b, fake_b.detach()),
-                "d_b_local": config.adversarial * _judged(self.d_b_local, b, fake_b.detach()),
+                "d_a_global": config.adversarial * self._judged(self.d_a_global, a, fake_a.detach()),
+                "d_a_local": config.adversarial * self._judged(self.d_a_local, a, fake_a.detach()),
+                "d_b_global": config.adversarial * self._judged(self.d_b_global, b, fake_b.detach()),
+                "d_b_local": config.adversarial * self._judged(self.d_b_local, b, fake_b.detach()),
             },
         )
         yield Update(
             "G",
             {
-                "gan_a2b": config.adversarial * (_fooled(self.d_b_global, fake_b) + _fooled(self.d_b_local, fake_b)),
-                "gan_b2a": config.adversarial * (_fooled(self.d_a_global, fake_a) + _fooled(self.d_a_local, fake_a)),
+                "gan_a2b": config.adversarial
+                * (self._fooled(self.d_b_global, fake_b) + self._fooled(self.d_b_local, fake_b)),
+                "gan_b2a": config.adversarial
+                * (self._fooled(self.d_a_global, fake_a) + self._fooled(self.d_a_local, fake_a)),
                 "cycle_a": config.cycle * l1(self.g_b2a(fake_b).out, a),
                 "cycle_b": config.cycle * l1(self.g_a2b(fake_a).out, b),
                 "identity_a": config.identity * l1(same_a.out, a),
@@ -106,6 +115,9 @@ class UGATIT(nn.Module):
             },
         )
         clamp_rho(self)
+        if self.average_a2b is not None and self.average_b2a is not None:
+            self.average_a2b.follow(self.g_a2b, clock.step)
+            self.average_b2a.follow(self.g_b2a, clock.step)
 
     def schedule(self, clock: Clock) -> float:
         """1 for the first half of the run, then in a line down to 0 at its last step (code)."""
@@ -116,7 +128,7 @@ class UGATIT(nn.Module):
     def render(self, batch: Batch) -> Batch:
         """For "a": "a2b", and "a2b_attention", its heatmap laid over the source; for "b" alike. All in [-1, 1]."""
         made = {}
-        for source, generator in (("a", self.g_a2b), ("b", self.g_b2a)):
+        for source, generator in (("a", self.average_a2b or self.g_a2b), ("b", self.average_b2a or self.g_b2a)):
             if source in batch:
                 name = "a2b" if source == "a" else "b2a"
                 translated = generator(batch[source])
@@ -130,6 +142,26 @@ class UGATIT(nn.Module):
         both = generator(torch.cat([source, target]))
         first, second = zip(*(part.chunk(2) for part in both), strict=True)
         return Attended(*first), Attended(*second)
+
+    def _judged(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        """A discriminator's loss, on its patches and its attention heads (equations 2 and 5; least squares, no half).
+
+        Real and fake go in one after the other: each call is one power iteration of the spectral norm, as in the code.
+        """
+        config = self.config
+        real = diff_augment(real, config.augment).detach().requires_grad_(config.r1 > 0)
+        on_real: Attended = judge(real)
+        on_fake: Attended = judge(diff_augment(fake, config.augment))
+        patches = lsgan(on_real.out, real=True) + lsgan(on_fake.out, real=False)
+        loss = patches + lsgan(on_real.cam, real=True) + lsgan(on_fake.cam, real=False)
+        if config.r1:
+            loss = loss + config.r1 * gradient_penalty(on_real.out.flatten(1).mean(1), real)
+        return loss
+
+    def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
+        """A generator's loss before one discriminator, on its patches and on its attention heads."""
+        on_fake: Attended = judge(diff_augment(fake, self.config.augment))
+        return lsgan(on_fake.out, real=True) + lsgan(on_fake.cam, real=True)
 
     def _generator(self) -> AttentionGenerator:
         config = self.config
@@ -169,20 +201,3 @@ def overlay(images: Tensor, heatmap: Tensor) -> Tensor:
     peaks = torch.tensor([0.75, 0.5, 0.25], device=level.device)[:, None, None]  # where red, green and blue are full
     colours = (1.5 - 4 * (level - peaks).abs()).clamp(0.0, 1.0)
     return (images + (2 * colours - 1)) / 2
-
-
-def _judged(judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """A discriminator's loss, on its patches and on its attention heads (equations 2 and 5; least squares, no half).
-
-    Real and fake go in one after the other: each call is one power iteration of the spectral norm, as in the code.
-    """
-    on_real: Attended = judge(real)
-    on_fake: Attended = judge(fake)
-    patches = lsgan(on_real.out, real=True) + lsgan(on_fake.out, real=False)
-    return patches + lsgan(on_real.cam, real=True) + lsgan(on_fake.cam, real=False)
-
-
-def _fooled(judge: nn.Module, fake: Tensor) -> Tensor:
-    """A generator's loss before one discriminator, on its patches and on its attention heads."""
-    on_fake: Attended = judge(fake)
-    return lsgan(on_fake.out, real=True) + lsgan(on_fake.cam, real=True)
