@@ -20,7 +20,7 @@ Workers = Annotated[int | None, typer.Option(help="Processes; 0 for one per core
 
 def register(app: typer.Typer) -> None:
     """Adds every data command to `app`."""
-    for body in (init, doctor, scrape, crop, dedup, pairs, build, stats, demo):
+    for body in (init, doctor, sources, scrape, crop, dedup, pairs, build, stats, demo):
         cli.add(app, body)
 
 
@@ -49,20 +49,32 @@ def doctor(house: House) -> None:
         raise typer.Exit(2)
 
 
+def sources(house: House) -> None:
+    """List where pictures come from: terms, key, limits and an example of each source."""
+    from pipeline.sources import catalogue
+
+    rows = catalogue.listed()
+    house.console.result(rows, catalogue.text(rows))
+
+
 def scrape(
     house: House,
     query: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="What to look for; repeatable.")] = None,
-    source: Annotated[str | None, typer.Option(help="Where to look: openverse, html, urls, folder.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where to look; see: curate sources.")] = None,
     domain: Annotated[str | None, typer.Option(help="The domain that the images belong to.")] = None,
     site: Annotated[str | None, typer.Option(help="Source html: the site file.")] = None,
-    input_: Annotated[str | None, typer.Option("--input", help="Sources urls, folder: where it is.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="Sources urls, folder, video: where it is.")] = None,
     base_url: Annotated[str | None, typer.Option(help="A host that answers like the source's.")] = None,
+    every: Annotated[float | None, typer.Option(help="Source video: seconds between frames.")] = None,
     want: Annotated[int | None, typer.Option(help="Accepted images to stop at, per query.")] = None,
     limit: Annotated[int | None, typer.Option(help="Candidates to stop at, per query.")] = None,
     contact: Annotated[str | None, typer.Option(help="Your mail or URL, shown to the sites you ask.")] = None,
     min_side: Annotated[int | None, typer.Option(help="Px, the shorter side of an accepted image.")] = None,
     allow_unknown_license: Annotated[
         bool | None, typer.Option("--allow-unknown-license", help="Accept found images without a stated licence.")
+    ] = None,
+    allow_scrape_source: Annotated[
+        bool | None, typer.Option("--allow-scrape-source", help="Ask search engines, whose terms forbid it.")
     ] = None,
     allow_net: Annotated[
         list[str] | None,
@@ -80,8 +92,9 @@ def scrape(
         contact=contact,
         min_side=min_side,
         allow_unknown_license=allow_unknown_license,
+        allow_scrape_source=allow_scrape_source,
     )
-    asked = {"source": source, "domain": domain, "site": site, "input": input_, "base_url": base_url}
+    asked = {"every": every, "source": source, "domain": domain, "site": site, "input": input_, "base_url": base_url}
     if query or any(asked.values()):
         searches = [override(Query(), "scrape.queries", query=text, **asked) for text in query or (None,)]
         section = override(section, "scrape", queries=searches)

@@ -18,6 +18,7 @@ class Candidate:
     address: str  # identifies it within its source and domain: the image's URL, or a file's path within its folder
     image_url: str | None = None
     file: str | None = None  # absolute path of a local file, instead of image_url
+    data: bytes | None = field(default=None, repr=False)  # bytes that the source made itself, instead of image_url
     page_url: str | None = None
     title: str | None = None
     creator: str | None = None

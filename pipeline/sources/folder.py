@@ -14,6 +14,14 @@ from pipeline.errors import UsageError
 from pipeline.params import Query
 from pipeline.sources import Pages, licenses
 from pipeline.sources.candidate import Candidate, tidy
+from pipeline.sources.facts import Facts
+
+FACTS = Facts(
+    terms="own",
+    what="a folder of one's own pictures, with sidecars; asks nobody",
+    example="curate scrape --source folder --input DIR",
+    keywords=False,
+)
 
 _NAMED_SO = frozenset(".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .avif .heic .heif".split())
 

@@ -16,10 +16,19 @@ from pipeline.errors import UsageError
 from pipeline.params import Query
 from pipeline.sources import Pages, jsonld, licenses, markup
 from pipeline.sources.candidate import Candidate, tidy
+from pipeline.sources.facts import Facts
 from pipeline.sources.site import Pictures, Rule, Site, read, selector, value
 from pipeline.web import optout, text
 from pipeline.web.faults import FetchError
 from pipeline.web.session import Response
+
+FACTS = Facts(
+    terms="unknown",
+    what="any site, read by a site file; Article/Human pairs by role",
+    example="curate scrape --source html --site shop.yaml --query 水着 --contact you@example.org",
+    said="robots.txt, opt-outs and the site file's delay",
+    keywords=False,
+)
 
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:

@@ -2,86 +2,89 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
-from pipeline.errors import QuotaError, UsageError
+from pipeline.errors import AuthError
 from pipeline.params import Query
 from pipeline.sources import Pages, licenses
 from pipeline.sources.candidate import Candidate, tidy
+from pipeline.sources.facts import Facts, Limits
+from pipeline.sources.interface import Interface, address, need, number, said_by, word
+from pipeline.web.asking import PLAIN, Asking
 from pipeline.web.faults import FetchError
 
-BASE = "https://api.openverse.org"
-PAGE_SIZE = 20  # the most that is answered without a key
-DEPTH = 240  # results of one query that can be reached
-DELAY = 3.0  # s between two requests: 20 a minute are allowed without a key
 LICENSES = "cc0,pdm,by,by-sa"
+
+FACTS = Facts(
+    terms="open",
+    what="openly licensed pictures of many museums and photo sites",
+    example="curate scrape --source openverse --query ロングヘア --want 200 --contact you@example.org",
+    base="https://api.openverse.org",
+    key="optional",
+    key_from="https://api.openverse.org/v1/auth_tokens/register/ (the key is the access token)",
+    limits=Limits(page_size=20, depth=240, daily=200, delay=3.0, text=200),
+    limits_with_key=Limits(page_size=50, depth=240, daily=10_000, delay=0.6, text=200),
+    said="20 requests a minute and 200 a day, 20 results each; with a key 100 and 10,000, 50 each; 240 per query",
+)
 
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
-    """The pictures that Openverse finds for `query`, most relevant first, at most DEPTH of them.
-
-    Raises FetchError for an answer of another shape than the documented one.
-    """
-    if not query.query:
-        raise UsageError("openverse needs something to look for", "say what: curate scrape --query TEXT")
-    base = (query.base_url or BASE).rstrip("/")
-    if query.base_url is None:
-        web.space("api.openverse.org", DELAY)
-    for page in range(1, DEPTH // PAGE_SIZE + 1):
-        answer = _page(base, query.query, page, web)
-        for result in answer["results"]:
-            if isinstance(result, Mapping) and result.get("id") and result.get("url") and not result.get("mature"):
-                yield _candidate(result)
-        if page >= int(answer.get("page_count") or 0):
-            return
+    """The pictures that Openverse finds for `query`, most relevant first, as deep as it can be asked."""
+    ask = Interface("openverse", FACTS, query, web)
+    return ask.candidates(_pages(ask))
 
 
-def _page(base: str, text: str, page: int, web: Pages) -> Mapping[str, Any]:
-    # Never mature=false: any value of that key turns sensitive results on.
-    sent = {"q": text[:200], "license": LICENSES, "page": page, "page_size": PAGE_SIZE}
-    url = f"{base}/v1/images/?{urlencode(sent)}"
-    try:
-        answer = json.loads(web.answer(url).body)
-    except FetchError as error:
-        if error.status == 401 and page > 1:  # deeper than may be looked, which is no fault
-            return {"results": []}
-        if error.reason == "quota" or error.status == 429:
-            raise QuotaError(
-                f"openverse: {error}", "the day's requests are used up; the same command goes on"
+def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+    asking = Asking(headers={"Authorization": f"Bearer {ask.key}"}) if ask.key else PLAIN
+    size, page = ask.limits.page_size, 1
+    while ask.limits.depth is None or (page - 1) * size < ask.limits.depth:
+        try:
+            answer = _page(ask, asking, page, size)
+        except FetchError as error:
+            if error.status != 401:
+                raise
+            said = said_by(error)
+            if "page_size" in said and size > FACTS.limits.page_size and page == 1:
+                size = FACTS.limits.page_size  # a key that counts for nothing yet
+                continue
+            if "depth" in said or (page > 1 and ask.key is None):  # deeper than may be looked, which is no fault
+                return
+            raise AuthError(
+                f"openverse: {said}", "its token has expired or is none: set CURATE_OPENVERSE_KEY"
             ) from error
-        raise
-    except ValueError as error:
-        raise FetchError("http_5xx", f"openverse: not JSON: {error}") from error
-    if not isinstance(answer, Mapping) or not isinstance(answer.get("results"), list):
-        raise FetchError("http_5xx", "openverse: an answer of another shape than the documented one")
-    return answer
+        yield ask.read(ask.rows(answer, "results"), _candidate)
+        if page >= (number(answer, "page_count") or 0):
+            return
+        page += 1
 
 
-def _candidate(result: Mapping[str, Any]) -> Candidate:
-    licence = "-".join(str(part) for part in (result.get("license"), result.get("license_version")) if part)
-    url = str(result["url"])
+def _page(ask: Interface, asking: Asking, page: int, size: int) -> Any:
+    # Never mature=false: any value of that key turns sensitive results on.
+    sent = {"q": ask.sent, "license": LICENSES, "page": page, "page_size": size}
+    return ask.json("/v1/images/", sent, asking, spare={401})
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate | None:
+    identity, url = need(row, "id"), address(row, "url")
+    if row.get("mature"):
+        return None
+    licence = "-".join(part for part in (word(row, "license"), word(row, "license_version")) if part)
     return Candidate(
         address=url,
         image_url=url,
-        page_url=result.get("foreign_landing_url"),
-        title=tidy(result.get("title")),
-        creator=tidy(result.get("creator")),
-        license=licenses.code(result.get("license_url"), _spelled(licence)),
-        license_url=result.get("license_url"),
+        page_url=word(row, "foreign_landing_url"),
+        title=tidy(row.get("title")),
+        creator=tidy(row.get("creator")),
+        license=licenses.code(word(row, "license_url"), _spelled(licence)),
+        license_url=word(row, "license_url"),
         extra={
-            name: value
-            for name, value in {
-                "source_id": result["id"],
-                "provider": result.get("provider"),
-                "creator_url": result.get("creator_url"),
-                "attribution": tidy(result.get("attribution")),
-                "claimed_width": result.get("width"),
-                "claimed_height": result.get("height"),
-            }.items()
-            if value is not None
+            "source_id": identity,
+            "provider": word(row, "provider"),
+            "creator_url": word(row, "creator_url"),
+            "attribution": tidy(row.get("attribution")),
+            "claimed_width": number(row, "width"),
+            "claimed_height": number(row, "height"),
         },
     )
 

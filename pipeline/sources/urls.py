@@ -14,6 +14,14 @@ from pipeline.errors import UsageError
 from pipeline.params import Query
 from pipeline.sources import Pages, licenses
 from pipeline.sources.candidate import Candidate, tidy
+from pipeline.sources.facts import Facts
+
+FACTS = Facts(
+    terms="own",
+    what="a list of addresses of one's own: .txt .csv .tsv .jsonl .parquet",
+    example="curate scrape --source urls --input list.csv --domain long --contact you@example.org",
+    keywords=False,
+)
 
 # What a column may be called, best first.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
