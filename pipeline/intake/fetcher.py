@@ -6,27 +6,34 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 import msgspec
 
 from pipeline import manifest
 from pipeline.errors import UsageError
-from pipeline.intake.journal import Journal, Seen
+from pipeline.intake.again import NOTHING, Again
+from pipeline.intake.journal import Journal, Past, Seen
 from pipeline.intake.outcome import Outcome, examine, extension, holds
 from pipeline.intake.store import Store
 from pipeline.params import Scrape
 from pipeline.sources.candidate import Candidate
 from pipeline.web.address import Guard
+from pipeline.web.asking import held
 from pipeline.web.faults import FetchError
-from pipeline.web.session import Response, Web
+from pipeline.web.session import NOT_MODIFIED, Response, Web
 
 
 class Fetcher:
     """Fetches, examines, stores and journals; threads and connections are made when they are first needed."""
 
-    def __init__(self, section: Scrape, store: Store, journal: Journal, guard: Guard, stack: ExitStack) -> None:
+    def __init__(
+        self, section: Scrape, store: Store, journal: Journal, guard: Guard, stack: ExitStack, again: Again = NOTHING
+    ) -> None:
         self._section = section
+        self._again = again
         self._store = store
         self._journal = journal
         self._guard = guard
@@ -43,7 +50,7 @@ class Fetcher:
                     "sites must be told who asks for their images: an address or URL in plain ASCII",
                     "add: --contact you@example.org   (or scrape.contact in params.yaml)",
                 )
-            self._layer = Web(self._section, self._guard)
+            self._layer = Web(self._section, self._guard, self._store.hosts)
             self._stack.callback(self._layer.close)
         return self._layer
 
@@ -65,20 +72,43 @@ class Fetcher:
             if self._readers is None:
                 self._readers = self._stack.enter_context(ThreadPoolExecutor(self._section.workers))
             return self._readers.submit(lambda: note(self._read(Path(candidate.file or ""))))
+        if candidate.data is not None:  # at once, so that none of them wait in memory
+            return _known(note(self._given(candidate.data)))
         if candidate.image_url is None:
             return _known(note(Outcome("bad_url")))
-        if (past := self._remembered(key, candidate.image_url)) is not None:
-            return _known(note(past))
-        return self.web().image(candidate.image_url, candidate.page_url, lambda got: note(self._examined(got)))
+        url, page = candidate.image_url, candidate.page_url
+        past = self._remembered(key, url)
+        if past is None:
+            return self.web().image(url, page, lambda got: note(self._examined(got)))
+        outcome = past.outcome
+        if not self._again.refresh or past.fresh or outcome.path is None:
+            return _known(note(outcome))
+        asking = held(outcome.etag, outcome.last_modified or _http_date(outcome.retrieved_at))
+        return self.web().image(url, page, lambda got: note(self._renewed(outcome, got)), asking)
 
-    def _remembered(self, key: str | None, name: str) -> Outcome | None:
-        """The outcome of an earlier fetch, if it still holds and its bytes still stand."""
+    def _remembered(self, key: str | None, name: str) -> Past | None:
+        """An earlier fetch, if its outcome still holds and its bytes still stand."""
         past = self._journal.past(name)
         if past is None or not holds(past.outcome, self._section, past.key == key):
             return None
         outcome = past.outcome
+        if outcome.reason in self._again.retry and not past.fresh:
+            return None
         stands = outcome.path is None or self._store.has(outcome.path, outcome.bytes or 0)
-        return outcome if stands else None
+        return past if stands else None
+
+    def _renewed(self, past: Outcome, got: Response | FetchError) -> Outcome:
+        """What a conditional request makes of a stored image. A failure that says nothing about it changes nothing."""
+        now = datetime.now(UTC)
+        if isinstance(got, FetchError):
+            if got.reason == "optout_header":
+                return self._examined(got)
+            gone = got.status in {404, 410}
+            return msgspec.structs.replace(past, gone=True, checked_at=now) if gone else past
+        if got.status == NOT_MODIFIED:
+            return msgspec.structs.replace(past, gone=False, checked_at=now)
+        found = self._examined(got)
+        return found if found.reason == manifest.OK else past
 
     def _examined(self, got: Response | FetchError) -> Outcome:
         if isinstance(got, FetchError):
@@ -101,11 +131,15 @@ class Fetcher:
             data = path.read_bytes()
         except OSError as error:
             return Outcome("decode_failed", str(error))
+        return self._given(data)
+
+    def _given(self, data: bytes) -> Outcome:
+        """The outcome of bytes of the user's own."""
         past = self._remembered(None, hashlib.sha256(data).hexdigest())
         if past is None:
             return self._stored(data)
-        facts = {name: getattr(past, name) for name in ("sha256", "path", "bytes", "width", "height", "mode")}
-        return Outcome(past.reason, **facts)
+        facts = {name: getattr(past.outcome, name) for name in ("sha256", "path", "bytes", "width", "height", "mode")}
+        return Outcome(past.outcome.reason, **facts)
 
     def _stored(self, data: bytes) -> Outcome:
         outcome = examine(data, self._section)
@@ -113,6 +147,10 @@ class Fetcher:
             return outcome
         assert outcome.sha256 is not None
         return msgspec.structs.replace(outcome, path=self._store.put(data, outcome.sha256, extension(data)))
+
+
+def _http_date(moment: datetime | None) -> str | None:
+    return format_datetime(moment.astimezone(UTC), usegmt=True) if moment is not None else None
 
 
 def _known(outcome: Outcome | None) -> Future[Outcome | None]:

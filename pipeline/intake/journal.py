@@ -53,10 +53,11 @@ Line = Begin | Seen | Done
 
 
 class Past(NamedTuple):
-    """A candidate's fate in the journal, and the search that it was met in."""
+    """A candidate's fate in the journal, the search that it was met in, and whether this very run noted it."""
 
     key: str
     outcome: Outcome
+    fresh: bool
 
 
 class Journal:
@@ -75,7 +76,7 @@ class Journal:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
             raise refused(path, error) from error
-        self._end = self._load()
+        self._end = self._opened = self._load()
 
     def __enter__(self) -> Self:
         return self
@@ -92,9 +93,14 @@ class Journal:
         if not any(known.key == line.key for known in self._begun.get(line.search, [])):
             self._append(line)
 
+    def reopen(self, line: Begin) -> None:
+        """Notes that a finished search is gone through from its beginning."""
+        if line.key in self._counts:
+            self._append(line)
+
     def seen(self, line: Seen) -> None:
-        """Notes what became of a candidate; may be called from any thread. A file's own path is not noted."""
-        line = msgspec.structs.replace(line, candidate=replace(line.candidate, file=None))
+        """Notes what became of a candidate; may be called from any thread. No file's path is noted, nor bytes."""
+        line = msgspec.structs.replace(line, candidate=replace(line.candidate, file=None, data=None))
         if not self._holds(line):
             self._append(line)
 
@@ -110,7 +116,7 @@ class Journal:
             return None
         line = self._read(at)
         assert isinstance(line, Seen) and line.outcome is not None, "the index points at fates only"
-        return Past(line.key, line.outcome)
+        return Past(line.key, line.outcome, at >= self._opened)
 
     def count(self, key: str) -> int | None:
         """How many candidates the finished search `key` had; None while it is not finished."""
@@ -150,6 +156,7 @@ class Journal:
     def _index(self, line: Line, at: int) -> None:
         if isinstance(line, Begin):
             self._begun.setdefault(line.search, []).append(line)
+            self._counts.pop(line.key, None)
         elif isinstance(line, Done):
             self._counts[line.key] = line.count
         else:

@@ -82,7 +82,9 @@ class Ledger:
     def _licensed(self, query: Query, candidate: Candidate) -> bool:
         if candidate.license == licenses.UNKNOWN:
             return query.source in HANDED or self._section.allow_unknown_license
-        return query.source in LOCAL or licenses.family(candidate.license) in self._section.licenses
+        if query.source in LOCAL or candidate.license == query.source:  # who asks a platform has read its own terms
+            return True
+        return licenses.family(candidate.license) in self._section.licenses
 
     def _judge(self, candidate: Candidate, outcome: Outcome | None) -> str:
         assert outcome is not None, "a candidate that was not refused was fetched"
@@ -137,7 +139,13 @@ def _row(
 ) -> dict[str, Any]:
     known = outcome or Outcome(reason)
     stored = reason in {manifest.OK, "duplicate"}
-    extra = {**candidate.extra, **({"mode": known.mode} if known.mode else {})}
+    extra = dict(candidate.extra)
+    if known.mode:
+        extra["mode"] = known.mode
+    if known.checked_at:
+        extra["checked_at"] = known.checked_at.isoformat(timespec="seconds")
+    if known.gone:
+        extra["gone"] = True
     return {
         "candidate_id": name,
         "image_id": known.sha256,

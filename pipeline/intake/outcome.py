@@ -28,6 +28,10 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     etag: str | None = None
     last_modified: str | None = None
     retrieved_at: datetime | None = None
+    checked_at: datetime | None = (
+        None  # when the server last said that these are still its bytes, or that they are gone
+    )
+    gone: bool = False  # the server has it no more; our bytes stay
 
 
 # Reasons that another day, or another run, may not give again.

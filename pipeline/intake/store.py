@@ -21,6 +21,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.journal = root / IMAGES / "journal.jsonl"
+        self.hosts = root / "raw" / ".hosts"  # what origins said about themselves
         self._temporary = root / "raw" / ".tmp"
         self._count = itertools.count()
         self._known: set[str] = set()  # two-letter folders that exist

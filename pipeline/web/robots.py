@@ -13,10 +13,10 @@ from typing import Literal
 from protego import Protego
 
 from pipeline.web.optout import TOKEN
+from pipeline.web.shelf import FRESH
 
 MAX_BYTES = 500 * 1024
 LONGEST_DELAY = 60.0  # s; a longer crawl-delay is cut, or one host would hold up the run for hours
-FRESH = 24 * 3600.0  # s for which a good copy holds
 ASK_AGAIN = (300.0, 900.0, 3600.0)  # s until an unreachable robots.txt is asked for again
 
 Verdict = Literal["allowed", "robots_denied", "robots_unreachable"]
@@ -71,6 +71,11 @@ class Book:
         with self._lock:
             rules, until = self._rules.get(origin, (None, 0.0))
             return rules if now < until else None
+
+    def recall(self, origin: str, rules: Rules, until: float) -> None:
+        """Takes a good copy of an earlier run that holds until then (s)."""
+        with self._lock:
+            self._good[origin] = self._rules[origin] = rules, until
 
     def keep(self, origin: str, rules: Rules, now: float) -> Rules:
         """Remembers what a fetch of `origin`'s robots.txt gave, and returns what holds now.

@@ -9,30 +9,30 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from pipeline.params import Scrape
-from pipeline.web import optout, patience, robots
+from pipeline.web import headers, optout, patience, robots
 from pipeline.web.address import Guard, RefusedAddressError
 from pipeline.web.asking import PLAIN, Asking
 from pipeline.web.dial import Exchange, Watchdog, session
 from pipeline.web.faults import FetchError, TransientError
+from pipeline.web.gate import MAX_REDIRECTS, Gate
 from pipeline.web.schedule import Scheduler, Steps, Turn
 from pipeline.web.target import Target, parse
 
 R = TypeVar("R")
 
-MAX_REDIRECTS = 5
 PAGE_BYTES = 5 * 1024 * 1024
 ANSWER_BYTES = 20 * 1024 * 1024
 LONGEST_PARK = 3600.0  # s; a host that asks for more is left alone for this run
 _EXCERPT = 4096  # bytes of an interface's refusal that are read
 _CHUNK = 32 * 1024  # bytes per read: small enough that a slow body is noticed between two of them
+NOT_MODIFIED = 304
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -47,7 +47,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Response:
-    """A 200 with its whole body, decoded."""
+    """A 200 with its whole body, decoded; or a 304 without one, to a request with conditions."""
 
     final_url: str
     status: int
@@ -68,13 +68,12 @@ class _Moved:
 class Web:
     """The layer, open for one run: a scheduler, a connection pool and what was learnt about each host."""
 
-    def __init__(self, section: Scrape, guard: Guard) -> None:
+    def __init__(self, section: Scrape, guard: Guard, hosts: Path | None = None) -> None:
         self._section = section
-        self._agent = f"curate/{_version()} (+{section.contact})"
-        self._http = session(guard, self._agent, section.workers)
+        self._http = session(guard, headers.agent(section.contact), section.workers)
         self._watchdog = Watchdog()
         self._scheduler = Scheduler(section.workers, section.delay)
-        self._robots = robots.Book()
+        self._gate = Gate(self._hop, lambda host, delay: self._scheduler.widen(host, section.per_host, delay), hosts)
         self._random = random.Random()
 
     def close(self) -> None:
@@ -83,9 +82,11 @@ class Web:
         self._watchdog.close()
         self._http.close()
 
-    def image(self, url: str, page_url: str | None, then: Callable[[Response | FetchError], R]) -> Future[R]:
+    def image(
+        self, url: str, page_url: str | None, then: Callable[[Response | FetchError], R], asking: Asking = PLAIN
+    ) -> Future[R]:
         """Fetches an image and hands it, or the FetchError, to `then` on the fetching thread."""
-        return self._scheduler.submit(self._caught(self._fetch(url, Kind.IMAGE, page_url)), then)
+        return self._scheduler.submit(self._caught(self._fetch(url, Kind.IMAGE, page_url, asking=asking)), then)
 
     def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
         """Fetches an HTML page and waits for it; `allowed` judges the host of every hop. Raises FetchError."""
@@ -125,7 +126,7 @@ class Web:
             if allowed is not None and not allowed(target.host):
                 raise FetchError("excluded", f"{target.host} is not among the allowed hosts", final_url=target.url)
             if kind is not Kind.ANSWER:
-                yield from self._permission(target)
+                yield from self._gate.enter(target, kind is Kind.IMAGE)
             else:
                 self._scheduler.widen(target.key, 1, 0.0)
             result = yield from self._insist(target, kind, page_url, asking=asking)
@@ -133,7 +134,7 @@ class Web:
                 return result
             following = self._next_hop(target, result, kind)
             if following.key != target.key:  # keys are for the host that gave them
-                following, asking = parse(asking.without(following.url)), PLAIN
+                following, asking = parse(asking.without(following.url)), asking.elsewhere
             target = following
         raise FetchError("network", f"more than {MAX_REDIRECTS} redirects", final_url=target.url)
 
@@ -144,33 +145,10 @@ class Web:
             raise FetchError("ssrf_blocked", "redirected from https to http", final_url=following.url)
         return following
 
-    def _permission(self, target: Target) -> Generator[Turn, None, None]:
-        """Waits until the origin's robots.txt is known, and raises FetchError if it says no."""
-        rules = self._robots.known(target.origin, time.monotonic())
-        if rules is None:
-            yield Turn(target.key, urgent=True)
-            rules = self._robots.known(target.origin, time.monotonic())  # another fetch may have been first
-        if rules is None:
-            rules = self._robots.keep(target.origin, (yield from self._read_robots(target)), time.monotonic())
-            self._scheduler.widen(target.key, self._section.per_host, rules.delay)
-        verdict = rules.verdict(target.url)
-        if verdict != "allowed":
-            raise FetchError(verdict, final_url=target.url)
-
-    def _read_robots(self, target: Target) -> Generator[Turn, None, robots.Rules]:
-        hop = target.robots
-        try:
-            for _ in range(MAX_REDIRECTS + 1):
-                result = yield from self._insist(hop, Kind.ROBOTS, None, holding=hop.key == target.key)
-                if isinstance(result, Response):
-                    return robots.parse(result.body, result.content_type)
-                hop = hop.redirected(result.location)
-        except FetchError as error:
-            if error.reason == "ssrf_blocked" and hop.key == target.key:
-                raise
-            denied = error.status is not None and 400 <= error.status < 500 and error.status != 429
-            return robots.NO_RULES if denied else robots.UNREACHABLE
-        return robots.UNREACHABLE
+    def _hop(self, target: Target, holding: bool) -> Generator[Turn, None, Response | Target]:
+        """One hop towards what an origin says about itself."""
+        result = yield from self._insist(target, Kind.ROBOTS, None, holding=holding)
+        return result if isinstance(result, Response) else target.redirected(result.location)
 
     def _insist(
         self, target: Target, kind: Kind, page_url: str | None, holding: bool = False, asking: Asking = PLAIN
@@ -197,20 +175,24 @@ class Web:
             else:
                 self._scheduler.served(target.key)
                 return result
-        raise FetchError(
-            last.reason, last.detail, last.status, target.url, wait=last.wait, body=last.body
-        ) from last
+        raise FetchError(last.reason, last.detail, last.status, target.url, wait=last.wait, body=last.body) from last
 
     def _send(self, target: Target, kind: Kind, page_url: str | None, asking: Asking) -> Response | _Moved:
         """One request and its response. Raises FetchError, TransientError when another try may help."""
         encoding = "identity" if kind is Kind.IMAGE else "gzip, deflate"
-        headers = {"Accept": kind.value, "Accept-Encoding": encoding, **_referer(page_url, target), **asking.headers}
+        sent = {
+            "Accept": kind.value,
+            "Accept-Encoding": encoding,
+            **headers.referer(page_url, target),
+            **asking.headers,
+            **asking.conditions,
+        }
         timeout = (self._section.connect_timeout, self._section.read_timeout)
         with self._watchdog.watch(self._section.deadline) as exchange:
             try:
-                request = self._http.prepare_request(requests.Request("GET", target.url, headers=headers))
+                request = self._http.prepare_request(requests.Request("GET", target.url, headers=sent))
                 with self._http.send(request, stream=True, allow_redirects=False, timeout=timeout) as reply:
-                    result = self._judge(reply, target, kind, exchange)
+                    result = self._judge(reply, target, kind, exchange, asking)
                 if asking.check is not None and isinstance(result, Response):
                     asking.check(result)
                 return result
@@ -228,7 +210,9 @@ class Web:
                 late = isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError)
                 raise TransientError("too_slow" if late else "network", str(error)) from error
 
-    def _judge(self, reply: requests.Response, target: Target, kind: Kind, exchange: Exchange) -> Response | _Moved:
+    def _judge(
+        self, reply: requests.Response, target: Target, kind: Kind, exchange: Exchange, asking: Asking
+    ) -> Response | _Moved:
         """What the status and the headers mean; the body is read only when both are fine."""
         now = datetime.now(UTC)
         status = reply.status_code
@@ -240,7 +224,7 @@ class Web:
         if status in patience.RETRIED:
             wait = patience.asked_wait(reply.headers, now)
             raise TransientError(family, str(status), status, wait, _beginning(reply, kind))
-        if status != 200:
+        if status not in ({200, NOT_MODIFIED} if asking.conditions else {200}):
             reason = family if status >= 400 else "network"
             raise FetchError(reason, f"status {status}", status, target.url, body=_beginning(reply, kind))
         refusal = optout.refused_by_headers(
@@ -288,22 +272,3 @@ def _read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> 
 def _beginning(reply: requests.Response, kind: Kind) -> bytes:
     """How the body of an interface's refusal begins: it often says why."""
     return reply.raw.read(_EXCERPT, decode_content=True) or b"" if kind is Kind.ANSWER else b""
-
-
-def _referer(page_url: str | None, target: Target) -> dict[str, str]:
-    """The page that an image was found on; across hosts, its origin alone."""
-    if page_url is None:
-        return {}
-    page = urlsplit(page_url)
-    if page.scheme not in {"http", "https"} or (page.scheme == "https" and target.scheme == "http"):
-        return {}
-    if page.hostname == target.host:
-        return {"Referer": parse(page_url).url}
-    return {"Referer": f"{page.scheme}://{page.netloc.rpartition('@')[2]}/"}
-
-
-def _version() -> str:
-    try:
-        return version("curate")
-    except PackageNotFoundError:
-        return "0"

@@ -32,11 +32,10 @@ class Target:
         """What a robots.txt is valid for."""
         return f"{self.scheme}://{self.key}"
 
-    @property
-    def robots(self) -> Target:
-        """Where the origin's robots.txt is."""
+    def at(self, path: str) -> Target:
+        """Another path of the same origin."""
         netloc = urlsplit(self.url).netloc
-        return Target(f"{self.scheme}://{netloc}/robots.txt", self.scheme, self.host, self.port)
+        return Target(f"{self.scheme}://{netloc}{path}", self.scheme, self.host, self.port)
 
     def redirected(self, location: str) -> Target:
         """Where a Location header leads. Raises FetchError ssrf_blocked for another scheme than http and https."""
@@ -54,7 +53,7 @@ def parse(url: str) -> Target:
     except ValueError as error:
         raise FetchError("bad_url", str(error)) from error
     scheme = parts.scheme.lower()
-    if scheme in _PORTS and not host or not scheme:
+    if (scheme in _PORTS and not host) or not scheme:
         raise FetchError("bad_url", "not an http or https address")
     if scheme not in _PORTS or host is None:
         raise FetchError(_OTHER.get(scheme, "ssrf_blocked"), f"{scheme}: is not fetched")
