@@ -10,8 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline import manifest
 from pipeline.errors import UsageError
-from pipeline.params import parse
+from pipeline.params import Params, parse
+from tests.train.worlds import dataset, tiny
+from train import run
 from train.augment import Move
 from train.checkpoint import Store
 from train.loop import Plan, train
@@ -22,6 +25,7 @@ from train.recipe import Batch, Clock
 from train.recipes import judging
 from train.recipes.cyclegan import CycleGAN, CycleGANConfig
 from train.seeding import generator
+from train.settings import from_dict, read
 
 SMALL = {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 2}
 CLOCK = Clock(5, 10)
@@ -245,6 +249,37 @@ def test_presets_are_the_articles_last_model_and_the_recommended_one() -> None:
     assert (blog.ema, blog.face_loss, blog.face_branch, blog.upsampling) == (0.0, 0.0, False, "transposed")
     assert (hair.face_loss, hair.ema, hair.upsampling, hair.global_weight) == (10.0, 0.999, "nearest", 0.3)
     assert CycleGAN.keys(hair) == ("a", "b", "face_a", "face_b") and CycleGAN.keys(blog) == ("a", "b")
+
+
+def test_a_preset_gives_way_to_what_is_written_down_and_to_another_preset() -> None:
+    file = Params({"train": {"cyclegan": {"model": {"preset": "hair", "ema": 0.5}, "data": {"size": 128}}}}, None)
+    made = read(file, "cyclegan")
+    assert (made.model.ema, made.model.d_kind, made.model.size) == (0.5, "dual", 128)  # type: ignore[attr-defined]
+    blog = read(file, "cyclegan", {"model.preset": "blog"}).model
+    assert blog == parse(CycleGANConfig, {"preset": "blog", "ema": 0.5, "size": 128}, "model")
+    plain = read(file, "cyclegan", {"model.preset": "plain", "model.ema": 0.0}).model
+    assert plain == parse(CycleGANConfig, {"size": 128}, "model")
+    assert from_dict(made.as_dict()) == made
+
+
+def test_faces_that_nobody_found_are_told_before_training(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    settings = tiny(model__face_loss=10.0)
+    with pytest.raises(UsageError, match="no crop of 'long' has landmarks"):
+        run.prepare(settings, tmp_path)
+
+
+def test_a_run_with_faces_shows_and_resumes_like_any_other(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    rows = manifest.read(manifest.DATASET, tmp_path).to_pylist()
+    square = [12.0, 12.0, 36.0, 12.0, 36.0, 36.0, 12.0, 36.0] * 17
+    rows = [{**row, "landmarks": square if n % 3 else None} for n, row in enumerate(rows)]
+    manifest.write(manifest.DATASET, manifest.from_rows(manifest.DATASET, rows), tmp_path)
+    settings = tiny(model__face_loss=10.0, model__face_branch=True, model__augment=["color"], run__steps=3)
+    assert run.run(settings, tmp_path, tmp_path / "run").trained == 3
+    assert (tmp_path / "run" / "samples" / "latest.png").is_file()
+    more = tiny(model__face_loss=10.0, model__face_branch=True, model__augment=["color"], run__steps=4)
+    assert run.run(more, tmp_path, tmp_path / "run").trained == 1
 
 
 EVERYTHING: Mapping[str, Mapping[str, Any]] = {
