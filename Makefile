@@ -34,7 +34,7 @@ bench: install
 	python -m pytest -q -m bench tests/bench
 
 lock:
-	uv pip compile pyproject.toml requirements.in --extra dvc --extra tensorboard --extra dev \
+	uv pip compile pyproject.toml requirements.in --all-extras \
 		--universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
 		--output-file requirements.lock --quiet
 
