@@ -82,6 +82,26 @@ def test_discriminators_agree_with_numpy(variant: str) -> None:
     np.testing.assert_allclose(torch.sigmoid(logits), expected, atol=1e-5)
 
 
+NORMS = {
+    "keras": (ConditionedUNet(2).down2[1], cagan_numpy.norm_keras),
+    "chainer": (AdditiveUNet(2).bn1, cagan_numpy.norm_chainer),
+    "batch": (BatchNormPatch(2).conv2[1], cagan_numpy.norm_batch),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize("spread", [1e-3, 1e-5])
+def test_norms_agree_with_numpy_where_their_epsilon_counts(name: str, spread: float) -> None:
+    torch.manual_seed(5)
+    norm, by_hand = NORMS[name]
+    perturbed(norm)
+    x = torch.randn(2, 4, 8, 8) * spread
+    with torch.no_grad():
+        made = norm(x)
+    expected = by_hand(x.double().numpy(), {f"n.{key}": value for key, value in arrays(norm).items()}, "n")
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+
+
 def test_patch_map_at_the_notebooks_size() -> None:
     assert BatchNormPatch(2)(torch.zeros(1, 6, 128, 96)).shape == (1, 1, 14, 10)
 
