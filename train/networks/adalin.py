@@ -33,16 +33,19 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
     channels, area = x.shape[1], x.shape[2] * x.shape[3]
     full = x.float()
     with _without_autocast(x):
-        var, mean = torch.var_mean(full, (2, 3), keepdim=True)
+        mean = full.mean((2, 3), keepdim=True)
+        # Both norms, gamma and beta become one affine map of the centred maps, which are all that the backward pass
+        # keeps. Centring first spares the gradients the rounding of large sums that cancel.
+        centred = full - mean
+        var = centred.square().sum((2, 3), keepdim=True) / (area - 1)
         layer_mean = mean.mean(1, keepdim=True)
-        # The layer's variance follows from the channels', so x itself is read once.
+        # The layer's variance follows from the channels'.
         squares = (area - 1) * var + area * (mean - layer_mean).square()
         layer_var = squares.sum(1, keepdim=True) / (channels * area - 1)
         layer_part = (1 - rho) * torch.rsqrt(layer_var + EPSILON)
         scale = rho * torch.rsqrt(var + EPSILON) + layer_part
-        # Both norms in one affine map; x is centred first, or maps that hardly vary lose their gradients' digits.
         shift = layer_part * (mean - layer_mean)
-        out = torch.addcmul(shift * gamma + beta, full - mean, scale * gamma)
+        out = torch.addcmul(shift * gamma + beta, centred, scale * gamma)
     return out.to(x.dtype)
 
 
@@ -165,6 +168,37 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Mo
     return [nn.ReflectionPad2d(kernel // 2), nn.Conv2d(inputs, outputs, kernel, stride, bias=False)]
 
 
+class UpsampledConv2d(nn.Module):
+    """Nearest-neighbour enlargement to twice the side, reflection padding of 1 and a 3x3 convolution, in one.
+
+    Each output pixel sees only 2x2 different input pixels, so that four 2x2 kernels, sums of the 3x3 one's taps, make
+    the four pixels of each input pixel: 4 products instead of 9, and the enlarged map never exists. [N,C,H,W] ->
+    [N,outputs,2H,2W].
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Conv2d(inputs, outputs, 3, bias=False).weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        kernel = _halved(_halved(self.weight, 2), 4).flatten(0, 2)  # [2 * 2 * outputs, inputs, 2, 2], across first
+        # An enlarged map mirrored at its edge is the input repeated there.
+        all_four = F.conv2d(F.pad(x, (1, 1, 1, 1), "replicate"), kernel).unflatten(1, (4, -1))
+        phases = [
+            all_four[:, 2 * right + down, :, down : down + height, right : right + width]
+            for down in range(2)
+            for right in range(2)
+        ]
+        return F.pixel_shuffle(torch.stack(phases, 2).flatten(1, 2), 2)
+
+
+def _halved(kernel: Tensor, dim: int) -> Tensor:
+    """Three taps along `dim` as two, for the first and for the second of the pixels that an input pixel becomes."""
+    before, middle, after = kernel.unbind(dim)
+    return torch.stack([torch.stack([before, middle + after], dim), torch.stack([before + middle, after], dim)])
+
+
 class AdaLINBlock(nn.Module):
     """A residual block whose two norms are steered by gamma and beta [N,C]."""
 
@@ -210,8 +244,7 @@ class AttentionGenerator(nn.Module):
         self.blocks = nn.ModuleList(AdaLINBlock(wide) for _ in range(blocks))
         up: list[nn.Module] = []
         for channels in (wide, 2 * width):
-            up += [nn.Upsample(scale_factor=2), *_conv(channels, channels // 2, 3)]
-            up += [LIN(channels // 2), nn.ReLU(inplace=True)]
+            up += [UpsampledConv2d(channels, channels // 2), LIN(channels // 2), nn.ReLU(inplace=True)]
         self.up = nn.Sequential(*up, *_conv(width, 3, 7), nn.Tanh())
 
     def forward(self, x: Tensor) -> Attended:

@@ -31,13 +31,18 @@ ALONE = {"g_a2b": "generator_A2B_trained_model_cpu", "g_b2a": "generator_B2A_tra
 LABELS = {name: role for names in (NETWORKS, ALONE) for role, name in names.items()}
 
 
+UP = {"0": "2", "1": "3", "3": "7", "4": "8", "7": "11"}
+"""The places of a generator's last layers here, and there, where enlarging and padding are layers of their own."""
+
+
 def generator_name(key: str) -> str:
     """What the authors call a generator's `key`."""
     if block := re.match(r"blocks\.(\d+)\.(.*)", key):
         return f"UpBlock1_{int(block[1]) + 1}.{block[2]}"
+    if last := re.match(r"up\.(\d+)\.(.*)", key):
+        return f"UpBlock2.{UP[last[1]]}.{last[2]}"
     part, _, rest = key.partition(".")
-    theirs = {"down": "DownBlock.", "cam": "", "fc": "FC.", "up": "UpBlock2."}
-    return theirs.get(part, f"{part}.") + rest
+    return {"down": "DownBlock.", "cam": "", "fc": "FC."}.get(part, f"{part}.") + rest
 
 
 def discriminator_name(key: str) -> str:

@@ -75,9 +75,12 @@ def ugatit_content(networks: dict[str, nn.Module]) -> dict[str, dict[str, Tensor
 
 
 def _theirs(key: str) -> str:
-    for ours, theirs in (("down.", "DownBlock."), ("cam.", ""), ("fc.", "FC."), ("up.", "UpBlock2.")):
+    for ours, theirs in (("down.", "DownBlock."), ("cam.", ""), ("fc.", "FC.")):
         if key.startswith(ours):
             return theirs + key.removeprefix(ours)
+    if key.startswith("up."):
+        _, place, rest = key.split(".")
+        return f"UpBlock2.{dict(zip('01347', (2, 3, 7, 8, 11)))[place]}.{rest}"
     if key.startswith("blocks."):
         _, number, rest = key.split(".", 2)
         return f"UpBlock1_{int(number) + 1}.{rest}"
