@@ -54,8 +54,9 @@ class Asking:
     def rethrow(self, error: FetchError) -> NoReturn:
         """Raises `error` again without the secrets, and without the errors behind it that may quote them."""
         final = self.hide(error.final_url) if error.final_url else None
+        body = self.hide(error.body.decode("utf-8", "replace")).encode()
         raise FetchError(
-            error.reason, self.hide(error.detail), error.status, final, wait=error.wait, body=error.body
+            error.reason, self.hide(error.detail), error.status, final, wait=error.wait, body=body
         ) from None
 
 

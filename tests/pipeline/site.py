@@ -33,7 +33,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 @dataclass
 class Site:
-    """Routes and what happened on them. A route is an Answer; paths include the query string."""
+    """Routes and what happened on them. A route is an Answer; one without a query string answers every one."""
 
     port: int = 0
     routes: dict[str, Answer] = field(default_factory=dict)
@@ -94,7 +94,8 @@ class Site:
             self.peak = max(self.peak, self._active)
             self.requests.append(Request(handler.path, dict(handler.headers), time.monotonic()))
         try:
-            self.routes.get(handler.path, _missing)(handler)
+            bare = handler.path.partition("?")[0]
+            (self.routes.get(handler.path) or self.routes.get(bare, _missing))(handler)
         except (BrokenPipeError, ConnectionResetError):
             handler.close_connection = True
         finally:
