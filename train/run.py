@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ def run(
             Log(path, start) as log,
             progress.task(f"train {settings.recipe}", prepared.steps - start) as task,
             interruptible(progress) as stop,
+            _threads(wanted.threads),
         ):
             watch = _Watch(recipe, prepared, folder, log, task, start)
             plan = Plan(
@@ -115,6 +117,17 @@ def run(
                 raise
     metrics = json.loads(folder.metrics.read_text("utf-8")) if folder.metrics.is_file() else {}
     return Result(str(path), settings.recipe, prepared.steps, prepared.steps - start, metrics, note)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """`count` threads on the CPU within the block; 0: as many as there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Watch:

@@ -26,6 +26,7 @@ class Run(Section, frozen=True, kw_only=True):
     batch: Positive = 1  # images per domain and step; CycleGAN (2017), section 4
     seed: Annotated[int, Meta(ge=0)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
+    threads: NonNegative = 0  # of a CPU; 0: one per core. Fixed, sums are the same on every machine
     precision: Precision = "fp32"
     tick: Positive = 50  # steps between two lines of losses
     samples: NonNegative = 4  # held-out images per domain in a sample grid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def test_the_schedule_is_a_factor_that_depends_on_the_clock_alone(name: str) -> 
     recipe = build(name)
     factors = [recipe.schedule(Clock(step, 1000)) for step in range(0, 1000, 50)]
     assert factors[0] == 1.0
-    assert all(0.0 <= later <= earlier for earlier, later in zip(factors, factors[1:]))
+    assert all(0.0 <= later <= earlier for earlier, later in pairwise(factors))
     trained(recipe, Plan(1))
     assert factors == [recipe.schedule(Clock(step, 1000)) for step in range(0, 1000, 50)]
 
