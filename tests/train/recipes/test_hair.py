@@ -19,6 +19,7 @@ from train.augment import Move
 from train.checkpoint import Store
 from train.loop import Plan, train
 from train.losses import ADVERSARIAL, lsgan
+from train.networks.average import Average
 from train.networks.dual import DualDiscriminator
 from train.networks.patch import PatchDiscriminator
 from train.recipe import Batch, Clock
@@ -222,6 +223,17 @@ def test_the_face_branch_sees_the_face_and_nothing_else_twice() -> None:
     )
 
 
+def test_on_the_way_back_the_face_is_where_the_original_had_it() -> None:
+    recipe, images = built(face_branch=True, lambda_identity=0.0), batch(0)
+    masks: dict[str, list[Tensor]] = {"a2b": [], "b2a": []}
+    recipe.g_a2b.register_forward_pre_hook(lambda _, inputs: masks["a2b"].append(inputs[1]))
+    recipe.g_b2a.register_forward_pre_hook(lambda _, inputs: masks["b2a"].append(inputs[1]))
+    next(recipe.step(images, CLOCK))
+    for direction, own, other in (("a2b", "face_a", "face_b"), ("b2a", "face_b", "face_a")):
+        there, back = masks[direction]
+        assert torch.equal(there, images[own]) and torch.equal(back, images[other])
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -333,3 +345,11 @@ def test_the_average_follows_and_renders() -> None:
     for mine, was, theirs in zip(recipe.average_a2b.parameters(), old, recipe.g_a2b.parameters(), strict=True):
         assert torch.allclose(mine, decay * was + (1 - decay) * theirs, atol=1e-6)
     assert not torch.equal(recipe.render(images)["a2b"], before)
+
+
+def test_an_average_takes_buffers_as_they_are() -> None:
+    network = nn.BatchNorm1d(2)
+    average = Average(network, 0.5)
+    network(torch.randn(8, 2) + 3)
+    average.follow(network, 0)
+    assert torch.equal(average.network.get_buffer("running_mean"), network.get_buffer("running_mean"))
