@@ -43,6 +43,26 @@ def crop_and_flip(images: Tensor, side: int, flip: float, draws: Generator, widt
     return images.permute(0, 2, 3, 1)[each, rows, columns].permute(0, 3, 1, 2).contiguous()
 
 
+def shift_and_zoom(
+    images: Tensor, side: int, right: tuple[float, float], down: tuple[float, float], least: float, draws: Generator
+) -> Tensor:
+    """A `side` x `side` look through a random window at each image, shifted by shares of the image's side within the
+    ranges `right` and `down`. The window's side is at least the share `least` and leaves out what lies beyond the edge.
+
+    For pictures that must not be mirrored: the icon article's augmentation (zassou65535, image_converter), which draws
+    on a canvas of twice the side, as this does.
+    """
+    count = len(images)
+    shifts = torch.stack([low + (high - low) * torch.rand(count, generator=draws) for low, high in (right, down)], 1)
+    most = 1.0 - 2.0 * shifts.abs().amax(1)
+    window = least + (most - least).clamp_min(0.0) * torch.rand(count, generator=draws)
+    turn = torch.eye(2) * window[:, None, None]
+    where = torch.cat([turn, -2.0 * shifts[:, :, None]], 2).to(images)  # [N, 2, 3]; the canvas is [-1, 1] on each axis
+    canvas = resize(images, 2 * side)
+    grid = F.affine_grid(where, [count, images.shape[1], side, side], align_corners=False)
+    return F.grid_sample(canvas, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
 def mirror(images: Tensor, chosen: Tensor) -> Tensor:
     """`images` [N, C, H, W], those that are `chosen`, bool [N], mirrored left to right."""
     return torch.where(chosen.to(images.device)[:, None, None, None], images.flip(3), images)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from msgspec import Meta
@@ -25,6 +25,14 @@ from train.recipe import Batch
 from train.seeding import generator
 
 
+class Window(Section, frozen=True, kw_only=True):
+    """How far a look at an image may be shifted and zoomed; shares of its side. The defaults are no change."""
+
+    right: tuple[float, float] = (0.0, 0.0)  # least and most
+    down: tuple[float, float] = (0.0, 0.0)
+    least: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0  # the smallest window's side
+
+
 class Data(Section, frozen=True, kw_only=True):
     """What a run trains on; train.NAME.data in params.yaml."""
 
@@ -33,6 +41,7 @@ class Data(Section, frozen=True, kw_only=True):
     width: Annotated[int, Meta(ge=16, le=1024, multiple_of=4)] | None = None  # px, of pairs; None: square
     load: Positive | None = None  # px, side before the random crop; None: size * 286 / 256, of pairs: size
     flip: Share = 0.5  # probability of a mirror image
+    windows: Mapping[Literal["a", "b"], Window] = {}  # instead of load and the random crop: shift and zoom
     candidates: Positive = 1  # other articles drawn for a pair, of which the one most unlike its own in colour is taken
 
     @property
@@ -98,12 +107,18 @@ class Unpaired:
         b = torch.randint(len(self.b), (self.batch,), generator=draws)
         return {**self._prepare("a", self.a, a, draws), **self._prepare("b", self.b, b, draws)}
 
-    def _prepare(self, key: str, domain: Domain, at: Tensor, draws: torch.Generator) -> Batch:
-        pictures = augment.resize(to_float(domain.images[at], self.device), self.section.load_side)
+    def _prepare(self, key: Literal["a", "b"], domain: Domain, at: Tensor, draws: torch.Generator) -> Batch:
+        section, window = self.section, self.section.windows.get(key)
+        pictures = to_float(domain.images[at], self.device)
         if self.faces:
             masks = faces.masks(domain.landmarks[at], domain.images.shape[1]).to(self.device)
-            pictures = torch.cat([pictures, augment.resize(masks, self.section.load_side)], 1)
-        cut = augment.crop_and_flip(pictures, self.section.size, self.section.flip, draws)
+            pictures = torch.cat([pictures, masks], 1)
+        if window:
+            cut = augment.shift_and_zoom(pictures, section.size, window.right, window.down, window.least, draws)
+            cut = augment.mirror(cut, torch.rand(len(cut), generator=draws) < section.flip)
+        else:
+            loaded = augment.resize(pictures, section.load_side)
+            cut = augment.crop_and_flip(loaded, section.size, section.flip, draws)
         return {key: cut[:, :3], f"face_{key}": cut[:, 3:].clamp(0.0, 1.0)} if self.faces else {key: cut}
 
 
