@@ -8,6 +8,7 @@ import typer
 
 import pipeline.commands
 import train.commands
+from pipeline.cli import spelled_out
 from pipeline.console import Console
 from pipeline.errors import EXIT_BUG, EXIT_INTERRUPTED, CurateError
 
@@ -27,7 +28,7 @@ def main() -> None:
     """Runs a command and turns what went wrong into one clear line and the right exit code."""
     debug = "--debug" in sys.argv
     try:
-        app()
+        app(spelled_out(sys.argv[1:]))
     except CurateError as error:
         if debug:
             raise

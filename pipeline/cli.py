@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from pipeline.console import Console
 from pipeline.params import Params, S, load, override
+
+if TYPE_CHECKING:
+    from pipeline.manifest import Summary
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ _SHARED = {
 }
 
 
+def spelled_out(arguments: list[str]) -> list[str]:
+    """`arguments` with --retry-failed alone as --retry-failed=all: typer knows no values that may be left out."""
+    return [f"{word}=all" if word == "--retry-failed" else word for word in arguments]
+
+
 def add(app: typer.Typer, body: Callable[..., None]) -> None:
     """Makes `body(house, ...)` a command of `app`: its own options, then those that every command has."""
     hints = get_type_hints(body, include_extras=True)
@@ -64,3 +72,26 @@ def add(app: typer.Typer, body: Callable[..., None]) -> None:
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     app.command(body.__name__.rstrip("_"))(command)
+
+
+def finish(house: House, summary: Summary) -> None:
+    """Shows what a verb did: counts, the reasons of refusals, and with -v each refused row."""
+    refused = "".join(f"\n  {count:6} {reason}" for reason, count in summary.reasons.items())
+    house.console.result(summary, f"{summary.table}: {summary.accepted} of {summary.rows} accepted{refused}")
+    if house.console.verbose:
+        house.console.say(_refusals(house, summary))
+
+
+def _refusals(house: House, summary: Summary) -> str:
+    from pipeline import manifest
+
+    table = manifest.TABLES[summary.table]
+    if not table.reasons:
+        return ""
+    rows: list[dict[str, Any]] = manifest.read(table, house.root).to_pylist()
+    where = [c for c in ("image_url", "source_path", "group_id") if c in table.schema.names]
+    return "\n".join(
+        f"  {row['reason']}: {next((row[c] for c in where if row[c]), row[table.key])}"
+        for row in rows
+        if row["status"] == manifest.REJECTED
+    )

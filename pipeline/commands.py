@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pipeline import cli
 from pipeline.cli import House
-from pipeline.params import Build, Crop, Dedup, Engine, Pairs, Query, Scrape, Section, Stats, override
-
-if TYPE_CHECKING:
-    from pipeline.manifest import Summary
+from pipeline.params import Build, Crop, Dedup, Engine, Pairs, Scrape, Section, Stats, override
+from pipeline.scraping import credits_, forget, scrape, sources
 
 Workers = Annotated[int | None, typer.Option(help="Processes; 0 for one per core.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds every data command to `app`."""
-    for body in (init, doctor, sources, scrape, crop, dedup, pairs, build, stats, demo):
+    for body in (init, doctor, sources, scrape, credits_, forget, crop, dedup, pairs, build, stats, demo):
         cli.add(app, body)
 
 
@@ -47,67 +45,6 @@ def doctor(house: House) -> None:
     house.console.result(checks, verb.text(checks))
     if any(check.state == "fail" for check in checks):
         raise typer.Exit(2)
-
-
-def sources(house: House) -> None:
-    """List where pictures come from: terms, key, limits and an example of each source."""
-    from pipeline.sources import catalogue
-
-    rows = catalogue.listed()
-    house.console.result(rows, catalogue.text(rows))
-
-
-def scrape(
-    house: House,
-    query: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="What to look for; repeatable.")] = None,
-    source: Annotated[str | None, typer.Option(help="Where to look; see: curate sources.")] = None,
-    domain: Annotated[str | None, typer.Option(help="The domain that the images belong to.")] = None,
-    site: Annotated[str | None, typer.Option(help="Source html: the site file.")] = None,
-    input_: Annotated[str | None, typer.Option("--input", help="Sources urls, folder, video: where it is.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="A host that answers like the source's.")] = None,
-    every: Annotated[float | None, typer.Option(help="Source video: seconds between frames.")] = None,
-    want: Annotated[int | None, typer.Option(help="Accepted images to stop at, per query.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Candidates to stop at, per query.")] = None,
-    contact: Annotated[str | None, typer.Option(help="Your mail or URL, shown to the sites you ask.")] = None,
-    min_side: Annotated[int | None, typer.Option(help="Px, the shorter side of an accepted image.")] = None,
-    allow_unknown_license: Annotated[
-        bool | None, typer.Option("--allow-unknown-license", help="Accept found images without a stated licence.")
-    ] = None,
-    allow_scrape_source: Annotated[
-        bool | None, typer.Option("--allow-scrape-source", help="Ask search engines, whose terms forbid it.")
-    ] = None,
-    allow_net: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST[:PORT]", help="Or CIDR; beyond the public web; repeatable."),
-    ] = None,
-) -> None:
-    """Find images and download them, politely; each candidate gets a row in manifests/images.parquet."""
-    from pipeline import scrape as verb
-
-    section = house.section(
-        "scrape",
-        Scrape,
-        want=want,
-        limit=limit,
-        contact=contact,
-        min_side=min_side,
-        allow_unknown_license=allow_unknown_license,
-        allow_scrape_source=allow_scrape_source,
-    )
-    asked = {"every": every, "source": source, "domain": domain, "site": site, "input": input_, "base_url": base_url}
-    if query or any(asked.values()):
-        searches = [override(Query(), "scrape.queries", query=text, **asked) for text in query or (None,)]
-        section = override(section, "scrape", queries=searches)
-    with contextlib.ExitStack() as stack:
-        dial: dict[str, tuple[str, int]] = {}
-        if section.demo is not None:
-            from pipeline.demo import serve
-
-            dial = dict(stack.enter_context(serve(section.demo)).dial)
-        summary = verb.run(
-            section, house.root, allow=tuple(allow_net or ()), dial=dial, progress=house.console.progress
-        )
-    _finish(house, summary)
 
 
 def crop(
@@ -171,7 +108,7 @@ def build(house: House) -> None:
     from pipeline import build as verb
 
     section = house.section("build", Build)
-    _finish(house, verb.run(section, house.root, progress=house.console.progress))
+    cli.finish(house, verb.run(section, house.root, progress=house.console.progress))
 
 
 def stats(
@@ -209,26 +146,4 @@ def demo(
 def _run(house: House, verb: Any, section: Section, workers: int | None) -> None:
     """Runs a verb that works on batches, and shows what it did."""
     engine = house.section("engine", Engine, workers=workers)
-    _finish(house, verb.run(section, house.root, engine=engine, progress=house.console.progress))
-
-
-def _finish(house: House, summary: Summary) -> None:
-    refused = "".join(f"\n  {count:6} {reason}" for reason, count in summary.reasons.items())
-    house.console.result(summary, f"{summary.table}: {summary.accepted} of {summary.rows} accepted{refused}")
-    if house.console.verbose:
-        house.console.say(_refusals(house, summary))
-
-
-def _refusals(house: House, summary: Summary) -> str:
-    from pipeline import manifest
-
-    table = manifest.TABLES[summary.table]
-    if not table.reasons:
-        return ""
-    rows: list[dict[str, Any]] = manifest.read(table, house.root).to_pylist()
-    where = [c for c in ("image_url", "source_path", "group_id") if c in table.schema.names]
-    return "\n".join(
-        f"  {row['reason']}: {next((row[c] for c in where if row[c]), row[table.key])}"
-        for row in rows
-        if row["status"] == manifest.REJECTED
-    )
+    cli.finish(house, verb.run(section, house.root, engine=engine, progress=house.console.progress))

@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from pipeline import manifest
-from pipeline.errors import BlockedError, QuotaError, UsageError, YieldError
+from pipeline.errors import AuthError, BlockedError, QuotaError, UsageError, YieldError
+from pipeline.intake.again import NOTHING, Again
 from pipeline.intake.fetcher import Fetcher
+from pipeline.intake.forecast import Forecast
 from pipeline.intake.journal import Begin, Journal
 from pipeline.intake.ledger import Ledger, domain_of
 from pipeline.intake.outcome import Outcome
+from pipeline.intake.preview import Preview, preview
 from pipeline.intake.store import Store, open_store
+from pipeline.intake.summary import Collected, collected
 from pipeline.intake.window import Window
 from pipeline.params import Query, Scrape, as_dict
 from pipeline.progress import SILENT, Progress
-from pipeline.sources import LOCAL, SOURCES, load
+from pipeline.sources import LOCAL, facts, load
 from pipeline.sources.candidate import Candidate
 from pipeline.web.address import Guard, parse_permit
 from pipeline.web.faults import FetchError
@@ -40,29 +45,50 @@ def run(
     *,
     allow: tuple[str, ...] = (),
     dial: Mapping[str, tuple[str, int]] | None = None,
+    again: Again = NOTHING,
     progress: Progress = SILENT,
-) -> manifest.Summary:
+) -> Collected:
     """Runs every search of `section` and writes the images table.
 
     `allow` names hosts, addresses or blocks beyond the public web that may be dialled; `dial` maps a host to the
-    address to dial in its place. Raises UsageError, BlockedError when a listing cannot be read, QuotaError when a
-    source's quota is used up, and YieldError when fewer images than wanted were accepted; for these three the table is
-    written first.
+    address to dial in its place; `again` says what of an earlier run to ask for once more. Raises UsageError,
+    BlockedError when a listing cannot be read, QuotaError when a source's quota is used up, AuthError when it wants a
+    key, and YieldError when fewer images than wanted were accepted; for these four the table is written first.
     """
     if not section.queries:
         raise UsageError("nothing to look for", "say what: curate scrape --query TEXT   (or: curate init demo)")
     guard = Guard([parse_permit(text) for text in allow], dial)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
-        fetcher = Fetcher(section, store, journal, guard, stack)
-        plans = _plans(section, store, journal)
+        fetcher = Fetcher(section, store, journal, guard, stack, again)
+        plans = [_reopened(plan, journal, again) for plan in _plans(section, store, journal)]
         if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
             fetcher.web()
-        ledger = Ledger(section)
+        ledger = Ledger(section, journal.forgotten)
         results = [_collect(plan, section, store, journal, fetcher, ledger, progress) for plan in plans]
         table = ledger.table()
         manifest.write(manifest.IMAGES, table, root, meta={"section": as_dict(section)})
     _complain(results, progress)
-    return manifest.summarize(manifest.IMAGES, table)
+    return collected(table, fetcher.asked())
+
+
+def previews(
+    section: Scrape,
+    root: Path,
+    *,
+    allow: tuple[str, ...] = (),
+    dial: Mapping[str, tuple[str, int]] | None = None,
+    progress: Progress = SILENT,
+) -> list[Preview]:
+    """What every search of `section` would find first; reads pages, downloads no picture, writes no table."""
+    guard = Guard([parse_permit(text) for text in allow], dial)
+    with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
+        fetcher = Fetcher(section, store, journal, guard, stack)
+        found = []
+        for query in section.queries:
+            pages = _pages(query, "dry-run", section, store, fetcher, progress)
+            found.append(preview(_plan(query, section, store, journal).query, pages))
+            pages.forget()
+        return found
 
 
 class _Plan(NamedTuple):
@@ -75,11 +101,14 @@ class _Plan(NamedTuple):
     finished: bool  # its candidates are all in the journal
 
 
+_Ended: TypeAlias = FetchError | QuotaError | AuthError  # what a search can come to before its end
+
+
 class _Result(NamedTuple):
     domain: str
     want: int | None
     reasons: Counter[str]
-    broken: FetchError | QuotaError | None
+    broken: _Ended | None
 
     @property
     def short(self) -> bool:
@@ -102,17 +131,35 @@ def _plans(section: Scrape, store: Store, journal: Journal) -> list[_Plan]:
 
 
 def _plan(query: Query, section: Scrape, store: Store, journal: Journal) -> _Plan:
-    _ = SOURCES[query.source]  # a typo is an error before anything is done
+    known = facts(query.source)  # a typo is an error before anything is done
+    if known.terms == "refused":
+        raise UsageError(known.what, f"instead: {known.example}")
+    if known.gated and not section.allow_scrape_source:
+        raise UsageError(
+            f"{query.source}: its terms forbid programs, so it is off",
+            "if you may use it all the same: --allow-scrape-source",
+        )
     paths = {name: str(store.root / path) for name in ("site", "input") if (path := getattr(query, name))}
     rules = {
         name: value
         for name, value in as_dict(section).items()
         if name in {"want", "limit", "allow_unknown_license", "licenses", "min_side", "max_bytes", "max_pixels", "demo"}
     }
+    rules["said"] = [_words(section, query), section.sources.get(query.source)]
     search = _digest({**as_dict(query), "want": None})
     key = _digest([as_dict(query), rules, [_content(Path(path)) for path in paths.values()]])
     finished = query.source not in LOCAL and journal.count(key) is not None
     return _Plan(search, key, msgspec.structs.replace(query, **paths), query.want or section.want, finished)
+
+
+def _reopened(plan: _Plan, journal: Journal, again: Again) -> _Plan:
+    """`plan`, to be gone through from its beginning if pages of it failed that are to be tried once more."""
+    if not plan.finished or not again.retry:
+        return plan
+    if not any(candidate.refused in again.retry for candidate in journal.candidates(plan.key)):
+        return plan
+    journal.reopen(Begin(plan.search, plan.key, plan.query))
+    return plan._replace(finished=False)
 
 
 def _collect(
@@ -127,14 +174,17 @@ def _collect(
     """Goes through one search to its end, or to as many accepted images as are wanted."""
     query = plan.query
     journal.begin(Begin(plan.search, plan.key, query))
-    pages = StoredPages(fetcher.web, store.pages(plan.key), progress.note)
-    broken: FetchError | QuotaError | None = None
+    pages = _pages(query, plan.key, section, store, fetcher, progress)
+    forecast = Forecast(plan.want)
+    broken: _Ended | None = None
     with progress.task(f"scrape {domain_of(query)}", plan.want) as task:
 
         def decide(candidate: Candidate, outcome: Outcome | None) -> str | None:
             reason = ledger.enter(query, candidate, outcome)
             accepted = reason == manifest.OK
             task.advance(int(accepted or plan.want is None), refused=window.reasons.total() - window.accepted)
+            if line := forecast.decided(window.accepted, window.reasons.total()):
+                progress.note(f"{domain_of(query)}: {line}")
             return reason
 
         window = Window(
@@ -146,13 +196,18 @@ def _collect(
             for candidate in _candidates(plan, pages, section, journal):
                 if not window.admit(candidate):
                     break
-        except (FetchError, QuotaError) as error:
+        except (FetchError, QuotaError, AuthError) as error:
             broken = error
         window.drain()
     if broken is None and query.source not in LOCAL:
         journal.done(plan.key, window.count)
         pages.forget()
     return _Result(domain_of(query), plan.want, window.reasons, broken)
+
+
+def _pages(query: Query, key: str, section: Scrape, store: Store, fetcher: Fetcher, progress: Progress) -> StoredPages:
+    settings = {"words": _words(section, query), "settings": section.sources.get(query.source, {})}
+    return StoredPages(fetcher.web, store.pages(key), progress.note, **settings)
 
 
 def _candidates(plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal) -> Iterator[Candidate]:
@@ -167,8 +222,9 @@ def _complain(results: list[_Result], progress: Progress) -> None:
     hint = "every reason stands in manifests/images.parquet; more queries, or a lower want, would end this"
     if reasons["license"]:
         hint = f"{reasons['license']} state no licence or another; if you may use them: --allow-unknown-license"
-    if spent := [r.broken for r in results if isinstance(r.broken, QuotaError)]:
-        raise spent[0]
+    for kind in (AuthError, QuotaError):
+        if said := [r.broken for r in results if isinstance(r.broken, kind)]:
+            raise said[0]
     if broken := [f"{r.domain}: a listing could not be read: {r.broken}" for r in results if r.broken is not None]:
         raise BlockedError("; ".join(broken), "the same command goes on from here")
     if short := [f"{r.domain}: {r.reasons[manifest.OK]} of {r.want} images{_why(r)}" for r in results if r.short]:
@@ -180,6 +236,12 @@ def _complain(results: list[_Result], progress: Progress) -> None:
 def _why(result: _Result) -> str:
     refused = [f"{count} {reason}" for reason, count in result.reasons.most_common() if reason != manifest.OK]
     return f" ({', '.join(refused)})" if refused else ""
+
+
+def _words(section: Scrape, query: Query) -> dict[str, str]:
+    """What the user calls the query elsewhere: the text for each source, found however its kana are spelled."""
+    known = {unicodedata.normalize("NFKC", text): words for text, words in section.map.items()}
+    return dict(known.get(unicodedata.normalize("NFKC", query.query or ""), {}))
 
 
 def _content(path: Path) -> str | None:

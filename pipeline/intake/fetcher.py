@@ -54,6 +54,10 @@ class Fetcher:
             self._stack.callback(self._layer.close)
         return self._layer
 
+    def asked(self) -> dict[str, int]:
+        """Requests of this run by host and port."""
+        return self._layer.asked() if self._layer is not None else {}
+
     def start(
         self, key: str, index: int, candidate: Candidate, refused: Callable[[], str | None]
     ) -> Future[Outcome | None]:
@@ -66,6 +70,8 @@ class Fetcher:
             self._journal.seen(Seen(key, index, candidate, outcome))
             return outcome
 
+        if self._journal.forgotten(candidate.address, candidate.image_url, candidate.page_url, candidate.creator):
+            return _known(None)  # and not a word of it in the journal
         if refused() is not None:
             return _known(note(None))
         if candidate.file is not None:
@@ -143,6 +149,8 @@ class Fetcher:
 
     def _stored(self, data: bytes) -> Outcome:
         outcome = examine(data, self._section)
+        if self._journal.forgotten(outcome.sha256):
+            return Outcome("excluded", sha256=outcome.sha256)
         if outcome.reason != manifest.OK:
             return outcome
         assert outcome.sha256 is not None

@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 
+from pipeline import manifest
 from pipeline.errors import CurateError
 from pipeline.intake.outcome import Outcome
 from pipeline.intake.store import refused
@@ -49,7 +50,13 @@ class Done(msgspec.Struct, frozen=True, tag="done", tag_field="event"):
     count: int
 
 
-Line = Begin | Seen | Done
+class Forget(msgspec.Struct, frozen=True, tag="forget", tag_field="event"):
+    """Something that must never be fetched again: the digest of a URL, a sha256 or a creator's name."""
+
+    digest: str
+
+
+Line = Begin | Seen | Done | Forget
 
 
 class Past(NamedTuple):
@@ -72,6 +79,7 @@ class Journal:
         self._places: dict[str, array[int]] = {}
         self._begun: dict[str, list[Begin]] = {}  # by search
         self._counts: dict[str, int] = {}  # of finished keys
+        self._forgotten: set[bytes] = set()
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
@@ -118,6 +126,28 @@ class Journal:
         assert isinstance(line, Seen) and line.outcome is not None, "the index points at fates only"
         return Past(line.key, line.outcome, at >= self._opened)
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Notes names that must never be fetched again, by their digests alone."""
+        for digest in dict.fromkeys(_digest(name) for name in names):
+            if digest not in self._forgotten:
+                self._append(Forget(digest.hex()))
+
+    def forgotten(self, *names: str | None) -> bool:
+        """Whether one of `names` (URLs, a sha256, a creator) was forgotten."""
+        return bool(self._forgotten) and any(_digest(name) in self._forgotten for name in names if name)
+
+    def purge(self) -> None:
+        """Rewrites the journal without the lines about what was forgotten. It must not be used afterwards."""
+        with manifest.replacing(self._path) as temporary, temporary.open("wb") as kept:
+            for text in self._texts():
+                line = self._decode(text)
+                if not isinstance(line, Seen) or not self._about_forgotten(line):
+                    kept.write(text)
+
+    def _about_forgotten(self, line: Seen) -> bool:
+        one, sha256 = line.candidate, line.outcome.sha256 if line.outcome else None
+        return self.forgotten(one.address, one.image_url, one.page_url, one.creator, sha256)
+
     def count(self, key: str) -> int | None:
         """How many candidates the finished search `key` had; None while it is not finished."""
         return self._counts.get(key)
@@ -125,6 +155,8 @@ class Journal:
     def candidates(self, key: str) -> Iterator[Candidate]:
         """The candidates of a finished search, in order."""
         for at in self._places.get(key, array("q"))[: self._counts[key]]:
+            if at < 0:
+                continue  # forgotten
             line = self._read(at)
             assert isinstance(line, Seen), "the index points at candidates only"
             yield line.candidate
@@ -137,24 +169,31 @@ class Journal:
     def _load(self) -> int:
         """Reads the whole journal into the index, cuts a torn last line, and returns the file's size."""
         at = 0
-        with os.fdopen(os.dup(self._file), "rb") as file:
-            file.seek(0)
-            for number, text in enumerate(file, 1):
-                if not text.endswith(b"\n"):
-                    break
-                try:
-                    self._index(self._decode(text), at)
-                except msgspec.DecodeError as error:
-                    raise CurateError(
-                        f"{self._path}:{number}: not a line of a journal: {error}",
-                        "restore the file, or move it away: the images are then fetched anew",
-                    ) from None
-                at += len(text)
+        for number, text in enumerate(self._texts(), 1):
+            try:
+                self._index(self._decode(text), at)
+            except msgspec.DecodeError as error:
+                raise CurateError(
+                    f"{self._path}:{number}: not a line of a journal: {error}",
+                    "restore the file, or move it away: the images are then fetched anew",
+                ) from None
+            at += len(text)
         os.ftruncate(self._file, at)
         return at
 
+    def _texts(self) -> Iterator[bytes]:
+        """Every whole line."""
+        with os.fdopen(os.dup(self._file), "rb") as file:
+            file.seek(0)
+            for text in file:
+                if not text.endswith(b"\n"):
+                    return
+                yield text
+
     def _index(self, line: Line, at: int) -> None:
-        if isinstance(line, Begin):
+        if isinstance(line, Forget):
+            self._forgotten.add(bytes.fromhex(line.digest))
+        elif isinstance(line, Begin):
             self._begun.setdefault(line.search, []).append(line)
             self._counts.pop(line.key, None)
         elif isinstance(line, Done):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,8 +30,9 @@ _CHUNK = 2048  # rows that are kept as Python objects at a time
 class Ledger:
     """The rows so far, and what the decision about the next one depends on."""
 
-    def __init__(self, section: Scrape) -> None:
+    def __init__(self, section: Scrape, forgotten: Callable[..., bool] = lambda *names: False) -> None:
         self._section = section
+        self._forgotten = forgotten  # whether one of some names must leave no trace
         self._ids: set[str] = set()
         self._kept: set[tuple[str, str | None]] = set()  # sha256, and the product for pictures with a role
         self._ranks: Counter[str] = Counter()  # by domain
@@ -43,15 +45,19 @@ class Ledger:
         """The reason, if there is one already, not to fetch `candidate`."""
         if candidate.refused is not None:
             return candidate.refused
+        if self._unwanted(candidate):
+            return "excluded"
         if not self._licensed(query, candidate):
             return "license"
         return "host_off" if _host(candidate) in self._off else None
 
     def enter(self, query: Query, candidate: Candidate, outcome: Outcome | None) -> str | None:
-        """Makes the row of the next candidate and returns its reason; None if it has a row already.
+        """Makes the row of the next candidate and returns its reason; None if it has one already or shall have none.
 
         `outcome` may be None only where `settled` gives a reason.
         """
+        if self._unwanted(candidate) or (outcome is not None and self._forgotten(outcome.sha256)):
+            return None
         domain = domain_of(query, candidate)
         name = _candidate_id(query, candidate, domain)
         if name in self._ids:
@@ -68,6 +74,9 @@ class Ledger:
         if len(self._rows) >= _CHUNK:
             self._flush()
         return reason
+
+    def _unwanted(self, candidate: Candidate) -> bool:
+        return self._forgotten(candidate.address, candidate.image_url, candidate.page_url, candidate.creator)
 
     def table(self) -> pa.Table:
         """Every row."""

@@ -57,6 +57,7 @@ class _Host:
     active: int = 0
     next_start: float = 0.0
     streak: int = 0
+    started: int = 0
     jobs: deque[_Job[Any]] = field(default_factory=deque)
     offered: bool = False
 
@@ -126,6 +127,11 @@ class Scheduler:
                 found.streak = 0
                 found.slowed = found.slowed / 2 if found.slowed > 2 * found.delay else 0.0
 
+    def started(self) -> dict[str, int]:
+        """Requests begun so far, by host."""
+        with self._changed:
+            return {name: host.started for name, host in self._hosts.items() if host.started}
+
     def close(self, patience: float = 5.0) -> None:
         """Starts nothing more, and waits up to `patience` seconds for what is under way."""
         with self._changed:
@@ -184,6 +190,7 @@ class Scheduler:
             heapq.heappush(self._ready, (host.next_start, next(self._order), host))
 
     def _start(self, host: _Host, now: float) -> None:
+        host.started += 1
         host.next_start = now + max(host.wished, host.spacing * self._random.uniform(0.8, 1.2))
 
     def _work(self) -> None:

@@ -101,6 +101,10 @@ class Web:
             asking.rethrow(error)
         return replace(response, final_url=asking.without(response.final_url))
 
+    def asked(self) -> dict[str, int]:
+        """Requests so far by host and port."""
+        return self._scheduler.started()
+
     def space(self, host: str, delay: float) -> None:
         """Sets the seconds between two requests to `host`."""
         self._scheduler.space(host, delay)

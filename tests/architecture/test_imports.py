@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.imports import ROOT, files, imported, modules, name, ours, tree
 
 VERBS = {f"pipeline.{verb}" for verb in ("scrape", "crop", "dedup", "pairs", "build", "stats")}
-SPEAKERS = {"curate", "pipeline.cli", "pipeline.console", "pipeline.commands", "train.commands"}
+SPEAKERS = {"curate", "pipeline.cli", "pipeline.console", "pipeline.commands", "pipeline.scraping", "train.commands"}
 LENT_TO_TRAIN = {
     f"pipeline.{module}"
     for module in (
