@@ -162,13 +162,14 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")],
     system: WhichSystem = None,
     layout: Annotated[str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit).")] = None,
+    generators_only: Annotated[bool, typer.Option("--generators-only", help="Leave the discriminators out.")] = False,
 ) -> None:
     """Write trained networks as the project that they come from reads them."""
     from train import weights as verb
 
     run = (source / "config.json").is_file()
     imported = verb.of_run(source) if run else verb.read(source, system)
-    written = [str(path) for path in verb.write(imported, out, layout)]
+    written = [str(path) for path in verb.write(imported, out, layout, generators_only=generators_only)]
     house.console.result(
         {"system": imported.system, "written": written}, "\n".join(f"wrote {path}" for path in written)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -73,21 +73,29 @@ def read(paths: Path | Iterable[Path], system: str | None = None, direction: Dir
 
 
 def of_run(folder: Path) -> Imported:
-    """The networks in the newest checkpoint of a run. Raises UsageError for a folder without one."""
+    """The networks in the newest checkpoint of a run, generators by their moving average where it keeps one.
+
+    Raises UsageError for a folder without a checkpoint.
+    """
     config = Folder(folder).read()
     made = settings.from_dict(config)
     newest = checkpoint.newest(Folder(folder).checkpoints)
     if newest is None:
         raise UsageError(f"{folder}: no checkpoint yet", f"train it: curate train {made.recipe}")
+    known = _system(made.recipe).networks
     networks: dict[str, dict[str, torch.Tensor]] = {}
+    averages: dict[str, dict[str, torch.Tensor]] = {}
     for name, value in checkpoint.read(newest)[1].items():
         role, _, key = name.removeprefix("model/").partition(".")
-        if name.startswith("model/") and role in _system(made.recipe).networks:
+        if role.startswith("average_"):  # what the run itself renders with
+            averages.setdefault(f"g_{role.removeprefix('average_')}", {})[key.removeprefix("network.")] = value
+        elif name.startswith("model/") and role in known:
             networks.setdefault(role, {})[key] = value
+    networks |= averages
     return Imported(made.recipe, made.model, networks, made.data.size)
 
 
-def write(imported: Imported, folder: Path, layout: str | None = None) -> list[Path]:
+def write(imported: Imported, folder: Path, layout: str | None = None, *, generators_only: bool = False) -> list[Path]:
     """Writes the files that the other project reads, in `layout` or the system's first; every value stays bit for bit.
 
     Raises UsageError for an unknown layout and for networks that it wants and that are missing.
@@ -95,6 +103,9 @@ def write(imported: Imported, folder: Path, layout: str | None = None) -> list[P
     system = _system(imported.system)
     if layout is not None and layout not in system.layouts:
         raise UsageError(f"{imported.system} has no layout '{layout}'", f"layouts: {', '.join(system.layouts)}")
+    if generators_only:
+        generators = {role: state for role, state in imported.networks.items() if role.startswith("g_")}
+        imported = replace(imported, networks=generators)
     written = []
     for name, content in system.files(imported, layout or system.layouts[0]).items():
         with replacing(folder / name) as temporary:

@@ -61,8 +61,15 @@ class _System:
 
     def files(self, imported: Imported, layout: str) -> Mapping[str, Any]:
         names = LAYOUTS[layout]
-        return {f"{names[role]}.pth": dict(state) for role, state in imported.networks.items()}
+        parts = [Found(names[role], names[role], state) for role, state in imported.networks.items()]
+        try:
+            self.read(parts, "a2b")
+        except UsageError as error:
+            raise UsageError(f"not networks that other projects know: {error.message}", _ONLY) from None
+        return {f"{part.label}.pth": dict(part.state) for part in parts}
 
+
+_ONLY = "theirs are d_kind patch, d_norm instance, upsampling transposed, no face branch; see --generators-only"
 
 SYSTEM = _System()
 

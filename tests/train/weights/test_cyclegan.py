@@ -10,8 +10,11 @@ from torch import Tensor, nn
 
 from pipeline.errors import UsageError
 from tests.train.weights.samples import WIDTH, cyclegan, cyclegan_files
+from tests.train.worlds import dataset, tiny
 from train import weights
-from train.recipes.cyclegan import CycleGANConfig
+from train.recipes.cyclegan import CycleGAN, CycleGANConfig
+from train.run import run
+from train.trained import of_run
 
 torch.set_num_threads(1)
 
@@ -185,3 +188,42 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> Non
         weights.read(one(tmp_path, judge, "latest_net_G_A"))
     with pytest.raises(UsageError, match="a discriminator, but its name doesn't say of which domain"):
         weights.read(one(tmp_path, judge, "mine"))
+
+
+@pytest.mark.parametrize(
+    ("model", "generators_too"),
+    [({"d_kind": "dual", "d_norm": "spectral"}, False), ({"upsampling": "nearest"}, True)],
+)
+def test_networks_that_others_do_not_know_do_not_go_out(
+    tmp_path: Path, model: dict[str, str], generators_too: bool
+) -> None:
+    torch.manual_seed(0)
+    config = CycleGANConfig(ngf=2, ndf=2, blocks=1, **model)
+    recipe = CycleGAN(config)
+    roles = ("g_a2b", "g_b2a", "d_a", "d_b")
+    states = {role: dict(getattr(recipe, role).state_dict()) for role in roles}
+    imported = weights.Imported("cyclegan", config, states)
+    with pytest.raises(UsageError, match="not networks that other projects know"):
+        weights.write(imported, tmp_path / "all")
+    if generators_too:
+        with pytest.raises(UsageError, match="upsamples by resizing"):
+            weights.write(imported, tmp_path / "some", generators_only=True)
+    else:
+        written = weights.write(imported, tmp_path / "some", generators_only=True)
+        assert [path.stem for path in written] == ["latest_net_G_A", "latest_net_G_B"]
+    again = weights.read(weights.save(imported, tmp_path / "own.safetensors"))  # our own file takes them all
+    assert again.config == config
+    assert weights.build(again).state_dict().keys() == recipe.state_dict().keys()
+
+
+def test_of_a_run_with_a_moving_average_the_average_goes_out(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    run(tiny(run__steps=3, run__samples=0, model__ema=0.9, model__lr=0.1), tmp_path, tmp_path / "run")
+    imported = weights.of_run(tmp_path / "run")
+    assert set(imported.networks) == {"g_a2b", "g_b2a", "d_a", "d_b"}
+    recipe = of_run(tmp_path / "run").recipe
+    photo = torch.rand(1, 3, 32, 32) * 2 - 1
+    rendered = recipe.render({"a": photo})["a2b"]
+    weights.write(imported, tmp_path / "files")
+    assert torch.equal(weights.build(weights.read(tmp_path / "files")).render({"a": photo})["a2b"], rendered)
+    assert not torch.equal(recipe.g_a2b(photo), rendered)
