@@ -1,46 +1,73 @@
-"""From a photo to aligned crops of its faces: detect, find landmarks, frame, judge, cut."""
+"""From a photo to aligned crops of its faces: detect, find landmarks, frame, cut, measure, judge.
+
+What is seen (boxes, scores, landmarks), what is measured and what is judged are kept apart: another framing cuts what
+was seen again, and other thresholds need no pixels at all.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import detectors, geometry, models, warp
-from pipeline.detectors import Face, landmarks
+from pipeline import detectors, geometry, judge, models, quality, shape, warp
+from pipeline.detectors import Face, combined, landmarks
 from pipeline.geometry import Affine, Box, Points
 from pipeline.manifest import OK
-from pipeline.params import CropRules
+from pipeline.rules import CropRules
 
-_SHARPNESS_SIDE = 128  # px: sharpness is measured at this side, so that crops of other sizes compare
-_MAX_ROLL = 45.0  # degrees; cascades find upright faces
-_EYE_DISTANCE = (0.25, 0.65)  # in sides of the detector's box
-_EYES_TO_MOUTH = (0.5, 1.8)  # in eye distances
-_OFF_CENTRE = 0.35  # between eyes and mouth from the middle of the box, in its sides
+
+class Seen(NamedTuple):
+    """A face as detection left it, in the float32 numbers that the table keeps, so that it comes back equal."""
+
+    face: Face
+    landmarks: Points | None = None  # [68, 2], raw px, index coordinates; None for drawn faces
+    unrest: float | None = None  # how far the landmarks move when the box does
+
+
+class Framing(NamedTuple):
+    """How much of a person a crop shows, beside FFHQ's square."""
+
+    zoom: float  # its side, in sides of FFHQ's
+    shift_y: float  # how much further down its middle lies, in the same
+    upright: bool = False  # bodies stand, however the head leans
+
+
+FRAMINGS: Mapping[str, Framing] = {
+    "face": Framing(0.7, 0.03),
+    "ffhq": Framing(1.0, 0.0),
+    "head": Framing(1.35, 0.0),
+    "bust": Framing(2.2, 0.55, upright=True),
+    "person": Framing(6.5, 2.7, upright=True),
+}
 
 
 @dataclass(frozen=True)
 class Cut:
-    """One face of a photo: where it is, how its crop is made, what was measured, and the crop.
+    """One face of a photo: what was seen, how its crop is made, what was measured, the crop and the verdict.
 
-    `reason` is "ok" or why the face is refused (a reason of manifest.CROPS); a face refused before it was cut has no
-    image. Raw coordinates are index coordinates (see geometry), except the box.
+    `reason` is "ok" or why the face is refused (a reason of manifest.CROPS). `measures` are columns of that table.
     """
 
     index: int  # by falling score; -1 when the whole photo is cut
     affine: Affine  # [2, 3], raw px -> crop px
-    upscale: float  # crop px per raw px
-    padding: float  # share of the crop outside the photo
-    box: Box | None = None  # the detector's, edge coordinates, raw px
-    score: float | None = None
-    landmarks: Points | None = None  # [68, 2], raw px; human faces only
-    roll: float | None = None  # degrees by which the eye line falls to the right, raw photo
-    image: NDArray[np.uint8] | None = None  # [size, size, 3], RGB
-    sharpness: float | None = None
-    brightness: float | None = None
+    image: NDArray[np.uint8]  # [size, size, 3], RGB
+    measures: Mapping[str, float] = field(default_factory=dict)
+    seen: Seen | None = None
     reason: str = OK
+
+    @property
+    def box(self) -> Box | None:
+        """The detector's, edge coordinates, raw px."""
+        return self.seen.face.box if self.seen else None
+
+    @property
+    def landmarks(self) -> Points | None:
+        """[68, 2], raw px; human faces only."""
+        return self.seen.landmarks if self.seen else None
 
 
 class Aligner:
@@ -49,73 +76,64 @@ class Aligner:
     def __init__(self, rules: CropRules) -> None:
         """Raises UsageError for an unknown detector and ModelError for a model file that can't be had."""
         self.rules = rules
-        self.align = framing(rules)
-        self.detect = detectors.load(rules) if self.align != "none" else None
-        self.find_landmarks = landmarks.load() if self.align == "ffhq" else None
+        self.align = alignment(rules)
+        self.detect = combined.load(rules) if self.align != "none" else None
+        self.find_landmarks = landmarks.load() if has_landmarks(rules) else None
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Cut]:
         """Every face of `image` (RGB [height, width, 3]) by falling score, those that are refused included.
 
         Without a face the list is empty. With `align: none` it holds the middle square of the photo.
         """
-        if self.detect is None:
-            return [self._finish(image, self._whole(image))]
-        cuts = [self._frame(image, index, face) for index, face in enumerate(self.detect(image))]
-        return [self._finish(image, cut) for cut in _chosen(cuts, self.rules.faces)]
+        return self.cut(image, self.see(image))
 
-    def _whole(self, image: NDArray[np.uint8]) -> Cut:
-        height, width = image.shape[:2]
-        side = min(height, width)
-        return self._measured(image, -1, geometry.box_quad(Box((width - side) / 2, (height - side) / 2, side, side)))
+    def see(self, image: NDArray[np.uint8]) -> list[Seen]:
+        """Every face of `image`, by falling score: none with `align: none`."""
+        seen = []
+        for face in self.detect(image) if self.detect else ():
+            face = rounded(face)
+            if self.find_landmarks is None:
+                seen.append(Seen(face))
+                continue
+            marks = self.find_landmarks(image, face.box, face.angle)
+            points = marks.points.astype(np.float32).astype(np.float64)
+            seen.append(Seen(face, points, float(np.float32(marks.unrest))))
+        return seen
 
-    def _frame(self, image: NDArray[np.uint8], index: int, face: Face) -> Cut:
-        rules, points = self.rules, None
-        if self.find_landmarks is not None:
-            points = self.find_landmarks(image, face.box)
-            quad = geometry.ffhq_quad(points)
+    def cut(self, image: NDArray[np.uint8], seen: Sequence[Seen]) -> list[Cut]:
+        """The faces `seen` in `image` cut, measured and judged; detects nothing."""
+        if self.align == "none":
+            cuts = [self._cut(image, -1, None)]
         else:
-            quad = geometry.box_quad(face.box, rules.margin, rules.rotate)
-        cut = self._measured(image, index, quad)
-        reason = OK
-        if face.box.side < rules.min_face:
-            reason = "too_small"
-        elif points is not None and not plausible(points, face.box):
-            reason = "implausible"
-        return replace(
-            cut,
-            box=face.box,
-            score=face.score,
-            landmarks=points,
-            roll=None if points is None else geometry.roll(points),
-            reason=reason,
-        )
+            cuts = [self._cut(image, index, one) for index, one in enumerate(seen)]
+        columns = {name: np.array([c.measures.get(name, np.nan) for c in cuts], float) for name in judge.COLUMNS}
+        index = np.array([cut.index for cut in cuts], float)
+        reasons = judge.verdicts(columns, np.zeros(len(cuts), int), index, self.rules)
+        return [replace(cut, reason=str(reason)) for cut, reason in zip(cuts, reasons, strict=True)]
 
-    def _measured(self, image: NDArray[np.uint8], index: int, quad: Points) -> Cut:
-        size = self.rules.size
+    def _cut(self, image: NDArray[np.uint8], index: int, seen: Seen | None) -> Cut:
+        size, (height, width) = self.rules.size, image.shape[:2]
+        quad = self._quad(seen) if seen else _middle(width, height)
         affine = geometry.quad_affine(quad, size)
-        height, width = image.shape[:2]
-        padding = geometry.padding_share(affine, size, width, height)
-        return Cut(index, affine, size / geometry.quad_side(quad), padding)
+        crop = warp.cut(image, affine, size, warp.FFHQ_CLEARANCE if self.align == "ffhq" else 0)
+        measures = quality.measure(crop)
+        measures |= {
+            "padding": geometry.padding_share(affine, size, width, height),
+            "upscale": size / geometry.quad_side(quad),
+        }
+        if seen:
+            measures |= _of_face(seen)
+        return Cut(index, affine, crop, {name: float(np.float32(value)) for name, value in measures.items()}, seen)
 
-    def _finish(self, image: NDArray[np.uint8], cut: Cut) -> Cut:
-        if cut.reason != OK:
-            return cut
-        if cut.padding > self.rules.max_padding:
-            return replace(cut, reason="padding")
-        if cut.upscale > self.rules.max_upscale:
-            return replace(cut, reason="upscaled")
-        clearance = warp.FFHQ_CLEARANCE if self.align == "ffhq" else 0
-        crop = warp.cut(image, cut.affine, self.rules.size, clearance)
-        sharpness, brightness = measure(crop)
-        darkest, brightest = self.rules.brightness
-        reason = OK
-        if sharpness < self.rules.min_sharpness:
-            reason = "blurry"
-        elif brightness < darkest:
-            reason = "too_dark"
-        elif brightness > brightest:
-            reason = "too_bright"
-        return replace(cut, image=crop, sharpness=sharpness, brightness=brightness, reason=reason)
+    def _quad(self, seen: Seen) -> Points:
+        """What the crop shows of a face: nw, sw, se, ne, [4, 2]."""
+        rules, frame = self.rules, FRAMINGS[self.rules.framing]
+        if self.align == "ffhq" and seen.landmarks is not None:
+            quad = geometry.ffhq_quad(seen.landmarks)
+        else:
+            quad = geometry.box_quad(seen.face.box, rules.margin, rules.rotate + seen.face.angle)
+        zoom = frame.zoom * rules.scale
+        return geometry.framed(quad, zoom, frame.shift_y + rules.shift_y * zoom, upright=frame.upright)
 
 
 def prepare(rules: CropRules) -> None:
@@ -123,56 +141,50 @@ def prepare(rules: CropRules) -> None:
 
     Raises UsageError for an unknown detector and ModelError for a model file that can't be had.
     """
-    if framing(rules) != "none":
-        detectors.load(rules)
-    if framing(rules) == "ffhq":
+    if alignment(rules) != "none":
+        combined.load(rules)
+    if has_landmarks(rules):
         models.path("landmarks-68")
 
 
-def framing(rules: CropRules) -> str:
-    """How `rules` frame a face: ffhq, box or none; `auto` is ffhq for photos and box for drawings."""
+def alignment(rules: CropRules) -> str:
+    """How `rules` align a face: ffhq, box or none; `auto` is ffhq for photos and box for drawings."""
     if rules.align == "auto":
-        return "box" if rules.detector in detectors.DRAWN else "ffhq"
+        return "box" if detectors.drawn(rules) else "ffhq"
     return rules.align
 
 
-def plausible(points: Points, box: Box) -> bool:
-    """Whether 68 landmarks look like those of the upright face in `box`: a cheap test against false detections."""
-    left, right = geometry.eyes(points)
-    across, middle = right - left, (left + right) / 2
-    down = geometry.mouth(points) - middle
-    distance, side = float(np.hypot(*across)), box.side
-    below = float(across[0] * down[1] - across[1] * down[0]) / max(distance, 1e-6)  # from the eye line, px
-    offset = float(np.hypot(*(middle + down / 2 - box.centre)))
-    return (
-        abs(geometry.roll(points)) <= _MAX_ROLL
-        and _EYE_DISTANCE[0] <= distance / side <= _EYE_DISTANCE[1]
-        and _EYES_TO_MOUTH[0] <= below / distance <= _EYES_TO_MOUTH[1]
-        and offset / side <= _OFF_CENTRE
+def has_landmarks(rules: CropRules) -> bool:
+    """Whether faces get landmarks: those of photos always, as they tell false detections, too."""
+    return alignment(rules) == "ffhq" or (alignment(rules) == "box" and not detectors.drawn(rules))
+
+
+def rounded(face: Face) -> Face:
+    """`face` with its numbers in float32, as the table keeps them."""
+
+    def single(value: float | None) -> float | None:
+        return None if value is None else float(np.float32(value))
+
+    return Face(
+        Box(*(float(np.float32(value)) for value in face.box)),
+        float(np.float32(face.score)),
+        tuple(single(score) for score in face.scores or (face.score,)),
+        single(face.agreement),
+        float(np.float32(face.angle)),
     )
 
 
-def measure(crop: NDArray[np.uint8]) -> tuple[float, float]:
-    """Sharpness and brightness of a crop [size, size, 3].
-
-    Sharpness is the variance of the Laplacian of its luma at 128 px; brightness its mean luma, 0..255.
-    """
-    luma = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    side = (_SHARPNESS_SIDE, _SHARPNESS_SIDE)
-    small = luma if luma.shape == side else cv2.resize(luma, side, interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(small, cv2.CV_32F).var(dtype=np.float64)), float(luma.mean())
-
-
-def _chosen(cuts: list[Cut], faces: str) -> list[Cut]:
-    """`cuts` with those refused that the rule on several faces in one photo leaves out."""
-    standing = [cut for cut in cuts if cut.reason == OK]
-    if faces == "all" or len(standing) < 2:
-        return cuts
-    reason = "many_faces" if faces == "single" else "not_largest"
-    largest = max(standing, key=lambda cut: (_side(cut), -cut.index))
-    kept = None if faces == "single" else largest.index
-    return [replace(c, reason=reason) if c.reason == OK and c.index != kept else c for c in cuts]
+def _of_face(seen: Seen) -> dict[str, float]:
+    face = seen.face
+    found = {"face_px": face.box.side, "score": face.score}
+    if face.agreement is not None:
+        found["agreement"] = face.agreement
+    if seen.landmarks is not None and seen.unrest is not None:
+        found |= {"unrest": seen.unrest, **shape.scores(seen.landmarks, face.box)}
+    return found
 
 
-def _side(cut: Cut) -> float:
-    return cut.box.side if cut.box else 0.0
+def _middle(width: int, height: int) -> Points:
+    """The middle square of a photo."""
+    side = min(height, width)
+    return geometry.box_quad(Box((width - side) / 2, (height - side) / 2, side, side))

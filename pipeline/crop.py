@@ -1,16 +1,16 @@
 """Cuts the faces out of the fetched images and measures them: manifests/crops.parquet and processed/crops.
 
-Work is keyed by content. An image whose rows stand in the table that was made before, by the same rules, or in a part
-file of a run that was interrupted, is not opened again; so a run that is killed goes on where it stopped, and a run
-after new images were fetched opens those alone. Either way table and files equal those of one run over everything.
+Work is keyed by content. An image whose rows stand in the table that was made before, or in a part file of a run that
+was interrupted, is not opened again while it is looked at and framed by the same rules; thresholds are applied to the
+rows. So a run that is killed goes on where it stopped, a run after new images were fetched opens those alone, and
+another threshold opens only the images whose crops it newly accepts. Another framing cuts again without a second
+detection. Whichever way, table and files equal those of one run over everything.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,36 +18,25 @@ import cv2
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import images, manifest, params, store
-from pipeline.align import Aligner, Cut, prepare
+from pipeline import images, kept, manifest, params, rows, store
+from pipeline.align import Aligner, Seen, alignment, prepare
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_batches
-from pipeline.errors import ModelError, TableError
+from pipeline.errors import ModelError
 from pipeline.parts import Parts, digest
 from pipeline.progress import SILENT, Progress
+from pipeline.rows import Item, Row
 
-VERSION = 1  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
-
-_TRANSIENT = frozenset({"missing_file", "worker_died", "no_model"})  # tried again by the next run
-
-
-class Item(NamedTuple):
-    """An image to cut."""
-
-    image_id: str
-    path: str
-    domain: str
-    license: str
+VERSION = 2  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
 
 
 class Batch(NamedTuple):
-    """Images that are cut by the same rules, named by their digest."""
+    """Images that are cut by the same rules."""
 
-    rules: str
+    rules: str  # their digest
+    work: str  # the name of what the rows are made by
     items: tuple[Item, ...]
-
-
-Row = dict[str, Any]
+    known: tuple[tuple[Seen, ...] | None, ...]  # the faces of each image that was looked at before
 
 
 def run(
@@ -63,19 +52,21 @@ def run(
     engine = engine or params.Engine()
     items = _items(root)
     rules = {domain: section.rules(domain) for domain in sorted({item.domain for item in items})}
-    names = {domain: digest({"version": VERSION, **params.as_dict(own)}) for domain, own in rules.items()}
+    works = {domain: kept.work(own, VERSION) for domain, own in rules.items()}
     barred = _without_model(rules, progress)
     parts = Parts(manifest.CROPS, root / store.FOLDER / ".parts")
-    done = _keys(_done(root, parts, names))
-    todo = [item for item in items if (item.domain, item.image_id) not in done and item.domain not in barred]
-    batches = _batches(todo, names, engine.batch)
-    settings = {"root": root, "rules": {names[domain]: own for domain, own in rules.items()}}
+    done = set(kept.keys(kept.finished(root, parts, works, rules)))
+    left = [item for item in items if (item.domain, item.image_id) not in done]
+    todo = [item for item in left if item.domain not in barred]
+    faces = kept.Faces(root, parts, works, ((item.domain, item.image_id) for item in todo))
+    batches = _batches(todo, rules, works, faces, engine.batch)
+    settings = {"root": root, "rules": {digest(params.as_dict(own)): own for own in rules.values()}}
     lost = list(_work(batches, settings, engine, parts, progress, len(todo)))
-    lost += [_row(item, "no_model", rules[item.domain].detector) for item in items if item.domain in barred]
-    data = pa.concat_tables([_done(root, parts, names), manifest.from_rows(manifest.CROPS, lost)])
+    lost += [_without_faces(item, "no_model", rules[item.domain]) for item in left if item.domain in barred]
+    data = pa.concat_tables([kept.finished(root, parts, works, rules), manifest.from_rows(manifest.CROPS, lost)])
     data = _current(data, items)
     os.sync()  # the pictures reach the disk before the table that names them
-    manifest.write(manifest.CROPS, data, root, meta={"section": params.as_dict(section), "rules": names})
+    manifest.write(manifest.CROPS, data, root, meta={"section": params.as_dict(section), "works": works})
     store.sweep(root, set(data["path"].to_pylist()))
     parts.clear()
     return manifest.summarize(manifest.CROPS, data)
@@ -103,43 +94,23 @@ def _items(root: Path) -> list[Item]:
     return [unique[key] for key in sorted(unique)]
 
 
-def _batches(todo: list[Item], names: dict[str, str], size: int) -> list[Batch]:
+def _batches(
+    todo: list[Item],
+    rules: dict[str, params.CropRules],
+    works: dict[str, kept.Work],
+    faces: kept.Faces,
+    size: int,
+) -> Iterator[Batch]:
     """`todo` in batches of one set of rules each."""
+    names = {domain: digest(params.as_dict(own)) for domain, own in rules.items()}
     groups: dict[str, list[Item]] = {}
     for item in todo:
         groups.setdefault(names[item.domain], []).append(item)
-    return [
-        Batch(name, tuple(group[start : start + size]))
-        for name, group in groups.items()
-        for start in range(0, len(group), size)
-    ]
-
-
-def _keys(rows: pa.Table) -> set[tuple[str, str]]:
-    return set(zip(rows["domain"].to_pylist(), rows["image_id"].to_pylist(), strict=True))
-
-
-def _done(root: Path, parts: Parts, names: dict[str, str]) -> pa.Table:
-    """The rows of images that need not be opened: made by the same rules, and their crops are there."""
-    found = [manifest.empty(manifest.CROPS)]
-    if manifest.exists(manifest.CROPS, root):
-        with suppress(TableError):  # a broken table counts as none
-            before = manifest.meta(manifest.CROPS, root).get("rules", {})
-            same = [domain for domain, name in names.items() if before.get(domain) == name]
-            table = manifest.read(manifest.CROPS, root)
-            found.append(table.filter(pc.is_in(table["domain"], value_set=pa.array(same, pa.string()))))
-    for name in sorted(set(names.values())):
-        found.append(parts.read(name))
-    rows = pa.concat_tables(found)
-    rows = rows.filter(pc.invert(pc.is_in(rows["reason"], value_set=pa.array(sorted(_TRANSIENT)))))
-    present = pa.array(sorted(path for path, size in store.files(root) if size), pa.string())
-    whole = pc.or_(pc.is_null(rows["path"]), pc.is_in(rows["path"], value_set=present))
-    broken = _keys(rows.filter(pc.invert(whole)))
-    keep, seen = [], set()
-    for domain, image, crop in zip(*(rows[c].to_pylist() for c in ("domain", "image_id", "crop_id")), strict=True):
-        keep.append((domain, image) not in broken and crop not in seen)
-        seen.add(crop)
-    return rows.filter(pa.array(keep, pa.bool_()))
+    for name, group in groups.items():
+        for start in range(0, len(group), size):
+            items = tuple(group[start : start + size])
+            known = tuple(faces.of((item.domain, item.image_id)) for item in items)
+            yield Batch(name, works[items[0].domain].name, items, known)
 
 
 def _work(
@@ -157,16 +128,18 @@ def _work(
         for result in run_batches(Worker, settings, batches, section):
             if isinstance(result, WorkerDied):
                 # Only one of its images need be the killer: each is tried alone.
-                died += [Batch(result.batch.rules, (item,)) for item in result.batch.items]
+                name, work, items, known = result.batch
+                died += [Batch(name, work, (one,), (seen,)) for one, seen in zip(items, known, strict=True)]
                 continue
-            name, rows = result
-            parts.add(name, [row for row in rows if row["reason"] not in _TRANSIENT])
-            yield from (row for row in rows if row["reason"] in _TRANSIENT)
-            accepted += sum(row["status"] == manifest.ACCEPTED for row in rows)
-            task.advance(len({(row["domain"], row["image_id"]) for row in rows}), accepted=accepted)
+            work, found = result
+            parts.add(work, [row for row in found if row["reason"] not in kept.TRANSIENT])
+            yield from (row for row in found if row["reason"] in kept.TRANSIENT)
+            accepted += sum(row["status"] == manifest.ACCEPTED for row in found)
+            task.advance(len({(row["domain"], row["image_id"]) for row in found}), accepted=accepted)
         for result in run_batches(Worker, settings, died, section):
             if isinstance(result, WorkerDied):
-                yield from (_row(item, "worker_died") for item in result.batch.items)
+                own = settings["rules"][result.batch.rules]
+                yield from (_without_faces(item, "worker_died", own) for item in result.batch.items)
             else:
                 parts.add(*result)
             task.advance()
@@ -182,88 +155,49 @@ class Worker:
         self.aligners: dict[str, Aligner] = {}
 
     def __call__(self, batch: Batch) -> tuple[str, list[Row]]:
-        """The digest of the rules and the rows of the batch; the crops are written."""
+        """The name of the work and the rows of the batch; the crops are written."""
         if batch.rules not in self.aligners:
             self.aligners[batch.rules] = Aligner(self.rules[batch.rules])
         aligner = self.aligners[batch.rules]
-        return batch.rules, [row for item in batch.items for row in self._cut(aligner, item)]
+        pairs = zip(batch.items, batch.known, strict=True)
+        return batch.work, [row for item, known in pairs for row in self._rows(aligner, item, known)]
 
-    def _cut(self, aligner: Aligner, item: Item) -> list[Row]:
-        rules = aligner.rules
-        detector = rules.detector if aligner.detect else "none"
+    def _rows(self, aligner: Aligner, item: Item, known: tuple[Seen, ...] | None) -> list[Row]:
+        rules, align = aligner.rules, aligner.align
+        if known == () and align != "none":
+            return [rows.of_image(item, "no_face", rules, align)]
         try:
             data = (self.root / item.path).read_bytes()
         except OSError:
-            return [_row(item, "missing_file", detector, aligner.align)]
+            return [rows.of_image(item, "missing_file", rules, align)]
         try:
-            cuts = aligner(images.decode(data))
+            image = images.decode(data)
         except images.ImageError as error:
             reason = "bomb" if error.reason == "bomb" else "decode_failed"
-            return [_row(item, reason, detector, aligner.align)]
+            return [rows.of_image(item, reason, rules, align)]
+        seen = aligner.see(image) if known is None else known
+        cuts = aligner.cut(image, seen)
         if not cuts:
-            return [_row(item, "no_face", detector, aligner.align)]
-        faces = sum(cut.box is not None for cut in cuts)
-        return [self._face(item, cut, _row(item, cut.reason, detector, aligner.align, faces), rules) for cut in cuts]
-
-    def _face(self, item: Item, cut: Cut, row: Row, rules: params.CropRules) -> Row:
-        crop_id = _crop_id(item, cut, row["detector"], row["align"], rules)
-        path = None
-        if cut.reason == manifest.OK and cut.image is not None:
-            path = f"{store.folder_of(item.domain)}/{crop_id[:2]}/{crop_id}.png"
-            with manifest.replacing(self.root / path, durable=False) as temporary:
-                temporary.write_bytes(images.encode_png(cut.image))
-        return row | {
-            "crop_id": crop_id,
-            "face_index": cut.index,
-            "box": cut.box,
-            "score": cut.score,
-            "landmarks": None if cut.landmarks is None else cut.landmarks.ravel(),
-            "roll": cut.roll,
-            "affine": cut.affine.ravel(),
-            "face_px": cut.box.side if cut.box else None,
-            "upscale": cut.upscale,
-            "padding": cut.padding,
-            "sharpness": cut.sharpness,
-            "brightness": cut.brightness,
-            "path": path,
-        }
+            return [rows.of_image(item, "no_face", rules, align)]
+        found = [rows.of_face(item, cut, rules, align, len(seen)) for cut in cuts]
+        for row, cut in zip(found, cuts, strict=True):
+            if path := row.get("path"):
+                with manifest.replacing(self.root / path, durable=False) as temporary:
+                    temporary.write_bytes(images.encode_png(cut.image))
+        return found
 
 
-def _row(item: Item, reason: str, detector: str = "none", align: str = "none", faces: int = 0) -> Row:
-    """What is known of an image without any of its faces."""
-    return {
-        "crop_id": _hashed(item.domain, item.image_id, "no face"),
-        "image_id": item.image_id,
-        "source_path": item.path,
-        "domain": item.domain,
-        "license": item.license,
-        "detector": detector,
-        "align": align,
-        "faces": faces,
-        "face_index": -1,
-        "status": manifest.ACCEPTED if reason == manifest.OK else manifest.REJECTED,
-        "reason": reason,
-    }
+def _without_faces(item: Item, reason: str, rules: params.CropRules) -> Row:
+    return rows.of_image(item, reason, rules, alignment(rules))
 
 
-def _crop_id(item: Item, cut: Cut, detector: str, align: str, rules: params.CropRules) -> str:
-    """Names a crop by what it shows: image, face and framing. Thresholds don't change it, so decisions stay valid."""
-    box = [round(value, 1) for value in cut.box] if cut.box else []
-    frame = [rules.margin, rules.rotate] if align == "box" else []
-    return _hashed(item.domain, item.image_id, detector, align, rules.size, *frame, *box)
-
-
-def _hashed(*values: object) -> str:
-    return hashlib.sha256("\0".join(map(str, values)).encode()).hexdigest()[:32]
-
-
-def _current(rows: pa.Table, items: list[Item]) -> pa.Table:
-    """The `rows` of `items`, with their paths and licences as scrape knows them now."""
+def _current(data: pa.Table, items: list[Item]) -> pa.Table:
+    """The rows of `items` in `data`, with their paths and licences as scrape knows them now."""
     known = {(item.domain, item.image_id): item for item in items}
-    keys = list(zip(rows["domain"].to_pylist(), rows["image_id"].to_pylist(), strict=True))
-    rows = rows.filter(pa.array([key in known for key in keys], pa.bool_()))
+    keys = list(zip(data["domain"].to_pylist(), data["image_id"].to_pylist(), strict=True))
+    data = data.filter(pa.array([key in known for key in keys], pa.bool_()))
     found = [known[key] for key in keys if key in known]
     for name, values in (("source_path", [i.path for i in found]), ("license", [i.license for i in found])):
-        index = rows.schema.get_field_index(name)
-        rows = rows.set_column(index, rows.schema.field(index), pa.array(values, pa.string()))
-    return rows
+        index = data.schema.get_field_index(name)
+        data = data.set_column(index, data.schema.field(index), pa.array(values, pa.string()))
+    return data

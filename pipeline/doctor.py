@@ -180,7 +180,7 @@ def _params(root: Path) -> Iterator[Check]:
             section: Section = params.section(name, kind)
             if isinstance(section, Crop):
                 for rules in (section, *(section.rules(domain) for domain in section.domains)):
-                    detectors.DETECTORS[rules.detector]
+                    detectors.names(rules)
     except CurateError as error:
         yield Check("params.yaml", "fail", error.message, error.hint)
     else:

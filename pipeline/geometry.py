@@ -93,6 +93,18 @@ def box_quad(box: Box, margin: float = 0.0, rotate: float = 0.0) -> Points:
     return _square(box.centre, axis, max(box.width, box.height) * (0.5 + margin))
 
 
+def framed(quad: Points, zoom: float = 1.0, shift_y: float = 0.0, *, upright: bool = False) -> Points:
+    """The square `zoom` times as large about a centre that lies `shift_y` sides of `quad` further down, [4, 2].
+
+    Down is down in the crop; `upright` turns the square upright first.
+    """
+    centre, across = quad.mean(axis=0), quad[3] - quad[0]
+    half = float(np.hypot(*across)) / 2
+    axis = np.array([1.0, 0.0]) if upright else across / (2 * half)
+    down = np.array([-axis[1], axis[0]])
+    return _square(centre + 2 * half * shift_y * down, axis, half * zoom)
+
+
 def _square(centre: Points, axis: Points, half: float) -> Points:
     length = np.hypot(*axis)
     x = (axis / length if length > 0 else np.array([1.0, 0.0])) * half

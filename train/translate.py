@@ -62,7 +62,7 @@ class Translator:
         stays as it is; else its middle square is taken.
         """
         for cut in [_uncut(photo)] if not self.align and self._fits(photo) else self.aligner(photo):
-            if cut.image is None or cut.reason != OK:
+            if cut.reason != OK:
                 yield cut, None, None
             else:
                 seen = to_float(torch.from_numpy(cut.image)[None], self.trained.device)
@@ -71,7 +71,7 @@ class Translator:
 
     def affine(self, cut: Cut) -> tuple[float, ...]:
         """The map from the photo to the output, both in index coordinates, row-major."""
-        scale = self.side / cut.image.shape[1] if self.side and cut.image is not None else 1.0
+        scale = self.side / cut.image.shape[1] if self.side else 1.0
         scaled = cut.affine * scale
         scaled[:, 2] += (scale - 1) / 2  # pixel centres, not corners, are at whole numbers
         return tuple(float(value) for value in scaled.ravel())
@@ -187,7 +187,7 @@ def _names(files: list[Path]) -> list[str]:
 
 
 def _uncut(photo: images.RGB) -> Cut:
-    return Cut(-1, np.eye(2, 3), 1.0, 0.0, image=photo)
+    return Cut(-1, np.eye(2, 3), photo)
 
 
 def _lenient(rules: CropRules, all_faces: bool) -> CropRules:
@@ -200,4 +200,10 @@ def _lenient(rules: CropRules, all_faces: bool) -> CropRules:
         brightness=[0.0, 255.0],
         max_padding=1.0,
         max_upscale=1e6,
+        min_eye_px=0.0,
+        max_clipped=1.0,
+        reject_grey=False,
+        min_colourfulness=0.0,
+        min_chroma_rest=0.0,
+        max_outlines=1.0,
     )

@@ -12,9 +12,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UsageError
 from pipeline.geometry import Box
-from pipeline.params import CropRules
 from pipeline.registry import Registry
+from pipeline.rules import CropRules
 
 
 class Face(NamedTuple):
@@ -22,6 +23,9 @@ class Face(NamedTuple):
 
     box: Box  # edge coordinates, px of the image it was given
     score: float
+    scores: tuple[float | None, ...] = ()  # of each, when several detectors look; None for one that does not see it
+    agreement: float | None = None  # the least overlap of their boxes, 0 when one does not see it
+    angle: float = 0.0  # degrees by which the head was taken to lean to the right
 
 
 Detector: TypeAlias = Callable[[NDArray[np.uint8]], list[Face]]
@@ -31,13 +35,25 @@ DETECTORS = Registry(
     {
         "haar": "pipeline.detectors.haar:load",
         "anime": "pipeline.detectors.anime:load",
+        "hog": "pipeline.detectors.hog:load",
+        "cnn": "pipeline.detectors.cnn:load",
+        "yunet": "pipeline.detectors.yunet:load",
     },
 )
 
-DRAWN = frozenset({"anime"})  # detectors of drawn faces, which the 68 landmarks of photos do not fit
+_DRAWN = frozenset({"anime"})  # detectors of drawn faces, which the 68 landmarks of photos do not fit
 
 
-def load(rules: CropRules) -> Detector:
-    """The detector that `rules` names, ready to run. Raises UsageError for an unknown name."""
-    detector: Detector = DETECTORS.resolve(rules.detector)(rules)
-    return detector
+def names(rules: CropRules) -> list[str]:
+    """The detectors that `rules` asks for, e.g. haar and hog for haar+hog. Raises UsageError for an unknown name."""
+    found = rules.detector.split("+")
+    for name in found:
+        DETECTORS[name]
+    if len(set(found)) < len(found):
+        raise UsageError(f"detector '{rules.detector}' names one twice", "agreement takes different ones: haar+hog")
+    return found
+
+
+def drawn(rules: CropRules) -> bool:
+    """Whether `rules` look for drawn faces."""
+    return bool(_DRAWN & set(names(rules)))

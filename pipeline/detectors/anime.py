@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline import models
 from pipeline.detectors import Detector
 from pipeline.detectors.cascade import Cascade
-from pipeline.params import CropRules
+from pipeline.rules import CropRules
 
 _SMALLEST = 24  # px: the cascade's own window
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detectors import Face
+from pipeline.detectors.scaling import grey
 from pipeline.errors import ModelError
 from pipeline.geometry import Box
-from pipeline.params import CropRules
+from pipeline.rules import CropRules
 
 
 class Cascade:
@@ -36,17 +37,17 @@ class Cascade:
         found: list[Face] = []
         for side in sides:
             if not found:
-                found = self._look(*scaled_grey(image, side))
+                found = self._look(*grey(image, side))
         return sorted(found, key=lambda face: (-face.score, face.box))
 
-    def _look(self, grey: NDArray[np.uint8], scale: float) -> list[Face]:
+    def _look(self, luma: NDArray[np.uint8], scale: float) -> list[Face]:
         window = max(
-            self.smallest, round(self.rules.min_face * scale * _LENIENT), round(self.rules.min_share * max(grey.shape))
+            self.smallest, round(self.rules.min_face * scale * _LENIENT), round(self.rules.min_share * max(luma.shape))
         )
-        if min(grey.shape) < window:
+        if min(luma.shape) < window:
             return []
         boxes, _, weights = self.classifier.detectMultiScale3(
-            grey,
+            cv2.equalizeHist(luma),
             scaleFactor=self.rules.scale_factor,
             minNeighbors=self.rules.min_neighbors,
             minSize=(window, window),
@@ -59,14 +60,3 @@ class Cascade:
 
 
 _LENIENT = 0.8  # faces somewhat below min_face are looked for too, so that they are refused with their size
-
-
-def scaled_grey(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:
-    """The equalised luma of `image`, its longer side at most `side`, and its scale (small px per raw px)."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    height, width = grey.shape
-    scale = min(side / max(height, width), 1.0)
-    if scale < 1:
-        shape = max(round(width * scale), 1), max(round(height * scale), 1)
-        grey = cv2.resize(grey, shape, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.equalizeHist(grey), np.uint8), scale

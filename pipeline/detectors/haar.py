@@ -8,7 +8,7 @@ import cv2
 
 from pipeline.detectors import Detector
 from pipeline.detectors.cascade import Cascade
-from pipeline.params import CropRules
+from pipeline.rules import CropRules
 
 _SMALLEST = 24  # px; the cascade's own window is 20
 

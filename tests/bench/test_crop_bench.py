@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import align, crop, dedup, geometry, hashing, images, manifest, params, warp
+from pipeline import align, crop, dedup, geometry, hashing, images, manifest, params, quality, warp
 from pipeline.detectors import landmarks
 from tests.bench import naive
 from tests.pipeline import faces
@@ -100,10 +100,10 @@ def steps(photos: list[Path]) -> dict[str, float]:
     for path in photos:
         image = timed("decode", images.decode, path.read_bytes())
         for face in timed("detect", aligner.detect, image)[:1]:
-            points = timed("landmarks", aligner.find_landmarks, image, face.box)
+            points = timed("landmarks", aligner.find_landmarks, image, face.box, 0.0)
             affine = geometry.quad_affine(geometry.ffhq_quad(points), rules.size)
             cut = timed("cut", warp.cut, image, affine, rules.size, warp.FFHQ_CLEARANCE)
-            timed("measure", align.measure, cut)
+            timed("measure", quality.measure, cut)
             timed("encode", images.encode_png, cut)
             timed("hash", hashing.phash, cut)
     return {name: round(value * 1000 / len(photos), 2) for name, value in spent.items()}

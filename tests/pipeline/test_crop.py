@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import crop, geometry, images, manifest, params, warp
+from pipeline import align, crop, geometry, images, manifest, params, warp
 from pipeline.errors import CurateError, ModelError, TableError, UsageError
 from tests.pipeline import faces
 
@@ -109,15 +109,61 @@ def test_only_new_images_are_opened(tmp_path: Path, opened: type[Counter]) -> No
     assert faces.contents(tmp_path / "grown") == faces.contents(tmp_path / "once")
 
 
-def test_other_rules_for_one_domain_redo_that_domain_alone(tmp_path: Path, opened: type[Counter]) -> None:
+def test_another_threshold_for_one_domain_opens_nothing(tmp_path: Path, opened: type[Counter]) -> None:
     faces.table(tmp_path, {"long": people(3), "short": people(2)})
     crop.run(SECTION, tmp_path, engine=INLINE)
     before = {row["crop_id"] for row in rows(tmp_path)}
     section = params.Crop(size=64, domains={"short": {"min_sharpness": 1e6}})
     assert crop.run(section, tmp_path, engine=INLINE).reasons == {"blurry": 2}
-    assert opened.opened == 5 + 2
+    assert opened.opened == 5
     assert {row["crop_id"] for row in rows(tmp_path)} == before  # a threshold renames nothing
     assert len(list((tmp_path / "processed").rglob("*.png"))) == 3
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with each photo in which faces are looked for."""
+    calls: list[int] = []
+    see = align.Aligner.see
+
+    def counted(self: align.Aligner, image: images.RGB) -> list[align.Seen]:
+        calls.append(1)
+        return see(self, image)
+
+    monkeypatch.setattr(align.Aligner, "see", counted)
+    return calls
+
+
+HARSH = {"min_sharpness": 600.0, "max_shape_error": 0.1, "faces": "single"}
+OTHERS = [
+    ({}, 0),  # every threshold let go of: refused crops come back
+    ({"framing": "head", **HARSH}, 0),
+    ({"size": 96, "scale": 1.3, "shift_y": 0.1}, 0),
+    ({"align": "box", "rotate": 20.0}, 0),
+    ({"min_neighbors": 2, **HARSH}, 5),  # another way of looking
+]
+
+
+@pytest.mark.parametrize(
+    ("other", "looks"), OTHERS, ids=lambda value: "+".join(value) if isinstance(value, dict) else ""
+)
+def test_what_was_seen_is_not_looked_for_again(
+    tmp_path: Path, other: dict[str, Any], looks: int, looked: list[int]
+) -> None:
+    pair = np.hstack([faces.photo(3), faces.photo(5)])
+    world = {"long": [*people(3), faces.png(pair), faces.png(faces.landscape(1))]}
+    base: dict[str, Any] = {"size": 64, "faces": "all"}
+    faces.table(tmp_path / "again", world)
+    before = crop.run(params.Crop(**base | HARSH), tmp_path / "again", engine=INLINE)
+    assert before.accepted == 1
+    assert set(before.reasons) == {"many_faces", "no_face", "implausible", "blurry"}
+    looked.clear()
+    section = params.Crop(**base | other)
+    crop.run(section, tmp_path / "again", engine=INLINE)
+    assert len(looked) == looks
+    faces.table(tmp_path / "once", world)
+    crop.run(section, tmp_path / "once", engine=INLINE)
+    assert faces.contents(tmp_path / "again") == faces.contents(tmp_path / "once")
 
 
 def test_a_crop_that_was_deleted_is_cut_again_and_a_stray_one_swept(tmp_path: Path) -> None:
@@ -167,7 +213,7 @@ def test_a_worker_that_dies_costs_one_image(tmp_path: Path, monkeypatch: pytest.
 KILLED = """
 import json, sys
 from pathlib import Path
-from pipeline import crop, params
+from pipeline import align, crop, params
 if __name__ == "__main__":
     crop.run(params.Crop(size=64), Path(sys.argv[1]), engine=params.Engine(**json.loads(sys.argv[2])))
 """

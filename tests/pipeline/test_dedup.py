@@ -30,6 +30,7 @@ def crop_row(root: Path, name: str, image: NDArray[np.uint8], **columns: Any) ->
         "license": "cc0",
         "detector": "haar",
         "align": "ffhq",
+        "framing": "ffhq",
         "faces": 1,
         "face_index": 0,
         "face_px": 100.0,

