@@ -18,8 +18,11 @@ from msgspec import Meta
 
 from pipeline.errors import UsageError, nearest
 from pipeline.rules import CropRules as CropRules
-from pipeline.section import NonNegative, Positive, Seconds, Share
+from pipeline.section import NonNegative as NonNegative
+from pipeline.section import Positive as Positive
+from pipeline.section import Seconds as Seconds
 from pipeline.section import Section as Section
+from pipeline.section import Share as Share
 
 
 class Engine(Section, frozen=True, kw_only=True):
@@ -48,6 +51,7 @@ class Query(Section, frozen=True, kw_only=True):
     site: str | None = None  # source html: its site file
     input: str | None = None  # sources urls and folder: the list or the folder
     base_url: str | None = None  # another host that answers like the source's own
+    every: Annotated[float, Meta(gt=0.0)] | None = None  # source video: s between frames; None: at scene changes
     want: Positive | None = None  # None: the section's
 
 
@@ -60,6 +64,9 @@ class Scrape(Section, frozen=True, kw_only=True):
     limit: Positive | None = None  # candidates per query; None: all there are
     allow_unknown_license: bool = False  # what a source found needs this without a stated licence; own lists do not
     licenses: tuple[str, ...] = ("cc0", "pdm", "public-domain", "by", "by-sa")
+    allow_scrape_source: bool = False  # search engines, whose terms forbid it, need this
+    map: Mapping[str, Mapping[str, str]] = {}  # what a query is called elsewhere: {ロングヘア: {danbooru: long_hair}}
+    sources: Mapping[str, Mapping[str, Any]] = {}  # limits of a source, where its own have changed
     min_side: Positive = 256  # px, the shorter side of an accepted image
     max_bytes: Positive = 30 * 1024 * 1024  # per image, decoded
     max_pixels: Positive = 64_000_000  # per image, read from its header before decoding
@@ -117,6 +124,12 @@ class Stats(Section, frozen=True, kw_only=True):
     per_sheet: Positive = 40  # pictures on a contact sheet
 
 
+class Translate(Section, frozen=True, kw_only=True):
+    """What `dvc repro` translates once it has trained."""
+
+    runs: tuple[str, ...] = ()  # recipes with two domains; each translates its held-out photos
+
+
 SECTIONS: Mapping[str, type[Section]] = {
     "engine": Engine,
     "scrape": Scrape,
@@ -124,6 +137,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "dedup": Dedup,
     "pairs": Pairs,
     "build": Build,
+    "translate": Translate,
     "stats": Stats,
 }
 
