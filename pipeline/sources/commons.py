@@ -58,13 +58,15 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
 
     asked = {**_ASKED, "gsrlimit": ask.limits.page_size, "gsrsearch": f"{ask.sent} filetype:bitmap"}
     more: Mapping[str, Any] = {}
-    waiting: dict[Any, dict[str, Any]] = {}  # by page, until their imageinfo has come
+    waiting: dict[str | None, dict[str, Any]] = {}  # by page, until their imageinfo has come
     seen = 0
     while True:
         answer = ask.json("/w/api.php", {**asked, **more}, Asking(check=_check))
         for page in _found(ask, answer):
-            _merge(waiting.setdefault(page.get("pageid", page.get("title")), {}), page)
+            _merge(waiting.setdefault(word(page, "pageid") or word(page, "title"), {}), page)
         more = answer.get("continue") or {}
+        if not isinstance(more, Mapping):
+            raise ask.changed("a continuation that is no object")
         if answer.get("batchcomplete") or "iicontinue" not in more:
             whole = {name: page for name, page in waiting.items() if page.get("imageinfo") or not more}
             waiting = {name: page for name, page in waiting.items() if name not in whole}
@@ -111,7 +113,9 @@ def _candidate(page: Mapping[str, Any], max_side: int | None) -> Candidate | Non
     title = need(page, "title")
     if not page.get("imageinfo") or "filemissing" in page:
         return None
-    info: Mapping[str, Any] = page["imageinfo"][0]
+    info: Any = page["imageinfo"][0]
+    if not isinstance(info, Mapping):
+        raise TypeError("imageinfo")
     if not (word(info, "mime") or "image/").startswith("image/") or word(info, "mime") == "image/svg+xml":
         return None
     metadata = info.get("extmetadata")
@@ -133,7 +137,7 @@ def _candidate(page: Mapping[str, Any], max_side: int | None) -> Candidate | Non
         ),
         license_url=said.get("LicenseUrl") or None,
         extra={
-            "source_id": str(page.get("pageid", title)),
+            "source_id": word(page, "pageid") or title,
             "creator_url": _absolute(html.unescape(link[1])) if link else None,
             "attribution": _plain(said.get("Attribution")),
             "license_raw": _plain(said.get("LicenseShortName")),

@@ -212,20 +212,25 @@ def joined(base: str, path: str) -> str:
 
 
 def need(row: Mapping[str, Any], key: str) -> str:
-    """The text or number at `key`. Raises KeyError if it is absent, null or empty, TypeError if it is neither."""
+    """The text or number at `key`.
+
+    Raises KeyError if it is absent, null or empty, TypeError if it is neither, ValueError for half a character.
+    """
     value = row[key]
     if value is None or value == "":
         raise KeyError(key)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise TypeError(key)
-    return str(value)
+    text = str(value)
+    text.encode()
+    return text
 
 
 def word(row: Mapping[str, Any], key: str) -> str | None:
     """The same, or None."""
     try:
         return need(row, key)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 
