@@ -15,11 +15,18 @@ GAP = 2  # px of white between pictures
 
 
 def unpaired(recipe: Recipe, held_out: Batch) -> RGB:
-    """A row per image: a, a made into b, and back again; then the same from b. uint8 [H, W, 3]."""
+    """A row per image: a, a made into b, and back again; then the same from b. uint8 [H, W, 3].
+
+    Where a recipe draws its attention, that stands after the image that it is laid over.
+    """
     there = recipe.render(held_out)
     masks = {f"face_{key}": held_out[f"face_{other}"] for key, other in ("ab", "ba") if f"face_{other}" in held_out}
     back = recipe.render({"a": there["b2a"], "b": there["a2b"], **masks})  # a mask goes with the original face
-    return grid([held_out["a"], there["a2b"], back["b2a"]], [held_out["b"], there["b2a"], back["a2b"]])
+    attention = [[there[key]] if key in there else [] for key in ("a2b_attention", "b2a_attention")]
+    return grid(
+        [held_out["a"], *attention[0], there["a2b"], back["b2a"]],
+        [held_out["b"], *attention[1], there["b2a"], back["a2b"]],
+    )
 
 
 def wardrobe(recipe: Recipe, held_out: Batch) -> RGB:
