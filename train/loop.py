@@ -88,6 +88,7 @@ def _apply(recipe: Recipe, update: Update, clock: Clock, meter: Meter) -> None:
     optimizer.zero_grad(set_to_none=True)
     torch.stack([loss.float() for loss in update.losses.values()]).sum().backward(inputs=parameters)
     meter.add(update.optimizer, update.losses)
+    meter.add("seen", update.seen)
     if _device(recipe).type == "cpu":  # elsewhere asking would wait for the device: there the ticks tell
         _check_losses(recipe, update.losses, clock.step + 1)
     factor = recipe.schedule(clock)

@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.errors import CurateError
 
 Scalars = Mapping[str, float]
-"""Named numbers: "G/cycle_a" is the loss cycle_a of the optimiser G."""
+"""Named numbers: "G/cycle_a" is the loss cycle_a of the optimiser G, "seen/..." what a recipe only wants watched."""
 
 
 class Meter:

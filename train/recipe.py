@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
@@ -41,6 +41,7 @@ class Update:
 
     optimizer: str
     losses: Mapping[str, Tensor]
+    seen: Mapping[str, Tensor] = field(default_factory=dict)  # scalars that are logged, and teach nobody
 
 
 class Recipe(Protocol):

@@ -149,7 +149,8 @@ class _Watch:
         settings, last = self.prepared.settings.run, clock.step == clock.total
         rates = {f"{name}/lr": o.param_groups[0]["lr"] for name, o in self.recipe.optimizers.items()}
         self.log.write(clock.step, {**scalars, **rates})
-        self.notes = {name: f"{total:.3g}" for name, total in _totals(scalars).items()}
+        totals = _totals(scalars)
+        self.notes = {name: f"{totals[name]:.3g}" for name in self.recipe.optimizers if name in totals}
         if last or clock.step % settings.sample_every < min(settings.tick, settings.sample_every):
             self._sample(clock.step)
             self.log.table()

@@ -91,7 +91,7 @@ class CAGAN(nn.Module):
         if config.identity:
             same, _ = dress(self.generator, human, worn, worn)
             losses["identity"] = config.identity * l1(same, human)
-        yield Update("G", losses)
+        yield Update("G", losses, {"mask": alpha.mean(), "painted": (alpha > 0.5).float().mean()})
         if self.average is not None:
             self.average.follow(self.generator, clock.step)
 

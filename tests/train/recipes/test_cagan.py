@@ -114,6 +114,15 @@ def test_render_gives_pictures_in_range(variant: str) -> None:
         assert not picture.requires_grad
 
 
+def test_how_much_is_painted_is_watched() -> None:
+    recipe, images = small("modern"), batch("modern")
+    _, update = recipe.step(images, CLOCK)
+    alpha = (recipe.render({**images})["alpha"] + 1) / 2  # the average is still the generator itself
+    assert update.seen["mask"].item() == pytest.approx(alpha.mean().item(), rel=1e-5)
+    assert update.seen["painted"].item() == pytest.approx((alpha > 0.5).float().mean().item())
+    assert update.losses["mask"].item() == pytest.approx(0.1 * alpha.mean().item(), rel=1e-5)
+
+
 def test_variants_bring_their_own_constants() -> None:
     article = parse(CAGANConfig, {"variant": "chainer"}, "model")
     assert (article.identity, article.adversarial, article.ema, article.cycle, article.mask) == (
