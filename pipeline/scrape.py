@@ -32,7 +32,7 @@ from pipeline.intake.summary import Collected, collected
 from pipeline.intake.window import Window
 from pipeline.params import Query, Scrape, as_dict
 from pipeline.progress import SILENT, Progress
-from pipeline.sources import LOCAL, facts, load
+from pipeline.sources import LOCAL, SOURCES, facts, load
 from pipeline.sources.candidate import Candidate
 from pipeline.web.address import Guard, parse_permit
 from pipeline.web.faults import FetchError
@@ -57,6 +57,8 @@ def run(
     """
     if not section.queries:
         raise UsageError("nothing to look for", "say what: curate scrape --query TEXT   (or: curate init demo)")
+    for name in {*section.sources, *(name for words in section.map.values() for name in words)}:
+        _ = SOURCES[name]  # limits and words for a source that is none would go unnoticed
     guard = Guard([parse_permit(text) for text in allow], dial)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
         fetcher = Fetcher(section, store, journal, guard, stack, again)

@@ -23,8 +23,8 @@ FACTS = Facts(
     base="https://api.openverse.org",
     key="optional",
     key_from="https://api.openverse.org/v1/auth_tokens/register/ (the key is the access token)",
-    limits=Limits(page_size=20, depth=240, daily=200, delay=3.0, text=200),
-    limits_with_key=Limits(page_size=50, depth=240, daily=10_000, delay=0.6, text=200),
+    limits=Limits(page_size=20, depth=240, daily=200, delay=3.0),
+    limits_with_key=Limits(page_size=50, depth=240, daily=10_000, delay=0.6),
     said="20 requests a minute and 200 a day, 20 results each; with a key 100 and 10,000, 50 each; 240 per query",
 )
 

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import zlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ from pipeline.web import keys
 from pipeline.web.allowance import Allowance
 from pipeline.web.asking import PLAIN, Asking
 from pipeline.web.session import Response, Web
+
+FRESH = timedelta(hours=24)  # what is older is asked for again: addresses of pictures expire
 
 
 class StoredPages:
@@ -80,9 +82,10 @@ class StoredPages:
 
     def _kept(self, url: str) -> Response | None:
         try:
-            return msgspec.msgpack.decode(zlib.decompress(self._path(url).read_bytes()), type=Response)
+            kept = msgspec.msgpack.decode(zlib.decompress(self._path(url).read_bytes()), type=Response)
         except (OSError, zlib.error, msgspec.DecodeError):
             return None
+        return kept if datetime.now(UTC) - kept.received < FRESH else None
 
     def _keep(self, url: str, response: Response) -> Response:
         with manifest.replacing(self._path(url)) as temporary:

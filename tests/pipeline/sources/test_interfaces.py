@@ -33,7 +33,6 @@ def narrow(text: str) -> str:
 
 # What each source makes of a query before it sends it.
 SENT: Mapping[str, Callable[[str], str]] = {
-    "openverse": lambda text: text[:200],
     "commons": lambda text: f"{text[:280]} filetype:bitmap",
     "pixabay": lambda text: text[:100],
     "safebooru": narrow,
@@ -208,6 +207,12 @@ def test_limits_may_be_set(site: Site, tmp_path: Path) -> None:
     assert len(stand.asked) == 2
     with pytest.raises(UsageError, match="did you mean 'page_size'"):
         collected(stand, tmp_path, sources={"openverse": {"pagesize": 7}})
+
+
+@pytest.mark.parametrize("settings", [{"sources": {"pixbay": {}}}, {"map": {"髪": {"pixbay": "hair"}}}])
+def test_settings_for_no_source_are_noticed(tmp_path: Path, settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="did you mean 'pixabay'"):
+        scrape.run(Scrape(queries=(Query(query="hair"),), **settings), tmp_path)
 
 
 def test_unsplash_is_refused_with_the_reason(tmp_path: Path) -> None:
