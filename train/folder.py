@@ -85,6 +85,8 @@ class Folder:
                 self.read()
             elif trained[-1] == config["run"]["steps"]:
                 return note  # finished: what made it stays on record
+            for leftover in self.path.rglob(".*.tmp"):  # of a process that was killed while it wrote
+                leftover.unlink(missing_ok=True)
         with replacing(self.config) as temporary:
             temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
         return note

@@ -133,6 +133,14 @@ def test_a_fresh_run_keeps_the_old_one_beside_it(root: Path, tmp_path: Path) -> 
     assert (tmp_path / "run.2").is_dir()
 
 
+def test_scraps_of_a_killed_run_are_cleared_away(root: Path, tmp_path: Path) -> None:
+    run(tiny(), root, tmp_path / "run")
+    scrap = tmp_path / "run/samples/.step-000007.png.123.tmp"
+    scrap.write_bytes(b"half")
+    run(tiny(run__steps=7), root, tmp_path / "run")
+    assert not scrap.exists()
+
+
 def test_a_folder_that_holds_no_run_is_left_alone(root: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     run(tiny(run__steps=1), root, tmp_path / "run")  # an empty one will do
