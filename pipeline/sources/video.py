@@ -40,9 +40,9 @@ FACTS = Facts(
 class Settings(Section, frozen=True, kw_only=True):
     """What is worth a picture: what scrape.sources.video may set."""
 
-    scene: float = 0.08  # mean difference in brightness between two frames, 0..1, that is a change of scene
-    settle: float = 0.02  # the same, below which a new scene has come to rest
-    wait: float = 0.5  # s after a change at which its frame is taken even if it has not
+    scene: float = 0.08  # mean difference in brightness from the last picture, 0..1, that is another scene
+    settle: float = 0.005  # the same between two frames, up to which the picture rests
+    wait: float = 0.5  # s after which its frame is taken even if it does not
     same: NonNegative = 4  # bits of 64 in which frames may differ and be the same
     flat: float = 4.0  # standard deviation of brightness, 0..255, below which a frame shows nothing
 
@@ -189,26 +189,34 @@ class _AtRate:
 
 
 class _AtScenes:
-    """One frame for each scene: the first in which the new scene has come to rest."""
+    """A frame whenever the film shows something else than in the last one: after cuts, dissolves and long pans.
+
+    It is taken as soon as the picture has come to rest, so that it is neither torn nor half dissolved.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._last: NDArray[np.float32] | None = None
-        self._changed: float | None = None  # s, when the scene changed whose frame was not taken yet
+        self._taken: NDArray[np.float32] | None = None
+        self._since: float | None = None  # s, when the film left the picture that was taken
 
     def __call__(self, frame: VideoFrame, time: float) -> bool:
         small = frame.reformat(*_SMALL, format="gray").to_ndarray().astype(np.float32) / 255.0
-        moved = 1.0 if self._last is None else float(np.abs(small - self._last).mean())
+        moved, apart = _between(small, self._last, 0.0), _between(small, self._taken, 1.0)
         self._last = small
-        if moved >= self._settings.scene:
-            self._changed = time
+        if apart < self._settings.scene:
+            self._since = None
             return False
-        if self._changed is None:
+        self._since = time if self._since is None else self._since
+        if moved > self._settings.settle and time - self._since < self._settings.wait:
             return False
-        rests = moved <= self._settings.settle or time - self._changed >= self._settings.wait
-        if rests:
-            self._changed = None
-        return rests
+        self._taken, self._since = small, None
+        return True
+
+
+def _between(small: NDArray[np.float32], other: NDArray[np.float32] | None, unknown: float) -> float:
+    """The mean difference in brightness, 0..1; `unknown` where there is no other picture."""
+    return unknown if other is None else float(np.abs(small - other).mean())
 
 
 def _upright(film: InputContainer, frame: VideoFrame) -> NDArray[np.uint8]:

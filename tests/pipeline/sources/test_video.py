@@ -68,6 +68,17 @@ def test_one_frame_for_each_scene(tmp_path: Path) -> None:
     assert errors[1] < 6 < min(errors[0], errors[2])
 
 
+def test_a_scene_may_come_by_a_dissolve(tmp_path: Path) -> None:
+    """Its frame is taken when the old picture is gone."""
+    old, new = scene(1, drift=0)[0].astype(float), scene(2, drift=0)[0].astype(float)
+    mixed = [(old + (new - old) * share).astype(np.uint8) for share in np.linspace(0, 1, 12)]
+    path = film(tmp_path / "clip.mp4", [*scene(1, drift=0), *mixed, *scene(2, drift=0)])
+    rows = frames_of(tmp_path / "root", path, sources={"video": {"wait": 5.0}})
+    assert len(rows) == 2
+    with Image.open(tmp_path / "root" / rows[1]["path"]) as image:
+        assert np.abs(np.asarray(image, float) - new).mean() < 12
+
+
 def test_a_frame_each_so_many_seconds_but_not_the_same_twice(tmp_path: Path) -> None:
     path = film(tmp_path / "clip.mp4", [*scene(1, drift=12), *scene(2, 3.0, drift=0), *scene(3)])
     assert [time for _, time in times(frames_of(tmp_path / "root", path, every=0.5))] == [0.0, 0.5, 1.0, 4.0]
