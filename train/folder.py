@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pipeline.errors import CurateError, UsageError
 from pipeline.manifest import replacing
 from train import checkpoint
-from train.settings import IDENTITY
+from train.settings import IDENTITY, from_dict
 
 OnChange = Literal["refuse", "fresh-if-changed", "fresh"]
 
@@ -101,7 +101,7 @@ class Folder:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], trained: int) -> str:
     """What would make the run of `new` another one than `old`'s, a line per key; empty when it may go on."""
-    before, after = _identity(old), _identity(new)
+    before, after = _identity(_filled(old)), _identity(new)
     lines = [
         f"    {key}: {_show(before.get(key))} -> {_show(after.get(key))}"
         for key in sorted(before.keys() | after.keys())
@@ -110,6 +110,14 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], trained: int) ->
     if trained > (wanted := new["run"]["steps"]):
         lines.append(f"    run.steps: {trained} are done -> {wanted}")
     return "\n".join(lines)
+
+
+def _filled(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`config` with the defaults of keys that came after it was written."""
+    try:
+        return {**config, **from_dict(config).as_dict()}
+    except UsageError:  # a key that is no more: it will show among the differences
+        return config
 
 
 def _identity(config: Mapping[str, Any]) -> dict[str, Any]:

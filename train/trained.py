@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -53,6 +54,11 @@ def of_run(run: Path, device: str = "auto") -> Trained:
     recipe = build(replace(settings, run=override(settings.run, "run", device=device)))
     step = checkpoint.load_weights(recipe, newest)
     domains = settings.data.domains
-    rules = {key: parse(CropRules, config["crop"][key], "crop") for key in domains}
+    rules = {key: _known_rules(config["crop"][key]) for key in domains}
     directions = tuple(f"{a}2{b}" for a in sorted(domains) for b in sorted(domains) if a != b)
     return Trained(recipe, str(run), step, settings.data.size, domains, rules, directions)
+
+
+def _known_rules(plain: Mapping[str, Any]) -> CropRules:
+    """The crop rules of a run, which may be older than this code: keys that are no more are left out."""
+    return parse(CropRules, {key: plain[key] for key in CropRules.__struct_fields__ if key in plain}, "crop")

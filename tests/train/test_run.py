@@ -133,6 +133,14 @@ def test_a_fresh_run_keeps_the_old_one_beside_it(root: Path, tmp_path: Path) -> 
     assert (tmp_path / "run.2").is_dir()
 
 
+def test_a_key_that_came_later_does_not_end_an_old_run(root: Path, tmp_path: Path) -> None:
+    run(tiny(), root, tmp_path / "run")
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    del config["model"]["beta2"], config["run"]["tick"]
+    (tmp_path / "run/config.json").write_text(json.dumps(config))
+    assert run(tiny(run__steps=7), root, tmp_path / "run").trained == 1
+
+
 def test_scraps_of_a_killed_run_are_cleared_away(root: Path, tmp_path: Path) -> None:
     run(tiny(), root, tmp_path / "run")
     scrap = tmp_path / "run/samples/.step-000007.png.123.tmp"
