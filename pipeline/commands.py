@@ -10,6 +10,7 @@ import typer
 
 from pipeline import cli
 from pipeline.cli import House
+from pipeline.errors import UsageError, nearest
 from pipeline.params import Build, Crop, Dedup, Engine, Pairs, Scrape, Section, Stats, override
 from pipeline.scraping import credits_, forget, scrape, sources
 
@@ -18,7 +19,7 @@ Workers = Annotated[int | None, typer.Option(help="Processes; 0 for one per core
 
 def register(app: typer.Typer) -> None:
     """Adds every data command to `app`."""
-    for body in (init, doctor, sources, scrape, credits_, forget, crop, dedup, pairs, build, stats, demo):
+    for body in (init, doctor, sources, scrape, credits_, forget, crop, models, dedup, pairs, build, stats, demo):
         cli.add(app, body)
 
 
@@ -49,8 +50,11 @@ def doctor(house: House) -> None:
 
 def crop(
     house: House,
-    detector: Annotated[str | None, typer.Option(help="haar for photos, anime for drawings.")] = None,
+    detector: Annotated[str | None, typer.Option(help="haar, hog, cnn, yunet, anime; haar+hog must agree.")] = None,
     align: Annotated[str | None, typer.Option(help="auto, ffhq, box or none.")] = None,
+    framing: Annotated[str | None, typer.Option(help="face, ffhq, head, bust or person.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Zooms out from the framing.")] = None,
+    shift_y: Annotated[float | None, typer.Option(help="Moves the framing down, in its sides.")] = None,
     size: Annotated[int | None, typer.Option(help="Px, side of the crops.")] = None,
     rotate: Annotated[float | None, typer.Option(help="Degrees, counter-clockwise; align box.")] = None,
     margin: Annotated[float | None, typer.Option(help="Box sides added on each side; align box.")] = None,
@@ -64,6 +68,9 @@ def crop(
     flags = {
         "detector": detector,
         "align": align,
+        "framing": framing,
+        "scale": scale,
+        "shift_y": shift_y,
         "size": size,
         "rotate": rotate,
         "margin": margin,
@@ -77,6 +84,33 @@ def crop(
     }
     section = override(section, "crop", domains=domains, **flags)
     _run(house, verb, section, workers)
+
+
+def models(
+    house: House,
+    action: Annotated[str, typer.Argument(help="list, fetch or verify.")] = "list",
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all when none is named.")] = None,
+) -> None:
+    """Show every model file with its origin and licence, fetch what is missing, or check what is there."""
+    from pipeline import models as files
+
+    if action not in {"list", "fetch", "verify"}:
+        raise UsageError(
+            f"models does not '{action}'{nearest(action, ['list', 'fetch', 'verify'])}", "curate models list"
+        )
+    chosen = names or list(files.MODELS)
+    if action == "fetch":
+        for name in chosen:
+            house.console.say(f"{name}: {files.path(name)}")
+    found = [files.standing(name) for name in chosen]
+    house.console.result(
+        found,
+        "\n".join(
+            f"{m.name:14} {m.state:8} {m.sha256[:12]}  {m.year}  {m.licence}\n  {m.where}\n  {m.url}" for m in found
+        ),
+    )
+    if action == "verify" and any(m.state != "ok" for m in found):
+        raise typer.Exit(2)
 
 
 def dedup(

@@ -58,7 +58,7 @@ MODELS: Mapping[str, Model] = {
             "mmod-face",
             "mmod_human_face_detector.dat",
             "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
-            "CC0",
+            "released into the public domain by its author",
             2016,
             "https://github.com/davisking/dlib-models",
             package="face_recognition_models",
@@ -90,9 +90,7 @@ def find(name: str) -> Path | None:
 
     Raises UsageError for an unknown name and ModelError when the file isn't the pinned one or its package is missing.
     """
-    model = MODELS.get(name)
-    if model is None:
-        raise UsageError(f"there is no model '{name}'{nearest(name, MODELS)}", f"models: {', '.join(MODELS)}")
+    model = _known(name)
     if model.package:
         return _packaged(model, model.package)
     for folder in (*_given(), _cache()):
@@ -100,6 +98,39 @@ def find(name: str) -> Path | None:
             _check(model, found.read_bytes(), str(found), f"delete {found} and run the same command again")
             return found
     return None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A model and the state of its file on this machine."""
+
+    name: str
+    state: str  # ok, missing, or wrong when the file is not the pinned one
+    where: str  # the file; what to do when it is not there
+    sha256: str  # the pinned one
+    licence: str
+    year: int
+    url: str
+
+
+def standing(name: str) -> Standing:
+    """Looks for the file of the model `name` and reads all of it to check it. Raises UsageError for an unknown name."""
+    model = _known(name)
+    state, where = "missing", "fetch it: curate models fetch"
+    try:
+        if found := find(name):
+            state, where = "ok", str(found)
+            if hashlib.sha256(found.read_bytes()).hexdigest() != model.sha256:
+                state = "wrong"
+    except ModelError as error:
+        state, where = ("missing" if model.package else "wrong"), error.hint
+    return Standing(name, state, where, model.sha256, model.licence, model.year, model.url)
+
+
+def _known(name: str) -> Model:
+    if name not in MODELS:
+        raise UsageError(f"there is no model '{name}'{nearest(name, MODELS)}", f"models: {', '.join(MODELS)}")
+    return MODELS[name]
 
 
 def _given() -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from pipeline import models
+from pipeline import commands, models
 from pipeline.errors import ModelError, UsageError
 
 BODY = b"<cascade/>"
@@ -97,6 +100,39 @@ def test_the_landmark_file_is_the_pinned_one_and_its_package_stays_unimported() 
     path = models.path("landmarks-68")
     assert hashlib.sha256(path.read_bytes()).hexdigest() == models.MODELS["landmarks-68"].sha256
     assert "face_recognition_models" not in sys.modules
+
+
+def test_how_each_file_stands_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lists(monkeypatch, "http://127.0.0.1:9/never")
+    assert models.standing("anime-cascade").state == "missing"
+    home.mkdir()
+    (home / "lbpcascade_animeface.xml").write_bytes(b"cut sho")
+    assert models.standing("anime-cascade").state == "wrong"
+    (home / "lbpcascade_animeface.xml").write_bytes(BODY)
+    found = models.standing("anime-cascade")
+    assert (found.state, found.where) == ("ok", str(home / "lbpcascade_animeface.xml"))
+
+
+def test_files_that_a_package_brings_are_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert models.standing("mmod-face").state == "ok"
+    other = dataclasses.replace(models.MODELS["mmod-face"], sha256="0" * 64)
+    monkeypatch.setattr(models, "MODELS", {"mmod-face": other})
+    assert models.standing("mmod-face").state == "wrong"
+    gone = dataclasses.replace(other, package="no_such_package")
+    monkeypatch.setattr(models, "MODELS", {"mmod-face": gone})
+    assert models.standing("mmod-face").state == "missing"
+
+
+def test_the_command_lists_fetches_and_verifies(home: Path, origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lists(monkeypatch, f"{origin}/file")
+    app, ask = typer.Typer(), CliRunner()
+    commands.register(app)
+    assert "missing" in ask.invoke(app, ["models"]).output
+    assert ask.invoke(app, ["models", "verify"]).exit_code == 2
+    fetched = ask.invoke(app, ["models", "fetch"])
+    assert fetched.exit_code == 0 and "ok" in fetched.output
+    (row,) = json.loads(ask.invoke(app, ["models", "verify", "anime-cascade", "--json"]).stdout)
+    assert row["state"] == "ok" and row["licence"] == models.MODELS["anime-cascade"].licence
 
 
 def test_an_unknown_model_is_named() -> None:
