@@ -40,8 +40,8 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
     if ask.japanese:
         sent["lang"] = "ja"
     reachable = ask.limits.depth or 500
-    page = 1
-    while (page - 1) * size < reachable:
+    page, seen = 1, 0
+    while seen < reachable:
         try:
             answer = ask.json("/api/", {**sent, "page": page}, Asking(params={"key": ask.key or ""}), spare={400})
         except FetchError as error:
@@ -53,8 +53,10 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
             if "key" in said.lower():
                 raise AuthError(f"pixabay: {said}", f"set CURATE_PIXABAY_KEY; keys: {FACTS.key_from}") from error
             raise FetchError("http_4xx", f"pixabay: {said}", error.status) from error
-        yield ask.read(ask.rows(answer, "hits"), _candidate)
-        reachable = min(reachable, number(answer, "totalHits") or 0)
+        hits = ask.rows(answer, "hits")
+        yield ask.read(hits, _candidate)
+        reachable = min(reachable, number(answer, "totalHits") or 0) if hits else 0
+        seen += len(hits)
         page += 1
 
 

@@ -170,8 +170,7 @@ def pixabay_item(stand: Stand, n: int, **changes: Any) -> dict[str, Any]:
 
 
 def pixabay_page(items: list[Any], params: Params, pages: int = 1) -> Any:
-    total = len(items) if pages == 1 else int(params["per_page"]) * pages
-    return {"total": 4692, "totalHits": total, "hits": items}
+    return {"total": 4692, "totalHits": 500 if int(params["page"]) < pages else 0, "hits": items}
 
 
 def pexels_item(stand: Stand, n: int, **changes: Any) -> dict[str, Any]:
