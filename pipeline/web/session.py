@@ -19,7 +19,7 @@ from pipeline.params import Scrape
 from pipeline.web import headers, optout, patience, robots
 from pipeline.web.address import Guard, RefusedAddressError
 from pipeline.web.asking import PLAIN, Asking
-from pipeline.web.dial import Exchange, Watchdog, session
+from pipeline.web.dial import Exchange, Watchdog, adapter, request
 from pipeline.web.faults import FetchError, TransientError
 from pipeline.web.gate import MAX_REDIRECTS, Gate
 from pipeline.web.schedule import Scheduler, Steps, Turn
@@ -70,7 +70,8 @@ class Web:
 
     def __init__(self, section: Scrape, guard: Guard, hosts: Path | None = None) -> None:
         self._section = section
-        self._http = session(guard, headers.agent(section.contact), section.workers)
+        self._http = adapter(guard, section.workers)
+        self._agent = headers.agent(section.contact)
         self._watchdog = Watchdog()
         self._scheduler = Scheduler(section.workers, section.delay)
         self._gate = Gate(self._hop, lambda host, delay: self._scheduler.widen(host, section.per_host, delay), hosts)
@@ -139,6 +140,8 @@ class Web:
             following = self._next_hop(target, result, kind)
             if following.key != target.key:  # keys are for the host that gave them
                 following, asking = parse(asking.without(following.url)), asking.elsewhere
+            elif asking.params:
+                following = parse(asking.address(asking.without(following.url)))
             target = following
         raise FetchError("network", f"more than {MAX_REDIRECTS} redirects", final_url=target.url)
 
@@ -185,6 +188,7 @@ class Web:
         """One request and its response. Raises FetchError, TransientError when another try may help."""
         encoding = "identity" if kind is Kind.IMAGE else "gzip, deflate"
         sent = {
+            "User-Agent": self._agent,
             "Accept": kind.value,
             "Accept-Encoding": encoding,
             **headers.referer(page_url, target),
@@ -194,9 +198,11 @@ class Web:
         timeout = (self._section.connect_timeout, self._section.read_timeout)
         with self._watchdog.watch(self._section.deadline) as exchange:
             try:
-                request = self._http.prepare_request(requests.Request("GET", target.url, headers=sent))
-                with self._http.send(request, stream=True, allow_redirects=False, timeout=timeout) as reply:
-                    result = self._judge(reply, target, kind, exchange, asking)
+                with self._http.send(request(target.url, sent), stream=True, timeout=timeout) as reply:
+                    try:
+                        result = self._judge(reply, target, kind, exchange, asking)
+                    finally:
+                        _drain(reply)
                 if asking.check is not None and isinstance(result, Response):
                     asking.check(result)
                 return result
@@ -271,6 +277,13 @@ def _read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> 
     if exchange.expired:  # a shut socket can look like the end of a body without a length
         raise FetchError("too_slow", "over the deadline or under the rate")
     return bytes(body)
+
+
+def _drain(reply: requests.Response) -> None:
+    """Reads what little a refusal or a redirect says, so that its connection can be used again."""
+    length = reply.headers.get("Content-Length", "")
+    if reply.status_code >= 300 and length.isdecimal() and int(length) <= _EXCERPT:
+        reply.raw.drain_conn()
 
 
 def _beginning(reply: requests.Response, kind: Kind) -> bytes:

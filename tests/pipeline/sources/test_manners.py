@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import AuthError, BlockedError, UsageError
+from pipeline.params import Query
 from tests.pipeline.site import Site, serving
 from tests.pipeline.sources.interfaces import KEY, Notes, Params, Reply, collected, item, openverse_page, stand_in
 
@@ -188,6 +189,14 @@ def test_pexels_follows_no_other_host(site: Site, tmp_path: Path) -> None:
     stand.also("/v1/search", lambda params: {"photos": [item(stand, 1)], "next_page": away})
     assert len(collected(stand, tmp_path)) == 1
     assert stand.headers[0]["Authorization"] == KEY
+
+
+def test_a_key_stays_through_a_redirect_on_its_own_host(site: Site, tmp_path: Path) -> None:
+    stand = stand_in(site, "pixabay", lambda stand: [[item(stand, 1)]])
+    stand.also("/old/api/", lambda params: Reply("", 302, {"Location": "/pixabay/api/?page=1&per_page=100&q=hair"}))
+    query = Query(source="pixabay", query="hair", base_url=stand.base + "/old")
+    assert len(collected(stand, tmp_path, queries=(query,))) == 1
+    assert [params["key"] for params in stand.asked] == [KEY, KEY]
 
 
 def test_a_key_does_not_follow_a_redirect_to_another_host(site: Site, tmp_path: Path) -> None:
