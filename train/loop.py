@@ -95,6 +95,7 @@ def _apply(recipe: Recipe, update: Update, clock: Clock, meter: Meter) -> None:
     for group in groups:
         group["lr"] = group["initial_lr"] * factor
     optimizer.step()
+    optimizer.zero_grad(set_to_none=True)  # frees their memory while the other networks take their turn
 
 
 def _check_losses(recipe: Recipe, losses: Mapping[str, Tensor], step: int) -> None:

@@ -33,19 +33,16 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
     channels, area = x.shape[1], x.shape[2] * x.shape[3]
     full = x.float()
     with _without_autocast(x):
-        mean = full.mean((2, 3), keepdim=True)
-        # Both norms, gamma and beta become one affine map of the centred maps, which are all that the backward pass
-        # keeps. Centring first spares the gradients the rounding of large sums that cancel.
-        centred = full - mean
-        var = centred.square().sum((2, 3), keepdim=True) / (area - 1)
+        var, mean = torch.var_mean(full, (2, 3), keepdim=True)
         layer_mean = mean.mean(1, keepdim=True)
         # The layer's variance follows from the channels'.
         squares = (area - 1) * var + area * (mean - layer_mean).square()
         layer_var = squares.sum(1, keepdim=True) / (channels * area - 1)
         layer_part = (1 - rho) * torch.rsqrt(layer_var + EPSILON)
         scale = rho * torch.rsqrt(var + EPSILON) + layer_part
-        shift = layer_part * (mean - layer_mean)
-        out = torch.addcmul(shift * gamma + beta, centred, scale * gamma)
+        shift = layer_part * (mean - layer_mean) - scale * mean
+        # Both norms, gamma and beta are one affine map: of all the maps between, none is made or kept.
+        out = torch.addcmul(shift * gamma + beta, full, scale * gamma)
     return out.to(x.dtype)
 
 

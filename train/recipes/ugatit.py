@@ -189,7 +189,8 @@ class UGATIT(nn.Module):
     def _adam(self, *networks: nn.Module) -> torch.optim.Adam:
         config = self.config
         parameters = [parameter for network in networks for parameter in network.parameters()]
-        return torch.optim.Adam(parameters, config.lr, (config.beta1, config.beta2), weight_decay=config.weight_decay)
+        betas = (config.beta1, config.beta2)
+        return torch.optim.Adam(parameters, config.lr, betas, weight_decay=config.weight_decay, fused=True)
 
 
 def overlay(images: Tensor, heatmap: Tensor) -> Tensor:
