@@ -185,7 +185,8 @@ class Interface:
                 f"{self.name}: {said}",
                 f"what was found is kept; the same command goes on after {when:%Y-%m-%d %H:%M} UTC",
             )
-        if error.status == 401 or (error.status == 403 and self._facts.key != "none"):
+        wants_key = error.status == 401 or (error.status == 403 and self._facts.key != "none")
+        if wants_key and error.reason != "host_off":  # a challenge is for people, not for keys
             return AuthError(
                 f"{self.name}: {'the key was refused' if self.key else 'a key is wanted'}: {said}",
                 f"set {variable(self.name)} anew, then run it again: what was found is kept",

@@ -155,6 +155,63 @@ def test_a_used_up_quota_says_when_to_go_on(site: Site, tmp_path: Path, name: st
     assert len(stand.asked) == (1 if headers else 2)
 
 
+@EACH
+def test_a_search_that_was_cut_off_goes_on_where_it_was(site: Site, tmp_path: Path, name: str) -> None:
+    def pages(stand: Stand) -> list[list[dict[str, Any]]]:
+        return [[item(stand, 6), item(stand, 5)], [item(stand, 4), item(stand, 3)], [item(stand, 2), item(stand, 1)]]
+
+    stand = stand_in(site, name, pages)
+    whole = collected(stand, tmp_path / "whole")
+    asked = list(stand.asked)
+    stand.asked.clear()
+    calm = len(asked) - 2  # the answers up to and with the last page but one, or two
+
+    def cut(params: Params) -> Any:
+        return stand.pages(params) if len(stand.asked) <= calm else Reply("", 429, {"Retry-After": "9999"})
+
+    stand.also(KINDS[name].path, cut)
+    with pytest.raises(QuotaError):
+        collected(stand, tmp_path / "cut")
+    assert 0 < len(rows(tmp_path / "cut")) < 6
+    stand.also(KINDS[name].path, stand.pages)
+    again = collected(stand, tmp_path / "cut")
+    stand.asked.pop(calm)  # the refused one
+    assert stand.asked == asked
+    assert [timeless(row) for row in again] == [timeless(row) for row in whole]
+
+
+def timeless(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "retrieved_at"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "said"),
+    [
+        (Reply("no", 401), 3, "pexels: the key was refused"),
+        (Reply("slow", 429, {"Retry-After": "9999"}), 4, "goes on after"),
+        (Reply("<html>"), 5, "pexels has changed its answers"),
+        (Reply("no", 403, {"cf-mitigated": "challenge"}), 5, "a challenge page"),
+    ],
+    ids=["key", "quota", "changed", "challenge"],
+)
+def test_each_end_has_its_exit_code(site: Site, tmp_path: Path, reply: Reply, code: int, said: str) -> None:
+    stand = stand_in(site, "pexels")
+    stand.also("/v1/search", lambda params: reply)
+    run = curate(tmp_path, stand, "--query", "hair")
+    assert (run.returncode, said in run.stderr, "Traceback" in run.stderr) == (code, True, False), run.stderr
+    assert KEY not in run.stdout + run.stderr
+
+
+def curate(root: Path, stand: Stand, *options: str) -> subprocess.CompletedProcess[str]:
+    """`curate scrape` with these options, in a process of its own."""
+    (root / "params.yaml").write_text("scrape: {delay: 0}\n")
+    command = [sys.executable, str(ROOT / "curate.py"), "scrape", "--root", str(root), "--source", stand.name]
+    command += ["--base-url", stand.base, "--allow-net", stand.site.host, "--contact", "me@example.org"]
+    command += ["--allow-unknown-license", "--allow-scrape-source", *options]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+
+
 @pytest.mark.parametrize("name", ["flickr", "pixabay", "pexels"])
 def test_a_key_is_needed_and_never_shown(
     site: Site, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -234,13 +291,7 @@ def test_bing_is_off_unless_allowed(site: Site, tmp_path: Path) -> None:
 @EACH
 def test_from_the_command_line(site: Site, tmp_path: Path, name: str) -> None:
     stand = stand_in(site, name, lambda stand: [[item(stand, 1), item(stand, 2)]])
-    (tmp_path / "params.yaml").write_text("scrape: {delay: 0}\n")
-    command = [sys.executable, str(ROOT / "curate.py"), "scrape", "--root", str(tmp_path), "--source", name]
-    command += ["--query", "ロングヘア", "--query", "ショートヘア", "--base-url", stand.base, "--allow-net", site.host]
-    command += ["--contact", "me@example.org", "--allow-unknown-license", "--allow-scrape-source"]
-    run = subprocess.run(
-        command, check=False, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    run = curate(tmp_path, stand, "--query", "ロングヘア", "--query", "ショートヘア")
     assert run.returncode == 0, run.stderr
     assert sorted(row["query"] for row in rows(tmp_path)) == ["ショートヘア"] * 2 + ["ロングヘア"] * 2
     written = b"".join(path.read_bytes() for path in (tmp_path / "raw").rglob("*") if path.is_file())
