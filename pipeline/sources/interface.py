@@ -52,7 +52,7 @@ class Interface:
         self._last = ("", b"")
         self.barren = 0  # pages in a row that showed nothing new
         self._broken = self._passed = self._found = 0
-        if query.base_url is None:
+        if query.base_url is None or "delay" in web.settings:
             web.space(urlsplit(self.base).hostname or "", self.limits.delay)
 
     @property
@@ -142,8 +142,11 @@ class Interface:
         if broken > NOBODY * total:
             raise self.changed(f"{broken} of {total} items lack what they must have")
         self._broken += broken
-        fresh = list({c.address: self._stamped(c) for c in found if c.address not in self._seen}.values())
-        self._seen.update(c.address for c in fresh)
+        fresh = []
+        for candidate in found:
+            if candidate.address not in self._seen:
+                self._seen.add(candidate.address)
+                fresh.append(self._stamped(candidate))
         self._found += len(fresh)
         self.barren = self.barren + 1 if found and not fresh else 0
         return fresh

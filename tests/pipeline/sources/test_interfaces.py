@@ -297,3 +297,13 @@ def test_from_the_command_line(site: Site, tmp_path: Path, name: str) -> None:
     written = b"".join(path.read_bytes() for path in (tmp_path / "raw").rglob("*") if path.is_file())
     assert KEY not in run.stdout + run.stderr
     assert KEY.encode() not in written
+
+
+@pytest.mark.parametrize("name", ["commons", "pexels"])
+def test_a_look_before_downloading(site: Site, tmp_path: Path, name: str) -> None:
+    stand = stand_in(site, name, lambda stand: [[item(stand, 1), item(stand, 2)]])
+    run = curate(tmp_path, stand, "--query", "ロングヘア", "--dry-run")
+    assert run.returncode == 0, run.stderr
+    assert "2 candidates" in run.stdout
+    assert {path.partition("?")[0] for path in site.counts()} == {f"/{name}{KINDS[name].path}"}
+    assert not (tmp_path / "manifests").exists()
