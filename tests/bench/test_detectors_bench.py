@@ -144,4 +144,4 @@ def test_precision_and_recall(data: Path) -> None:
     assert false["with"] <= 0.2 * false["without"]
     for when in ("haar", "haar, permissive"):
         with_, without = (sum(t.found[w] for t in tallies[when].values()) for w in ("with", "without"))
-        assert with_ >= 0.98 * without
+        assert with_ >= 0.97 * without
