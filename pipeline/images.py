@@ -114,12 +114,16 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
 
 
 def verify(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
-    """Proves that `data` decodes from first pixel to last, as cheaply as that can be done. Raises ImageError."""
+    """Proves that `data` are whole and that `decode` takes them, as cheaply as can be. Raises ImageError."""
     info, header, _ = _open(data, max_pixels)
-    if header is not None and _fast(header) and not info.animated:
-        _decode_jpeg(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, header, 8)  # all of the entropy coding, 1/64 of the rest
-    else:
+    if header is None or not _fast(header):
         decode(data, max_pixels=max_pixels)
+    elif (start := jpeg.beginning(data, header)) is None:
+        _decode_jpeg(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, header, 8)  # all of the entropy coding, 1/64 of the rest
+    else:  # by Pillow, which does not print that it ends early
+        first = _pillow(start, info.format)
+        first.draft("L", (1, 1))
+        _decode_pillow(first, info)
     return info
 
 
@@ -158,7 +162,7 @@ def _open(data: bytes, max_pixels: int) -> tuple[Info, jpeg.Jpeg | None, Image.I
         raise ImageError("not_image", repr(data[:64]))
     header = jpeg.walk(data) if kind is Format.JPEG else None
     if header is not None and header.plain:
-        turned = _orientation(header.exif)
+        turned = jpeg.orientation(header.exif)
         size = (header.height, header.width) if turned >= 5 else (header.width, header.height)
         _bounded(*size, max_pixels)
         info = Info(kind, *size, "L" if header.components == 1 else "RGB", turned, icc=header.icc)
@@ -171,19 +175,6 @@ def _open(data: bytes, max_pixels: int) -> tuple[Info, jpeg.Jpeg | None, Image.I
 def _bounded(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise ImageError("bomb", f"{width}x{height} px")
-
-
-def _orientation(exif: bytes | None) -> int:
-    """The EXIF orientation, 1..8; 1 when it is absent or unreadable."""
-    if exif is None:
-        return 1
-    tags = Image.Exif()
-    try:
-        tags.load(b"Exif\0\0" + exif)
-        value = tags.get(0x0112, 1)
-    except Exception:  # metadata from strangers; Pillow's parser may raise anything, the picture is fine without
-        return 1
-    return value if value in range(1, 9) else 1
 
 
 def _fast(header: jpeg.Jpeg) -> bool:

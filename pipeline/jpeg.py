@@ -10,7 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from PIL import Image
+
 SOI, EOI, SOS, APP1, APP2 = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2
+PROGRESSIVE = 0xC2  # the frame marker
+_TASTE = 2048  # bytes of a scan: its first rows
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15; the others are DHT, JPG and DAC
 _STANDALONE = frozenset({0x01, SOI, *range(0xD0, 0xD8)})
 # Entropy-coded data end at the first marker that is neither a stuffed byte, a restart nor a fill byte.
@@ -30,6 +34,8 @@ class Jpeg:
     components: int
     exif: bytes | None  # the TIFF structure of the first APP1
     icc: bytes | None
+    scan: int  # where the first scan's entropy-coded data begin
+    scans: int
 
     @property
     def plain(self) -> bool:
@@ -37,11 +43,22 @@ class Jpeg:
         return self.frame <= 0xC2 and self.precision == 8 and self.components in {1, 3}
 
 
+def beginning(data: bytes, header: Jpeg) -> bytes | None:
+    """As much of a whole JPEG as can fail to decode, as a JPEG; None where that is all of it.
+
+    In a single sequential scan that is everything before it: within, decoders take any damage for a warning.
+    """
+    if header.frame == PROGRESSIVE or header.scans > 1:
+        return None
+    return data[: header.scan + _TASTE] + bytes((0xFF, EOI))
+
+
 def walk(data: bytes) -> Jpeg | None:
     """The header of a whole and regular JPEG, or None: cut short, damaged, or not one."""
     frame: tuple[int, int, int, int, int] | None = None
     exif: bytes | None = None
     profile: dict[int, bytes] = {}
+    scans: list[int] = []
     try:
         for marker, start, end in _segments(data):
             if marker == EOI:
@@ -51,6 +68,8 @@ def walk(data: bytes) -> Jpeg | None:
                 frame = (marker, size[0], size[3] << 8 | size[4], size[1] << 8 | size[2], size[5])
             elif marker == APP1 and exif is None and data.startswith(_EXIF, start):
                 exif = data[start + len(_EXIF) : end]
+            elif marker == SOS:
+                scans.append(end)
             elif marker == APP2 and data.startswith(_ICC, start):
                 at = start + len(_ICC)
                 profile[data[at]] = data[at + 2 : end]
@@ -58,10 +77,10 @@ def walk(data: bytes) -> Jpeg | None:
             return None
     except IndexError:
         return None
-    if frame is None or 0 in frame[2:]:
+    if frame is None or not scans or 0 in frame[2:]:
         return None
     icc = b"".join(profile[n] for n in sorted(profile)) or None
-    return Jpeg(*frame, exif=exif, icc=icc)
+    return Jpeg(*frame, exif=exif, icc=icc, scan=scans[0], scans=len(scans))
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -87,3 +106,16 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
                 if found is None:
                     return
                 at = found.start()
+
+
+def orientation(exif: bytes | None) -> int:
+    """The EXIF orientation, 1..8; 1 when it is absent or unreadable."""
+    if exif is None:
+        return 1
+    tags = Image.Exif()
+    try:
+        tags.load(b"Exif\0\0" + exif)
+        value = tags.get(0x0112, 1)
+    except Exception:  # metadata from strangers; Pillow's parser may raise anything, the picture is fine without
+        return 1
+    return value if value in range(1, 9) else 1

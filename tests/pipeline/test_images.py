@@ -244,3 +244,24 @@ def test_real_photos_decode(data: Path) -> None:
         content = path.read_bytes()
         info = images.verify(content)
         assert images.decode(content).shape == (info.height, info.width, 3)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_is_verified_is_what_decodes(progressive: bool) -> None:
+    """Damage in the middle of a JPEG: the quick proof says what the whole decoding says."""
+    whole = io.BytesIO()
+    picture = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(whole, "JPEG", progressive=progressive)
+    draw = np.random.default_rng(1)
+    for _ in range(60):
+        damaged = bytearray(whole.getvalue())
+        for at in draw.integers(2, len(damaged) - 2, 4):
+            damaged[at] = draw.integers(0, 255)
+        verdicts = set()
+        for judge in (images.verify, images.decode):
+            try:
+                judge(bytes(damaged))
+                verdicts.add("ok")
+            except images.ImageError as error:
+                verdicts.add(error.reason)
+        assert len(verdicts) == 1
