@@ -127,6 +127,15 @@ def verify(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
     return info
 
 
+def regular(data: bytes) -> bool:
+    """Whether `data` are a JPEG that the fast decoder takes, or no image at all: what is judged without risk."""
+    kind = sniff(data[:32])
+    if kind is not Format.JPEG:
+        return kind is None
+    header = jpeg.walk(data)
+    return header is not None and _fast(header)
+
+
 def encode_png(rgb: RGB) -> bytes:
     """`rgb`, uint8 [H, W, 3], as PNG."""
     return _encode(".png", rgb, [])

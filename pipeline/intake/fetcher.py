@@ -15,8 +15,9 @@ import msgspec
 from pipeline import manifest
 from pipeline.errors import UsageError
 from pipeline.intake.again import NOTHING, Again
+from pipeline.intake.examiner import Examiner
 from pipeline.intake.journal import Journal, Past, Seen
-from pipeline.intake.outcome import Outcome, examine, extension, holds
+from pipeline.intake.outcome import Outcome, extension, holds
 from pipeline.intake.store import Store
 from pipeline.params import Scrape
 from pipeline.sources.candidate import Candidate
@@ -39,6 +40,7 @@ class Fetcher:
         self._guard = guard
         self._stack = stack
         self._layer: Web | None = None
+        self._examiner = stack.enter_context(Examiner(section))
         self._readers: ThreadPoolExecutor | None = None
 
     def web(self) -> Web:
@@ -148,7 +150,7 @@ class Fetcher:
         return Outcome(past.outcome.reason, **facts)
 
     def _stored(self, data: bytes) -> Outcome:
-        outcome = examine(data, self._section)
+        outcome = self._examiner.examine(data)
         if self._journal.forgotten(outcome.sha256):
             return Outcome("excluded", sha256=outcome.sha256)
         if outcome.reason != manifest.OK:
