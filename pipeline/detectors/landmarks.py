@@ -25,7 +25,7 @@ class Marks(NamedTuple):
     """The landmarks of one face and how sure they are."""
 
     points: Points  # [68, 2], index coordinates
-    unrest: float  # RMS px by which they move when the box does, the least of several ways, in eye distances
+    unrest: float  # RMS by which they move with the box, the least of several ways, in eye distances
 
 
 Landmarker = Callable[[NDArray[np.uint8], Box, float], Marks]
@@ -33,6 +33,7 @@ Landmarker = Callable[[NDArray[np.uint8], Box, float], Marks]
 _FACE = 200  # px: the box is brought to this side, as the predictor answers in whole px
 _AROUND = 0.5  # what the predictor sees beside the box, in box sides
 _NUDGES = ((0.08, 0.08, 1.1), (-0.08, -0.08, 0.9), (0.08, -0.08, 0.9), (-0.08, 0.08, 1.1))  # right, down; size
+_CALM = 0.05  # eye distances: an answer that moves less is one of a face, and no other is asked for
 
 
 @lru_cache(maxsize=1)
@@ -76,10 +77,20 @@ def _predict(predictor: Any, image: NDArray[np.uint8], box: Box) -> Marks:
     x_scale, y_scale = shape[0] / (right - left), shape[1] / (bottom - top)
     inside = Box((box.x - left) * x_scale, (box.y - top) * y_scale, box.width * x_scale, box.height * y_scale)
     points = _answer(predictor, patch, inside)
-    others = [_answer(predictor, patch, _nudged(inside, *nudge)) for nudge in _NUDGES]
-    moved = min(float(np.sqrt(np.mean(np.sum((other - points) ** 2, axis=1)))) for other in others)
+    unrest = _unrest(predictor, patch, inside, points)
+    return Marks((points + 0.5) / (x_scale, y_scale) - 0.5 + (left, top), unrest)
+
+
+def _unrest(predictor: Any, patch: NDArray[np.uint8], box: Box, points: Points) -> float:
+    """How far the answer moves from `points` with the box; most real faces need one more answer to tell."""
     apart = max(float(np.hypot(*np.subtract(*geometry.eyes(points)))), 1e-6)
-    return Marks((points + 0.5) / (x_scale, y_scale) - 0.5 + (left, top), moved / apart)
+    least = np.inf
+    for nudge in _NUDGES:
+        moved = _answer(predictor, patch, _nudged(box, *nudge)) - points
+        least = min(least, float(np.sqrt(np.mean(np.sum(moved**2, axis=1)))) / apart)
+        if least < _CALM:
+            break
+    return least
 
 
 def _answer(predictor: Any, patch: NDArray[np.uint8], box: Box) -> Points:

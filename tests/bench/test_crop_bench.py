@@ -100,7 +100,7 @@ def steps(photos: list[Path]) -> dict[str, float]:
     for path in photos:
         image = timed("decode", images.decode, path.read_bytes())
         for face in timed("detect", aligner.detect, image)[:1]:
-            points = timed("landmarks", aligner.find_landmarks, image, face.box, 0.0)
+            points = timed("landmarks", aligner.find_landmarks, image, face.box, 0.0).points
             affine = geometry.quad_affine(geometry.ffhq_quad(points), rules.size)
             cut = timed("cut", warp.cut, image, affine, rules.size, warp.FFHQ_CLEARANCE)
             timed("measure", quality.measure, cut)
