@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -82,6 +84,33 @@ def test_kill_at_any_moment_and_again(site: Site, tmp_path: Path) -> None:
         assert table(root) == expected, moment
         assert max(Counter(request.path for request in site.requests).values()) <= 2, moment
         assert not list((root / "raw/.tmp").iterdir())
+
+
+@pytest.mark.slow
+def test_kill_twenty_times_in_one_folder(site: Site, tmp_path: Path) -> None:
+    shop(site, tmp_path)
+    calm, root, draw = tmp_path / "calm", tmp_path / "root", random.Random(3)
+    assert started(calm, site).wait(60) == 0
+    for _ in range(20):
+        known = journalled(root)
+        site.requests.clear()
+        process, until = started(root, site), draw.randrange(1, 8)
+        while len(site.requests) < until and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(draw.uniform(0, 0.03))
+        process.kill()
+        process.wait(10)
+        assert not known & {site.url(request.path) for request in site.requests}, "what is journalled is not fetched"
+    assert started(root, site).wait(60) == 0
+    assert table(root) == table(calm)
+
+
+def journalled(root: Path) -> set[str]:
+    """The images whose fate is known."""
+    journal = root / "raw/images/journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True) if journal.is_file() else []
+    events = [json.loads(line) for line in lines if line.endswith(b"\n")]
+    return {event["candidate"]["image_url"] for event in events if event["event"] == "seen" and event["outcome"]}
 
 
 def test_ctrl_c_leaves_a_journal_that_goes_on(site: Site, tmp_path: Path) -> None:
