@@ -8,6 +8,8 @@ of REASONS; sizes are read from the header, before anything is decoded.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import io
 import re
 import warnings
@@ -28,7 +30,7 @@ REASONS = frozenset("bomb decode_failed animated not_image unsupported too_large
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 20_000  # px
 
-# Pillow's own limit (89 megapixels) only warns. Process-wide, so it is set once, here, where all decoding happens.
+Image.MAX_IMAGE_PIXELS = MAX_SIDE**2  # process-wide, so only here; max_pixels is checked before any pixel is decoded
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
@@ -92,7 +94,7 @@ def sniff(head: bytes) -> Format | None:
 
 
 _BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
-_PILLOW = {f: "JPEG" if f is Format.JPEG else f.name for f in Format if f is not Format.HEIC}
+_PILLOW = {**{f: f.name for f in Format}, Format.HEIC: "HEIF"}
 
 
 def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
@@ -108,7 +110,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
     info, header, lazy = _open(data, max_pixels)
     if info.animated:
         raise ImageError("animated")
-    if header is not None and _fast(header):
+    if header is not None and is_fast(header):
         return _upright(_decode_jpeg(data, cv2.IMREAD_COLOR, header, 1), info.orientation)
     return _decode_pillow(lazy or _pillow(data, info.format), info)
 
@@ -116,7 +118,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
 def verify(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
     """Proves that `data` are whole and that `decode` takes them, as cheaply as can be. Raises ImageError."""
     info, header, _ = _open(data, max_pixels)
-    if header is None or not _fast(header):
+    if header is None or not is_fast(header):
         decode(data, max_pixels=max_pixels)
     elif (start := jpeg.beginning(data, header)) is None:
         _decode_jpeg(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, header, 8)  # all of the entropy coding, 1/64 of the rest
@@ -125,15 +127,6 @@ def verify(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
         first.draft("L", (1, 1))
         _decode_pillow(first, info)
     return info
-
-
-def regular(data: bytes) -> bool:
-    """Whether `data` are a JPEG that the fast decoder takes, or no image at all: what is judged without risk."""
-    kind = sniff(data[:32])
-    if kind is not Format.JPEG:
-        return kind is None
-    header = jpeg.walk(data)
-    return header is not None and _fast(header)
 
 
 def encode_png(rgb: RGB) -> bytes:
@@ -186,7 +179,8 @@ def _bounded(width: int, height: int, max_pixels: int) -> None:
         raise ImageError("bomb", f"{width}x{height} px")
 
 
-def _fast(header: jpeg.Jpeg) -> bool:
+def is_fast(header: jpeg.Jpeg) -> bool:
+    """Whether the fast decoder gives a JPEG's true colours."""
     return header.plain and (header.icc is None or _is_srgb(header.icc))
 
 
@@ -212,14 +206,23 @@ def _upright(rgb: RGB, orientation: int) -> RGB:
 
 def _pillow(data: bytes, kind: Format) -> Image.Image:
     """A lazily opened image. The list of formats keeps Pillow's other decoders shut."""
-    if kind not in _PILLOW:
-        raise ImageError("unsupported", kind.name)
+    if kind is Format.HEIC and not _reads_heic():
+        raise ImageError("unsupported", "HEIC; to read it: pip install 'curate[heic]'")
     try:
         return Image.open(io.BytesIO(data), formats=[_PILLOW[kind]])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("bomb", str(error)) from None
     except Exception as error:  # bytes from strangers: a decoder may raise anything, and each means the same to us
         raise ImageError("decode_failed", str(error)) from None
+
+
+@lru_cache(maxsize=1)
+def _reads_heic() -> bool:
+    """Whether the optional plugin is there; it joins Pillow's formats then."""
+    with contextlib.suppress(ImportError):
+        pillow_heif = importlib.import_module("pillow_heif")
+        pillow_heif.register_heif_opener()
+    return "HEIF" in Image.OPEN
 
 
 def _described(image: Image.Image, kind: Format, data: bytes) -> Info:
@@ -231,10 +234,9 @@ def _described(image: Image.Image, kind: Format, data: bytes) -> Info:
     except Exception as error:  # as in _pillow
         raise ImageError("decode_failed", str(error)) from None
     turned = turned if turned in range(1, 9) else 1
-    if turned >= 5:
-        width, height = height, width
-    icc = image.info.get("icc_profile") or None
-    return Info(kind, width, height, image.mode, turned, animated, image.has_transparency_data, icc)
+    width, height = (height, width) if turned >= 5 else (width, height)
+    alpha, icc = image.has_transparency_data, image.info.get("icc_profile") or None
+    return Info(kind, width, height, image.mode, turned, animated, alpha, icc)
 
 
 def _decode_pillow(image: Image.Image, info: Info) -> RGB:

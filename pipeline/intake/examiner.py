@@ -17,7 +17,7 @@ from typing import IO, Self
 
 import msgspec
 
-from pipeline import images
+from pipeline import images, jpeg
 from pipeline.intake.outcome import Outcome, examine
 from pipeline.params import Scrape
 
@@ -44,7 +44,7 @@ class Examiner:
 
     def examine(self, data: bytes) -> Outcome:
         """What `data` are; decode_failed if that kills the decoder, or takes it more than a minute."""
-        if images.regular(data) or len(data) > self._limits.max_bytes:
+        if _regular(data) or len(data) > self._limits.max_bytes:
             return examine(data, self._limits)
         with self._lock:
             process = self._process or self._start()
@@ -78,6 +78,15 @@ class Examiner:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+
+def _regular(data: bytes) -> bool:
+    """Whether `data` are a JPEG that the fast decoder takes, or no image at all: what is judged without risk."""
+    kind = images.sniff(data[:32])
+    if kind is not images.Format.JPEG:
+        return kind is None
+    header = jpeg.walk(data)
+    return header is not None and images.is_fast(header)
 
 
 def _write(stream: IO[bytes], data: bytes) -> None:

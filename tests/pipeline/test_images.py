@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
 import zlib
@@ -129,10 +130,10 @@ def test_what_is_no_image_says_so(data: bytes) -> None:
     assert refusal(data) == "not_image"
 
 
-def test_heic_is_named_but_not_read() -> None:
+def test_heic_is_named_but_not_read_without_its_plugin() -> None:
     data = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
     assert images.sniff(data) is Format.HEIC
-    assert refusal(data) == "unsupported"
+    assert refusal(data) == ("unsupported" if importlib.util.find_spec("pillow_heif") is None else "decode_failed")
 
 
 def header_only_png(width: int, height: int) -> bytes:
@@ -265,3 +266,20 @@ def test_what_is_verified_is_what_decodes(progressive: bool) -> None:
             except images.ImageError as error:
                 verdicts.add(error.reason)
         assert len(verdicts) == 1
+
+
+def test_a_photo_of_a_phone_is_read_where_the_plugin_is() -> None:
+    plugin = pytest.importorskip("pillow_heif")
+    picture = np.asarray(Image.linear_gradient("L").resize((320, 280)).convert("RGB"))
+    buffer = io.BytesIO()
+    plugin.from_pillow(Image.fromarray(picture)).save(buffer, quality=95)
+    assert images.verify(buffer.getvalue()).format is Format.HEIC
+    assert np.abs(images.decode(buffer.getvalue()).astype(int) - picture).mean() < 3
+
+
+def test_more_pixels_than_pillow_likes_may_be_allowed() -> None:
+    buffer = io.BytesIO()
+    Image.new("1", (10_000, 9_500)).save(buffer, "PNG")
+    assert images.inspect(buffer.getvalue(), max_pixels=100_000_000).width == 10_000
+    with pytest.raises(ImageError, match="bomb"):
+        images.inspect(buffer.getvalue())
