@@ -137,10 +137,14 @@ class _Walk:
         described = self._described(page)
         title = tidy(value(element, "alt") or value(element, "title") or value(element, None))
         excluded = any(word in (title or "") for word in self._site.item.exclude_text)
-        outside = (urlsplit(url).hostname or "") not in self._hosts
+        outside = self._outside(url)
         refused = page.refused or ("excluded" if excluded or outside else None)
         described |= {"title": title or described["title"], "group_id": None}
         return Candidate(address=url, image_url=url, refused=refused, **described)
+
+    def _outside(self, url: str) -> bool:
+        parts = urlsplit(url)
+        return not self._hosts & {parts.hostname or "", parts.netloc}
 
     def _following(self, page: _Page, start: str, number: int) -> str | None:
         if self._site.listing.next is None:
@@ -177,7 +181,7 @@ class _Walk:
             if shown.width:
                 own["extra"] = {**own["extra"], "claimed_width": shown.width}
             own["creator"] = tidy(shown.creator) or own["creator"]
-            outside = None if (urlsplit(shown.url).hostname or "") in self._hosts else "excluded"
+            outside = "excluded" if self._outside(shown.url) else None
             yield Candidate(address=shown.url, image_url=shown.url, role=shown.role, refused=refused or outside, **own)
 
     def _described(self, page: _Page) -> dict[str, Any]:

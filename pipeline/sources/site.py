@@ -66,7 +66,7 @@ class Site(Section, frozen=True, kw_only=True, dict=True):
 
     name: str
     start: Annotated[tuple[str, ...], Meta(min_length=1)]  # with {query} and {page}
-    allowed_hosts: tuple[str, ...] = ()  # of pages and images; empty: those of `start`
+    allowed_hosts: tuple[str, ...] = ()  # HOST or HOST:PORT of pages and images; empty: those of `start`
     query_encoding: str = "utf-8"
     html_encoding: str | None = None  # overrides what the pages declare
     parser: Literal["lxml", "html5lib", "html.parser"] = "lxml"

@@ -128,7 +128,7 @@ class Web:
         """The request with its redirects, each hop under all the rules."""
         target = parse(url)
         for _ in range(MAX_REDIRECTS + 1):
-            if allowed is not None and not allowed(target.host):
+            if allowed is not None and not (allowed(target.host) or allowed(target.key)):
                 raise FetchError("excluded", f"{target.host} is not among the allowed hosts", final_url=target.url)
             if kind is not Kind.ANSWER:
                 yield from self._gate.enter(target, kind is Kind.IMAGE)
