@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 def curate(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`curate *arguments` in a process of its own."""
     code = "import curate, sys; sys.exit(curate.main())"
-    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
 
 def hostile(site: Site) -> dict[str, str]:
