@@ -43,8 +43,8 @@ def search(query: Query, web: Pages) -> Iterator[Candidate]:
     starts = [_started(site, template, query.query) for template in site.start]
     hosts = frozenset(site.allowed_hosts or (urlsplit(url.replace("{page}", "")).hostname or "" for url in starts))
     if site.delay is not None:
-        for host in sorted(hosts):
-            web.space(host, site.delay)
+        for name in sorted({urlsplit(f"//{host}").hostname or "" for host in hosts}):
+            web.space(name, site.delay)
     walk = _Walk(site, hosts, web)
     for start in starts:
         yield from walk.listings(start)

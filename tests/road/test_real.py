@@ -69,7 +69,7 @@ def test_real_photos_go_the_road(site: int, models: Path, tmp_path: Path, curate
         curate(command, "--root", tmp_path)
 
     images = manifest.read(manifest.IMAGES, tmp_path).to_pylist()
-    assert [row["reason"] for row in images if "corrupt" in row["image_url"]] == ["decode_failed"]
+    assert [row["reason"] for row in images if "corrupt" in row["image_url"]] == ["not_image"]  # noise all through
     found = {row["image_id"]: row["domain"] for row in images if row["status"] == manifest.ACCEPTED}
     cut = {row["image_id"] for row in manifest.accepted(manifest.read(manifest.CROPS, tmp_path)).to_pylist()}
     share = {

@@ -40,7 +40,11 @@ def test_defaults_are_the_papers() -> None:
     assert made["model"].items() >= papers.items()
     off = {key: made["model"][key] for key in ("ema", "face_loss", "bcr_real", "bcr_fake", "face_branch", "cutmix")}
     assert not any(off.values()), "what the paper doesn't have is off"
-    assert (made["model"]["gan_loss"], made["model"]["d_kind"], made["model"]["d_norm"]) == ("lsgan", "patch", "instance")
+    assert (made["model"]["gan_loss"], made["model"]["d_kind"], made["model"]["d_norm"]) == (
+        "lsgan",
+        "patch",
+        "instance",
+    )
     assert (made["model"]["augment"], made["model"]["penalty"]) == ([], "none")
 
 
