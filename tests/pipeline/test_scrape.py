@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def hostile(site: Site) -> dict[str, str]:
         "/empty.jpg": "not_image",
         "/wink.gif": "animated",
         "/tiny.jpg": "too_small",
-        "/heic.jpg": "unsupported",
+        "/heic.jpg": "decode_failed" if find_spec("pillow_heif") else "unsupported",
         "/loop.jpg": "network",
         "/file.jpg": "ssrf_blocked",
         "/inside.jpg": "ssrf_blocked",
