@@ -20,7 +20,7 @@ demo: install
 	@echo
 	@echo "Report:   processed/report/index.html"
 	@echo "Samples:  processed/runs/cyclegan/samples/ and processed/translated/cyclegan/"
-	@echo "Next:     curate init hair   (then edit params.yaml and run: dvc repro)"
+	@echo "Next:     curate init hair --force   (your own data: it replaces the demo's params.yaml)"
 
 test: install
 	python -m pytest -q
