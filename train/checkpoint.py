@@ -49,7 +49,8 @@ class Store:
         for name, optimizer in recipe.optimizers.items():
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer/{name}/{index}/{key}": value for key, value in state.items()}
-        header = {"format": FORMAT, "step": step, "meter": counts, "config": self.config, "versions": versions()}
+        order = list(counts.items())  # of the losses, which sorted JSON keys would lose
+        header = {"format": FORMAT, "step": step, "meter": order, "config": self.config, "versions": versions()}
         path = self.folder / f"{step:08}.safetensors"
         with replacing(path) as temporary:
             save_file(
@@ -79,7 +80,7 @@ class Store:
                 index, _, slot = key.partition("/")
                 state.setdefault(int(index), {})[slot] = value
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-        meter.restore(_below(tensors, "meter/"), header["meter"])
+        meter.restore(_below(tensors, "meter/"), dict(header["meter"]))
         return int(header["step"])
 
 

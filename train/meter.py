@@ -47,5 +47,5 @@ class Meter:
         return dict(self._sums), dict(self._counts)
 
     def restore(self, sums: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
-        """The meter as it was when `state` was asked."""
-        self._sums, self._counts = dict(sums), dict(counts)
+        """The meter as it was when `state` was asked, in the order of `counts`."""
+        self._sums, self._counts = {name: sums[name] for name in counts}, dict(counts)
