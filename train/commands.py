@@ -210,10 +210,11 @@ def _direction(text: str) -> Direction:
 
 
 def _show_plan(house: House, settings: Settings) -> None:
+    from train import assemble
     from train import run as verb
 
     prepared = verb.prepare(settings, house.root, progress=house.console.progress)
-    counts = verb.networks(verb.build(prepared.settings))
+    counts = assemble.networks(assemble.build(prepared.settings))
     plan = {**prepared.config, "networks": counts}
     run, data = prepared.config["run"], prepared.config["data"]
     lines = [f"{name:>8}: {count:>12,} parameters" for name, count in counts.items()]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,20 +11,17 @@ from typing import Any
 
 import torch
 
-from pipeline import images, manifest
 from pipeline.params import override
-from pipeline.progress import SILENT, Progress, Task
+from pipeline.progress import SILENT, Progress
 from train import checkpoint, material
+from train.assemble import build
 from train.folder import Folder, OnChange
 from train.interrupt import interruptible
 from train.log import Log
 from train.loop import Plan, train
 from train.material import Material
-from train.meter import Scalars
-from train.recipe import Batch, Clock, Recipe
-from train.recipes import RECIPES
-from train.seeding import seed_of
-from train.settings import Settings, device
+from train.settings import Settings
+from train.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -68,20 +63,6 @@ def prepare(settings: Settings, root: Path, *, progress: Progress = SILENT) -> P
     return Prepared(settings, found, config)
 
 
-def build(settings: Settings) -> Recipe:
-    """The recipe with its first weights, which depend on run.seed alone, on the device that run.device asks for."""
-    torch.manual_seed(seed_of(settings.run.seed, "init"))
-    recipe: Any = RECIPES.resolve(settings.recipe)(settings.model)
-    placed: Recipe = recipe.to(device(settings.run.device))
-    return placed
-
-
-def networks(recipe: Any) -> dict[str, int]:
-    """The parts of a recipe that have parameters, and how many."""
-    counts = {name: sum(p.numel() for p in part.parameters()) for name, part in recipe.named_children()}
-    return {name: count for name, count in counts.items() if count}
-
-
 def run(
     settings: Settings, root: Path, path: Path, *, on_change: OnChange = "refuse", progress: Progress = SILENT
 ) -> Result:
@@ -105,7 +86,7 @@ def run(
             interruptible(progress) as stop,
             _threads(wanted.threads),
         ):
-            watch = _Watch(recipe, prepared, folder, log, task, start)
+            watch = Watch(recipe, prepared.settings.run, prepared.material, folder, log, task, start)
             plan = Plan(
                 prepared.steps, wanted.seed, wanted.precision, wanted.tick, wanted.checkpoint_every, store, stop
             )
@@ -128,57 +109,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-class _Watch:
-    """Shows a run to whoever waits for it: progress, losses, sample grids, and the metrics at the end."""
-
-    def __init__(self, recipe: Recipe, prepared: Prepared, folder: Folder, log: Log, task: Task, start: int) -> None:
-        self.recipe, self.prepared, self.folder, self.log, self.task = recipe, prepared, folder, log, task
-        self.start, self.since = start, time.monotonic()
-        self.notes: dict[str, str] = {}
-
-    def batch(self, step: int) -> Batch:
-        """The batch of `step`; the one before it is done."""
-        if step > self.start:
-            self.task.advance(1, **self.notes)
-        return self.prepared.material.batches(step)
-
-    def tick(self, clock: Clock, scalars: Scalars) -> None:
-        """Writes the losses, and now and then the samples; at the end the metrics, too."""
-        settings, last = self.prepared.settings.run, clock.step == clock.total
-        rates = {f"{name}/lr": o.param_groups[0]["lr"] for name, o in self.recipe.optimizers.items()}
-        self.log.write(clock.step, {**scalars, **rates})
-        totals = _totals(scalars)
-        self.notes = {name: f"{totals[name]:.3g}" for name in self.recipe.optimizers if name in totals}
-        if last or clock.step % settings.sample_every < min(settings.tick, settings.sample_every):
-            self._sample(clock.step)
-            self.log.table()
-        if last:
-            self.task.advance(1, **self.notes)
-            seconds = max(time.monotonic() - self.since, 1e-9)
-            speed = settings.batch * (clock.step - self.start) / seconds
-            metrics: dict[str, Any] = {"steps": clock.step, "images_per_second": round(speed, 2)}
-            for name, value in scalars.items():
-                optimizer, _, loss = name.partition("/")
-                metrics.setdefault(optimizer, {})[loss] = value
-            with manifest.replacing(self.folder.metrics) as temporary:
-                temporary.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
-
-    def _sample(self, step: int) -> None:
-        if not self.prepared.settings.run.samples:
-            return
-        target = self.folder.samples / f"step-{step:06}.png"
-        with manifest.replacing(target) as temporary:
-            temporary.write_bytes(images.encode_png(self.prepared.material.picture(self.recipe)))
-        with manifest.replacing(target.with_name("latest.png")) as temporary:
-            shutil.copyfile(target, temporary)
-
-
-def _totals(scalars: Scalars) -> dict[str, float]:
-    """The losses of each optimiser, summed."""
-    totals: dict[str, float] = {}
-    for name, value in scalars.items():
-        optimizer = name.partition("/")[0]
-        totals[optimizer] = totals.get(optimizer, 0.0) + value
-    return totals

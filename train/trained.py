@@ -12,9 +12,9 @@ import torch
 from pipeline.errors import UsageError
 from pipeline.params import CropRules, override, parse
 from train import checkpoint
+from train.assemble import build
 from train.folder import Folder
 from train.recipe import Recipe
-from train.run import build
 from train.settings import from_dict
 
 

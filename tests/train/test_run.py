@@ -17,8 +17,9 @@ from pipeline.errors import UsageError
 from pipeline.progress import SILENT
 from tests.train.worlds import dataset, tiny
 from train import checkpoint
+from train.assemble import build, networks
 from train.interrupt import interruptible
-from train.run import build, networks, prepare, run
+from train.run import prepare, run
 
 
 @pytest.fixture(scope="module")
