@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import manifest, splits
+from pipeline import decisions, manifest, splits
 from pipeline.errors import TableError
 from pipeline.params import Build, as_dict
 from pipeline.progress import SILENT, Progress
@@ -22,8 +22,9 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     """Writes manifests/dataset.parquet from the crops that were accepted and are no copies of better ones.
 
     A cluster's split is a hash of the image that was discovered first among its members. So it depends on no other
-    row, it is the same whichever copy is the best one today, and it survives other crop rules. Raises UsageError for
-    shares above 1 and TableError when a table is missing, or when crops and dedup are not of one piece.
+    row, it is the same whichever copy is the best one today, and it survives other crop rules. What a decision in
+    manifests/review.jsonl rejects keeps its row and its split, and does not train. Raises UsageError for shares above 1
+    and TableError when a table is missing, or when crops and dedup are not of one piece.
     """
     splits.check_shares("build", section.val, section.test)
     crops = manifest.accepted(manifest.read(manifest.CROPS, root))
@@ -33,6 +34,7 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     chosen = crops.take(pc.index_in(kept["crop_id"], value_set=crops["crop_id"].combine_chunks()))
     anchors = _anchors(crops, judged, root)
     names = [anchors[cluster] for cluster in kept["cluster_id"].to_pylist()]
+    reasons = _reasons(chosen, root, progress)
     data = pa.table(
         {
             "crop_id": chosen["crop_id"],
@@ -43,15 +45,27 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
             "cluster_id": kept["cluster_id"],
             "license": chosen["license"],
             "landmarks": into_crop(chosen["landmarks"], chosen["affine"]),
+            "status": [manifest.ACCEPTED if reason == manifest.OK else manifest.REJECTED for reason in reasons],
+            "reason": reasons,
         },
         schema=manifest.DATASET.schema,
     )
     manifest.write(manifest.DATASET, data, root, meta={"section": as_dict(section)})
-    counts = Counter(zip(data["domain"].to_pylist(), data["split"].to_pylist(), strict=True))
+    trains = manifest.accepted(data)
+    counts = Counter(zip(trains["domain"].to_pylist(), trains["split"].to_pylist(), strict=True))
     domains = sorted({domain for domain, _ in counts})
     for line in splits.gaps(counts, domains, {"val": section.val, "test": section.test}):
         progress.note(line)
     return manifest.summarize(manifest.DATASET, data)
+
+
+def _reasons(crops: pa.Table, root: Path, progress: Progress) -> list[str]:
+    """Why each crop does not train, by the decisions that were made; "ok" when it does."""
+    decided = decisions.read(root)
+    for line in decided.problems:
+        progress.note(line)
+    items = zip(crops["crop_id"].to_pylist(), crops["image_id"].to_pylist(), strict=True)
+    return [decided.refusal(crop, image) or manifest.OK for crop, image in items]
 
 
 def _anchors(crops: pa.Table, judged: pa.Table, root: Path) -> dict[str, str]:

@@ -70,7 +70,7 @@ def _used(root: Path) -> dict[str, str]:
     """What each image is used in, by image_id."""
     found: dict[str, str] = {}
     if manifest.exists(manifest.DATASET, root):
-        for path in manifest.read(manifest.DATASET, root, ["source_path"])["source_path"].to_pylist():
+        for path in manifest.accepted(manifest.read(manifest.DATASET, root))["source_path"].to_pylist():
             found[Path(path).stem] = "dataset"
     if manifest.exists(manifest.PAIRS, root):
         pairs = manifest.accepted(manifest.read(manifest.PAIRS, root))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline import manifest
+from pipeline import decisions, manifest
 from pipeline.errors import CurateError, UsageError, nearest
 
 FOLDERS = ("raw", "processed", "manifests")
@@ -32,6 +32,8 @@ def text(name: str) -> str:
 def write(name: str, root: Path, *, force: bool = False) -> list[Path]:
     """Writes the preset `name` as root/params.yaml, its site files beside it, and makes the folders of a project.
 
+    So that DVC finds it, manifests/review.jsonl is made, too, empty; one that is there is left alone.
+
     A site file that stands below `root` under the name that the preset gives is used as it is. Returns what was
     written. Raises UsageError for an unknown preset, and for a file that is there already, unless `force`.
     """
@@ -49,6 +51,7 @@ def write(name: str, root: Path, *, force: bool = False) -> list[Path]:
     try:
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / decisions.FILE).touch()
     except OSError as error:
         raise CurateError(f"{root}: cannot make folders: {error.strerror}", "choose another --root") from error
     for path, content in files.items():

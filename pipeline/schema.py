@@ -159,7 +159,7 @@ DEDUP = Table(
 
 DATASET = Table(
     "dataset",
-    1,
+    2,
     "crop_id",
     pa.schema(
         [
@@ -171,10 +171,13 @@ DATASET = Table(
             _needed("cluster_id", pa.string()),
             _needed("license", pa.string()),
             pa.field("landmarks", pa.list_(pa.float32())),  # 68 x (x, y) in crop px, flat
+            _needed("status", pa.string()),  # rejected: does not train
+            _needed("reason", pa.string()),
         ]
     ),
     "curate build",
-    paths=("path", "source_path"),
+    frozenset("ok review select".split()),
+    ("path", "source_path"),
 )
 
 PAIRS = Table(

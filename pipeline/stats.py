@@ -87,7 +87,7 @@ def funnel(root: Path) -> Funnel:
     images = _read(IMAGES, root, "domain role group_id source license status reason width height bytes")
     crops = _read(CROPS, root, "domain image_id face_index status reason face_px sharpness brightness")
     dedup = _read(DEDUP, root, "domain status reason")
-    dataset = _read(DATASET, root, "domain split")
+    dataset = _read(DATASET, root, "domain split status reason")
     pairs = _read(PAIRS, root, "domain group_id split status reason")
     tables = {"images": images, "crops": crops, "dedup": dedup, "dataset": dataset, "pairs": pairs}
     return Funnel(
@@ -139,7 +139,9 @@ def _faces(
         images = images.filter(pc.invert(of_pairs(images)))
     stages = {"scrape": images, "crop": crops, "dedup": dedup}
     status = {stage: _count(table, "domain", "status") for stage, table in stages.items()}
-    losses = {stage: _count(table, "domain", "reason") for stage, table in stages.items()}
+    losses = {stage: _count(table, "domain", "reason") for stage, table in {**stages, "build": dataset}.items()}
+    if dataset is not None:
+        dataset = manifest.accepted(dataset)
     if crops is not None:
         crops = crops.filter(pc.or_(pc.greater_equal(crops["face_index"], 0), _is(crops, ACCEPTED)))
     faces, split = _distinct(crops, "image_id"), _count(dataset, "domain", "split")
@@ -241,7 +243,7 @@ def _losses_table(found: Funnel, kind: Kind) -> str:
     parts = [part for part in found.parts if part.kind == kind]
     counts = {(part.domain, loss.stage, loss.reason): loss.count for part in parts for loss in part.losses}
     lost = dict.fromkeys((loss.stage, loss.reason) for part in parts for loss in part.losses)
-    order = {"scrape": 0, "crop": 1, "dedup": 2, "pairs": 3}
+    order = {"scrape": 0, "crop": 1, "dedup": 2, "build": 3, "pairs": 4}
     rows = [
         (stage, reason, *(counts.get((part.domain, stage, reason), 0) for part in parts))
         for stage, reason in sorted(lost, key=lambda key: order[key[0]])

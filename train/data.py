@@ -139,7 +139,7 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
     Raises UsageError for a domain that does not exist and for crops of unequal size, TableError without a dataset and
     CurateError for a crop that is missing or unreadable.
     """
-    table = manifest.read(manifest.DATASET, root)
+    table = manifest.accepted(manifest.read(manifest.DATASET, root))
     known = sorted(set(table["domain"].to_pylist()))
     if domain not in known:
         raise UsageError(
@@ -160,7 +160,7 @@ def chosen(root: Path, section: Data) -> Mapping[str, str]:
                 f"domains: {', '.join(section.domains)}: must name a and b", "domains: {a: long, b: short}"
             )
         return section.domains
-    known = sorted(set(manifest.read(manifest.DATASET, root)["domain"].to_pylist()))
+    known = sorted(set(manifest.accepted(manifest.read(manifest.DATASET, root))["domain"].to_pylist()))
     if len(known) != 2:
         raise UsageError(
             f"{manifest.DATASET.path(root)}: has {len(known)} domains ({', '.join(known) or 'none'}), not two",

@@ -108,7 +108,7 @@ def run(
 
 def split(root: Path, domain: str, name: str) -> list[Path]:
     """The raw images that the crops of `domain` in the split `name` come from. Raises TableError and UsageError."""
-    rows = manifest.read(manifest.DATASET, root).to_pylist()
+    rows = manifest.accepted(manifest.read(manifest.DATASET, root)).to_pylist()
     paths = sorted({row["source_path"] for row in rows if row["domain"] == domain and row["split"] == name})
     if not paths:
         raise UsageError(

@@ -64,7 +64,7 @@ def _charts(table: pa.Table, column: str, title: str) -> dict[str, tuple[Markup,
 
 def attribution(tables: Tables) -> list[dict[str, Any]]:
     """Title, maker, licence and page of each image that trains, by domain and order of discovery."""
-    crops = set(tables.dataset["source_path"].to_pylist())
+    crops = set(manifest.accepted(tables.dataset)["source_path"].to_pylist())
     pairs = manifest.accepted(tables.pairs)
     ids = set(pairs["article_image_id"].to_pylist()) | set(pairs["human_image_id"].to_pylist())
     rows = manifest.accepted(tables.images).to_pylist()

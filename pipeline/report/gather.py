@@ -110,6 +110,7 @@ def losses(tables: Tables, thumbs: Thumbs) -> Iterator[Loss]:
         ("scrape", tables.images, scraped),
         ("crop", tables.crops, cropped),
         ("dedup", tables.dedup, copied),
+        ("build", tables.dataset, copied),
         ("pairs", tables.pairs, paired),
     )
     for stage, table, show in stages:
@@ -127,7 +128,7 @@ def losses(tables: Tables, thumbs: Thumbs) -> Iterator[Loss]:
 
 def kept(tables: Tables, thumbs: Thumbs, per_sheet: int) -> Iterator[Sheet]:
     """A contact sheet per domain: crops that train, or that were accepted as long as no dataset is there."""
-    table = tables.dataset if tables.dataset.num_rows else manifest.accepted(tables.crops)
+    table = manifest.accepted(tables.dataset if tables.dataset.num_rows else tables.crops)
     for domain in _domains(table):
         rows = _some(table, "domain", domain, per_sheet)
         total = pc.sum(pc.equal(table["domain"], domain)).as_py()

@@ -57,6 +57,10 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "review": "a person took it out",
     },
     "dedup": {"duplicate": "a copy of a picture that is kept"},
+    "build": {
+        "review": "a person took it out (manifests/review.jsonl)",
+        "select": "curate select chose others (undone by: curate select --undo)",
+    },
     "pairs": {
         "duplicate": "the same article as another product's",
         "no_article": "no picture of the article alone arrived",
@@ -71,5 +75,6 @@ STAGES: Mapping[str, str] = {
     "scrape": "while finding and downloading",
     "crop": "while detecting and cropping faces",
     "dedup": "as copies",
+    "build": "by decision",
     "pairs": "while pairing",
 }

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline import build, manifest
+from pipeline import build, decisions, manifest
+from pipeline.decisions import Decision
 from pipeline.errors import TableError, UsageError
 from pipeline.params import Build
 from tests.pipeline.worlds import crop_row, dedup_row, image_row, png, small_world
@@ -139,3 +140,36 @@ def test_nothing_kept_makes_an_empty_table(tmp_path: Path) -> None:
     write(tmp_path, [], [], [])
     assert build.run(Build(), tmp_path).rows == 0
     assert manifest.read(manifest.DATASET, tmp_path).num_rows == 0
+
+
+def test_what_a_decision_rejects_keeps_its_row_and_its_split_and_does_not_train(tmp_path: Path) -> None:
+    small_world(tmp_path)
+    build.run(Build(), tmp_path)
+    before = splits(tmp_path)
+    crops = {row["crop_id"]: row["image_id"] for row in manifest.read(manifest.CROPS, tmp_path).to_pylist()}
+    by_crop, by_image, by_select, kept = list(before)[:4]
+    rejected = {"decision": "reject", "when": decisions.now()}
+    decisions.append(
+        tmp_path,
+        [
+            Decision(item=by_crop, by="ann", **rejected),
+            Decision(item=crops[by_image], by="ann", **rejected),
+            Decision(item=by_select, by="select", **rejected),
+            Decision(item=kept, by="ann", decision="keep"),
+            Decision(item=kept, by="select", **rejected),
+        ],
+    )
+    summary = build.run(Build(), tmp_path)
+    assert (summary.rows, summary.accepted, summary.reasons) == (18, 15, {"review": 2, "select": 1})
+    assert splits(tmp_path) == before
+    reasons = {row["crop_id"]: row["reason"] for row in manifest.read(manifest.DATASET, tmp_path).to_pylist()}
+    assert [reasons[c] for c in (by_crop, by_image, by_select, kept)] == ["review", "review", "select", "ok"]
+
+
+def test_a_line_that_decides_nothing_is_told_by_its_number(tmp_path: Path) -> None:
+    small_world(tmp_path)
+    good = b'{"item": "x", "decision": "reject", "by": "ann"}'
+    (tmp_path / decisions.FILE).write_bytes(good + b"\n<<<<<<< HEAD\n")
+    notes = Notes()
+    build.run(Build(val=0.0, test=0.0), tmp_path, progress=notes)
+    assert [line.split(": ")[0] for line in notes.lines] == [f"{tmp_path / decisions.FILE}:2"]

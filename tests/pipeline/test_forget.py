@@ -51,7 +51,8 @@ def collected(site: Site, root: Path) -> Query:
     phash = {"domain": "things", "phash": 1, "status": "accepted", "reason": "ok"}
     write(root, manifest.DEDUP, *({"crop_id": c, "cluster_id": c, **phash} for c in ("c1", "c2")))
     trains = {"crop_id": "c1", "path": crop["path"], "source_path": path, "domain": "things", "split": "train"}
-    write(root, manifest.DATASET, {**trains, "cluster_id": "c1", "license": "cc-by-4.0"})
+    fate = {"status": manifest.ACCEPTED, "reason": manifest.OK}
+    write(root, manifest.DATASET, {**trains, **fate, "cluster_id": "c1", "license": "cc-by-4.0"})
     for name in (crop["path"], "processed/cache/a.npy", "processed/report/sheet.jpg"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"pixels")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import presets
+from pipeline import decisions, presets
 from pipeline.detectors import DETECTORS
 from pipeline.errors import UsageError
 from pipeline.params import SECTIONS, Crop, Scrape, load
@@ -96,3 +96,11 @@ def test_a_typo_names_the_nearest(tmp_path: Path) -> None:
 def test_what_is_not_there_yet_is_said() -> None:
     for name in ("selfie2anime", "smile"):
         assert "comes later" in presets.text(name)
+
+
+def test_init_makes_an_empty_review_file_and_never_empties_one(tmp_path: Path) -> None:
+    presets.write("demo", tmp_path)
+    assert (tmp_path / decisions.FILE).read_bytes() == b""
+    (tmp_path / decisions.FILE).write_text("decided", "utf-8")
+    presets.write("demo", tmp_path, force=True)
+    assert (tmp_path / decisions.FILE).read_text("utf-8") == "decided"

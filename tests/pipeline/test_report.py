@@ -173,7 +173,8 @@ def test_credits_hold_every_image_that_trains(world: Path) -> None:
 
 @pytest.mark.parametrize("stage", REASONS)
 def test_every_reason_has_words(stage: str) -> None:
-    table = {"scrape": manifest.IMAGES, "crop": manifest.CROPS, "dedup": manifest.DEDUP, "pairs": manifest.PAIRS}[stage]
+    made = (manifest.IMAGES, manifest.CROPS, manifest.DEDUP, manifest.DATASET, manifest.PAIRS)
+    table = dict(zip(("scrape", "crop", "dedup", "build", "pairs"), made, strict=True))[stage]
     assert REASONS[stage].keys() == table.reasons - {manifest.OK}
 
 

@@ -46,6 +46,8 @@ def dataset(root: Path, *, train: int = 6, val: int = 2, test: int = 2, side: in
                     "split": split,
                     "cluster_id": crop_id,
                     "license": "cc0",
+                    "status": manifest.ACCEPTED,
+                    "reason": manifest.OK,
                 }
             )
     manifest.write(manifest.DATASET, manifest.from_rows(manifest.DATASET, rows), root)
