@@ -1,8 +1,9 @@
-"""Article/Human pairs from the pictures of each product: letterboxed, free of copies, split by product.
+"""Article/Human pairs from the pictures of each product: letterboxed, measured, free of copies, split by family.
 
 Of a product's pictures the first article, by order of discovery, stands for the garment; each picture of a person
-wearing it makes a pair with it. Products whose articles are copies of one another share a cluster and a split, and
-only the first of them is kept.
+wearing it makes a pair with it. Products whose articles are copies of one another are kept once; those that are one
+another's colour variants share a cluster, and so a split. What was measured for a pair stays in its row, and a row
+that stands needs no pixels again: thresholds, copies and splits are decided from the rows.
 """
 
 from __future__ import annotations
@@ -10,131 +11,86 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline import copies, hashing, images, manifest, splits
+from pipeline import copies, evidence, hashing, images, letterbox, manifest, products, splits
+from pipeline.align import Aligner
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_engine
-from pipeline.geometry import Affine
+from pipeline.errors import TableError
+from pipeline.geometry import Affine, Box
 from pipeline.images import RGB
-from pipeline.params import Engine, Pairs, as_dict
+from pipeline.manifest import OK, PAIRS
+from pipeline.params import CropRules, Engine, Pairs, as_dict
+from pipeline.parts import Parts, digest
+from pipeline.products import Picture, Product
 from pipeline.progress import SILENT, Progress
 
 FOLDER = "processed/pairs"
+_VERSION = 1  # raise it when the same pictures give other evidence
+_UNTRIED = frozenset({"missing_file", "worker_died", "decode_failed"})  # looked at again by the next run
+_FACES = CropRules(faces="all", min_face=24, max_upscale=1000.0, max_padding=1.0)  # how small does not matter here
 
-
-class Picture(NamedTuple):
-    """One received picture of a product."""
-
-    image_id: str
-    path: str  # below the root
-    license: str
-
-
-class Product(NamedTuple):
-    """The pictures of one product, in order of discovery."""
-
-    domain: str
-    group_id: str
-    articles: tuple[Picture, ...]
-    humans: tuple[Picture, ...]
-
-    @property
-    def missing(self) -> str | None:
-        """The reason why it makes no pair, if so."""
-        return "no_article" if not self.articles else None if self.humans else "no_human"
-
-
-class Cut(NamedTuple):
-    """What became of one Article/Human combination."""
-
-    reason: str
-    article_affine: list[float] | None = None
-    human_affine: list[float] | None = None
-    phash: int | None = None
-    colours: bytes = b""  # of the article, see copies.colours
+Row = dict[str, Any]
 
 
 def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/pairs.parquet and the pictures below processed/pairs from the rows that have a role.
 
-    Pictures that stand there already are not made again. Raises UsageError for shares above 1 and TableError when
+    Pairs that were measured before are not opened again. Raises UsageError for shares above 1 and TableError when
     images.parquet is missing or broken.
     """
     splits.check_shares("pairs", section.val, section.test)
-    products = list(_products(section, root))
-    whole = [product for product in products if not product.missing]
-    rows = [_incomplete(product) for product in products if product.missing]
-    firsts: list[tuple[Product, Cut]] = []  # a product and its article, for finding copies
-    made: list[tuple[Product, dict[str, Any]]] = []
-    with progress.task("pairs", len(whole)) as task:
-        for product, cuts in _cut_all(section, root, whole, engine):
-            pairs = [_row(section, product, human, cut) for human, cut in zip(product.humans, cuts, strict=True)]
-            made += [(product, row) for row in pairs]
-            firsts += [(product, cut) for cut in cuts if cut.phash is not None][:1]
-            task.advance(pairs=len(made))
-    _mark_copies(section, firsts, made)
-    rows += [row for _, row in made]
+    found = list(products.read(root, section.article, section.human))
+    whole = [product for product in found if not product.missing]
+    parts, work = Parts(PAIRS, root / FOLDER / ".parts"), digest({"version": _VERSION, "faces": section.faces})
+    known = _known(root, parts, work)
+    todo = [product for product in whole if any(_pair_id(section, product, h) not in known for h in product.humans)]
+    lost: dict[str, Row] = {}
+    with progress.task("pairs", len(todo)) as task:
+        for rows in _measured_all(section, root, todo, engine):
+            parts.add(work, [row for row in rows if row["reason"] not in _UNTRIED])
+            lost |= {row["pair_id"]: row for row in rows if row["reason"] in _UNTRIED}
+            task.advance(len({row["group_id"] for row in rows}))
+    known = _known(root, parts, work) | lost
+    made = [
+        (product, _judged(section, product, human, known[_pair_id(section, product, human)]))
+        for product in whole
+        for human in product.humans
+    ]
+    _group(section, made)
+    rows = [_incomplete(product) for product in found if product.missing] + [row for _, row in made]
     for row in rows:
         row["split"] = splits.split_of(row["cluster_id"], val=section.val, test=section.test)
-    data = manifest.from_rows(manifest.PAIRS, rows)
+    data = manifest.from_rows(PAIRS, rows)
     os.sync()  # the pictures reach the disk before the table that names them
-    manifest.write(manifest.PAIRS, data, root, meta={"section": as_dict(section)})
+    manifest.write(PAIRS, data, root, meta={"section": as_dict(section), "work": work})
+    parts.clear()
     _sweep(root, {row.get(key) for row in rows for key in ("article_path", "human_path")})
     _tell_gaps(section, rows, progress)
-    return manifest.summarize(manifest.PAIRS, data)
+    return manifest.summarize(PAIRS, data)
 
 
-def letterbox(width: int, height: int, size: int) -> tuple[Affine, tuple[int, int]]:
-    """The map of a `width` x `height` picture into the middle of a `size` x `size` square, and its px size in there.
-
-    [2, 3], raw px -> square px, index coordinates. The ratio is kept to the nearest pixel.
-    """
-    scale = size / max(width, height)
-    inner = max(1, round(width * scale)), max(1, round(height * scale))
-    affine = np.zeros((2, 3))
-    for axis, (raw, fitted) in enumerate(zip((width, height), inner, strict=True)):
-        ratio = fitted / raw
-        affine[axis, axis] = ratio
-        affine[axis, 2] = (ratio - 1) / 2 + (size - fitted) // 2
-    return affine, inner
-
-
-def boxed(rgb: RGB, size: int, background: tuple[int, int, int]) -> RGB:
-    """`rgb`, uint8 [H, W, 3], letterboxed on `background`, uint8 [size, size, 3]."""
-    height, width = rgb.shape[:2]
-    _, (w, h) = letterbox(width, height, size)
-    shrinks = max(width, height) > size
-    inner = cv2.resize(rgb, (w, h), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    square: NDArray[np.uint8] = np.full((size, size, 3), background, np.uint8)
-    left, top = (size - w) // 2, (size - h) // 2
-    square[top : top + h, left : left + w] = inner
-    return square
-
-
-def _products(section: Pairs, root: Path) -> Iterator[Product]:
-    """The products with at least one received picture, by order of discovery within their domain."""
-    columns = "image_id path domain license role group_id rank status reason candidate_id".split()
-    table = manifest.read(manifest.IMAGES, root, columns).to_pylist()
-    paths = {row["image_id"]: row["path"] for row in table if row["status"] == manifest.ACCEPTED}
-    groups: dict[tuple[str, str], dict[str, list[Picture]]] = {}
-    for row in sorted(table, key=lambda row: (row["domain"], row["rank"], row["candidate_id"])):
-        # Bytes that came before, from another address, are refused as a second image but belong to this product, too.
-        received = row["status"] == manifest.ACCEPTED or row["reason"] == "duplicate"
-        if row["role"] in {section.article, section.human} and received and row["image_id"] in paths:
-            group = groups.setdefault((row["domain"], row["group_id"] or row["image_id"]), {})
-            picture = Picture(row["image_id"], paths[row["image_id"]], row["license"])
-            group.setdefault(row["role"], []).append(picture)
-    for (domain, group_id), roles in groups.items():
-        articles, humans = (tuple(dict.fromkeys(roles.get(role, ()))) for role in (section.article, section.human))
-        yield Product(domain, group_id, articles, humans)
+def _known(root: Path, parts: Parts, work: str) -> dict[str, Row]:
+    """The rows that earlier runs measured the same way and whose pictures stand, by pair_id."""
+    tables = [parts.read(work)]
+    with suppress(TableError):  # a broken table counts as none
+        if manifest.exists(PAIRS, root) and manifest.meta(PAIRS, root).get("work") == work:
+            tables.append(manifest.read(PAIRS, root))
+    there = {path.relative_to(root).as_posix() for path in (root / FOLDER).glob("*/*.png") if path.stat().st_size}
+    return {
+        row["pair_id"]: row
+        for table in tables
+        for row in table.to_pylist()
+        if row["article_affine"] is not None and {row["article_path"], row["human_path"]} <= there
+    }
 
 
 def _pair_id(section: Pairs, product: Product, human: Picture) -> str:
@@ -150,114 +106,177 @@ def _paths(pair_id: str) -> tuple[str, str]:
     return f"{stem}_article.png", f"{stem}_human.png"
 
 
-def _incomplete(product: Product) -> dict[str, Any]:
-    pictures = product.articles or product.humans
+def _incomplete(product: Product) -> Row:
     name = hashlib.sha256(f"{product.domain}\n{product.group_id}".encode()).hexdigest()[:32]
-    return {
-        "pair_id": name,
-        "group_id": product.group_id,
-        "domain": product.domain,
-        "article_image_id": product.articles[0].image_id if product.articles else None,
-        "human_image_id": product.humans[0].image_id if product.humans else None,
-        "cluster_id": product.group_id,
-        "license": pictures[0].license,
-        "status": manifest.REJECTED,
-        "reason": product.missing,
-    }
+    article, human = (next(iter(pictures), None) for pictures in (product.articles, product.humans))
+    return _row(name, product, article, human, product.missing or OK)
 
 
-def _row(section: Pairs, product: Product, human: Picture, cut: Cut) -> dict[str, Any]:
-    article, pair_id = product.articles[0], _pair_id(section, product, human)
-    fine = cut.reason == manifest.OK
-    paths = _paths(pair_id) if fine else (None, None)
+def _row(pair_id: str, product: Product, article: Picture | None, human: Picture | None, reason: str) -> Row:
+    """What is known of a pair without its pixels."""
+    pictures = [picture for picture in (article, human) if picture]
     return {
         "pair_id": pair_id,
         "group_id": product.group_id,
         "domain": product.domain,
-        "article_image_id": article.image_id,
-        "human_image_id": human.image_id,
-        "article_path": paths[0],
-        "human_path": paths[1],
-        "article_affine": cut.article_affine,
-        "human_affine": cut.human_affine,
-        "article_phash": cut.phash,
+        "article_image_id": article and article.image_id,
+        "human_image_id": human and human.image_id,
+        "article_text": " ".join(filter(None, [product.title, article.text if article else ""])) or None,
+        "human_text": (human and human.text) or None,
         "cluster_id": product.group_id,
-        "license": "+".join(sorted({article.license, human.license})),  # both bind whoever uses the pair
-        "status": manifest.ACCEPTED if fine else manifest.REJECTED,
-        "reason": cut.reason,
+        "split": "train",
+        "license": "+".join(sorted({picture.license for picture in pictures})),  # all bind whoever uses the pair
+        "status": manifest.ACCEPTED if reason == OK else manifest.REJECTED,
+        "reason": reason,
     }
 
 
-def _cut_all(
-    section: Pairs, root: Path, products: Sequence[Product], engine: Engine
-) -> Iterator[tuple[Product, list[Cut]]]:
-    """Each product with one Cut per human picture, in order."""
+def _measured_all(section: Pairs, root: Path, todo: Sequence[Product], engine: Engine) -> Iterator[list[Row]]:
+    """The rows of each batch of products, measured and not judged, in order."""
     settings = {"section": section, "root": root}
-    batches = [products[i : i + engine.batch] for i in range(0, len(products), engine.batch)]
-    results = run_engine(_cutter, settings, batches, engine)
-    for batch, result in zip(batches, results, strict=True):
+    batches = [todo[i : i + engine.batch] for i in range(0, len(todo), engine.batch)]
+    for batch, result in zip(batches, run_engine(_Worker, settings, batches, engine), strict=True):
         if isinstance(result, WorkerDied):  # one of them kills its decoder: the others still count
-            singles = run_engine(_cutter, settings, ([product] for product in batch), engine)
-            result = [[] if isinstance(cuts, WorkerDied) else cuts[0] for cuts in singles]
-        for product, cuts in zip(batch, result, strict=True):
-            yield product, cuts or [Cut("worker_died")] * len(product.humans)
+            for product in batch:
+                [alone] = run_engine(_Worker, settings, [[product]], engine)
+                yield _died(section, product) if isinstance(alone, WorkerDied) else alone
+        else:
+            yield result
 
 
-def _cutter(section: Pairs, root: Path) -> Callable[[Sequence[Product]], list[list[Cut]]]:
-    cv2.setNumThreads(1)  # the pool has a process per core already
-    return lambda batch: [_cut(section, root, product) for product in batch]
+def _died(section: Pairs, product: Product) -> list[Row]:
+    article = product.articles[0]
+    return [_row(_pair_id(section, product, h), product, article, h, "worker_died") for h in product.humans]
 
 
-def _cut(section: Pairs, root: Path, product: Product) -> list[Cut]:
-    """Letterboxes the pictures of one product and writes those that are not there yet."""
-    cuts = []
-    for human in product.humans:
-        try:
-            article_path, human_path = _paths(_pair_id(section, product, human))
-            article_affine, article = _letterboxed(section, root, product.articles[0], article_path)
-            human_affine, _ = _letterboxed(section, root, human, human_path)
-            affines = article_affine.ravel().tolist(), human_affine.ravel().tolist()
-            cuts.append(Cut(manifest.OK, *affines, hashing.phash(article), copies.colours(article)))
-        except OSError:
-            cuts.append(Cut("missing_file"))
-        except images.ImageError:
-            cuts.append(Cut("decode_failed"))
-    return cuts
+class _Worker:
+    """Letterboxes and measures batches of products; lives in each worker process."""
 
+    def __init__(self, section: Pairs, root: Path) -> None:
+        cv2.setNumThreads(1)  # the pool has a process per core already
+        self.section, self.root = section, root
 
-def _letterboxed(section: Pairs, root: Path, picture: Picture, target: str) -> tuple[Affine, RGB]:
-    """The letterboxed picture, from `target` if it stands there, and the map from raw px to its px."""
-    data = (root / picture.path).read_bytes()
-    info = images.inspect(data)
-    affine, _ = letterbox(info.width, info.height, section.size)
-    try:
-        return affine, images.decode((root / target).read_bytes())
-    except (FileNotFoundError, images.ImageError):
-        square = boxed(images.decode(data), section.size, section.background)
-        with manifest.replacing(root / target, durable=False) as temporary:
+    def __call__(self, batch: Sequence[Product]) -> list[Row]:
+        return [row for product in batch for row in self._rows(product)]
+
+    def _rows(self, product: Product) -> Iterator[Row]:
+        """A row per person in `product`; the pictures that are not there yet are written."""
+        article = product.articles[0]
+        for human in product.humans:
+            pair_id = _pair_id(self.section, product, human)
+            article_path, human_path = _paths(pair_id)
+            try:
+                measured = self._measured(self._image(article), self._image(human), article_path, human_path)
+            except OSError:
+                yield _row(pair_id, product, article, human, "missing_file")
+            except images.ImageError:
+                yield _row(pair_id, product, article, human, "decode_failed")
+            else:
+                paths = {"article_path": article_path, "human_path": human_path}
+                yield _row(pair_id, product, article, human, OK) | paths | measured
+
+    def _image(self, picture: Picture) -> RGB:
+        return images.decode((self.root / picture.path).read_bytes())
+
+    def _measured(self, article: RGB, human: RGB, article_path: str, human_path: str) -> Row:
+        """The columns that pixels decide, uint8 RGB [H, W, 3] in."""
+        article_affine, square = self._letterboxed(article, article_path)
+        human_affine, _ = self._letterboxed(human, human_path)
+        faces = [self._faces(rgb) if self.section.faces else None for rgb in (article, human)]
+        return {
+            "article_affine": article_affine.ravel().tolist(),
+            "human_affine": human_affine.ravel().tolist(),
+            "article_phash": hashing.phash(square),
+            "article_colours": copies.colours(square),
+            "article_faces": None if faces[0] is None else len(faces[0]),
+            "human_faces": None if faces[1] is None else len(faces[1]),
+            "border": evidence.border(article),
+            "aspect": evidence.aspect(article),
+            **evidence.worn(article, human, faces[1] or ()),
+        }
+
+    def _letterboxed(self, rgb: RGB, target: str) -> tuple[Affine, RGB]:
+        height, width = rgb.shape[:2]
+        square = letterbox.boxed(rgb, self.section.size, self.section.background)
+        with manifest.replacing(self.root / target, durable=False) as temporary:
             temporary.write_bytes(images.encode_png(square))
-        return affine, square
+        return letterbox.affine(width, height, self.section.size), square
+
+    def _faces(self, rgb: RGB) -> list[Box]:
+        """The faces that look like one."""
+        return [cut.box for cut in self._aligner(rgb) if cut.reason == OK and cut.box]
+
+    @cached_property
+    def _aligner(self) -> Callable[[RGB], list[Any]]:
+        return Aligner(_FACES)
 
 
-def _mark_copies(
-    section: Pairs, firsts: Sequence[tuple[Product, Cut]], made: Sequence[tuple[Product, dict[str, Any]]]
-) -> None:
-    """Gives products whose articles are copies one cluster, and refuses the pairs of all but the first of them."""
-    hashes = np.array([cut.phash for _, cut in firsts], np.uint64)
-    grids = np.frombuffer(b"".join(cut.colours for _, cut in firsts), np.uint8)
-    near = copies.near(hashes, grids.reshape(len(firsts), copies.GRID**2, 3), section.radius, section.colour)
-    products = [product for product, _ in firsts]
-    cluster = {p: products[i] for p, i in zip(products, hashing.components(len(firsts), near), strict=True)}
-    kept = {p: products[i] for p, i in zip(products, copies.stand_ins(len(firsts), near), strict=True)}
-    pair_of: dict[Product, str] = {}
+def _judged(section: Pairs, product: Product, human: Picture, measured: Mapping[str, Any]) -> Row:
+    """`measured` with today's texts, licences and verdict."""
+    reason = measured["reason"] if measured["reason"] in _UNTRIED else _verdict(section, product, human, measured)
+    return {**measured, **_row(measured["pair_id"], product, product.articles[0], human, reason), "duplicate_of": None}
+
+
+def _verdict(section: Pairs, product: Product, human: Picture, measured: Mapping[str, Any]) -> str:
+    """The first reason to refuse a pair, else ok. What was not measured refuses nothing."""
+    said = products.folded(f"{product.title} {product.articles[0].text} {human.text}")
+    faces, persons = measured["article_faces"], measured["human_faces"]
+
+    def outside(column: str, low: float, high: float) -> bool:
+        value = measured[column]
+        return value is not None and not low <= value <= high
+
+    checks = {
+        "excluded": any(products.folded(word) in said for word in section.exclude),
+        "article_person": None not in (faces, section.max_article_faces) and faces > section.max_article_faces,
+        "no_face": section.need_face and persons == 0,
+        "busy_article": outside("border", section.min_border, 1.0),
+        "aspect": outside("aspect", *section.aspect),
+        "colours_differ": outside("agreement", section.min_agreement, 1.0),
+        "other_clothes": outside("others", 0.0, section.max_others),
+        "worn_at": outside("worn_at", *section.worn_at),
+    }
+    return next((reason for reason, refuses in checks.items() if refuses), OK)
+
+
+def _group(section: Pairs, made: Sequence[tuple[Product, Row]]) -> None:
+    """Gives families of products one cluster, and refuses the pairs of all but the first of copied articles."""
+    first: dict[Product, Row] = {}
     for product, row in made:
-        if row["reason"] == manifest.OK:
-            pair_of.setdefault(product, row["pair_id"])
+        if row.get("article_phash") is not None:
+            first.setdefault(product, row)
+    group = list(first)
+    hashes = np.array([row["article_phash"] for row in first.values()], np.uint64)
+    colours = np.frombuffer(b"".join(row["article_colours"] for row in first.values()), np.uint8)
+    near = copies.near(hashes, colours.reshape(len(group), copies.GRID**2, 3), section.radius, section.colour)
+    families = np.concatenate([near, _variants(section, group, hashes)])
+    cluster = {p: group[i] for p, i in zip(group, hashing.components(len(group), families), strict=True)}
+    pair_of = {product: row["pair_id"] for product, row in reversed(made) if row["reason"] == OK}
+    usable = [group[i] in pair_of and group[j] in pair_of for i, j in near.tolist()]
+    stand_ins = copies.stand_ins(len(group), near[np.array(usable, bool)])
+    kept = {p: group[i] for p, i in zip(group, stand_ins, strict=True)}
     for product, row in made:
         stand_in = kept.get(product, product)
         row["cluster_id"] = cluster.get(product, product).group_id
-        if stand_in != product and row["reason"] == manifest.OK:
+        if stand_in != product and row["reason"] == OK:
             row |= {"status": manifest.REJECTED, "reason": "duplicate", "duplicate_of": pair_of[stand_in]}
+
+
+def _variants(section: Pairs, group: Sequence[Product], hashes: hashing.Hashes) -> np.ndarray[Any, Any]:
+    """Pairs of positions [n, 2], i < j, of products that are colours of one another: of one shape, or of one name.
+
+    A shape joins a product to the first that it resembles itself, not to what that one resembles, so that plain cuts on
+    plain grounds do not chain a whole shop into one family.
+    """
+    alike = hashing.neighbours(hashes, section.family_radius)
+    same = [group[i].domain == group[j].domain for i, j in alike.tolist()]
+    heads = copies.stand_ins(len(group), alike[np.array(same, bool)])
+    edges = [(head, item) for item, head in enumerate(heads) if head != item]
+    named: dict[tuple[str, str], int] = {}
+    for item, product in enumerate(group):
+        if product.name and (head := named.setdefault((product.domain, product.name), item)) != item:
+            edges.append((head, item))
+    return np.array(edges, np.int64).reshape(-1, 2)
 
 
 def _sweep(root: Path, named: set[str | None]) -> None:
@@ -269,7 +288,7 @@ def _sweep(root: Path, named: set[str | None]) -> None:
                 path.parent.rmdir()  # only when it is empty
 
 
-def _tell_gaps(section: Pairs, rows: Sequence[dict[str, Any]], progress: Progress) -> None:
+def _tell_gaps(section: Pairs, rows: Sequence[Row], progress: Progress) -> None:
     counts = Counter((row["domain"], row["split"]) for row in rows if row["status"] == manifest.ACCEPTED)
     domains = sorted({domain for domain, _ in counts})
     for line in splits.gaps(counts, domains, {"val": section.val, "test": section.test}):

@@ -182,7 +182,7 @@ DATASET = Table(
 
 PAIRS = Table(
     "pairs",
-    1,
+    2,
     "pair_id",
     pa.schema(
         [
@@ -196,6 +196,16 @@ PAIRS = Table(
             pa.field("article_affine", pa.list_(pa.float64(), 6)),  # 2x3, row-major: raw px -> letterboxed px
             pa.field("human_affine", pa.list_(pa.float64(), 6)),
             pa.field("article_phash", pa.uint64()),
+            pa.field("article_colours", pa.binary()),  # mean RGB of the cells of an 8x8 grid, row by row
+            pa.field("article_text", pa.string()),  # what the page says of the product and of this picture
+            pa.field("human_text", pa.string()),
+            pa.field("article_faces", pa.int32()),  # in the article's picture; null where nobody looked
+            pa.field("human_faces", pa.int32()),
+            pa.field("border", pa.float32()),  # share of the article's outermost px near their median colour
+            pa.field("aspect", pa.float32()),  # height over width of what the article's picture shows
+            pa.field("agreement", pa.float32()),  # share of the article's px whose colour the torso shows, too
+            pa.field("others", pa.float32()),  # share of the torso: not the article's colours, skin or ground
+            pa.field("worn_at", pa.float32()),  # where the article's colours lie: face heights below the chin
             pa.field("duplicate_of", pa.string()),  # the pair_id that is kept instead
             _needed("cluster_id", pa.string()),  # products whose articles are copies of each other share one
             _needed("split", pa.string()),
@@ -205,7 +215,10 @@ PAIRS = Table(
         ]
     ),
     "curate pairs",
-    frozenset("ok duplicate no_article no_human decode_failed missing_file worker_died".split()),
+    frozenset(
+        "ok duplicate no_article no_human decode_failed missing_file worker_died excluded article_person no_face "
+        "busy_article aspect colours_differ other_clothes worn_at".split()
+    ),
     ("article_path", "human_path"),
 )
 

@@ -68,6 +68,14 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "decode_failed": "one of the two files is damaged",
         "missing_file": "one of the two files has gone from raw/images",
         "worker_died": "the decoder crashed on it",
+        "excluded": "its page says a word of pairs.exclude",
+        "article_person": "somebody is in the article's picture (pairs.max_article_faces)",
+        "no_face": "no face is seen of who wears it (pairs.need_face)",
+        "busy_article": "the article lies on no plain ground (pairs.min_border)",
+        "aspect": "the article is taller or wider than pairs.aspect allows",
+        "colours_differ": "the person does not wear the article's colours (pairs.min_agreement)",
+        "other_clothes": "the person wears other clothes on top (pairs.max_others)",
+        "worn_at": "worn higher or lower than pairs.worn_at allows",
     },
 }
 

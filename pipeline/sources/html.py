@@ -178,8 +178,8 @@ class _Walk:
             own = dict(common)
             if shown.license_url:
                 own |= {"license": licenses.code(shown.license_url), "license_url": shown.license_url}
-            if shown.width:
-                own["extra"] = {**own["extra"], "claimed_width": shown.width}
+            claims = {"claimed_width": shown.width, "alt": shown.alt}
+            own["extra"] = {**own["extra"], **{key: said for key, said in claims.items() if said}}
             own["creator"] = tidy(shown.creator) or own["creator"]
             outside = "excluded" if self._outside(shown.url) else None
             yield Candidate(address=shown.url, image_url=shown.url, role=shown.role, refused=refused or outside, **own)
@@ -218,6 +218,7 @@ class _Shown(NamedTuple):
     creator: str | None = None
     license_url: str | None = None
     width: int | None = None  # px, as a srcset claims
+    alt: str | None = None  # what the page says of it
 
 
 def _shown(page: _Page, rule: Pictures) -> list[_Shown]:

@@ -23,6 +23,7 @@ PLUMBING = {f"pipeline.{m}" for m in "errors progress registry params section ru
 BY_NAME = {
     "scrape": ("pipeline.sources", "pipeline.demo"),
     "crop": ("pipeline.detectors",),
+    "pairs": ("pipeline.detectors",),
     "translate": ("pipeline.detectors",),
     "stats": ("pipeline.report",),
 }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import images, manifest, pairs
+from pipeline import images, letterbox, manifest, pairs
 from pipeline.engine import WorkerDied
 from pipeline.geometry import apply
 from pipeline.params import Engine, Pairs
@@ -25,7 +25,7 @@ def world(root: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def run(root: Path, section: Pairs | None = None, engine: Engine = INLINE) -> list[dict[str, Any]]:
-    pairs.run(section or Pairs(size=64), root, engine=engine)
+    pairs.run(section or Pairs(size=64, faces=False), root, engine=engine)
     rows: list[dict[str, Any]] = manifest.read(manifest.PAIRS, root).to_pylist()
     return rows
 
@@ -49,7 +49,9 @@ def reasons(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
 @settings(deadline=None)
 @given(SIDES, SIDES, st.integers(32, 512))
 def test_a_letterbox_keeps_the_ratio_and_stays_inside(width: int, height: int, size: int) -> None:
-    affine, (w, h) = pairs.letterbox(width, height, size)
+    affine = letterbox.affine(width, height, size)
+    rows, columns = letterbox.fitted(width, height, size)
+    w, h = columns.stop - columns.start, rows.stop - rows.start
     assert max(w, h) == size
     assert abs(w / size - width / max(width, height)) <= max(0.5, 1.0) / size
     # The outer edges of the raw picture come to lie on whole pixels, centred, with not half a pixel of drift.
@@ -64,8 +66,8 @@ def test_a_letterbox_keeps_the_ratio_and_stays_inside(width: int, height: int, s
 def test_a_mark_in_the_raw_picture_lands_where_the_affine_says() -> None:
     raw = np.full((90, 300, 3), 255, np.uint8)
     raw[40:50, 200:210] = (255, 0, 0)
-    boxed = pairs.boxed(raw, 128, (255, 255, 255))
-    affine, _ = pairs.letterbox(300, 90, 128)
+    boxed = letterbox.boxed(raw, 128, (255, 255, 255))
+    affine = letterbox.affine(300, 90, 128)
     weight = 255.0 - boxed[:, :, 1]
     y, x = np.mgrid[:128, :128]
     centre = [(x * weight).sum() / weight.sum(), (y * weight).sum() / weight.sum()]
@@ -73,7 +75,7 @@ def test_a_mark_in_the_raw_picture_lands_where_the_affine_says() -> None:
 
 
 def test_the_background_fills_what_the_picture_leaves() -> None:
-    boxed = pairs.boxed(np.zeros((50, 100, 3), np.uint8), 64, (10, 20, 30))
+    boxed = letterbox.boxed(np.zeros((50, 100, 3), np.uint8), 64, (10, 20, 30))
     assert boxed.shape == (64, 64, 3)
     assert (boxed[:16] == (10, 20, 30)).all() and (boxed[48:] == (10, 20, 30)).all()
     assert not boxed[16:48].any()
@@ -117,7 +119,7 @@ def test_a_copy_of_an_article_gives_way_to_the_first(tmp_path: Path) -> None:
     rows += product(tmp_path, "a-copy", ("article", reencoded(1)), ("human", png(3)), ("human", png(4)), rank=10)
     rows += product(tmp_path, "other", ("article", png(5)), ("human", png(6)), rank=20)
     world(tmp_path, rows)
-    made = run(tmp_path, Pairs(size=64, val=0.0, test=0.5))
+    made = run(tmp_path, Pairs(size=64, val=0.0, test=0.5, faces=False))
     assert reasons(made) == [("a-copy", "duplicate"), ("a-copy", "duplicate"), ("other", "ok"), ("z-first", "ok")]
     by_group = {row["group_id"]: row for row in made}
     assert by_group["a-copy"]["duplicate_of"] == by_group["z-first"]["pair_id"]
@@ -157,7 +159,6 @@ def test_a_run_that_was_killed_goes_on_to_the_same_end(tmp_path: Path) -> None:
     made[0].unlink()
     made[1].write_bytes(made[1].read_bytes()[:50])
     made[2].with_name(f".{made[2].name}.4711.tmp").write_bytes(b"half")
-    manifest.PAIRS.path(tmp_path).unlink()
     untouched = made[3].stat().st_mtime_ns
     run(tmp_path)
     assert snapshot(tmp_path) == whole
@@ -166,15 +167,15 @@ def test_a_run_that_was_killed_goes_on_to_the_same_end(tmp_path: Path) -> None:
 
 def test_pictures_of_older_settings_are_taken_away(tmp_path: Path) -> None:
     world(tmp_path, products(tmp_path))
-    run(tmp_path, Pairs(size=32))
-    rows = run(tmp_path, Pairs(size=48))
+    run(tmp_path, Pairs(size=32, faces=False))
+    rows = run(tmp_path, Pairs(size=48, faces=False))
     named = {row[key] for row in rows for key in ("article_path", "human_path")} - {None}
     files = {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "processed").rglob("*") if p.is_file()}
     assert files == named
 
 
 def test_splits_stay_as_products_come(tmp_path: Path) -> None:
-    section = Pairs(size=32, val=0.3, test=0.3)
+    section = Pairs(size=32, val=0.3, test=0.3, faces=False)
     world(tmp_path, products(tmp_path, count=10))
     before = {row["group_id"]: row["split"] for row in run(tmp_path, section) if row["reason"] == "ok"}
     world(tmp_path, products(tmp_path, count=16))
@@ -210,3 +211,97 @@ def test_a_picture_that_kills_its_worker_costs_no_other(tmp_path: Path, monkeypa
     monkeypatch.setattr(pairs, "run_engine", engine)
     made = [pair for pair in reasons(run(tmp_path)) if pair[0] in {"garments-0", "garments-1", "garments-2"}]
     assert made == [("garments-0", "ok"), ("garments-1", "worker_died"), ("garments-2", "ok")]
+
+
+def test_other_thresholds_need_no_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world(tmp_path, products(tmp_path))
+    before = {row["pair_id"]: row for row in run(tmp_path)}
+    monkeypatch.setattr(images, "decode", lambda data: pytest.fail("opened again"))
+    after = run(tmp_path, Pairs(size=64, faces=False, min_border=1.0))
+    refused = [row for row in after if row["reason"] == "busy_article"]
+    assert refused
+    for row in refused:
+        assert row["border"] < 1.0 and row["border"] == before[row["pair_id"]]["border"]
+        assert (tmp_path / row["article_path"]).is_file(), "a person can still look at it"
+    assert run(tmp_path) == list(before.values()), "and back again"
+
+
+def test_a_new_product_is_the_only_one_that_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world(tmp_path, products(tmp_path, count=20))
+    run(tmp_path)
+    world(tmp_path, products(tmp_path, count=21))
+    opened = []
+    decode = images.decode
+    monkeypatch.setattr(images, "decode", lambda data: opened.append(1) or decode(data))
+    run(tmp_path)
+    # The new product's two pictures, and those of the two that were not whole and now are.
+    assert len(opened) <= 6
+
+
+def test_what_was_measured_before_a_kill_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world(tmp_path, products(tmp_path, count=9))
+    decode, opened = images.decode, []
+
+    def killed(data: bytes) -> Any:
+        if len(opened) == 13:
+            raise KeyboardInterrupt
+        opened.append(1)
+        return decode(data)
+
+    monkeypatch.setattr(images, "decode", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    opened.clear()
+    monkeypatch.setattr(images, "decode", lambda data: opened.append(1) or decode(data))
+    rows = run(tmp_path)
+    assert len(opened) == 2 * (9 - 6), "two batches of three products were done"
+    assert len([row for row in rows if row["reason"] == "ok"]) == 9
+
+
+def test_words_of_a_page_refuse_its_pairs(tmp_path: Path) -> None:
+    rows = product(tmp_path, "set", ("article", png(1)), ("human", png(2)), ("human", png(3)), title="ビキニ")
+    rows[2]["extra"] = '{"alt": "着用 ＢＡＣＫ view"}'
+    rows += product(tmp_path, "half", ("article", png(4)), ("human", png(5)), rank=10, title="ボトム単品")
+    world(tmp_path, rows)
+    made = run(tmp_path, Pairs(size=64, faces=False, exclude=("back VIEW", "ﾎﾞﾄﾑ単品")))
+    assert reasons(made) == [("half", "excluded"), ("set", "excluded"), ("set", "ok")]
+    assert {row["human_text"] for row in made if row["reason"] == "excluded"} == {"着用 ＢＡＣＫ view", None}
+
+
+def test_colour_variants_stay_in_one_split(tmp_path: Path) -> None:
+    def tinted(channel: int) -> bytes:
+        rgb = images.decode(png(1))
+        return images.encode_png(np.roll(rgb, channel, axis=2))
+
+    rows = product(tmp_path, "red", ("article", tinted(0)), ("human", png(2)), title="フリルビキニ（レッド）")
+    rows += product(tmp_path, "blue", ("article", png(7)), ("human", png(3)), rank=9, title="ﾌﾘﾙﾋﾞｷﾆ (ブルー)")
+    rows += product(tmp_path, "other", ("article", png(8)), ("human", png(4)), rank=20, title="フリルビキニ")
+    world(tmp_path, rows)
+    clusters = {row["group_id"]: row["cluster_id"] for row in run(tmp_path)}
+    assert clusters["red"] == clusters["blue"] != clusters["other"]
+
+
+def test_one_cut_in_two_colours_is_two_articles_in_one_split(tmp_path: Path) -> None:
+    def dyed(colour: tuple[int, int, int]) -> bytes:
+        rgb = np.full((96, 96, 3), 255, np.uint8)
+        rgb[20:80, 30:66] = colour
+        rgb[20:40, 12:84] = colour
+        return images.encode_png(rgb)
+
+    rows = product(tmp_path, "a", ("article", dyed((200, 40, 40))), ("human", png(2)), title="a")
+    rows += product(tmp_path, "b", ("article", dyed((20, 90, 60))), ("human", png(3)), rank=9, title="b")
+    world(tmp_path, rows)
+    made = run(tmp_path)
+    assert [row["reason"] for row in made] == ["ok", "ok"]
+    assert len({row["cluster_id"] for row in made}) == 1
+
+
+def test_a_refused_first_does_not_take_its_copy_along(tmp_path: Path) -> None:
+    """The article that stands for its copies must be one that trains."""
+    rows = product(tmp_path, "first", ("article", png(1)), ("human", png(2)), title="back view")
+    rows += product(tmp_path, "copy", ("article", png(1)), ("human", png(3)), rank=9, title="front")
+    world(tmp_path, rows)
+    assert reasons(run(tmp_path, Pairs(size=64, faces=False, exclude=("back",)))) == [
+        ("copy", "ok"),
+        ("first", "excluded"),
+    ]
