@@ -116,7 +116,7 @@ class Aligner:
         quad = self._quad(seen) if seen else _middle(width, height)
         affine = geometry.quad_affine(quad, size)
         crop = warp.cut(image, affine, size, warp.FFHQ_CLEARANCE if self.align == "ffhq" else 0)
-        measures = quality.measure(crop)
+        measures = quality.measure(crop, geometry.apply(affine, _outline(seen)) if seen else None)
         measures |= {
             "padding": geometry.padding_share(affine, size, width, height),
             "upscale": size / geometry.quad_side(quad),
@@ -182,6 +182,13 @@ def _of_face(seen: Seen) -> dict[str, float]:
     if seen.landmarks is not None and seen.unrest is not None:
         found |= {"unrest": seen.unrest, **shape.scores(seen.landmarks, face.box)}
     return found
+
+
+def _outline(seen: Seen) -> Points:
+    """Points around the face, raw px, index coordinates, [n, 2]: its landmarks, or the corners of its box."""
+    if seen.landmarks is not None:
+        return seen.landmarks
+    return geometry.box_quad(seen.face.box, 0.0, seen.face.angle)
 
 
 def _middle(width: int, height: int) -> Points:

@@ -27,7 +27,7 @@ from pipeline.parts import Parts, digest
 from pipeline.progress import SILENT, Progress
 from pipeline.rows import Item, Row
 
-VERSION = 2  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
+VERSION = 3  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
 
 
 class Batch(NamedTuple):

@@ -83,7 +83,7 @@ IMAGES = Table(
 
 CROPS = Table(
     "crops",
-    2,
+    3,
     "crop_id",
     pa.schema(
         [
@@ -118,9 +118,11 @@ CROPS = Table(
             pa.field("upscale", pa.float32()),  # crop px per raw px
             pa.field("padding", pa.float32()),  # share of the crop outside the raw image
             pa.field("sharpness", pa.float32()),  # variance of the Laplacian of the crop's luma at 128 px
+            pa.field("face_sharpness", pa.float32()),  # the same within the face: its landmarks' hull, or its box
             pa.field("brightness", pa.float32()),  # mean luma of the crop, 0..255
             pa.field("clipped", pa.float32()),  # share of the crop that is black or white
             pa.field("colourfulness", pa.float32()),  # Hasler and Suesstrunk; 0 for greys
+            pa.field("hue", pa.float32()),  # degrees, 0 red, 120 green: mean of the crop's hues, weighted by chroma
             pa.field("chroma_rest", pa.float32()),  # chroma, 0..255, that luma does not explain; low when tinted
             pa.field("outlines", pa.float32()),  # share of the crop on hard edges; high in drawings
             pa.field("is_grey", pa.bool_()),

@@ -75,3 +75,38 @@ def test_real_drawings_have_more_outlines_than_real_photos(data: Path, models: P
 def test_blur_takes_sharpness() -> None:
     blurred = np.asarray((NOISE[:-1, :-1].astype(int) + NOISE[1:, 1:] + NOISE[:-1, 1:] + NOISE[1:, :-1]) // 4, np.uint8)
     assert quality.measure(blurred)["sharpness"] < quality.measure(NOISE)["sharpness"] / 2
+
+
+@pytest.mark.parametrize(
+    ("colour", "hue"),
+    [((200, 0, 0), 0), ((90, 90, 0), 60), ((0, 10, 0), 120), ((10, 20, 30), 210), ((255, 0, 255), 300)],
+)
+def test_the_hue_of_one_colour(colour: tuple[int, int, int], hue: float) -> None:
+    # Within the chroma plane the hexagon's corners and edge middles lie where HSV has them.
+    assert quality.measure(plain(*colour))["hue"] == pytest.approx(hue, abs=1.0)
+
+
+def test_hues_are_averaged_on_the_circle_and_by_chroma() -> None:
+    reds = np.vstack([plain(200, 0, 20), plain(200, 20, 0)])
+    vivid = np.vstack([plain(200, 0, 0), plain(100, 100, 110)])
+    for halves, most in ((reds, 1.0), (vivid, 5.0)):
+        hue = quality.measure(np.hstack([halves, halves]))["hue"]
+        assert abs((hue + 180) % 360 - 180) < most
+
+
+def test_sharpness_in_the_face_does_not_see_the_background() -> None:
+    crop = NOISE.copy()
+    crop[32:96, 32:96] = 120
+    corners = np.array([[34.0, 34], [93, 34], [93, 93], [34, 93]])
+    found = quality.measure(crop, corners)
+    assert found["sharpness"] > 1000
+    assert found["face_sharpness"] == 0
+    assert quality.measure(crop)["face_sharpness"] == pytest.approx(found["sharpness"], rel=1e-6)
+    assert quality.measure(crop, corners + 1000)["face_sharpness"] == pytest.approx(found["sharpness"], rel=1e-6)
+
+
+def test_points_around_the_face_scale_with_the_crop() -> None:
+    crop = np.repeat(np.repeat(NOISE, 2, axis=0), 2, axis=1)
+    crop[64:192, 64:192] = 120
+    corners = np.array([[68.0, 68], [186, 68], [186, 186], [68, 186]])
+    assert quality.measure(crop, corners)["face_sharpness"] == 0
