@@ -18,7 +18,7 @@ import cv2
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import images, kept, manifest, params, rows, store
+from pipeline import images, kept, manifest, params, rows, shards, store
 from pipeline.align import Aligner, Seen, alignment, prepare
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_batches
@@ -65,9 +65,13 @@ def run(
     lost += [_without_faces(item, "no_model", rules[item.domain]) for item in left if item.domain in barred]
     data = pa.concat_tables([kept.finished(root, parts, works, rules), manifest.from_rows(manifest.CROPS, lost)])
     data = _current(data, items)
+    if gone := kept.gone(root, ((item.domain, item.image_id) for item in items)):
+        shards.remove(root, store.FOLDER, {f"{crop}.png" for crop in gone})
+    if pc.count(data["path"]).as_py() > section.shard_above:
+        data = store.packed(data, root, section.shard_size, progress)
     os.sync()  # the pictures reach the disk before the table that names them
     manifest.write(manifest.CROPS, data, root, meta={"section": params.as_dict(section), "works": works})
-    store.sweep(root, set(data["path"].to_pylist()))
+    store.sweep(root, data["path"].to_pylist())
     parts.clear()
     return manifest.summarize(manifest.CROPS, data)
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from pipeline import hashing, images, manifest, params
+from pipeline import hashing, images, manifest, params, shards
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_batches
 from pipeline.errors import CurateError
@@ -104,7 +104,7 @@ class Hasher:
 
     def _read(self, path: str) -> images.RGB:
         try:
-            return images.decode((self.root / path).read_bytes())
+            return images.decode(shards.read(self.root, path))
         except (OSError, images.ImageError) as error:
             what = (error.strerror or "cannot read it") if isinstance(error, OSError) else str(error)
             raise CurateError(f"{self.root / path}: {what}", "run again: curate crop") from error

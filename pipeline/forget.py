@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import manifest
+from pipeline import manifest, shards, store
 from pipeline.errors import UsageError
 from pipeline.intake.journal import Journal
 from pipeline.intake.store import open_store
@@ -148,7 +148,9 @@ def _remove(kind: manifest.Table, root: Path, keys: set[str]) -> tuple[int, int]
     hit = pc.is_in(table[kind.key], pa.array(sorted(keys), pa.string()))
     gone, files = table.filter(hit), 0
     own = [name for name in kind.paths if name != "source_path"] if kind is not manifest.DATASET else []
-    for path in {path for name in own for path in gone[name].to_pylist() if path}:
+    if kind is manifest.CROPS:
+        files += shards.remove(root, store.FOLDER, {f"{crop}.png" for crop in keys})
+    for path in {path for name in own for path in gone[name].to_pylist() if path and not shards.place(path)}:
         with contextlib.suppress(FileNotFoundError):
             (root / path).unlink()
             files += 1

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import judge, manifest, rows, store
+from pipeline import judge, manifest, rows, shards
 from pipeline.align import Seen
 from pipeline.errors import TableError
 from pipeline.parts import Parts, digest
@@ -46,20 +46,25 @@ def work(rules: CropRules, version: int) -> Work:
 
 def finished(root: Path, parts: Parts, works: Mapping[str, Work], rules: Mapping[str, CropRules]) -> pa.Table:
     """The rows of images that need not be opened, as `rules` (by domain) judge them: their crops are all there."""
-    found = pa.concat_tables([*_before(root, works, lambda own: own.name), *_parts(parts, works)])
-    found = judged(found.filter(pc.invert(_has(found["reason"], TRANSIENT))), rules)
-    present = pa.array(sorted(path for path, size in store.files(root) if size), pa.string())
-    whole = pc.or_(pc.is_null(found["path"]), pc.is_in(found["path"], value_set=present))
-    broken = set(keys(found.filter(pc.invert(whole))))
-    keep, seen = [], set()
-    for key, crop in zip(keys(found), found["crop_id"].to_pylist(), strict=True):
-        keep.append(key not in broken and crop not in seen)
-        seen.add(crop)
-    return found.filter(pa.array(keep, pa.bool_()))
+    before = _whole(judged(_before(root, works, lambda own: own.name), rules), root)
+    found = pa.concat_tables([before, *(_whole(judged(part, rules), root) for part in _parts(parts, works))])
+    _, first = np.unique(np.asarray(found["crop_id"]), return_index=True)
+    return found.take(pa.array(np.sort(first)))
+
+
+def _whole(table: pa.Table, root: Path) -> pa.Table:
+    """The rows of `table` of images all of whose crops are there and that need no second try."""
+    table = table.filter(pc.invert(_has(table["reason"], TRANSIENT)))
+    stands = [path is None or shards.stands(root, path) for path in table["path"].to_pylist()]
+    broken = {key for key, there in zip(keys(table), stands, strict=True) if not there}
+    return table.filter(pa.array([key not in broken for key in keys(table)], pa.bool_()))
 
 
 def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
-    """`table` with the status, reason and path of each face as `rules` (by domain) have it now."""
+    """`table` with the status, reason and path of each face as `rules` (by domain) have it now.
+
+    A crop that lies in a shard stays there; any other one has a file of its own.
+    """
     reasons = table["reason"].to_numpy(zero_copy_only=False).astype(object)
     domains, cut = (np.asarray(a) for a in (table["domain"], pc.is_valid(table["affine"])))
     for domain, own in rules.items():
@@ -70,9 +75,10 @@ def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
         reasons[mask] = judge.verdicts(measures, photo, _numbers(faces["face_index"]), own)
     accepted = reasons == manifest.OK
     status = np.where(accepted, manifest.ACCEPTED, manifest.REJECTED)
+    before, crops = table["path"].to_pylist(), table["crop_id"].to_pylist()
     paths = [
-        rows.path(domain, crop) if ok else None
-        for ok, domain, crop in zip(accepted, domains, table["crop_id"].to_pylist(), strict=True)
+        (path if path and shards.place(path) else rows.path(domain, crop)) if ok else None
+        for ok, path, domain, crop in zip(accepted, before, domains, crops, strict=True)
     ]
     for name, values in (("status", status), ("reason", reasons), ("path", paths)):
         index = table.schema.get_field_index(name)
@@ -80,11 +86,20 @@ def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
     return table
 
 
+def gone(root: Path, wanted: Iterable[Key]) -> set[str]:
+    """The crop_ids in the table that stands whose images are none of `wanted` any more."""
+    there = set(wanted)
+    with suppress(TableError):
+        table = manifest.read(manifest.CROPS, root, ["crop_id", "domain", "image_id"])
+        return {crop for key, crop in zip(keys(table), table["crop_id"].to_pylist(), strict=True) if key not in there}
+    return set()
+
+
 class Faces:
     """The faces of images that were looked at before, by the same settings of looking."""
 
     def __init__(self, root: Path, parts: Parts, works: Mapping[str, Work], wanted: Iterable[Key]) -> None:
-        found = [*_before(root, works, lambda own: own.looking), *_parts(parts, works)]
+        found = [_before(root, works, lambda own: own.looking), *_parts(parts, works)]
         needed = set(wanted)
         table = pa.concat_tables(found).select(["domain", "image_id", "reason", *rows.SEEN])
         table = table.filter(pa.array([key in needed for key in keys(table)], pa.bool_()))
@@ -108,16 +123,14 @@ def keys(table: pa.Table) -> Iterable[Key]:
     return list(zip(table["domain"].to_pylist(), table["image_id"].to_pylist(), strict=True))
 
 
-def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) -> list[pa.Table]:
-    """The rows of the table that stands, of the domains for which `what` of the work is the same; [] for no table."""
-    if not manifest.exists(manifest.CROPS, root):
-        return [manifest.empty(manifest.CROPS)]
+def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) -> pa.Table:
+    """The rows of the table that stands, of the domains for which `what` of the work is the same; none without it."""
     with suppress(TableError):  # a broken table counts as none
         made_by = manifest.meta(manifest.CROPS, root).get("works", {})
         same = [d for d, own in works.items() if d in made_by and what(Work(*made_by[d])) == what(own)]
         table = manifest.read(manifest.CROPS, root)
-        return [table.filter(_has(table["domain"], same))]
-    return [manifest.empty(manifest.CROPS)]
+        return table.filter(_has(table["domain"], same))
+    return manifest.empty(manifest.CROPS)
 
 
 def _parts(parts: Parts, works: Mapping[str, Work]) -> list[pa.Table]:

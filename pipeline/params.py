@@ -85,6 +85,8 @@ class Crop(CropRules, frozen=True, kw_only=True):
     """Detecting, aligning and measuring faces; `domains` overrides any key for one domain."""
 
     domains: Mapping[str, Mapping[str, Any]] = {}
+    shard_above: NonNegative = 50_000  # accepted crops; more of them are packed into tar shards
+    shard_size: Positive = 1000  # crops in one shard
 
     def rules(self, domain: str) -> CropRules:
         """The rules for `domain`: this section with that domain's overrides. Raises UsageError for a bad one."""

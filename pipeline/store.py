@@ -1,13 +1,19 @@
-"""The files below processed/crops: where a domain's crops stand, which are there, and tidying up."""
+"""The files below processed/crops: where a domain's crops stand, packing them into shards, and tidying up."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline import shards
+from pipeline.progress import SILENT, Progress
 
 FOLDER = "processed/crops"
 
@@ -20,23 +26,53 @@ def folder_of(domain: str) -> str:
     return f"{FOLDER}/{safe}"
 
 
-def files(root: Path) -> Iterator[tuple[str, int]]:
-    """Every crop below `root`: its path relative to it, and its bytes."""
-    for folder, _, names in os.walk(root / FOLDER):
-        relative = Path(folder).relative_to(root).as_posix()
-        for name in names:
-            if name.endswith(".png"):
-                with suppress(FileNotFoundError):
-                    yield f"{relative}/{name}", os.stat(Path(folder) / name).st_size  # noqa: PTH116
+def packed(data: pa.Table, root: Path, size: int, progress: Progress = SILENT) -> pa.Table:
+    """`data`, rows of crops.parquet, with every crop that is a file of its own packed into shards of `size` crops.
+
+    Shards that stand stay as they are, but for those of which less than half is still named by a row: what they hold is
+    packed anew. The files remain until `sweep`, so a run that is killed on the way has lost nothing. Raises
+    CurateError for a disk that refuses.
+    """
+    data = data.sort_by([("domain", "ascending"), ("crop_id", "ascending")])
+    domains, paths = data["domain"].to_pylist(), data["path"].to_pylist()
+    worn = _worn(root, paths)
+    groups: dict[str, list[int]] = {}
+    for row, (domain, path) in enumerate(zip(domains, paths, strict=True)):
+        if path and ((shard := shards.file(path)) == path or shard in worn):
+            groups.setdefault(domain, []).append(row)
+    with progress.task("pack", sum(map(len, groups.values()))) as task:
+        for domain, rows in groups.items():
+            for start in range(0, len(rows), size):
+                chosen = rows[start : start + size]
+                pictures = ((_name(paths[row]), shards.read(root, paths[row])) for row in chosen)
+                for row, path in zip(chosen, shards.pack(root, folder_of(domain), pictures), strict=True):
+                    paths[row] = path
+                task.advance(len(chosen))
+    index = data.schema.get_field_index("path")
+    return data.set_column(index, data.schema.field(index), pa.array(paths, pa.string()))
 
 
-def sweep(root: Path, wanted: set[str | None]) -> None:
-    """Deletes crops that no row names any more, what killed writers left, and folders left empty."""
+def _worn(root: Path, paths: list[str | None]) -> set[str]:
+    """The shards of which less than half is named by `paths`."""
+    named: Counter[str] = Counter()
+    for path in paths:
+        if path and (place := shards.place(path)):
+            named[place.shard] += place.size
+    return {shard for shard, size in named.items() if size < (root / shard).stat().st_size / 2}
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def sweep(root: Path, wanted: Iterable[str | None]) -> None:
+    """Deletes crops and shards that no row names any more, what killed writers left, and folders left empty."""
+    files = {shards.file(path) for path in wanted if path}
     for folder, _, names in os.walk(root / FOLDER, topdown=False):
         here = Path(folder)
         relative = here.relative_to(root).as_posix()
         for name in names:
-            if name.endswith(".tmp") or (name.endswith(".png") and f"{relative}/{name}" not in wanted):
+            if name.endswith(".tmp") or (name.endswith((".png", ".tar")) and f"{relative}/{name}" not in files):
                 (here / name).unlink(missing_ok=True)
         if relative != FOLDER:
             with suppress(OSError):

@@ -12,7 +12,7 @@ import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
-from pipeline import images, manifest
+from pipeline import images, manifest, shards
 from pipeline.errors import CurateError, UsageError
 from pipeline.progress import Progress
 
@@ -30,7 +30,7 @@ def resident(root: Path, key: str, pictures: Sequence[Picture], made_by: str, pr
     """
     if not pictures:
         return torch.empty(0, 0, 0, 3, dtype=torch.uint8), _hash()
-    content = [f"{name} {_stat(root / path, made_by)}" for name, path in pictures]  # whether they changed, unread
+    content = [f"{name} {_stat(root, path, made_by)}" for name, path in pictures]  # whether they changed, unread
     path = root / CACHE / f"{_hash(*key.splitlines())[:8]}-{_hash(*content)[:16]}.npy"
     notes = path.with_suffix(".json")
     if not path.is_file() or not notes.is_file():
@@ -44,12 +44,11 @@ def resident(root: Path, key: str, pictures: Sequence[Picture], made_by: str, pr
     return torch.from_numpy(mapped), json.loads(notes.read_text())["digest"]
 
 
-def _stat(path: Path, made_by: str) -> str:
+def _stat(root: Path, path: str, made_by: str) -> str:
     try:
-        stat = path.stat()
+        return shards.stamp(root, path)
     except FileNotFoundError:
-        raise CurateError(f"{path}: missing", f"make it again: {made_by}") from None
-    return f"{stat.st_size} {stat.st_mtime_ns}"
+        raise CurateError(f"{root / path}: missing", f"make it again: {made_by}") from None
 
 
 def _hash(*parts: str) -> str:
@@ -58,12 +57,12 @@ def _hash(*parts: str) -> str:
 
 def _decode(root: Path, pictures: Sequence[Picture], path: Path, label: str, made_by: str, progress: Progress) -> str:
     """Writes the decoded `pictures` as one array and returns the digest of names, shape and pixels."""
-    side = len(_read(root / pictures[0][1], made_by))
+    side = len(_read(root, pictures[0][1], made_by))
     digest = hashlib.sha256(f"{side}".encode())
     with manifest.replacing(path) as temporary, progress.task(label, len(pictures)) as task:
         pixels = open_memmap(temporary, "w+", np.uint8, (len(pictures), side, side, 3))
         for index, (name, place) in enumerate(pictures):
-            picture = _read(root / place, made_by)
+            picture = _read(root, place, made_by)
             if picture.shape != (side, side, 3):
                 raise UsageError(
                     f"{root / place}: {picture.shape[1]}x{picture.shape[0]} px, others are {side}x{side}",
@@ -76,10 +75,10 @@ def _decode(root: Path, pictures: Sequence[Picture], path: Path, label: str, mad
     return digest.hexdigest()
 
 
-def _read(path: Path, made_by: str) -> images.RGB:
+def _read(root: Path, path: str, made_by: str) -> images.RGB:
     try:
-        return images.decode(path.read_bytes())
+        return images.decode(shards.read(root, path))
     except images.ImageError as error:
-        raise CurateError(f"{path}: unreadable: {error}", f"delete it and make it again: {made_by}") from None
+        raise CurateError(f"{root / path}: unreadable: {error}", f"delete it and make it again: {made_by}") from None
     except OSError as error:
-        raise CurateError(f"{path}: {error.strerror or error}", f"make it again: {made_by}") from None
+        raise CurateError(f"{root / path}: {error.strerror or error}", f"make it again: {made_by}") from None

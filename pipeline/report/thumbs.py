@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import images, manifest
+from pipeline import images, manifest, shards
 
 SIDE = 128  # px, longest side
 QUALITY = 82
@@ -39,7 +39,7 @@ class Thumbs:
         target = self.folder / name
         try:
             if not target.is_file():
-                small = images.thumbnail(images.decode((self.root / path).read_bytes()), side)
+                small = images.thumbnail(images.decode(shards.read(self.root, path)), side)
                 with manifest.replacing(target, durable=False) as temporary:
                     temporary.write_bytes(images.encode_jpeg(small, QUALITY))
             info = images.inspect(target.read_bytes())

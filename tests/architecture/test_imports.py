@@ -14,7 +14,7 @@ SPEAKERS = {"curate", "pipeline.cli", "pipeline.console", "pipeline.commands", "
 LENT_TO_TRAIN = {
     f"pipeline.{module}"
     for module in (
-        "manifest params registry errors images geometry warp align detectors crop cli console progress".split()
+        "manifest params registry errors images shards geometry warp align detectors crop cli console progress".split()
     )
 } | {"pipeline"}
 
