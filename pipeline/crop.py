@@ -60,7 +60,7 @@ def run(
     todo = [item for item in left if item.domain not in barred]
     faces = kept.Faces(root, parts, works, ((item.domain, item.image_id) for item in todo))
     batches = _batches(todo, rules, works, faces, engine.batch)
-    settings = {"root": root, "rules": {digest(params.as_dict(own)): own for own in rules.values()}}
+    settings = {"root": root.resolve(), "rules": {digest(params.as_dict(own)): own for own in rules.values()}}
     lost = list(_work(batches, settings, engine, parts, progress, len(todo)))
     lost += [_without_faces(item, "no_model", rules[item.domain]) for item in left if item.domain in barred]
     data = pa.concat_tables([kept.finished(root, parts, works, rules), manifest.from_rows(manifest.CROPS, lost)])

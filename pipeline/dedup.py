@@ -79,7 +79,7 @@ def _hashes(root: Path, paths: list[str], engine: params.Engine, progress: Progr
     found = np.zeros(len(paths), np.uint64)
     done = 0
     with progress.task("dedup", len(paths)) as task:
-        for result in run_batches(Hasher, {"root": root}, batches, engine):
+        for result in run_batches(Hasher, {"root": root.resolve()}, batches, engine):
             if isinstance(result, WorkerDied):
                 raise CurateError(
                     f"a process died hashing {result.batch[0]} or one of the {len(result.batch) - 1} crops after it",

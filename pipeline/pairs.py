@@ -133,7 +133,7 @@ def _row(pair_id: str, product: Product, article: Picture | None, human: Picture
 
 def _measured_all(section: Pairs, root: Path, todo: Sequence[Product], engine: Engine) -> Iterator[list[Row]]:
     """The rows of each batch of products, measured and not judged, in order."""
-    settings = {"section": section, "root": root}
+    settings = {"section": section, "root": root.resolve()}
     batches = [todo[i : i + engine.batch] for i in range(0, len(todo), engine.batch)]
     for batch, result in zip(batches, run_engine(_Worker, settings, batches, engine), strict=True):
         if isinstance(result, WorkerDied):  # one of them kills its decoder: the others still count

@@ -29,9 +29,10 @@ from pipeline.section import Share as Share
 class Engine(Section, frozen=True, kw_only=True):
     """How batches are run."""
 
-    kind: Literal["inline", "process"] = "process"
-    workers: NonNegative = 0  # processes; 0 = one per core
+    kind: Literal["inline", "process", "ray"] = "process"
+    workers: NonNegative = 0  # processes; 0 = one per core, of the cluster with ray
     batch: Positive = 16  # images per batch
+    address: str | None = None  # ray: of the cluster; None: one is started on this machine
 
 
 class Demo(Section, frozen=True, kw_only=True):
