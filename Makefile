@@ -33,10 +33,12 @@ lint: install
 bench: install
 	python -m pytest -q -m bench tests/bench
 
+# Ray has a lock of its own, over the same versions: one machine does not need it.
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
+	--custom-compile-command "make lock"
 lock:
-	uv pip compile pyproject.toml requirements.in --all-extras \
-		--universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
-		--output-file requirements.lock --quiet
+	$(LOCK) requirements.in $(foreach extra,dvc video heic tensorboard dev,--extra $(extra)) --output-file requirements.lock
+	$(LOCK) --extra ray --constraint requirements.lock --output-file requirements-ray.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
