@@ -34,6 +34,7 @@ SYSTEMS = Registry(
     {
         "cyclegan": "train.weights.cyclegan:SYSTEM",
         "ugatit": "train.weights.ugatit:SYSTEM",
+        "cagan": "train.weights.cagan:SYSTEM",
     },
 )
 
@@ -87,8 +88,9 @@ def of_run(folder: Path) -> Imported:
     averages: dict[str, dict[str, torch.Tensor]] = {}
     for name, value in checkpoint.read(newest)[1].items():
         role, _, key = name.removeprefix("model/").partition(".")
-        if role.startswith("average_"):  # what the run itself renders with
-            averages.setdefault(f"g_{role.removeprefix('average_')}", {})[key.removeprefix("network.")] = value
+        if role.startswith("average"):  # what the run itself renders with
+            followed = f"g_{role.removeprefix('average_')}" if role != "average" else "generator"
+            averages.setdefault(followed, {})[key.removeprefix("network.")] = value
         elif name.startswith("model/") and role in known:
             networks.setdefault(role, {})[key] = value
     networks |= averages
@@ -104,12 +106,11 @@ def write(imported: Imported, folder: Path, layout: str | None = None, *, genera
     if layout is not None and layout not in system.layouts:
         raise UsageError(f"{imported.system} has no layout '{layout}'", f"layouts: {', '.join(system.layouts)}")
     if generators_only:
-        generators = {role: state for role, state in imported.networks.items() if role.startswith("g_")}
+        generators = {role: state for role, state in imported.networks.items() if not role.startswith("d")}
         imported = replace(imported, networks=generators)
     written = []
     for name, content in system.files(imported, layout or system.layouts[0]).items():
-        with replacing(folder / name) as temporary:
-            torch.save(content, temporary)
+        files.write(content, folder / name)
         written.append(folder / name)
     return written
 

@@ -7,36 +7,50 @@ import pickle
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from pipeline.errors import CurateError, UsageError
+from pipeline.manifest import replacing
 from train.weights.system import Found, without_prefix
 
 HEADER = "curate_weights"
 """The metadata key that marks a safetensors file as ours; its value is JSON."""
 
-SUFFIXES = (".pth", ".pt", ".safetensors")
+SUFFIXES = (".pth", ".pt", ".safetensors", ".npz")
 
 
 def state_dicts(path: Path) -> list[Found]:
-    """Every state dict in a file of torch or of safetensors; tensors stay on disk until they are used, where they can.
+    """Every state dict in a file of torch, safetensors or numpy; tensors stay on disk until they are used, if they can.
 
     Raises UsageError for a file that would have to be executed, is broken, or holds something else, and CurateError
     for one that can't be read.
     """
-    content = _safetensors(path) if _is_safetensors(path) else _pickled(path)
+    content = _safetensors(path) if _is_safetensors(path) else _arrays(path) if _is_npz(path) else _pickled(path)
     if not isinstance(content, Mapping):
         raise UsageError(f"{path}: holds {_kind(content)}, not named weights", "save a network's state_dict() instead")
     found = [without_prefix(Found(label, where, state)) for label, where, state in _split(content, path)]
     if not found:
         raise UsageError(f"{path}: holds no weights", f"keys: {', '.join(map(str, list(content)[:8])) or 'none'}")
     return found
+
+
+def write(content: Mapping[str, Any], path: Path) -> None:
+    """Writes `content` in the format that `path` ends in: .npz as Chainer does, else torch's."""
+    with replacing(path) as temporary:
+        if path.suffix == ".npz":
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **{name: value.numpy() for name, value in content.items()})
+        else:
+            torch.save(content, temporary)
 
 
 def header(path: Path) -> dict[str, Any] | None:
@@ -87,6 +101,42 @@ def _safetensors(path: Path) -> dict[str, Any]:
     return grouped.get("", {}) if set(grouped) == {""} else dict(grouped)
 
 
+def _is_npz(path: Path) -> bool:
+    """Whether it is a zip archive of arrays; torch's are of other members."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return path.suffix == ".npz"
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def _arrays(path: Path) -> dict[str, Tensor]:
+    """The arrays of an .npz, as Chainer and numpy write them."""
+    tensors: dict[str, Tensor] = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name in archive.files:
+                tensors[name] = torch.from_numpy(_plain(archive, name, path))
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UsageError(f"{path}: broken, or not a file of weights: {error}", "fetch or make it again") from None
+    return tensors
+
+
+def _plain(archive: Any, name: str, path: Path) -> NDArray[Any]:
+    """The array `name`, in this machine's byte order. Raises UsageError for one of Python objects."""
+    try:
+        array = np.asarray(archive[name])
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise UsageError(
+            f"{path}: refused: {name} holds Python objects, and loading them would run code of its own",
+            "save arrays of numbers alone",
+        ) from None
+    return array.astype(array.dtype.newbyteorder("="))
+
+
 def _pickled(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
@@ -99,7 +149,7 @@ def _pickled(path: Path) -> Any:
                 f"{path}: refused: loading it would run code of its own ({code.group(1)})",
                 "where you trust it: save only its network's state_dict(), with the project that made it",
             ) from None
-        raise UsageError(f"{path}: not a file of weights", "torch and safetensors files are read") from None
+        raise UsageError(f"{path}: not a file of weights", "files of torch, safetensors and numpy are read") from None
     except (RuntimeError, OSError, EOFError, LookupError, ValueError, AttributeError, TypeError) as error:
         if "TorchScript" in str(error):
             raise UsageError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from train.networks.adalin import AttentionDiscriminator, AttentionGenerator
 from train.networks.patch import PatchDiscriminator
 from train.networks.resnet import ResnetGenerator
+from train.networks.unet import AdditiveUNet, GlobalDiscriminator
 
 SIDE = 32  # px of the full generators here
 WIDTH = 4
@@ -109,3 +111,34 @@ def cyclegan_files(folder: Path, networks: dict[str, nn.Module], epoch: str = "l
         paths.append(folder / f"{epoch}_{name}.pth")
         torch.save(network.state_dict(), paths[-1])
     return paths
+
+
+def chainer(width: int = WIDTH, size: int = 64) -> dict[str, nn.Module]:
+    """The swimwear article's two networks by the names that its text has for them: the same ones each time."""
+    torch.manual_seed(0)
+    networks: dict[str, nn.Module] = {
+        "generator": AdditiveUNet(width),
+        "discriminator": GlobalDiscriminator(width, size, noise=0.0),
+    }
+    return {name: perturbed(network, seed) for seed, (name, network) in enumerate(networks.items())}
+
+
+def chainer_keys(name: str) -> list[str]:
+    """What Chainer's save_npz calls the article's parameters: the attribute, a slash, the parameter."""
+    links = {
+        "generator": ("c0 c1 c2 c3 dc0 dc1 dc2 dc3", "bn0 bn1 bn2 bn3 dbn0 dbn1 dbn2"),
+        "discriminator": ("c0 c1 c2 c3 c4 l4", "bn0 bn1 bn2 bn3 bn4"),
+    }
+    layers, norms = (names.split() for names in links[name])
+    return [f"{n}/{leaf}" for n in layers for leaf in "Wb"] + [f"{n}/{x}" for n in norms for x in ("gamma", "beta")]
+
+
+def chainer_content(name: str, network: nn.Module) -> dict[str, np.ndarray]:
+    """What save_npz writes of it."""
+    leaves = {"c": {"weight": "W", "bias": "b"}, "n": {"weight": "gamma", "bias": "beta"}}
+    content = {}
+    for key, value in network.state_dict().items():
+        link, leaf = key.split(".")
+        content[f"{link}/{leaves['n' if 'bn' in link else 'c'][leaf]}"] = value.numpy()
+    assert sorted(content) == sorted(chainer_keys(name))
+    return content
