@@ -12,23 +12,11 @@ from pipeline.cli import House
 from pipeline.errors import UsageError
 from pipeline.params import as_dict
 from train.recipes import RECIPES
+from train.translating import RUNS, Device, WhichSystem, known_direction, translate
 
 if TYPE_CHECKING:
     from train.run import Result
     from train.settings import Settings
-    from train.trained import Trained
-    from train.translate import Outcome
-    from train.weights.system import Direction
-
-RUNS = Path("processed/runs")
-
-WhichSystem = Annotated[
-    str | None, typer.Option("--system", help="cyclegan or ugatit; told by the files if not given.")
-]
-Weights = Annotated[
-    list[Path] | None, typer.Option(metavar="FILE", help="Instead of a run: files of weights; repeatable.")
-]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -95,43 +83,6 @@ def train(
     house.console.result(result, _told(result))
 
 
-def translate(
-    house: House,
-    inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="Photos, or folders of them.")] = None,
-    run: Annotated[Path, typer.Option(help="The trained run's folder, below the root.")] = RUNS / "cyclegan",
-    weights: Weights = None,
-    system: WhichSystem = None,
-    direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
-    out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or the .png for one photo.")] = Path("translated"),
-    split: Annotated[str | None, typer.Option(help="Instead of INPUT: the raw images of train, val or test.")] = None,
-    all_faces: Annotated[bool, typer.Option("--all-faces", help="Not only the largest of a photo.")] = False,
-    align: Annotated[bool, typer.Option("--align/--no-align", help="Cut the faces out; or take photos whole.")] = True,
-    size: Annotated[int | None, typer.Option(help="With --weights: px, side of what the networks see.")] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Write input and output side by side, too.")] = False,
-    device: Device = None,
-) -> None:
-    """Find the faces in photos and translate them with a trained run, or with other projects' weights."""
-    from train import trained
-    from train import translate as verb
-
-    if bool(inputs) == bool(split):
-        raise UsageError(
-            "INPUT or --split: one of them says what to translate", "curate translate photo.jpg -o out.png"
-        )
-    if weights:
-        networks = _foreign(house, weights, system, direction, size, device)
-    else:
-        networks = trained.of_run(house.root / run, device or "auto")
-    translator = verb.Translator(networks, direction, all_faces=all_faces, align=align)
-    named = inputs or []
-    if split:
-        named = verb.split(house.root, translator.domain, split)
-    outcomes = verb.run(translator, named, out, compare=compare, progress=house.console.progress)
-    house.console.result(outcomes, "\n".join(_line(outcome) for outcome in outcomes))
-    if not (_done(outcomes, named) if inputs else any(outcome.output for outcome in outcomes)):
-        raise typer.Exit(2)
-
-
 def import_(
     house: House,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one checkpoint, or their folder.")],
@@ -142,7 +93,7 @@ def import_(
     """Check another project's checkpoint and write its networks into one safe file."""
     from train import weights as verb
 
-    imported = verb.read(files, system, _direction(direction))
+    imported = verb.read(files, system, known_direction(direction))
     written = verb.save(imported, out if out.suffix else out.with_suffix(".safetensors"))
     result = {
         "system": imported.system,
@@ -161,7 +112,9 @@ def export(
     source: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run's folder, or a file of weights.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")],
     system: WhichSystem = None,
-    layout: Annotated[str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit).")] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit), chainer (cagan).")
+    ] = None,
     generators_only: Annotated[bool, typer.Option("--generators-only", help="Leave the discriminators out.")] = False,
 ) -> None:
     """Write trained networks as the project that they come from reads them."""
@@ -190,25 +143,6 @@ def show(
     house.console.result(shown, "\n".join(lines))
 
 
-def _foreign(
-    house: House, files: list[Path], system: str | None, direction: str, size: int | None, device: str | None
-) -> Trained:
-    from train import weights as verb
-
-    imported = verb.read(files, system, _direction(direction))
-    for note in imported.notes:
-        house.console.progress.note(note)
-    return verb.trained(imported, str(files[0]), size=size, device=device or "auto")
-
-
-def _direction(text: str) -> Direction:
-    if text == "a2b":
-        return "a2b"
-    if text == "b2a":
-        return "b2a"
-    raise UsageError(f"--direction {text}: there are a2b and b2a", "a2b makes images of a into images of b")
-
-
 def _show_plan(house: House, settings: Settings) -> None:
     from train import assemble
     from train import run as verb
@@ -230,14 +164,3 @@ def _told(result: Result) -> str:
         return f"{head}finished before, all {result.steps} steps; more with --steps, anew with --fresh"
     speed = result.metrics.get("images_per_second")
     return f"{head}{result.steps} steps, {result.trained} of them now, {speed} images/s; see {result.run}/samples"
-
-
-def _line(outcome: Outcome) -> str:
-    detail = f" ({outcome.detail})" if outcome.detail else ""
-    return f"{outcome.input}: {outcome.output or outcome.reason}{detail}"
-
-
-def _done(outcomes: list[Outcome], named: list[Path]) -> bool:
-    """Whether every input that was named, or something below it, was translated."""
-    made = [Path(outcome.input) for outcome in outcomes if outcome.output]
-    return all(any(path == done or path in done.parents for done in made) for path in named)

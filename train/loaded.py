@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from pipeline.errors import UsageError
 from train import trained, weights
 from train.data import to_uint8
+from train.dress import Dresser
 from train.recipe import Recipe
 from train.translate import Translator
 
@@ -27,19 +28,32 @@ class Loaded:
         self.recipe: Recipe = networks.recipe
         self._translators: dict[tuple[str, bool], Translator] = {}
 
-    def __call__(self, photo: Any, direction: Direction | None = None, *, align: bool = True) -> Any:
+    def __call__(
+        self,
+        photo: Any,
+        direction: Direction | None = None,
+        *,
+        align: bool = True,
+        article: Any = None,
+        worn: Any = None,
+    ) -> Any:
         """The largest face of `photo`, aligned and translated; without `align`, the photo as it is.
+
+        Networks that dress people take an `article` instead, and what is `worn` if there is a picture of it: they give
+        the whole photo at its own size, the person in the article.
 
         `photo` is a PIL image or uint8 RGB [height, width, 3]; what comes back is of the same kind. Raises UsageError
         for another kind, for a direction that the weights don't go, and where no face is found.
         """
+        if article is not None:
+            dressed = Dresser(self.trained)(_pixels(photo), _pixels(article), None if worn is None else _pixels(worn))
+            return _as(photo, dressed.photo)
         key = (direction or self.direction, align)
         if key not in self._translators:
             self._translators[key] = Translator(self.trained, key[0], align=align)
         for _, _, made in self._translators[key](_pixels(photo)):
             if made is not None:
-                pixels = to_uint8(made)[0].numpy()
-                return Image.fromarray(pixels) if isinstance(photo, Image.Image) else pixels
+                return _as(photo, to_uint8(made)[0].numpy())
         raise UsageError("no face was found that can be translated", "pass align=False for a photo that is cut already")
 
 
@@ -63,6 +77,11 @@ def load(
     if "g_a2b" not in imported.networks and "g_b2a" in imported.networks:
         direction = "b2a"  # the only one there is
     return Loaded(weights.trained(imported, str(paths[0]), size=size, device=device), direction)
+
+
+def _as(photo: Any, pixels: NDArray[np.uint8]) -> Any:
+    """`pixels` as what `photo` is."""
+    return Image.fromarray(pixels) if isinstance(photo, Image.Image) else pixels
 
 
 def _pixels(photo: Any) -> NDArray[np.uint8]:

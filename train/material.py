@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Material:
     section: Data  # with nothing left open
     dataset: Mapping[str, Mapping[str, Any]]  # what there is of each kind: images, digest
     crop: Mapping[str, CropRules]  # what the crops of "a" and "b" were cut by
+    letterbox: Mapping[str, Any] = field(default_factory=dict)  # how the pictures of pairs were boxed
 
 
 def prepare(settings: Settings, root: Path, *, progress: Progress = SILENT) -> Material:
@@ -87,7 +88,8 @@ def _pairs(settings: Settings, root: Path, progress: Progress) -> Material:
         "human": {"images": len(wardrobe), "name": "pairs", "digest": wardrobe.digest},
         "article": {"images": len(wardrobe.articles), "name": "pairs"},
     }
-    return Material(batches, batches.epoch, partial(samples.wardrobe, held_out=shown), settings.data, dataset, {})
+    picture = partial(samples.wardrobe, held_out=shown)
+    return Material(batches, batches.epoch, picture, settings.data, dataset, {}, _letterbox(root))
 
 
 def _enough(domain: Domain, batch: int) -> Domain:
@@ -133,7 +135,13 @@ def _crop_rules(root: Path, domains: Mapping[str, str]) -> dict[str, CropRules]:
     return {key: section.rules(name) for key, name in domains.items()}
 
 
+def _letterbox(root: Path) -> dict[str, Any]:
+    """The keys of the section pairs that a photo must be boxed by, to look like those that trained."""
+    made_by = manifest.meta(manifest.PAIRS, root).get("section", {})
+    return {key: made_by[key] for key in ("size", "background") if key in made_by}
+
+
 def describe(material: Material) -> dict[str, Any]:
     """The part of a run's config that tells its data apart from others."""
     crop = {key: as_dict(rules) for key, rules in material.crop.items()}
-    return {"dataset": dict(material.dataset), "crop": crop}
+    return {"dataset": dict(material.dataset), "crop": crop, "letterbox": dict(material.letterbox)}

@@ -118,14 +118,18 @@ def held_out(wardrobe: Wardrobe, section: Data, count: int, device: torch.device
 def person(pictures: Tensor, section: Data, draws: torch.Generator | None = None) -> Tensor:
     """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `draws`, enlarged to section.load and cut."""
     height, width = section.size, section.width or section.size
-    side = pictures.shape[3]
-    part = min(side, round(side * width / height))  # of the square's width, in its middle: a person stands upright
-    left = (side - part) // 2
+    left, part = upright(pictures.shape[3], section)
     middle = pictures[..., left : left + part]
     if draws is None or section.load is None:
         return augment.resize(middle, height, width)
     larger = augment.resize(middle, section.load, round(section.load * width / height))
     return augment.crop_and_flip(larger, height, 0.0, draws, width)
+
+
+def upright(side: int, section: Data) -> tuple[int, int]:
+    """Where the part of a letterboxed square starts that networks see of a person, and how wide it is; px."""
+    part = min(side, round(side * (section.width or section.size) / section.size))
+    return (side - part) // 2, part
 
 
 def article(pictures: Tensor, section: Data) -> Tensor:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.errors import UsageError
-from pipeline.params import CropRules, override, parse
+from pipeline.params import CropRules, Pairs, override, parse
 from train import checkpoint
 from train.assemble import build
 from train.folder import Folder
 from train.recipe import Recipe
+from train.recipes import RECIPES
 from train.settings import from_dict
 
 
@@ -29,6 +30,14 @@ class Trained:
     domains: Mapping[str, str]  # the names of a and b
     rules: Mapping[str, CropRules]  # how photos of a and b are cut
     directions: tuple[str, ...]  # a2b, b2a: those that have weights
+    keys: frozenset[str]  # what the recipe's batches hold
+    width: int | None = None  # px, of pairs; None: square
+    letterbox: Pairs = field(default_factory=Pairs)  # how the pictures of pairs were boxed
+
+    @property
+    def dresses(self) -> bool:
+        """Whether these networks put articles on people, instead of going from one domain to another."""
+        return "human" in self.keys
 
     @property
     def device(self) -> torch.device:
@@ -38,6 +47,10 @@ class Trained:
 
     def check(self, direction: str) -> None:
         """Raises UsageError for a direction that these weights do not go."""
+        if self.dresses:
+            raise UsageError(
+                f"{self.source}: puts articles on people", "name one: --article shirt.jpg; in Python: article=shirt"
+            )
         if direction not in self.directions:
             known = ", ".join(f"{d}: {self.domains[d[0]]} to {self.domains[d[2]]}" for d in self.directions)
             raise UsageError(f"--direction {direction}: not one of {self.source}'s", known or "it has none")
@@ -56,7 +69,19 @@ def of_run(run: Path, device: str = "auto") -> Trained:
     domains = settings.data.domains
     rules = {key: _known_rules(config["crop"][key]) for key in domains}
     directions = tuple(f"{a}2{b}" for a in sorted(domains) for b in sorted(domains) if a != b)
-    return Trained(recipe, str(run), step, settings.data.size, domains, rules, directions)
+    keys = frozenset(RECIPES.resolve(settings.recipe).keys(settings.model))
+    return Trained(
+        recipe,
+        str(run),
+        step,
+        settings.data.size,
+        domains,
+        rules,
+        directions,
+        keys,
+        settings.data.width,
+        parse(Pairs, config.get("letterbox", {}), "letterbox"),
+    )
 
 
 def _known_rules(plain: Mapping[str, Any]) -> CropRules:

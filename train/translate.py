@@ -6,40 +6,26 @@ back into the photo.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from pipeline import images, manifest
+from pipeline import geometry, images, manifest
 from pipeline.align import Aligner, Cut
 from pipeline.errors import UsageError
-from pipeline.manifest import OK, replacing
+from pipeline.manifest import OK
 from pipeline.params import CropRules, override
 from pipeline.progress import SILENT, Progress
-from train import augment, samples
+from train import augment, faces, outcome, samples
 from train.data import to_float, to_uint8
+from train.outcome import Outcome
+from train.recipe import Batch
 from train.trained import Trained
 
 STEP = 4  # px: networks that halve their maps twice take multiples of it
 LARGEST = 1024  # px, the longest side of a photo that is translated as it is
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one face, or of one input without any: `reason` is "ok", no_face, or why it was refused."""
-
-    input: str
-    output: str | None
-    reason: str
-    detail: str = ""
-    face: int | None = None  # by falling score
-    box: tuple[float, ...] | None = None  # x, y, width, height in the photo, px
-    affine: tuple[float, ...] | None = None  # 2x3, row-major: index coordinates of the photo -> of the output
 
 
 class Translator:
@@ -67,7 +53,7 @@ class Translator:
             else:
                 seen = to_float(torch.from_numpy(cut.image)[None], self.trained.device)
                 seen = augment.resize(seen, self.side) if self.side else seen
-                yield cut, seen, self.recipe.render({self.source: seen})[self.direction]
+                yield cut, seen, self.recipe.render(self._batch(cut, seen))[self.direction]
 
     def affine(self, cut: Cut) -> tuple[float, ...]:
         """The map from the photo to the output, both in index coordinates, row-major."""
@@ -75,6 +61,15 @@ class Translator:
         scaled = cut.affine * scale
         scaled[:, 2] += (scale - 1) / 2  # pixel centres, not corners, are at whole numbers
         return tuple(float(value) for value in scaled.ravel())
+
+    def _batch(self, cut: Cut, seen: torch.Tensor) -> Batch:
+        """What the recipe renders: the crop and, where it wants one, the mask of its face; empty without landmarks."""
+        key = f"face_{self.source}"
+        if key not in self.trained.keys:
+            return {self.source: seen}
+        flat = None if cut.landmarks is None else geometry.apply(cut.affine, cut.landmarks).ravel().tolist()
+        mask = faces.masks(faces.landmarks([flat]), cut.image.shape[1]) if flat else torch.zeros(1, 1, *seen.shape[2:])
+        return {self.source: seen, key: augment.resize(mask.to(seen), *seen.shape[2:]).clamp(0.0, 1.0)}
 
     def _fits(self, photo: images.RGB) -> bool:
         height, width = photo.shape[:2]
@@ -92,11 +87,11 @@ def run(
     With `compare`, NAME-compare.png has input and output side by side. An unreadable input is an outcome, not an error;
     an output that can't be written raises CurateError.
     """
-    files = list(_files(inputs))
+    files = list(outcome.photos(inputs))
     single = out.suffix.lower() == ".png"
     if single and len(files) != 1:
         raise UsageError(f"-o {out}: one file for {len(files)} images", "give a folder")
-    names = [out.stem] if single else _names(files)
+    names = [out.stem] if single else outcome.names(files)
     folder = out.parent if single else out
     outcomes: list[Outcome] = []
     with progress.task(f"translate {translator.direction}", len(files)) as task:
@@ -119,71 +114,26 @@ def split(root: Path, domain: str, name: str) -> list[Path]:
 
 
 def _photo(translator: Translator, path: Path, folder: Path, name: str, compare: bool) -> list[Outcome]:
-    try:
-        photo = images.decode(path.read_bytes())
-    except images.ImageError as error:
-        return [Outcome(str(path), None, error.reason, str(error))]
-    except OSError as error:
-        return [Outcome(str(path), None, "unreadable", error.strerror or str(error))]
-    faces = list(translator(photo))
-    made = sum(output is not None for _, _, output in faces)
+    photo = outcome.read(path)
+    if isinstance(photo, Outcome):
+        return [photo]
+    found = list(translator(photo))
+    made = sum(output is not None for _, _, output in found)
     outcomes = []
-    for cut, seen, output in faces:
+    for cut, seen, output in found:
         box = tuple(float(value) for value in cut.box) if cut.box else None
         if seen is None or output is None:
             outcomes.append(Outcome(str(path), None, cut.reason, face=cut.index, box=box))
             continue
         target = folder / (f"{name}.png" if made == 1 else f"{name}-{cut.index + 1}.png")
-        outcome = Outcome(str(path), str(target), OK, "", cut.index, box, translator.affine(cut))
-        _write_png(target, to_uint8(output)[0].numpy())
+        done = Outcome(str(path), str(target), OK, "", cut.index, box, translator.affine(cut))
+        outcome.write_png(target, to_uint8(output)[0].numpy())
         if compare:
-            _write_png(target.with_name(f"{target.stem}-compare.png"), samples.grid([seen, output]))
-        _write_notes(target.with_suffix(".json"), translator, outcome)
-        outcomes.append(outcome)
+            outcome.write_png(target.with_name(f"{target.stem}-compare.png"), samples.grid([seen, output]))
+        more = {"direction": translator.direction, "side": translator.side, "step": translator.trained.step}
+        outcome.write_notes(target, done, more)
+        outcomes.append(done)
     return outcomes or [Outcome(str(path), None, "no_face")]
-
-
-def _write_png(path: Path, rgb: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_bytes(images.encode_png(rgb))
-
-
-def _write_notes(path: Path, translator: Translator, outcome: Outcome) -> None:
-    notes = {
-        **asdict(outcome),
-        "direction": translator.direction,
-        "side": translator.side,
-        "step": translator.trained.step,
-    }
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(notes, indent=2, ensure_ascii=False) + "\n", "utf-8")
-
-
-def _files(inputs: Iterable[Path]) -> Iterator[Path]:
-    """The inputs, folders replaced by the images below them, in order."""
-    for path in inputs:
-        if not path.is_dir():
-            yield path
-            continue
-        found = [p for p in sorted(path.rglob("*")) if p.is_file() and _is_image(p)]
-        if not found:
-            raise UsageError(f"{path}: no image in this folder", "name images, or another folder")
-        yield from found
-
-
-def _is_image(path: Path) -> bool:
-    with path.open("rb") as file:
-        return images.sniff(file.read(32)) is not None
-
-
-def _names(files: list[Path]) -> list[str]:
-    """A name for each file: its stem, numbered where two have the same."""
-    taken: dict[str, int] = {}
-    names = []
-    for path in files:
-        number = taken[path.stem] = taken.get(path.stem, 0) + 1
-        names.append(path.stem if number == 1 else f"{path.stem}~{number}")
-    return names
 
 
 def _uncut(photo: images.RGB) -> Cut:

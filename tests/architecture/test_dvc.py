@@ -24,7 +24,7 @@ BY_NAME = {
     "scrape": ("pipeline.sources", "pipeline.demo"),
     "crop": ("pipeline.detectors",),
     "pairs": ("pipeline.detectors",),
-    "translate": ("pipeline.detectors",),
+    "translate": ("pipeline.detectors", "train.dress"),
     "stats": ("pipeline.report",),
 }
 STARTS = {

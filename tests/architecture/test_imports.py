@@ -10,11 +10,20 @@ import pytest
 from tests.architecture.imports import ROOT, files, imported, modules, name, ours, tree
 
 VERBS = {f"pipeline.{verb}" for verb in ("scrape", "crop", "dedup", "pairs", "build", "stats")}
-SPEAKERS = {"curate", "pipeline.cli", "pipeline.console", "pipeline.commands", "pipeline.scraping", "train.commands"}
+SPEAKERS = {
+    "curate",
+    "pipeline.cli",
+    "pipeline.console",
+    "pipeline.commands",
+    "pipeline.scraping",
+    "train.commands",
+    "train.translating",
+}
 LENT_TO_TRAIN = {
     f"pipeline.{module}"
     for module in (
-        "manifest params registry errors images shards geometry warp align detectors crop cli console progress".split()
+        "manifest params registry errors images shards geometry letterbox warp align detectors crop cli console "
+        "progress".split()
     )
 } | {"pipeline"}
 

@@ -60,6 +60,14 @@ def tiny(**flags: Any) -> Settings:
     return read(Params({"train": {"cyclegan": TINY}}, None), "cyclegan", given)
 
 
+def dressing(**flags: Any) -> Settings:
+    """The settings of a CAGAN that takes milliseconds a step."""
+    given = {"run.steps": 2, "run.tick": 1, "run.batch": 2, "run.samples": 2, "run.device": "cpu"}
+    given |= {key.replace("__", "."): value for key, value in flags.items()}
+    section = {"data": {"size": 32}, "model": {"variant": "modern", "width": 2}}
+    return read(Params({"train": {"cagan": section}}, None), "cagan", given)
+
+
 def wardrobe(root: Path, *, train: int = 6, val: int = 3, humans: int = 1, side: int = 48) -> None:
     """Writes letterboxed pairs, `humans` per product, and manifests/pairs.parquet below `root`.
 

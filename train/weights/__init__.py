@@ -22,6 +22,7 @@ from pipeline.manifest import replacing
 from pipeline.params import CropRules, as_dict, parse
 from pipeline.registry import Registry
 from train import checkpoint, settings
+from train.data import Data
 from train.folder import Folder
 from train.recipe import Recipe
 from train.recipes import RECIPES
@@ -151,6 +152,9 @@ def trained(imported: Imported, source: str, *, size: int | None = None, device:
         raise UsageError(f"{source}: takes images of {imported.side} px alone", f"leave --size {size} out")
     recipe: Any = build(imported)
     side = size or imported.side
+    keys = frozenset(recipe.keys(imported.config))
+    if "human" in keys:
+        side = side or Data().size
     rules = CropRules(size=side) if side else CropRules()
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
     return Trained(
@@ -161,6 +165,7 @@ def trained(imported: Imported, source: str, *, size: int | None = None, device:
         {"a": "a", "b": "b"},
         dict.fromkeys("ab", rules),
         directions,
+        keys,
     )
 
 
