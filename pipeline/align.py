@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import detectors, geometry, judge, models, quality, shape, warp
+from pipeline import detectors, geometry, judge, models, quality, shape, skin, warp
 from pipeline.detectors import Face, combined, landmarks
 from pipeline.geometry import Affine, Box, Points
 from pipeline.manifest import OK
@@ -105,13 +105,14 @@ class Aligner:
         if self.align == "none":
             cuts = [self._cut(image, -1, None)]
         else:
-            cuts = [self._cut(image, index, one) for index, one in enumerate(seen)]
+            coloured = any(one.landmarks is not None for one in seen) and skin.has_colour(image)
+            cuts = [self._cut(image, index, one, coloured=coloured) for index, one in enumerate(seen)]
         columns = {name: np.array([c.measures.get(name, np.nan) for c in cuts], float) for name in judge.COLUMNS}
         index = np.array([cut.index for cut in cuts], float)
         reasons = judge.verdicts(columns, np.zeros(len(cuts), int), index, self.rules)
         return [replace(cut, reason=str(reason)) for cut, reason in zip(cuts, reasons, strict=True)]
 
-    def _cut(self, image: NDArray[np.uint8], index: int, seen: Seen | None) -> Cut:
+    def _cut(self, image: NDArray[np.uint8], index: int, seen: Seen | None, *, coloured: bool = False) -> Cut:
         size, (height, width) = self.rules.size, image.shape[:2]
         quad = self._quad(seen) if seen else _middle(width, height)
         affine = geometry.quad_affine(quad, size)
@@ -123,6 +124,8 @@ class Aligner:
         }
         if seen:
             measures |= _of_face(seen)
+        if seen and seen.landmarks is not None and coloured:
+            measures |= skin.shares(image, seen.face.box)
         return Cut(index, affine, crop, {name: float(np.float32(value)) for name, value in measures.items()}, seen)
 
     def _quad(self, seen: Seen) -> Points:

@@ -44,6 +44,8 @@ def of_face(rules: CropRules) -> Iterator[Check]:
     yield Check("implausible", "shape_error", high=rules.max_shape_error)
     yield Check("implausible", "quad_share", *rules.quad_share)
     yield Check("implausible", "roll_left", high=rules.max_roll_left)
+    yield Check("not_skin", "skin", low=rules.min_skin)
+    yield Check("not_skin", "skin_rim", low=rules.min_skin_rim)
 
 
 def of_crop(rules: CropRules) -> Iterator[Check]:

@@ -22,6 +22,7 @@ class CropRules(Section, frozen=True, kw_only=True):
 
     # Looking
     detector: str = "haar"  # haar, hog, cnn, yunet or anime; haar+hog: both look, and their boxes are matched
+    cascade: Literal["alt2", "default"] = "alt2"  # haar: frontalface_alt2, or _default: more faces, and more false ones
     scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.15  # cascades: step between scales
     min_neighbors: NonNegative = 4  # cascades: overlapping hits that make a face
     upsample: Annotated[int, Meta(ge=0, le=3)] | None = None  # hog, cnn: doublings before looking; None: hog 1, cnn 0
@@ -45,7 +46,7 @@ class CropRules(Section, frozen=True, kw_only=True):
     min_agreement: Share = 0.3  # several detectors: overlap of their boxes, intersection over union
 
     # Thresholds on the 68 landmarks
-    max_unrest: Measure = 0.13  # how far they move when the box does, in eye distances: most false detections do
+    max_unrest: Measure = 0.11  # how far they move when the box does, in eye distances: most false detections do
     max_roll: Annotated[float, Meta(ge=0.0, le=180.0)] = 45.0  # degrees that the head leans
     eye_share: Range = (0.25, 0.65)  # eye distance, in sides of the detector's box
     mouth_drop: Range = (0.5, 1.8)  # mouth below the eye line, in eye distances
@@ -55,6 +56,10 @@ class CropRules(Section, frozen=True, kw_only=True):
     quad_share: Range = (0.0, 100.0)  # area of FFHQ's square in areas of the detector's box
     max_roll_left: Measure = 45.0  # degrees between eye line and crop, after alignment
     min_eye_px: Measure = 0.0  # px in the raw image, between the eyes
+
+    # Thresholds on the colour in the detector's box; monochrome photos pass
+    min_skin: Share = 0.2  # skin's colour in its middle half; faces in plain light have 0.6 and more
+    min_skin_rim: Share = 0.1  # and along its border, where hair and background may be, 0.35
 
     # Thresholds on the crop
     max_upscale: Annotated[float, Meta(gt=0.0)] = 4.0  # crop px per raw px
@@ -68,7 +73,7 @@ class CropRules(Section, frozen=True, kw_only=True):
     max_outlines: Share = 1.0  # share of the crop on hard edges; photos stay below 0.065, most drawings above
 
 
-LOOKING = "detector scale_factor min_neighbors upsample detect_side min_share min_face rotations".split()
+LOOKING = "detector cascade scale_factor min_neighbors upsample detect_side min_share min_face rotations".split()
 FRAMING = "align framing scale shift_y size margin rotate".split()
 
 

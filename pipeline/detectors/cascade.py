@@ -30,20 +30,10 @@ class Cascade:
         self.smallest = smallest
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
-        """Looks at half of `detect_side` first when only the largest face is wanted, and closer when none is there."""
-        sides = [self.rules.detect_side]
-        if self.rules.faces == "largest":
-            sides.insert(0, self.rules.detect_side // 2)
-        found: list[Face] = []
-        for side in sides:
-            if not found:
-                found = self._look(*grey(image, side))
-        return sorted(found, key=lambda face: (-face.score, face.box))
-
-    def _look(self, luma: NDArray[np.uint8], scale: float) -> list[Face]:
-        window = max(
-            self.smallest, round(self.rules.min_face * scale * _LENIENT), round(self.rules.min_share * max(luma.shape))
-        )
+        """Looks at the equalised luma of `image`, its longer side bounded by `detect_side`."""
+        luma, scale = grey(image, self.rules.detect_side)
+        least = round(self.rules.min_face * scale * _LENIENT)
+        window = max(self.smallest, least, round(self.rules.min_share * max(luma.shape)))
         if min(luma.shape) < window:
             return []
         boxes, _, weights = self.classifier.detectMultiScale3(
@@ -53,10 +43,11 @@ class Cascade:
             minSize=(window, window),
             outputRejectLevels=True,
         )
-        return [
+        found = [
             Face(Box(*(float(v) for v in box)).scaled(1 / scale), float(weight))
             for box, weight in zip(boxes, np.ravel(weights), strict=True)
         ]
+        return sorted(found, key=lambda face: (-face.score, face.box))
 
 
 _LENIENT = 0.8  # faces somewhat below min_face are looked for too, so that they are refused with their size

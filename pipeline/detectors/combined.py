@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pipeline.detectors import DETECTORS, Detector, names
 from pipeline.detectors.agreement import Agreement
+from pipeline.detectors.closer import Closer
 from pipeline.detectors.turned import Turned
 from pipeline.rules import CropRules
 
@@ -13,7 +16,13 @@ def load(rules: CropRules) -> Detector:
 
     Raises UsageError for an unknown name and ModelError for a model file that can't be had.
     """
-    loaded: list[Detector] = [DETECTORS.resolve(name)(rules) for name in names(rules)]
-    if rules.rotations:
-        loaded = [Turned(detector, rules) for detector in loaded]
+    loaded = [_one(name, rules) for name in names(rules)]
     return loaded[0] if len(loaded) == 1 else Agreement(loaded)
+
+
+def _one(name: str, rules: CropRules) -> Detector:
+    make = DETECTORS.resolve(name)
+    detector: Detector = make(rules)
+    if rules.faces == "largest":
+        detector = Closer(make(replace(rules, detect_side=max(rules.detect_side // 2, 1))), detector)
+    return Turned(detector, rules) if rules.rotations else detector

@@ -1,4 +1,4 @@
-"""Upright, frontal human faces: OpenCV's frontalface_alt2 (Viola and Jones 2001; Lienhart and Maydt 2002)."""
+"""Upright, frontal human faces: OpenCV's frontalface cascades (Viola and Jones 2001; Lienhart and Maydt 2002)."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ _SMALLEST = 24  # px; the cascade's own window is 20
 
 
 def load(rules: CropRules) -> Detector:
-    """The cascade that OpenCV brings, with the scale step, neighbours and sides of `rules`."""
-    return Cascade(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt2.xml", rules, _SMALLEST)
+    """The cascade that `rules` name, of those that OpenCV brings, with their scale step, neighbours and sides."""
+    file = f"haarcascade_frontalface_{rules.cascade}.xml"
+    return Cascade(Path(cv2.__file__).parent / "data" / file, rules, _SMALLEST)

@@ -47,6 +47,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "no_model": "the detector's model file is not on this machine",
         "upscaled": "so few pixels that the crop would be enlarged beyond crop.max_upscale",
         "implausible": "the landmarks do not look like a face (crop.max_unrest and its neighbours)",
+        "not_skin": "the box does not have the colour of skin (crop.min_skin)",
         "low_score": "the detector is less sure than crop.min_score",
         "disagreement": "the detectors do not agree on it (crop.min_agreement)",
         "eyes_too_close": "fewer px between the eyes than crop.min_eye_px",

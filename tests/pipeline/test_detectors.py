@@ -12,12 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import geometry, models
-from pipeline.detectors import Detector, Face, combined, names, yunet
+from pipeline.detectors import DETECTORS, Detector, Face, combined, names, yunet
 from pipeline.detectors.agreement import Agreement
+from pipeline.detectors.closer import Closer
 from pipeline.detectors.turned import Turned
 from pipeline.errors import ModelError, UsageError
 from pipeline.geometry import Box
-from pipeline.params import CropRules
+from pipeline.params import CropRules, parse
 from tests.pipeline import faces
 
 BLANK = np.zeros((10, 10, 3), np.uint8)
@@ -69,6 +70,43 @@ def test_detectors_are_named_with_plus_and_checked() -> None:
         names(CropRules(detector="haar+haar"))
     for face in combined.load(CropRules(detector="haar+hog"))(faces.photo(3)):
         assert face.agreement is not None and len(face.scores) == 2
+
+
+def test_only_a_photo_in_which_nobody_is_seen_from_afar_is_looked_at_closer() -> None:
+    looks: list[int] = []
+
+    def near(image: NDArray[np.uint8]) -> list[Face]:
+        looks.append(1)
+        return [Face(Box(0, 0, 9, 9), 1.0)]
+
+    assert Closer(sees(((5, 5, 90, 90), 2.0)), near)(BLANK)[0].box.width == 90
+    assert looks == []
+    assert Closer(sees(), near)(BLANK)[0].box.width == 9
+    assert looks == [1]
+
+
+@pytest.mark.parametrize(("faces_", "sides"), [("largest", {200, 400}), ("all", {400})])
+def test_who_wants_the_largest_face_looks_from_afar_first(
+    faces_: str, sides: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def load(rules: CropRules) -> Detector:
+        made.append(rules.detect_side)
+        return sees()
+
+    monkeypatch.setattr(type(DETECTORS), "resolve", lambda self, name: load)
+    combined.load(CropRules(faces=faces_, detect_side=400))
+    assert set(made) == sides
+
+
+@pytest.mark.parametrize("cascade", ["alt2", "default"])
+def test_each_cascade_finds_a_drawn_face_and_its_name_is_checked(cascade: str) -> None:
+    truth = Box(*faces.person(3).places().face)
+    found = combined.load(CropRules(cascade=cascade))(faces.photo(3))
+    assert any(geometry.overlap(face.box, truth) > 0.3 for face in found)
+    with pytest.raises(UsageError, match="cascade"):
+        parse(CropRules, {"cascade": "alt3"}, "crop")
 
 
 def spot(image: NDArray[np.uint8]) -> list[Face]:

@@ -37,6 +37,8 @@ def test_what_was_not_measured_passes() -> None:
         ({"shape_error": 0.4}, {}, "implausible"),
         ({"quad_share": 5}, {"quad_share": [1, 4]}, "implausible"),
         ({"roll_left": 9}, {"max_roll_left": 8}, "implausible"),
+        ({"skin": 0.1}, {}, "not_skin"),
+        ({"skin_rim": 0.05}, {}, "not_skin"),
         ({"eye_px": 20}, {"min_eye_px": 24}, "eyes_too_close"),
         ({"padding": 0.6}, {}, "padding"),
         ({"upscale": 4.1}, {}, "upscaled"),
@@ -52,6 +54,7 @@ def test_each_threshold_has_its_reason(measured: dict[str, float], rules: dict[s
     assert reason in manifest.CROPS.reasons
     lenient = {"min_agreement": 0, "min_face": 1, "max_padding": 1, "max_upscale": 9, "max_unrest": 1, "max_roll": 90}
     lenient |= {"mouth_drop": [-2, 2], "eye_share": [0, 1], "max_offset": 1, "max_asymmetry": 1, "max_shape_error": 1}
+    lenient |= {"min_skin": 0, "min_skin_rim": 0}
     assert verdicts([measured], **lenient) == ["ok"]
 
 
