@@ -137,8 +137,8 @@ CROPS = Table(
     ),
     "curate crop",
     frozenset(
-        "ok no_face many_faces not_largest low_score disagreement implausible not_skin too_small eyes_too_close upscaled "
-        "padding blurry too_dark too_bright clipped grey tinted drawing decode_failed bomb missing_file worker_died "
+        "ok no_face many_faces not_largest low_score disagreement implausible not_skin too_small eyes_too_close "
+        "upscaled padding blurry too_dark too_bright clipped grey tinted drawing decode_failed bomb missing_file worker_died "
         "no_model review".split()
     ),
     ("source_path", "path"),
