@@ -113,9 +113,7 @@ CROPS = Table(
             pa.field("shape_error", pa.float32()),  # from the mean face, in eye distances
             pa.field("quad_share", pa.float32()),  # area of FFHQ's square in areas of the box
             pa.field("roll_left", pa.float32()),  # degrees between the eye line and FFHQ's square
-            pa.field(
-                "skin", pa.float32()
-            ),  # share of the box's middle half that has skin's colour; null without colour
+            pa.field("skin", pa.float32()),  # share of the box's middle with skin's colour; null for monochromes
             pa.field("skin_rim", pa.float32()),  # the same along the border of the box
             pa.field("affine", pa.list_(pa.float64(), 6)),  # 2x3, row-major: raw px -> crop px
             pa.field("face_px", pa.float32()),  # side of the detector's box in raw px
@@ -138,8 +136,8 @@ CROPS = Table(
     "curate crop",
     frozenset(
         "ok no_face many_faces not_largest low_score disagreement implausible not_skin too_small eyes_too_close "
-        "upscaled padding blurry too_dark too_bright clipped grey tinted drawing decode_failed bomb missing_file worker_died "
-        "no_model review".split()
+        "upscaled padding blurry too_dark too_bright clipped grey tinted drawing decode_failed bomb missing_file "
+        "worker_died no_model review".split()
     ),
     ("source_path", "path"),
 )
