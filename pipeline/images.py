@@ -14,7 +14,6 @@ import io
 import re
 import warnings
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 import cv2
@@ -23,6 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from pipeline import jpeg
+from pipeline.formats import Format as Format
+from pipeline.formats import sniff as sniff
 
 RGB = NDArray[np.uint8]  # [H, W, 3], sRGB, 0..255
 
@@ -32,19 +33,6 @@ MAX_SIDE = 20_000  # px
 
 Image.MAX_IMAGE_PIXELS = MAX_SIDE**2  # process-wide, so only here; max_pixels is checked before any pixel is decoded
 warnings.simplefilter("error", Image.DecompressionBombWarning)
-
-
-class Format(StrEnum):
-    """A raster format that is recognised by its bytes; the value is the file name extension."""
-
-    JPEG = "jpg"
-    PNG = "png"
-    WEBP = "webp"
-    GIF = "gif"
-    BMP = "bmp"
-    TIFF = "tif"
-    AVIF = "avif"
-    HEIC = "heic"
 
 
 class ImageError(Exception):
@@ -70,30 +58,6 @@ class Info:
     icc: bytes | None = None
 
 
-def sniff(head: bytes) -> Format | None:
-    """The format that the leading bytes (32 are enough) belong to, or None for anything but a raster image."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return Format.JPEG
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return Format.PNG
-    if head[:6] in {b"GIF87a", b"GIF89a"}:
-        return Format.GIF
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return Format.WEBP
-    if head[:4] in {b"II*\0", b"MM\0*"}:
-        return Format.TIFF
-    if head[:2] == b"BM" and head[6:10] == bytes(4) and head[14:18] in _BMP_HEADERS:
-        return Format.BMP
-    if head[4:8] == b"ftyp":
-        brands = {head[i : i + 4] for i in range(8, min(len(head), 32), 4)}
-        if brands & {b"avif", b"avis"}:
-            return Format.AVIF
-        if brands & {b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"}:
-            return Format.HEIC
-    return None
-
-
-_BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
 _PILLOW = {**{f: f.name for f in Format}, Format.HEIC: "HEIF"}
 
 
@@ -115,17 +79,27 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
     return _decode_pillow(lazy or _pillow(data, info.format), info)
 
 
-def verify(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
-    """Proves that `data` are whole and that `decode` takes them, as cheaply as can be. Raises ImageError."""
-    info, header, _ = _open(data, max_pixels)
+def plain_jpeg(data: bytes) -> jpeg.Jpeg | None:
+    """The header of a whole JPEG that the fast decoder takes; None for everything else."""
+    header = jpeg.walk(data) if sniff(data[:32]) is Format.JPEG else None
+    return header if header is not None and is_fast(header) else None
+
+
+def verify(data: bytes, *, max_pixels: int = MAX_PIXELS, header: jpeg.Jpeg | None = None) -> Info:
+    """Proves that `data` are whole and that `decode` takes them, as cheaply as can be. Raises ImageError.
+
+    `header`: what `plain_jpeg` said, where it was asked before.
+    """
+    if header is not None:
+        info = _facts(header, max_pixels)
+    else:
+        info, header, _ = _open(data, max_pixels)
     if header is None or not is_fast(header):
         decode(data, max_pixels=max_pixels)
     elif (start := jpeg.beginning(data, header)) is None:
         _decode_jpeg(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, header, 8)  # all of the entropy coding, 1/64 of the rest
     else:  # by Pillow, which does not print that it ends early
-        first = _pillow(start, info.format)
-        first.draft("L", (1, 1))
-        _decode_pillow(first, info)
+        _load(_pillow(start, info.format))
     return info
 
 
@@ -164,14 +138,17 @@ def _open(data: bytes, max_pixels: int) -> tuple[Info, jpeg.Jpeg | None, Image.I
         raise ImageError("not_image", repr(data[:64]))
     header = jpeg.walk(data) if kind is Format.JPEG else None
     if header is not None and header.plain:
-        turned = jpeg.orientation(header.exif)
-        size = (header.height, header.width) if turned >= 5 else (header.width, header.height)
-        _bounded(*size, max_pixels)
-        info = Info(kind, *size, "L" if header.components == 1 else "RGB", turned, icc=header.icc)
-        return info, header, None
+        return _facts(header, max_pixels), header, None
     lazy = _pillow(data, kind)
     _bounded(*lazy.size, max_pixels)
     return _described(lazy, kind, data), header, lazy
+
+
+def _facts(header: jpeg.Jpeg, max_pixels: int) -> Info:
+    turned = jpeg.orientation(header.exif)
+    size = (header.height, header.width) if turned >= 5 else (header.width, header.height)
+    _bounded(*size, max_pixels)
+    return Info(Format.JPEG, *size, "L" if header.components == 1 else "RGB", turned, icc=header.icc)
 
 
 def _bounded(width: int, height: int, max_pixels: int) -> None:
@@ -240,11 +217,18 @@ def _described(image: Image.Image, kind: Format, data: bytes) -> Info:
 
 
 def _decode_pillow(image: Image.Image, info: Info) -> RGB:
-    try:
-        with image:
-            image.load()
+    with image:
+        _load(image)
+        try:
             shown = _flat(_in_srgb(_eight_bit(image), info.icc))
             return _upright(np.asarray(shown, np.uint8), info.orientation)
+        except Exception as error:  # as in _pillow
+            raise ImageError("decode_failed", str(error)) from None
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("bomb", str(error)) from None
     except Exception as error:  # as in _pillow

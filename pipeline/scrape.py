@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -26,7 +26,6 @@ from pipeline.intake.forecast import Forecast
 from pipeline.intake.journal import Begin, Journal
 from pipeline.intake.ledger import Ledger, domain_of
 from pipeline.intake.outcome import Outcome
-from pipeline.intake.preview import Preview, preview
 from pipeline.intake.store import Store, open_store
 from pipeline.intake.summary import Collected, collected
 from pipeline.intake.window import Window
@@ -37,6 +36,9 @@ from pipeline.sources.candidate import Candidate
 from pipeline.web.address import Guard, parse_permit
 from pipeline.web.faults import FetchError
 from pipeline.web.pages import StoredPages
+
+if TYPE_CHECKING:
+    from pipeline.intake.preview import Preview
 
 
 def run(
@@ -65,12 +67,11 @@ def run(
         plans = [_reopened(plan, journal, again) for plan in _plans(section, store, journal)]
         if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
             fetcher.web()
-        ledger = Ledger(section, journal.forgotten)
+        ledger = Ledger(section, store.temporary, journal.forgotten)
         results = [_collect(plan, section, store, journal, fetcher, ledger, progress) for plan in plans]
-        table = ledger.table()
-        manifest.write(manifest.IMAGES, table, root, meta={"section": as_dict(section)})
+        manifest.write_batches(manifest.IMAGES, ledger.batches(), root, meta={"section": as_dict(section)})
     _complain(results, progress)
-    return collected(table, fetcher.asked())
+    return collected(ledger.tally, fetcher.asked())
 
 
 def previews(
@@ -82,6 +83,8 @@ def previews(
     progress: Progress = SILENT,
 ) -> list[Preview]:
     """What every search of `section` would find first; reads pages, downloads no picture, writes no table."""
+    from pipeline.intake.preview import preview  # with the parser of HTML, which few runs need
+
     guard = Guard([parse_permit(text) for text in allow], dial)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
         fetcher = Fetcher(section, store, journal, guard, stack)

@@ -1,6 +1,7 @@
 """Examining bytes from strangers in a process of its own, which may die without taking the run along.
 
-Regular JPEGs, nearly all there are, are judged here: one library reads them, after their structure was walked through.
+Regular JPEGs, nearly all there are, and what is no image at all are judged here: one library reads the former, after
+their structure was walked through.
 Every other decoder (PNG, WebP, GIF, TIFF, AVIF, HEIC, odd JPEGs, colour profiles) works in the other process.
 """
 
@@ -17,7 +18,7 @@ from typing import IO, Self
 
 import msgspec
 
-from pipeline import images, jpeg
+from pipeline import images
 from pipeline.intake.outcome import Outcome, examine
 from pipeline.params import Scrape
 
@@ -44,8 +45,9 @@ class Examiner:
 
     def examine(self, data: bytes) -> Outcome:
         """What `data` are; decode_failed if that kills the decoder, or takes it more than a minute."""
-        if _regular(data) or len(data) > self._limits.max_bytes:
-            return examine(data, self._limits)
+        header = images.plain_jpeg(data)
+        if header is not None or images.sniff(data[:32]) is None or len(data) > self._limits.max_bytes:
+            return examine(data, self._limits, header)
         with self._lock:
             process = self._process or self._start()
             timer = threading.Timer(LONGEST, process.kill)
@@ -78,15 +80,6 @@ class Examiner:
             self._process.kill()
             self._process.communicate()
             self._process = None
-
-
-def _regular(data: bytes) -> bool:
-    """Whether `data` are a JPEG that the fast decoder takes, or no image at all: what is judged without risk."""
-    kind = images.sniff(data[:32])
-    if kind is not images.Format.JPEG:
-        return kind is None
-    header = jpeg.walk(data)
-    return header is not None and images.is_fast(header)
 
 
 def _write(stream: IO[bytes], data: bytes) -> None:

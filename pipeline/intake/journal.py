@@ -21,6 +21,7 @@ import msgspec
 from pipeline import manifest
 from pipeline.errors import CurateError
 from pipeline.intake.outcome import Outcome
+from pipeline.intake.places import Places
 from pipeline.intake.store import refused
 from pipeline.params import Query
 from pipeline.sources.candidate import Candidate
@@ -75,7 +76,7 @@ class Journal:
         self._decode = msgspec.json.Decoder(Line).decode
         self._encode = msgspec.json.Encoder().encode
         self._lock = threading.Lock()
-        self._outcomes: dict[bytes, int] = {}
+        self._outcomes = Places()
         self._places: dict[str, array[int]] = {}
         self._begun: dict[str, list[Begin]] = {}  # by search
         self._counts: dict[str, int] = {}  # of finished keys
@@ -108,7 +109,8 @@ class Journal:
 
     def seen(self, line: Seen) -> None:
         """Notes what became of a candidate; may be called from any thread. No file's path is noted, nor bytes."""
-        line = msgspec.structs.replace(line, candidate=replace(line.candidate, file=None, data=None))
+        if line.candidate.file is not None or line.candidate.data is not None:
+            line = msgspec.structs.replace(line, candidate=replace(line.candidate, file=None, data=None))
         if not self._holds(line):
             self._append(line)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,28 +18,30 @@ import pyarrow as pa
 
 from pipeline import manifest
 from pipeline.intake.outcome import Outcome
+from pipeline.intake.places import Places
+from pipeline.intake.rows import Rows
+from pipeline.intake.summary import Tally
 from pipeline.params import Query, Scrape
 from pipeline.sources import HANDED, LOCAL, licenses
 from pipeline.sources.candidate import Candidate
 
 PATIENCE = 10  # failures in a row after which a host is left alone
 _FAILURES = frozenset("network too_slow http_5xx robots_unreachable".split())
-_CHUNK = 2048  # rows that are kept as Python objects at a time
 
 
 class Ledger:
     """The rows so far, and what the decision about the next one depends on."""
 
-    def __init__(self, section: Scrape, forgotten: Callable[..., bool] = lambda *names: False) -> None:
+    def __init__(self, section: Scrape, folder: Path, forgotten: Callable[..., bool] = lambda *names: False) -> None:
+        """`folder`: where the rows stand until the table is written."""
         self._section = section
         self._forgotten = forgotten  # whether one of some names must leave no trace
-        self._ids: set[str] = set()
-        self._kept: set[tuple[str, str | None]] = set()  # sha256, and the product for pictures with a role
+        self._rows = Rows(manifest.IMAGES, folder)
+        self._kept = Places()  # by sha256, and the product for pictures with a role
         self._ranks: Counter[str] = Counter()  # by domain
         self._straight: Counter[str] = Counter()  # failures in a row, by host
         self._off: set[str] = set()
-        self._rows: list[dict[str, Any]] = []
-        self._chunks: list[pa.Table] = []
+        self.tally = Tally()
 
     def settled(self, query: Query, candidate: Candidate) -> str | None:
         """The reason, if there is one already, not to fetch `candidate`."""
@@ -60,9 +62,8 @@ class Ledger:
             return None
         domain = domain_of(query, candidate)
         name = _candidate_id(query, candidate, domain)
-        if name in self._ids:
+        if name in self._rows:
             return None
-        self._ids.add(name)
         reason = self.settled(query, candidate)
         if reason is not None:
             outcome = None  # it may have been fetched before it was known that it need not be
@@ -70,23 +71,17 @@ class Ledger:
             reason = self._judge(candidate, outcome)
         rank = self._ranks[domain]
         self._ranks[domain] += 1
-        self._rows.append(_row(name, query, candidate, outcome, domain, rank, reason))
-        if len(self._rows) >= _CHUNK:
-            self._flush()
+        row = _row(name, query, candidate, outcome, domain, rank, reason)
+        self._rows.add(row)
+        self.tally.count(row["image_url"], reason, row["bytes"])
         return reason
 
     def _unwanted(self, candidate: Candidate) -> bool:
         return self._forgotten(candidate.address, candidate.image_url, candidate.page_url, candidate.creator)
 
-    def table(self) -> pa.Table:
-        """Every row."""
-        self._flush()
-        return pa.concat_tables(self._chunks) if self._chunks else manifest.empty(manifest.IMAGES)
-
-    def _flush(self) -> None:
-        if self._rows:
-            self._chunks.append(manifest.from_rows(manifest.IMAGES, self._rows))
-            self._rows = []
+    def batches(self) -> Iterator[pa.Table]:
+        """Every row, in the order of the table."""
+        return self._rows.batches()
 
     def _licensed(self, query: Query, candidate: Candidate) -> bool:
         if candidate.license == licenses.UNKNOWN:
@@ -101,10 +96,11 @@ class Ledger:
         if outcome.reason != manifest.OK:
             return outcome.reason
         assert outcome.sha256 is not None
-        picture = (outcome.sha256, candidate.group_id if candidate.role else None)
+        product = candidate.group_id if candidate.role else None
+        picture = hashlib.sha256(f"{outcome.sha256} {product or ''}".encode()).digest()
         if picture in self._kept:
             return "duplicate"
-        self._kept.add(picture)
+        self._kept[picture] = 0
         return manifest.OK
 
     def _watch(self, host: str, reason: str) -> None:
@@ -114,8 +110,8 @@ class Ledger:
             self._straight[host] += 1
             if self._straight[host] >= PATIENCE:
                 self._off.add(host)
-        else:
-            self._straight[host] = 0
+        elif host in self._straight:
+            del self._straight[host]
 
 
 def domain_of(query: Query, candidate: Candidate | None = None) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from pipeline import images
+from pipeline.jpeg import Jpeg
 from pipeline.params import Scrape
 
 
@@ -40,13 +41,13 @@ PASSING = frozenset("network http_4xx http_5xx too_slow robots_denied robots_unr
 UNMEASURED = frozenset("too_large bomb".split())
 
 
-def examine(data: bytes, limits: Scrape) -> Outcome:
-    """What `data` are: ok only for a whole picture within `limits`."""
+def examine(data: bytes, limits: Scrape, header: Jpeg | None = None) -> Outcome:
+    """What `data` are: ok only for a whole picture within `limits`. `header` as for images.verify."""
     digest = hashlib.sha256(data).hexdigest()
     if len(data) > limits.max_bytes:
         return Outcome("too_large", sha256=digest, bytes=len(data))
     try:
-        info = images.verify(data, max_pixels=limits.max_pixels)
+        info = images.verify(data, max_pixels=limits.max_pixels, header=header)
     except images.ImageError as error:
         return Outcome(error.reason, str(error), sha256=digest, bytes=len(data))
     small = min(info.width, info.height) < limits.min_side

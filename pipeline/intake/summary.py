@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-
 from pipeline import manifest
 
 
@@ -32,15 +30,23 @@ class Collected(manifest.Summary):
     hosts: Mapping[str, Host]
 
 
-def collected(table: pa.Table, asked: Mapping[str, int]) -> Collected:
-    """Sums up `table`; `asked`: requests of this run by host and port."""
-    reasons: dict[str, Counter[str]] = {}
-    size: Counter[str] = Counter()
-    for batch in table.select(["image_url", "reason", "bytes"]).to_batches(4096):
-        for row in batch.to_pylist():
-            host = _host(row["image_url"])
-            reasons.setdefault(host, Counter())[row["reason"]] += 1
-            size[host] += (row["bytes"] or 0) if row["reason"] == manifest.OK else 0
+class Tally:
+    """What became of the rows so far, host by host."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, Counter[str]] = {}
+        self.size: Counter[str] = Counter()  # bytes accepted
+
+    def count(self, url: str | None, reason: str, size: int | None) -> None:
+        """Counts one row."""
+        host = _host(url)
+        self.reasons.setdefault(host, Counter())[reason] += 1
+        self.size[host] += (size or 0) if reason == manifest.OK else 0
+
+
+def collected(tally: Tally, asked: Mapping[str, int]) -> Collected:
+    """Sums up a run; `asked`: its requests by host and port."""
+    reasons, size = tally.reasons, tally.size
     requests: Counter[str] = Counter()
     for key, sent in asked.items():
         requests[_bare(key)] += sent
@@ -50,8 +56,12 @@ def collected(table: pa.Table, asked: Mapping[str, int]) -> Collected:
         if (count := reasons.get(name, Counter())) is not None
     }
     hosts = dict(sorted(hosts.items(), key=lambda item: (-item[1].candidates, item[0])))
-    plain = manifest.summarize(manifest.IMAGES, table)
-    return Collected(plain.table, plain.rows, plain.accepted, plain.reasons, size.total(), requests.total(), hosts)
+    every: Counter[str] = Counter()
+    for count in reasons.values():
+        every.update(count)
+    refused = dict(sorted(_refused(every).items(), key=lambda item: (-item[1], item[0])))
+    rows, accepted = every.total(), every[manifest.OK]
+    return Collected(manifest.IMAGES.name, rows, accepted, refused, size.total(), requests.total(), hosts)
 
 
 def text(summary: Collected, shown: int = 10) -> str:

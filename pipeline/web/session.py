@@ -71,6 +71,7 @@ class Web:
     def __init__(self, section: Scrape, guard: Guard, hosts: Path | None = None) -> None:
         self._section = section
         self._http = adapter(guard, section.workers)
+        self._timeout = section.connect_timeout, section.read_timeout
         self._agent = headers.agent(section.contact)
         self._watchdog = Watchdog()
         self._scheduler = Scheduler(section.workers, section.delay)
@@ -195,10 +196,9 @@ class Web:
             **asking.headers,
             **asking.conditions,
         }
-        timeout = (self._section.connect_timeout, self._section.read_timeout)
         with self._watchdog.watch(self._section.deadline) as exchange:
             try:
-                with self._http.send(request(target.url, sent), stream=True, timeout=timeout) as reply:
+                with self._http.send(request(target.url, sent), stream=True, timeout=self._timeout) as reply:
                     try:
                         result = self._judge(reply, target, kind, exchange, asking)
                     finally:
@@ -266,17 +266,17 @@ def _read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> 
     length = reply.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > cap and not cut:
         raise FetchError("too_large", f"{length} bytes", reply.status_code)
-    body = bytearray()
+    chunks: list[bytes] = []
     for chunk in reply.raw.stream(_CHUNK, decode_content=True):
-        body += chunk
-        exchange.received = len(body)
-        if len(body) > cap:
+        chunks.append(chunk)
+        exchange.received += len(chunk)
+        if exchange.received > cap:
             if cut:
                 break
             raise FetchError("too_large", f"more than {cap} bytes", reply.status_code)
     if exchange.expired:  # a shut socket can look like the end of a body without a length
         raise FetchError("too_slow", "over the deadline or under the rate")
-    return bytes(body)
+    return b"".join(chunks)
 
 
 def _drain(reply: requests.Response) -> None:

@@ -464,13 +464,13 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(
     urls = [site.add(f"/{n}.jpg", photo(n)) for n in range(6)]
     room = iter(range(3))
 
-    def write(path: Path, data: bytes) -> int:
-        if path.parent.name == ".tmp" and next(room, None) is None:
+    def write(path: str, data: bytes) -> int:
+        if next(room, None) is None:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return path.open("wb").write(data)
+        return Path(path).write_bytes(data)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", write)
+        patched.setattr("pipeline.intake.store._write", write)
         with pytest.raises(CurateError, match="No space left"):
             scraped(site, tmp_path, urls, workers=1)
     stored = [n for n in range(6) if list((tmp_path / "raw/images").rglob(f"{sha256(photo(n)).hexdigest()}.jpg"))]

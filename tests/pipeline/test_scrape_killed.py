@@ -91,6 +91,8 @@ def test_kill_twenty_times_in_one_folder(site: Site, tmp_path: Path) -> None:
     shop(site, tmp_path)
     calm, root, draw = tmp_path / "calm", tmp_path / "root", random.Random(3)
     assert started(calm, site).wait(60) == 0
+    fetched: Counter[str] = Counter()
+    under_way: Counter[str] = Counter()  # images that a kill interrupted
     for _ in range(20):
         known = journalled(root)
         site.requests.clear()
@@ -100,9 +102,21 @@ def test_kill_twenty_times_in_one_folder(site: Site, tmp_path: Path) -> None:
         time.sleep(draw.uniform(0, 0.03))
         process.kill()
         process.wait(10)
-        assert not known & {site.url(request.path) for request in site.requests}, "what is journalled is not fetched"
+        asked = images(site)
+        assert not known & set(asked), "what is journalled is not fetched"
+        fetched += asked
+        under_way += Counter(set(asked) - journalled(root))
+    site.requests.clear()
     assert started(root, site).wait(60) == 0
+    fetched += images(site)
     assert table(root) == table(calm)
+    assert under_way.total() > 10, "the kills came at moments that matter"
+    assert all(count <= 1 + under_way[url] for url, count in fetched.items()), "once, and once more after each kill"
+
+
+def images(site: Site) -> Counter[str]:
+    """How often each image was asked for since the requests were cleared."""
+    return Counter(site.url(request.path) for request in site.requests if request.path.endswith(".jpg"))
 
 
 def journalled(root: Path) -> set[str]:
