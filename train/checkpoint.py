@@ -50,14 +50,8 @@ class Store:
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer/{name}/{index}/{key}": value for key, value in state.items()}
         order = list(counts.items())  # of the losses, which sorted JSON keys would lose
-        header = {"format": FORMAT, "step": step, "meter": order, "config": self.config, "versions": versions()}
         path = self.folder / f"{step:08}.safetensors"
-        with replacing(path) as temporary:
-            save_file(
-                {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
-                temporary,
-                {"curate": json.dumps(header, sort_keys=True)},
-            )
+        _write(path, tensors, {"step": step, "meter": order, "config": self.config})
         for old in steps(self.folder)[: -self.keep_last]:
             (self.folder / f"{old:08}.safetensors").unlink(missing_ok=True)
         return path
@@ -82,6 +76,22 @@ class Store:
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         meter.restore(_below(tensors, "meter/"), dict(header["meter"]))
         return int(header["step"])
+
+
+def save_weights(path: Path, step: int, recipe: Recipe, config: Mapping[str, Any], **notes: Any) -> None:
+    """Writes only the networks after `step` steps, with `notes` in the header. `load_weights` reads it."""
+    tensors = {f"model/{name}": value for name, value in recipe.state_dict().items()}
+    _write(path, tensors, {"step": step, "meter": [], "config": config, **notes})
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    header = {"format": FORMAT, "versions": versions(), **header}
+    with replacing(path) as temporary:
+        save_file(
+            {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
+            temporary,
+            {"curate": json.dumps(header, sort_keys=True)},
+        )
 
 
 def steps(folder: Path) -> list[int]:

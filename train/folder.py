@@ -2,9 +2,11 @@
 
 config.json            settings, dataset, crop rules: what the run is
 checkpoints/           the state, by step
-samples/               grids of held-out images, by step, and latest.png
+best/                  the networks that a metric found best, by metric and step
+samples/               grids of held-out images, by step, and latest.png; history.png, from the first to the last
 scalars.jsonl, .tsv    losses and learning rate, by step; the same numbers, the second for dvc plots
 tensorboard/           the same numbers for TensorBoard
+health.txt             what is wrong with it, in words
 metrics.json           how it ended
 """
 
@@ -39,8 +41,16 @@ class Folder:
         return self.path / "checkpoints"
 
     @property
+    def best(self) -> Path:
+        return self.path / "best"
+
+    @property
     def samples(self) -> Path:
         return self.path / "samples"
+
+    @property
+    def health(self) -> Path:
+        return self.path / "health.txt"
 
     @property
     def metrics(self) -> Path:

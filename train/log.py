@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,12 +44,13 @@ class Log:
                 self._events.add_scalar(name, value, step)
 
     def table(self) -> None:
-        """Writes scalars.tsv anew: a row per tick, a column per scalar, empty where one was not measured."""
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        with replacing(self.path.with_suffix(".tsv")) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, names or ["step"], delimiter="\t", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)
+        """Writes scalars.tsv anew: a row per tick, a column per scalar, empty where it has none; and what was measured
+        now and then, val/..., to scores.tsv alike.
+        """
+        scores = [{k: v for k, v in row.items() if k == "step" or k.startswith("val/")} for row in self.rows]
+        ticks = [{k: v for k, v in row.items() if not k.startswith("val/")} for row in self.rows]
+        _write_table(self.path.with_suffix(".tsv"), ticks)
+        _write_table(self.path.with_name("scores.tsv"), [row for row in scores if len(row) > 1])
 
     def __enter__(self) -> Self:
         return self
@@ -59,6 +60,14 @@ class Log:
     ) -> None:
         if self._events is not None:
             self._events.close()
+
+
+def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names or ["step"], delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _line(row: Mapping[str, Any]) -> str:

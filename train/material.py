@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from pipeline import manifest
 from pipeline.errors import UsageError
-from pipeline.images import RGB
 from pipeline.params import Crop, CropRules, as_dict, override, parse
 from pipeline.progress import SILENT, Progress
-from train import augment, data, faces, pairs, samples
-from train.data import Data, Domain, Unpaired, to_float
-from train.recipe import Batch, Recipe
+from train import data, heldout, pairs
+from train.data import Data, Domain, Unpaired
+from train.heldout import LEAST, HeldOut
+from train.recipe import Batch
 from train.recipes import RECIPES
+from train.samples import Preview, unpaired, wardrobe
 from train.settings import Settings, device
-
-LEAST = 2  # training images per domain, articles to swap
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,8 @@ class Material:
 
     batches: Callable[[int], Batch]  # a pure function of the step
     epoch: int  # images
-    picture: Callable[[Recipe], RGB]  # what the recipe makes of the held-out images, uint8 [H, W, 3]
+    preview: Preview  # what sample grids are made of
+    held_out: HeldOut  # what the recipe is measured on
     section: Data  # with nothing left open
     dataset: Mapping[str, Mapping[str, Any]]  # what there is of each kind: images, digest
     crop: Mapping[str, CropRules]  # what the crops of "a" and "b" were cut by
@@ -56,17 +53,13 @@ def _unpaired(settings: Settings, root: Path, progress: Progress) -> Material:
     if masked:
         _faces_known(root, a, b)
     batches = Unpaired(a, b, settings.data, batch=run.batch, seed=run.seed, faces=masked, device=place)
-    held_out: dict[str, Tensor] = {}
-    for key, name in domains.items():
-        pictures, points = _held_out(root, name, run.samples, progress)
-        held_out[key] = augment.resize(to_float(pictures, place), settings.data.size)
-        if masked:
-            drawn = faces.masks(points, pictures.shape[1]).to(place)
-            held_out[f"face_{key}"] = augment.resize(drawn, settings.data.size).clamp(0.0, 1.0)
+    held_out = heldout.of_domains(root, domains, settings, masked=masked, progress=progress)
+    shown = {k: v for view in held_out.views.values() for k, v in view.batch(0, min(run.samples, view.count)).items()}
     return Material(
         batches,
         batches.epoch,
-        partial(samples.unpaired, held_out=held_out),
+        Preview(shown, unpaired, {view.made: (view.source, slice(None)) for view in held_out.views.values()}),
+        held_out,
         override(settings.data, "data", domains=domains),
         {key: {"images": len(d), "name": d.name, "digest": d.digest} for key, d in (("a", a), ("b", b))},
         _crop_rules(root, domains),
@@ -75,21 +68,33 @@ def _unpaired(settings: Settings, root: Path, progress: Progress) -> Material:
 
 def _pairs(settings: Settings, root: Path, progress: Progress) -> Material:
     place, run = device(settings.run.device), settings.run
-    wardrobe = pairs.load(root, "train", progress=progress)
-    if len(wardrobe.articles) < LEAST or len(wardrobe) < run.batch:
+    worn = pairs.load(root, "train", progress=progress)
+    if len(worn.articles) < LEAST or len(worn) < run.batch:
         raise UsageError(
-            f"{manifest.PAIRS.path(root)}: {len(wardrobe)} pairs with {len(wardrobe.articles)} different articles to "
+            f"{manifest.PAIRS.path(root)}: {len(worn)} pairs with {len(worn.articles)} different articles to "
             f"train on, {max(LEAST, run.batch)} pairs with {LEAST} articles are the least",
             "scrape more of them, or lower run.batch; where they went: curate stats",
         )
-    batches = pairs.Triplets(wardrobe, settings.data, batch=run.batch, seed=run.seed, device=place)
-    shown = pairs.held_out(_held_out_pairs(root, wardrobe, progress), settings.data, run.samples, place)
+    batches = pairs.Triplets(worn, settings.data, batch=run.batch, seed=run.seed, device=place)
+    rest, trained_on = heldout.pairs_of(root, worn, progress)
+    shown = pairs.held_out(rest, settings.data, run.samples, place)
+    people = math.isqrt(len(shown["human"]))
+    turns = [(i + 1) % people * people + i for i in range(people)]  # person i in the next one's article
+    preview = Preview(shown, wardrobe, {"swapped": ("human", turns)})
     dataset = {
-        "human": {"images": len(wardrobe), "name": "pairs", "digest": wardrobe.digest},
-        "article": {"images": len(wardrobe.articles), "name": "pairs"},
+        "human": {"images": len(worn), "name": "pairs", "digest": worn.digest},
+        "article": {"images": len(worn.articles), "name": "pairs"},
     }
-    picture = partial(samples.wardrobe, held_out=shown)
-    return Material(batches, batches.epoch, picture, settings.data, dataset, {}, _letterbox(root))
+    return Material(
+        batches,
+        batches.epoch,
+        preview,
+        heldout.of_pairs(rest, settings, trained_on=trained_on),
+        settings.data,
+        dataset,
+        {},
+        _letterbox(root),
+    )
 
 
 def _enough(domain: Domain, batch: int) -> Domain:
@@ -110,22 +115,6 @@ def _faces_known(root: Path, *domains: Domain) -> None:
                 f"{manifest.DATASET.path(root)}: no crop of '{domain.name}' has landmarks to draw its face by",
                 "cut it with --align ffhq, or do without: model.face_loss 0, model.face_branch false",
             )
-
-
-def _held_out(root: Path, domain: str, count: int, progress: Progress) -> tuple[Tensor, Tensor]:
-    """Up to `count` images that don't train, uint8, and their landmarks: of val, then of test.
-
-    Training images only where no others are.
-    """
-    held = [d for d in (data.load(root, domain, split, progress=progress) for split in ("val", "test")) if len(d)]
-    held = held or [data.load(root, domain, "train")]
-    return torch.cat([d.images for d in held])[:count], torch.cat([d.landmarks for d in held])[:count]
-
-
-def _held_out_pairs(root: Path, training: pairs.Wardrobe, progress: Progress) -> pairs.Wardrobe:
-    """The pairs of test or of val that don't train; the training pairs where neither has two articles to swap."""
-    found = (pairs.load(root, split, progress=progress) for split in ("val", "test"))
-    return next((wardrobe for wardrobe in found if len(wardrobe.articles) >= LEAST), training)
 
 
 def _crop_rules(root: Path, domains: Mapping[str, str]) -> dict[str, CropRules]:

@@ -115,6 +115,19 @@ def held_out(wardrobe: Wardrobe, section: Data, count: int, device: torch.device
     }
 
 
+def turned(wardrobe: Wardrobe, section: Data, start: int, stop: int, *, device: torch.device | str = "cpu") -> Batch:
+    """The people from number `start` to `stop`, each to wear the article after the own one."""
+    own = wardrobe.worn[start:stop]
+    worn, wanted = (
+        article(to_float(wardrobe.articles[at % len(wardrobe.articles)], device), section) for at in (own, own + 1)
+    )
+    return {
+        "human": person(to_float(wardrobe.humans[start:stop], device), section),
+        "article": worn,
+        "other": wanted,
+    }
+
+
 def person(pictures: Tensor, section: Data, draws: torch.Generator | None = None) -> Tensor:
     """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `draws`, enlarged to section.load and cut."""
     height, width = section.size, section.width or section.size

@@ -13,14 +13,16 @@ import torch
 
 from pipeline.params import override
 from pipeline.progress import SILENT, Progress
-from train import checkpoint, material
+from train import checkpoint, features, material
 from train.assemble import build
+from train.best import Best
+from train.evaluate import LEAST, Evaluator
 from train.folder import Folder, OnChange
 from train.interrupt import interruptible
 from train.log import Log
 from train.loop import Plan, train
 from train.material import Material
-from train.settings import Settings
+from train.settings import Settings, device
 from train.watch import Watch
 
 
@@ -86,7 +88,8 @@ def run(
             interruptible(progress) as stop,
             _threads(wanted.threads),
         ):
-            watch = Watch(recipe, prepared.settings.run, prepared.material, folder, log, task, start)
+            best = _best(prepared, root, folder, progress)
+            watch = Watch(recipe, wanted, prepared.material, folder, log, best, progress, task, start)
             plan = Plan(
                 prepared.steps, wanted.seed, wanted.precision, wanted.tick, wanted.checkpoint_every, store, stop
             )
@@ -98,6 +101,21 @@ def run(
                 raise
     metrics = json.loads(folder.metrics.read_text("utf-8")) if folder.metrics.is_file() else {}
     return Result(str(path), settings.recipe, prepared.steps, prepared.steps - start, metrics, note)
+
+
+def _best(prepared: Prepared, root: Path, folder: Folder, progress: Progress) -> Best | None:
+    """Who measures the run and keeps its best networks; None where run.measure_every is 0, or images are too few."""
+    held_out, run = prepared.material.held_out, prepared.settings.run
+    if not run.measure_every:
+        return None
+    if held_out.count < LEAST:
+        progress.note(f"{held_out.count} held-out images are too few to be measured on: build.val, build.test")
+        return None
+    if held_out.trained_on:
+        progress.note("no images are held out: it is measured on training images, which flatter it")
+    net = features.load(root / run.features if run.features else None, device(run.device))
+    evaluator = Evaluator(held_out, net, run.metrics, root)
+    return Best(folder.best, prepared.config, evaluator, run.metrics, run.keep_best)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +14,15 @@ from train.data import to_uint8
 from train.recipe import Batch, Recipe
 
 GAP = 2  # px of white between pictures
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The held-out images that a run shows again and again."""
+
+    batch: Batch
+    grid: Callable[[Recipe, Batch], RGB]  # what the recipe makes of them, uint8 [H, W, 3]
+    rows: Mapping[str, tuple[str, Sequence[int] | slice]]  # by key of what is made: from which key, and which of them
 
 
 def unpaired(recipe: Recipe, held_out: Batch) -> RGB:

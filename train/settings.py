@@ -33,6 +33,11 @@ class Run(Section, frozen=True, kw_only=True):
     sample_every: Positive = 500  # steps, taken at the next tick
     checkpoint_every: Positive = 500  # steps
     keep_last: Positive = 2  # checkpoints
+    keep_best: NonNegative = 1  # checkpoints per metric, without what only going on needs
+    measure_every: NonNegative = 500  # steps to the first measurement; later ones are rarer. 0: never
+    metrics: tuple[Literal["kid", "fid"], ...] = ("kid",)
+    held_out: Annotated[int, Meta(ge=2, le=5000)] = 128  # images per domain that are measured, at the most
+    features: str | None = None  # an Inception weights file for the metrics; None: a stand-in net
 
 
 IDENTITY = ("batch", "seed", "precision")  # keys of `run` that change what is learnt; the others may change on the way

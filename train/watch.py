@@ -1,15 +1,20 @@
-"""Shows a run to whoever waits for it."""
+"""Shows a run to whoever waits for it: progress, losses, samples, how good they are, how healthy it is."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline import images, manifest
-from pipeline.progress import Task
+from pipeline.progress import Progress, Task
+from train import health
+from train.best import Best
+from train.evaluate import due
 from train.folder import Folder
+from train.history import History, pinned
 from train.log import Log
 from train.material import Material
 from train.meter import Scalars
@@ -18,14 +23,29 @@ from train.settings import Run
 
 
 class Watch:
-    """Shows a run to whoever waits for it: progress, losses, sample grids, and the metrics at the end."""
+    """What one call of a run leaves in its folder and on the screen. Nothing here changes what is learnt."""
 
     def __init__(
-        self, recipe: Recipe, settings: Run, material: Material, folder: Folder, log: Log, task: Task, start: int
+        self,
+        recipe: Recipe,
+        settings: Run,
+        material: Material,
+        folder: Folder,
+        log: Log,
+        best: Best | None,
+        progress: Progress,
+        task: Task,
+        start: int,
     ) -> None:
         self.recipe, self.settings, self.material, self.folder = recipe, settings, material, folder
-        self.log, self.task, self.start, self.since = log, task, start, time.monotonic()
+        self.log, self.best, self.progress, self.task = log, best, progress, task
+        self.preview = pinned(material.preview, folder.samples / "previews.safetensors") if settings.samples else None
+        self.history = History(folder.samples, self.preview, settings.sample_every, start) if self.preview else None
+        self.start = start
+        self.before = (start, time.monotonic())  # the last tick
+        self.seconds = 0.0  # of training
         self.notes: dict[str, str] = {}
+        self.told = ""
 
     def batch(self, step: int) -> Batch:
         """The batch of `step`; the one before it is done."""
@@ -34,34 +54,77 @@ class Watch:
         return self.material.batches(step)
 
     def tick(self, clock: Clock, scalars: Scalars) -> None:
-        """Writes the losses, and now and then the samples; at the end the metrics, too."""
+        """Writes the losses, and now and then the samples and their scores; at the end the metrics, too."""
         settings, last = self.settings, clock.step == clock.total
+        self._note(clock, scalars)
         rates = {f"{name}/lr": o.param_groups[0]["lr"] for name, o in self.recipe.optimizers.items()}
-        self.log.write(clock.step, {**scalars, **rates})
-        totals = _totals(scalars)
-        self.notes = {name: f"{totals[name]:.3g}" for name in self.recipe.optimizers if name in totals}
+        scores: Mapping[str, float] = {}
+        if self.best and (last or due(clock.step, settings.tick, settings.measure_every)):
+            scores = self.best.evaluator.measure(self.recipe)
+        self.log.write(clock.step, {**scalars, **rates, **scores})
+        if self.best and scores:
+            self.progress.note(self.best.add(self.recipe, self.log.rows))
+        self._tell(clock.step)
         if last or clock.step % settings.sample_every < min(settings.tick, settings.sample_every):
             self._sample(clock.step)
             self.log.table()
         if last:
             self.task.advance(1, **self.notes)
-            seconds = max(time.monotonic() - self.since, 1e-9)
-            speed = settings.batch * (clock.step - self.start) / seconds
-            metrics: dict[str, Any] = {"steps": clock.step, "images_per_second": round(speed, 2)}
-            for name, value in scalars.items():
-                optimizer, _, loss = name.partition("/")
-                metrics.setdefault(optimizer, {})[loss] = value
-            with manifest.replacing(self.folder.metrics) as temporary:
-                temporary.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
+            self._finish(clock, scalars)
+        self.before = (clock.step, time.monotonic())  # what was done here is no training
+
+    def _note(self, clock: Clock, scalars: Scalars) -> None:
+        """What stands beside the progress: images and losses of the last tick, and the time that is left."""
+        step, then = self.before
+        passed = max(time.monotonic() - then, 1e-9)
+        self.seconds += passed
+        seconds = passed / max(clock.step - step, 1)
+        totals = _totals(scalars)
+        losses = {name: f"{totals[name]:.3g}" for name in self.recipe.optimizers if name in totals}
+        left = duration(seconds * (clock.total - clock.step))
+        self.notes = {"images/s": f"{self.settings.batch / seconds:.3g}", "left": left, **losses}
+
+    def _tell(self, step: int) -> None:
+        """Says in plain words what is wrong, when that has changed."""
+        found = health.diagnose(self.log.rows)
+        text = "\n".join(found.values()) or "nothing unusual"
+        if text != self.told:
+            if found or self.told:
+                self.progress.note(f"step {step}: health: {text}")
+            self.told = text
+            with manifest.replacing(self.folder.health) as temporary:
+                temporary.write_text(f"step {step}\n{text}\n", "utf-8")
+        self.notes["health"] = ",".join(found) or "ok"
+
+    def _finish(self, clock: Clock, scalars: Scalars) -> None:
+        speed = self.settings.batch * (clock.step - self.start) / self.seconds
+        metrics: dict[str, Any] = {"steps": clock.step, "images_per_second": round(speed, 2)}
+        for name, value in {**scalars, **{k: v for k, v in self.log.rows[-1].items() if k.startswith("val/")}}.items():
+            group, _, loss = name.partition("/")
+            metrics.setdefault(group, {})[loss] = value
+        if self.best:
+            metrics["best"] = self.best.standing(self.log.rows)
+        with manifest.replacing(self.folder.metrics) as temporary:
+            temporary.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
 
     def _sample(self, step: int) -> None:
-        if not self.settings.samples:
+        if not (self.preview and self.history):
             return
         target = self.folder.samples / f"step-{step:06}.png"
         with manifest.replacing(target) as temporary:
-            temporary.write_bytes(images.encode_png(self.material.picture(self.recipe)))
+            temporary.write_bytes(images.encode_png(self.preview.grid(self.recipe, self.preview.batch)))
         with manifest.replacing(target.with_name("latest.png")) as temporary:
             shutil.copyfile(target, temporary)
+        self.history.add(self.recipe, step)
+
+
+def duration(seconds: float) -> str:
+    """A time to wait, in the two largest units that it has: 3d04h, 2h05m, 4m10s, 9s."""
+    whole = round(seconds)
+    for unit, size, part, smaller in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // smaller:02}{part}"
+    return f"{whole}s"
 
 
 def _totals(scalars: Scalars) -> dict[str, float]:

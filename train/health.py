@@ -1,0 +1,128 @@
+"""What is wrong with a run, in plain words, told from its lines of scalars alone.
+
+Beside losses a recipe may have logged, as `Update.seen`:
+
+seen/accuracy_NAME   the share of a discriminator's judgements that are right, in [0, 1]
+seen/article         how often a person in the article worn gets a higher score than beside another one, in [0, 1]
+
+and a run's measurements on held-out images add val/diversity_*, val/change_* and val/structure_*. A resumed run has the
+lines of the one before it, so it finds the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+
+Row = Mapping[str, float]
+Rows = Sequence[Row]
+
+LONG = 10  # lines for which something must last, or a tenth of the run so far
+RIGHT = 0.97  # accuracy from which a discriminator teaches little
+FLOOR = 0.02  # of its first losses, under which a discriminator without an accuracy has won
+GUESSED = 0.55  # of pairs of articles: half would be right by chance
+EXPLODED = 10.0  # times its median until then
+ALIKE = 0.4  # diversity under which the outputs are one picture with changes
+SAME = 0.02  # of the range: mean change under which an output is its input
+
+
+def diagnose(rows: Rows) -> dict[str, str]:
+    """A sentence per trouble that the newest of `rows` show, by a short name; empty for a healthy run."""
+    found = {name: check(rows) for name, check in CHECKS.items()} if rows else {}
+    return {name: text for name, text in found.items() if text}
+
+
+def _not_finite(rows: Rows) -> str:
+    broken = [name for name, value in rows[-1].items() if not math.isfinite(value)]
+    return f"{broken[0]} is no longer a number: go back to a checkpoint and lower model.lr" if broken else ""
+
+
+def _diverging(rows: Rows) -> str:
+    for optimizer in _optimizers(rows[-1]):
+        totals = [_total(row, optimizer) for row in rows]
+        usual = median(totals[:-1]) if len(totals) > LONG else 0.0
+        if usual > 0 and totals[-1] > EXPLODED * usual:
+            return f"the losses of {optimizer} are {totals[-1] / usual:.0f} times what they were: lower model.lr"
+    return ""
+
+
+def _discriminator_wins(rows: Rows) -> str:
+    recent = rows[-_long(rows) :]
+    if len(recent) < LONG:
+        return ""
+    names = [name for name in rows[-1] if name.startswith("seen/accuracy")]
+    least = [min(row.get(name, 0.0) for row in recent) for name in names]
+    won = [name for name, accuracy in zip(names, least, strict=True) if accuracy > RIGHT]
+    if not names and "D" in _optimizers(rows[-1]):
+        first = median(_total(row, "D") for row in rows[:LONG])
+        won = ["D"] if max(_total(row, "D") for row in recent) < FLOOR * first else []
+    if not won:
+        return ""
+    who = ", ".join(name.removeprefix("seen/accuracy").strip("_") or "D" for name in won)
+    return (
+        f"the discriminator wins ({who}): it has told real from made for {len(recent)} lines, and the generator learns "
+        "little from it: lower model.lr_d, or give it more images, model.augment, or model.penalty"
+    )
+
+
+def _article_ignored(rows: Rows) -> str:
+    recent = [row["seen/article"] for row in rows[-_long(rows) :] if "seen/article" in row]
+    if len(recent) < LONG or len(rows) < 2 * LONG or sum(recent) / len(recent) > GUESSED:
+        return ""
+    return (
+        f"the discriminator ignores the article: it prefers the one worn to another {sum(recent) / len(recent):.0%} of "
+        "the time, half is chance: the generator may dress people in anything; data.candidates 8 draws articles that "
+        "differ more"
+    )
+
+
+def _collapsed(rows: Rows) -> str:
+    measured = _measured(rows, "val/diversity_", 1)
+    low = {name: values[-1] for name, values in measured.items() if values[-1] < ALIKE}
+    if not low:
+        return ""
+    where = ", ".join(f"{name.rpartition('_')[2]} {value:.0%}" for name, value in low.items())
+    return f"mode collapse: the outputs differ from each other only {where} as much as real images do"
+
+
+def _copied(rows: Rows) -> str:
+    measured = _measured(rows, "val/change_", 2)
+    low = {name: max(values) for name, values in measured.items() if len(values) == 2 and max(values) < SAME}
+    if not low:
+        return ""
+    where = ", ".join(f"{name.rpartition('_')[2]} by {value:.1%}" for name, value in low.items())
+    return f"the output is just the input, changed only {where} of the range: lower the identity or face loss"
+
+
+def _measured(rows: Rows, prefix: str, count: int) -> dict[str, list[float]]:
+    """The last `count` values of each scalar with this prefix."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name.startswith(prefix):
+                found.setdefault(name, []).append(value)
+    return {name: values[-count:] for name, values in found.items()}
+
+
+def _long(rows: Rows) -> int:
+    return max(LONG, len(rows) // 10)
+
+
+def _optimizers(row: Row) -> list[str]:
+    names = dict.fromkeys(name.partition("/")[0] for name in row if "/" in name)
+    return [name for name in names if name not in {"seen", "val"}]
+
+
+def _total(row: Row, optimizer: str) -> float:
+    return sum(v for k, v in row.items() if k.startswith(f"{optimizer}/") and not k.endswith("/lr"))
+
+
+CHECKS: Mapping[str, Callable[[Rows], str]] = {
+    "not_finite": _not_finite,
+    "diverging": _diverging,
+    "d_wins": _discriminator_wins,
+    "article_ignored": _article_ignored,
+    "collapse": _collapsed,
+    "copies": _copied,
+}
