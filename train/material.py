@@ -54,7 +54,7 @@ def _unpaired(settings: Settings, root: Path, progress: Progress) -> Material:
         _faces_known(root, a, b)
     batches = Unpaired(a, b, settings.data, batch=run.batch, seed=run.seed, faces=masked, device=place)
     held_out = heldout.of_domains(root, domains, settings, masked=masked, progress=progress)
-    shown = {k: v for view in held_out.views.values() for k, v in view.batch(0, min(run.samples, view.count)).items()}
+    shown = {k: v for view in held_out.views.values() for k, v in view.batch(0, max(1, run.samples)).items()}
     return Material(
         batches,
         batches.epoch,
