@@ -19,7 +19,23 @@ Workers = Annotated[int | None, typer.Option(help="Processes; 0 for one per core
 
 def register(app: typer.Typer) -> None:
     """Adds every data command to `app`."""
-    for body in (init, doctor, sources, scrape, credits_, forget, crop, models, dedup, pairs, build, stats, demo):
+    for body in (
+        init,
+        doctor,
+        sources,
+        scrape,
+        credits_,
+        forget,
+        crop,
+        models,
+        dedup,
+        sort,
+        list_,
+        pairs,
+        build,
+        stats,
+        demo,
+    ):
         cli.add(app, body)
 
 

@@ -10,7 +10,7 @@ import io
 import json
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from pipeline.errors import CurateError, TableError
+from pipeline.errors import CurateError, TableError, UsageError, nearest
 from pipeline.schema import ACCEPTED, CROPS, DATASET, DEDUP, IMAGES, OK, PAIRS, REJECTED, TABLES, Table
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "from_lines",
     "from_rows",
     "meta",
+    "of_domains",
     "read",
     "replacing",
     "summarize",
@@ -89,6 +90,21 @@ def empty(table: Table) -> pa.Table:
 def accepted(data: pa.Table) -> pa.Table:
     """The rows of `data` that were not refused."""
     return data.filter(pc.equal(data["status"], ACCEPTED))
+
+
+def of_domains(table: Table, data: pa.Table, domains: Sequence[str], root: Path) -> pa.Table:
+    """The rows of `data`, which are of `table`, in `domains`; all for none.
+
+    Raises UsageError for a domain that is not there, with the nearest name.
+    """
+    known = sorted(set(pc.unique(data["domain"]).to_pylist()))
+    for domain in domains:
+        if domain not in known:
+            raise UsageError(
+                f"{table.path(root)}: there is no domain '{domain}'{nearest(domain, known)}",
+                f"domains: {', '.join(known) or 'none'}",
+            )
+    return data.filter(pc.is_in(data["domain"], pa.array(domains, pa.string()))) if domains else data
 
 
 def write(table: Table, data: pa.Table, root: Path, meta: Mapping[str, Any] | None = None) -> Path:

@@ -7,18 +7,13 @@ give equal bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from pipeline import stats
 from pipeline.params import Stats
 from pipeline.progress import SILENT, Progress
-from pipeline.report import figures, gather, runs
+from pipeline.report import figures, gather, runs, templates
 from pipeline.report.thumbs import Thumbs
 from pipeline.report.words import STAGES
 from pipeline.splits import SPLITS
@@ -58,12 +53,7 @@ def write(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
 
 def render(view: Mapping[str, Any]) -> str:
     """The page for `view`. Everything in it that came from the web is escaped."""
-    files = resources.files(__name__)
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"web": _web, "count": _count, "size": _size}
-    template = environment.from_string((files / "page.html").read_text("utf-8"))
-    css = Markup((files / "page.css").read_text("utf-8"))
-    return template.render(view, css=css, stages=STAGES, totals=_totals(view["funnel"]))
+    return templates.render("page.html", {**view, "stages": STAGES, "totals": _totals(view["funnel"])})
 
 
 def _totals(funnel: stats.Funnel) -> dict[str, int]:
@@ -77,21 +67,3 @@ def _totals(funnel: stats.Funnel) -> dict[str, int]:
             name = "crops" if part.kind == "faces" else "pairs"
             totals[name] = totals.get(name, 0) + sum(n or 0 for n in kept)
     return totals
-
-
-def _web(url: str | None) -> str | None:
-    """`url` if it is one that a browser may follow: addresses come from strangers."""
-    return url if url and urlsplit(url).scheme in {"http", "https"} else None
-
-
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
-
-
-def _size(count: float) -> str:
-    """Bytes for people."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"

@@ -12,22 +12,14 @@ import pyarrow.compute as pc
 
 from pipeline import manifest
 from pipeline.manifest import ACCEPTED, CROPS, DATASET, DEDUP, IMAGES, PAIRS
-from pipeline.report.thumbs import Thumb, Thumbs
+from pipeline.report.thumbs import Thumbs
+from pipeline.report.tiles import Tile, percent
 from pipeline.report.words import REASONS
 
 EXAMPLES = 12  # pictures per reason
 CLUSTERS = 12
 COPIES = 5  # pictures per cluster
 ADDRESSES = 3  # told for what never became a picture
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One picture on a sheet."""
-
-    thumb: Thumb
-    label: str = ""
-    box: tuple[float, float, float, float] | None = None  # of the face: left, top, width, height in % of the picture
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ def losses(tables: Tables, thumbs: Thumbs) -> Iterator[Loss]:
 
     def cropped(row: Mapping[str, Any]) -> Tile | None:
         thumb = thumbs.of(row["source_path"])
-        return Tile(thumb, _measures(row), _percent(row["box"], sizes.get(row["image_id"]))) if thumb else None
+        return Tile(thumb, _measures(row), percent([row["box"]], sizes.get(row["image_id"]))) if thumb else None
 
     def copied(row: Mapping[str, Any]) -> Tile | None:
         thumb = thumbs.of(crop_paths.get(row["crop_id"]))
@@ -199,18 +191,6 @@ def _sizes(images: pa.Table) -> dict[str, tuple[int, int]]:
 
 def _crop_paths(crops: pa.Table) -> dict[str, str | None]:
     return dict(zip(crops["crop_id"].to_pylist(), crops["path"].to_pylist(), strict=True))
-
-
-def _percent(box: Sequence[float] | None, size: tuple[int, int] | None) -> tuple[float, float, float, float] | None:
-    """A box in raw px as left, top, width, height in % of the picture, cut off at its edges."""
-    if box is None or size is None:
-        return None
-    x, y, width, height = box
-    left, top = max(x, 0.0), max(y, 0.0)
-    right, bottom = min(x + width, size[0]), min(y + height, size[1])
-    shares = (left / size[0], top / size[1], (right - left) / size[0], (bottom - top) / size[1])
-    a, b, c, d = (round(100 * share, 2) for share in shares)
-    return (a, b, c, d) if c > 0 and d > 0 else None
 
 
 def _measures(row: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,18 @@ QUALITY = 82
 
 @dataclass(frozen=True)
 class Thumb:
-    """A thumbnail: where it is, relative to the page, and its size in px."""
+    """A thumbnail: where it is, relative to the page or in it, and its size in px."""
 
     src: str
     width: int
     height: int
+
+
+def inside(rgb: images.RGB, side: int = SIDE) -> Thumb:
+    """A thumbnail of `rgb`, uint8 [H, W, 3], that stands in the page itself."""
+    small = images.thumbnail(rgb, side)
+    data = base64.b64encode(images.encode_jpeg(small, QUALITY)).decode("ascii")
+    return Thumb(f"data:image/jpeg;base64,{data}", small.shape[1], small.shape[0])
 
 
 class Thumbs:

@@ -16,6 +16,7 @@ SPEAKERS = {
     "pipeline.console",
     "pipeline.commands",
     "pipeline.scraping",
+    "pipeline.choosing",
     "train.commands",
     "train.translating",
 }

@@ -1,0 +1,46 @@
+"""The commands of choosing: looking at crops in order, taking the best, handing the set to others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import House
+
+Domains = Annotated[list[str] | None, typer.Option("--domain", metavar="NAME", help="Repeatable; all without it.")]
+
+
+def sort(
+    house: House,
+    by: Annotated[str, typer.Option(help="yaw, pitch, alike, least-alike, hue, face_sharpness, or another column.")],
+    domain: Domains = None,
+    status: Annotated[str, typer.Option(help="accepted, rejected or all.")] = "accepted",
+    reverse: Annotated[bool, typer.Option("--reverse", help="The highest first.")] = False,
+    top: Annotated[int | None, typer.Option(min=1, help="Rows on the list and on the sheet.")] = None,
+) -> None:
+    """Show crops in order of a measure: a contact sheet and a list. Nothing is renamed, moved or deleted."""
+    from pipeline import sort as verb
+    from pipeline import views
+
+    wish = verb.Wish(by, tuple(domain or ()), status, reverse, top)
+    view = verb.run(wish, house.root, progress=house.console.progress)
+    house.console.result(view, views.text(view))
+
+
+def list_(
+    house: House,
+    what: Annotated[str, typer.Argument(metavar="no-face|several", help="Photos without a face, or with several.")],
+    domain: Domains = None,
+    decided: Annotated[bool, typer.Option("--decided", help="Those that were decided on, too.")] = False,
+) -> None:
+    """Show the photos that wait for a person: those without a face, or with several, framed."""
+    from pipeline import lists as verb
+    from pipeline import views
+
+    progress = house.console.progress
+    view = verb.run(what, house.root, domains=domain or (), decided_too=decided, progress=progress)
+    house.console.result(view, views.text(view))
+
+
+CHOOSING = (sort, list_)

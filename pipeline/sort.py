@@ -1,0 +1,121 @@
+"""Crops in order of one measure, to look at: a contact sheet and a list. A view only: no file or table changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import decisions, fates, images, keys, manifest, shards, views, warp
+from pipeline.errors import UsageError, nearest
+from pipeline.params import Crop, parse
+from pipeline.progress import SILENT, Progress, Task
+from pipeline.report.sheet import Shown
+from pipeline.report.thumbs import SIDE, inside
+from pipeline.report.tiles import Tile
+
+STATUSES = (manifest.ACCEPTED, manifest.REJECTED, "all")
+_HEADER = ("crop_id", "value", "domain", "path", "status", "reason", "source_path")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to look at, and in which order."""
+
+    by: str  # a key of pipeline.keys
+    domains: tuple[str, ...] = ()  # none: all
+    status: str = "accepted"  # one of STATUSES, by the last word of all stages and decisions
+    reverse: bool = False
+    top: int | None = None  # rows on list and sheet; None: all on the list, the first on the sheet
+
+
+def run(wish: Wish, root: Path, *, progress: Progress = SILENT) -> views.View:
+    """Writes processed/views/KEY-....html and .tsv.
+
+    Raises UsageError for an unknown key or domain and TableError when crops.parquet is missing, or dedup.parquet where
+    the key is the hash.
+    """
+    key = keys.named(wish.by)
+    if wish.status not in STATUSES:
+        raise UsageError(f"there is no status '{wish.status}'{nearest(wish.status, STATUSES)}", " ".join(STATUSES))
+    decided = decisions.read(root)
+    for line in decided.problems:
+        progress.note(line)
+    table = fates.of_crops(root, ["affine", *key.columns], decided)
+    table = manifest.of_domains(manifest.CROPS, table, wish.domains, root)
+    if wish.status != "all":
+        table = table.filter(pc.equal(table["status"], wish.status))
+    places, values = keys.sort(table, key, reverse=wish.reverse)
+    places, values = places[: wish.top], values[: wish.top]
+    table = table.take(pa.array(places))
+    first = table.slice(0, wish.top or views.SHOWN).to_pylist()
+    with progress.task("sheet", len(first)) as task:
+        pictures = list(_shown(first, values, root, decided, task))
+    return views.write(
+        root,
+        "-".join([wish.by, *wish.domains, *([] if wish.status == "accepted" else [wish.status])]),
+        heading=f"by {wish.by}",
+        lead=_lead(wish, table.num_rows, len(pictures)),
+        header=_HEADER,
+        rows=list(_rows(table, values)),
+        shown=pictures,
+    )
+
+
+def picture(row: Mapping[str, Any], sizes: Mapping[str, int], root: Path) -> images.RGB | None:
+    """What a row of crops.parquet shows, small: its crop, or what its crop would be, or the photo; None without a file.
+
+    `row` holds path, source_path, affine and domain, `sizes` the side of a domain's crops in px.
+    """
+    try:
+        if row["path"]:
+            return images.decode(shards.read(root, row["path"]))
+        photo = images.decode(shards.read(root, row["source_path"]))
+        if row["affine"] is None:
+            return images.thumbnail(photo, SIDE)
+        affine = np.array(row["affine"]).reshape(2, 3)
+        scale = SIDE / sizes.get(row["domain"], SIDE)
+        affine = np.column_stack([affine[:, :2] * scale, (affine[:, 2] + 0.5) * scale - 0.5])
+        return warp.cut(photo, affine, SIDE)
+    except (OSError, images.ImageError):
+        return None
+
+
+def crop_sizes(root: Path, domains: Sequence[str]) -> dict[str, int]:
+    """The side of each domain's crops in px, as crops.parquet says that they were cut."""
+    section = parse(Crop, manifest.meta(manifest.CROPS, root).get("section", {}), "crop")
+    return {domain: section.rules(domain).size for domain in domains}
+
+
+def _shown(
+    rows: Sequence[Mapping[str, Any]], values: keys.Values, root: Path, decided: decisions.Decisions, task: Task
+) -> Iterator[Shown]:
+    """The pictures of `rows`; those whose file has gone are left out."""
+    sizes = crop_sizes(root, sorted({row["domain"] for row in rows}))
+    for row, value in zip(rows, values, strict=False):
+        task.advance()
+        small = picture(row, sizes, root)
+        if small is not None:
+            said = decided.of(row["crop_id"], row["image_id"]) if row["reason"] in {"review", "select"} else None
+            why = f"{row['reason']}: {said.reason}" if said and said.reason else row["reason"]
+            told = "no value" if np.isnan(value) else f"{value:.4g}"
+            refused = row["status"] == manifest.REJECTED
+            yield Shown(Tile(inside(small), row["crop_id"]), told, row["domain"], why if refused else "")
+
+
+def _rows(table: pa.Table, values: keys.Values) -> Iterator[tuple[object, ...]]:
+    columns = [table[name].to_pylist() for name in _HEADER if name != "value"]
+    for value, crop_id, *others in zip(values.tolist(), *columns, strict=True):
+        yield (crop_id, value, *others)
+
+
+def _lead(wish: Wish, rows: int, shown: int) -> str:
+    first = ("the other way round", "in that order") if wish.by in keys.BY_HASH else ("highest first", "lowest first")
+    return (
+        f"{', '.join(wish.domains) or 'all domains'}, {wish.status}, {first[not wish.reverse]}: {shown:,} of {rows:,}"
+    )
