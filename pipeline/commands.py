@@ -19,23 +19,8 @@ Workers = Annotated[int | None, typer.Option(help="Processes; 0 for one per core
 
 def register(app: typer.Typer) -> None:
     """Adds every data command to `app`."""
-    for body in (
-        init,
-        doctor,
-        sources,
-        scrape,
-        credits_,
-        forget,
-        crop,
-        models,
-        dedup,
-        sort,
-        list_,
-        pairs,
-        build,
-        stats,
-        demo,
-    ):
+    data = (init, doctor, sources, scrape, credits_, forget, crop, models, dedup, pairs, build, stats, demo)
+    for body in (*data, *CHOOSING):
         cli.add(app, body)
 
 
