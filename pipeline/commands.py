@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline import cli
+from pipeline.choosing import CHOOSING
 from pipeline.cli import House
 from pipeline.errors import UsageError, nearest
 from pipeline.params import Build, Crop, Dedup, Engine, Pairs, Scrape, Section, Stats, override
