@@ -45,6 +45,9 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key, as model.lr=0.0001; repeatable.")
     ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="RUN|FILE", help="Fine-tune: begin with these weights.")
+    ] = None,
     run: Annotated[Path | None, typer.Option(help="The run's folder below the root; processed/runs/RECIPE.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train anew; an older run is moved to RUN.1.")] = False,
     fresh_if_changed: Annotated[
@@ -63,6 +66,7 @@ def train(
         "run.seed": seed,
         "run.device": device,
         "run.precision": precision,
+        "run.weights": from_,
         "data.size": size,
         "data.domains": {"a": a, "b": b} if a and b else None,
         **dict(settings.assignment(text) for text in set_ or ()),

@@ -13,7 +13,7 @@ import torch
 
 from pipeline.params import override
 from pipeline.progress import SILENT, Progress
-from train import checkpoint, features, material
+from train import begin, checkpoint, features, material
 from train.assemble import build
 from train.best import Best
 from train.evaluate import LEAST, Evaluator
@@ -22,6 +22,7 @@ from train.interrupt import interruptible
 from train.log import Log
 from train.loop import Plan, train
 from train.material import Material
+from train.recipe import Recipe
 from train.settings import Settings, device
 from train.watch import Watch
 
@@ -80,7 +81,7 @@ def run(
         progress.note(note)
     start = next(reversed(checkpoint.steps(folder.checkpoints)), 0)
     if start < prepared.steps:
-        recipe = build(prepared.settings)
+        recipe = begun(prepared, root, start, progress)
         store = checkpoint.Store(folder.checkpoints, prepared.config, wanted.keep_last)
         with (
             Log(path, start) as log,
@@ -101,6 +102,20 @@ def run(
                 raise
     metrics = json.loads(folder.metrics.read_text("utf-8")) if folder.metrics.is_file() else {}
     return Result(str(path), settings.recipe, prepared.steps, prepared.steps - start, metrics, note)
+
+
+def begun(prepared: Prepared, root: Path, start: int = 0, progress: Progress = SILENT) -> Recipe:
+    """The recipe as it is trained: with the weights that run.weights names, unless a checkpoint has later ones, and
+    without the layers that run.freeze holds. Raises UsageError for either that does not fit.
+    """
+    settings = prepared.settings
+    recipe = build(settings)
+    if settings.run.weights and not start:
+        for line in begin.load(recipe, settings.recipe, root / settings.run.weights):
+            progress.note(line)
+    if held := begin.hold(recipe, settings.run.freeze):
+        progress.note(f"held: {len(held)} tensors, {held[0]} to {held[-1]}")
+    return recipe
 
 
 def _best(prepared: Prepared, root: Path, folder: Folder, progress: Progress) -> Best | None:

@@ -28,6 +28,8 @@ class Run(Section, frozen=True, kw_only=True):
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
     threads: NonNegative = 0  # of a CPU; 0: one per core. Fixed, sums are the same on every machine
     precision: Precision = "fp32"
+    weights: str | None = None  # what the networks begin with: a run's folder, or a file of weights; --from
+    freeze: tuple[str, ...] = ()  # layers that are held, as d_*.model.0; FreezeD (arXiv 2002.10964) holds D's first
     tick: Positive = 50  # steps between two lines of losses
     samples: NonNegative = 4  # held-out images per domain in a sample grid
     sample_every: Positive = 500  # steps, taken at the next tick
@@ -40,7 +42,13 @@ class Run(Section, frozen=True, kw_only=True):
     features: str | None = None  # an Inception weights file for the metrics; None: a stand-in net
 
 
-IDENTITY = ("batch", "seed", "precision")  # keys of `run` that change what is learnt; the others may change on the way
+IDENTITY = (
+    "batch",
+    "seed",
+    "precision",
+    "weights",
+    "freeze",
+)  # keys of `run` that change what is learnt; the others may change on the way
 
 
 class _Groups(Section, frozen=True, kw_only=True):
