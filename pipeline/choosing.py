@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import House
+from pipeline.params import Select
 
 Domains = Annotated[list[str] | None, typer.Option("--domain", metavar="NAME", help="Repeatable; all without it.")]
 
@@ -43,4 +44,22 @@ def list_(
     house.console.result(view, views.text(view))
 
 
-CHOOSING = (sort, list_)
+def select(
+    house: House,
+    keep: Annotated[int | None, typer.Option(help="Crops per domain.")] = None,
+    domain: Domains = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back what select decided; nothing else.")] = False,
+) -> None:
+    """Keep the best crops of each domain, even over poses: decisions in manifests/review.jsonl, for curate build."""
+    from pipeline import select as verb
+
+    if undo:
+        count = verb.undo(house.root, domain or ())
+        house.console.result({"undone": count}, f"{count} decisions taken back\nnext: curate build")
+        return
+    section = house.section("select", Select, keep=keep)
+    choices = verb.run(section, house.root, domains=domain or (), progress=house.console.progress)
+    house.console.result(choices, verb.text(choices))
+
+
+CHOOSING = (sort, list_, select)

@@ -61,6 +61,14 @@ class Decisions:
     def __bool__(self) -> bool:
         return bool(self._by_person or self._by_command)
 
+    def by_persons(self) -> Decisions:
+        """Those of persons alone."""
+        return Decisions(self._by_person.values())
+
+    def by_command(self, name: str) -> Mapping[str, Decision]:
+        """Those of the command `name`, by item."""
+        return {item: one for item, one in self._by_command.items() if one.by == name}
+
     def of(self, item: str | None, *images: str | None) -> Decision | None:
         """What holds for `item`, which is made of `images`; None when nothing was decided.
 

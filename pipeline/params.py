@@ -134,6 +134,15 @@ class Build(Section, frozen=True, kw_only=True):
     salt: str = ""  # another salt, another split
 
 
+class Select(Section, frozen=True, kw_only=True):
+    """The best of each domain, balanced over poses."""
+
+    keep: Positive = 2000  # crops per domain
+    yaw: tuple[float, ...] = (-20.0, -7.0, 7.0, 20.0)  # degrees, rising: the edges between bins
+    pitch: tuple[float, ...] = (-8.0, 8.0)
+    pool: Annotated[float, Meta(ge=1.0)] = 2.0  # times as many of the sharpest, of which the least alike are taken
+
+
 class Stats(Section, frozen=True, kw_only=True):
     """The funnel and the report."""
 
@@ -153,6 +162,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "dedup": Dedup,
     "pairs": Pairs,
     "build": Build,
+    "select": Select,
     "translate": Translate,
     "stats": Stats,
 }
