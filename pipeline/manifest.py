@@ -50,7 +50,7 @@ __all__ = [
     "write_batches",
 ]
 
-GROUP = 8192  # rows that are compressed together in a file, and read or written at once where tables are long
+GROUP = 2048  # rows that are compressed together in a file, and read or written at once where tables are long
 
 _VERSION, _META = b"curate.version", b"curate.meta"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -50,18 +51,16 @@ class Examiner:
             return examine(data, self._limits, header)
         with self._lock:
             process = self._process or self._start()
-            timer = threading.Timer(LONGEST, process.kill)
-            timer.start()
             try:
                 assert process.stdin is not None and process.stdout is not None, "both are pipes"
-                _write(process.stdin, data)
+                _write(process.stdin, data)  # all of it is read before anything is decoded
+                if not select.select([process.stdout], [], [], LONGEST)[0]:
+                    raise TimeoutError
                 return msgspec.msgpack.decode(_read(process.stdout), type=Outcome)
             except (OSError, EOFError):
                 self._end()
                 digest = hashlib.sha256(data).hexdigest()
                 return Outcome("decode_failed", "its decoder died", sha256=digest, bytes=len(data))
-            finally:
-                timer.cancel()
 
     def _start(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join(filter(None, [_HOME, os.environ.get("PYTHONPATH")]))
