@@ -1,9 +1,9 @@
 """Bytes of any image format <-> uint8 RGB arrays of shape HWC: the only place that knows decoders and colour orders.
 
 What comes out is what a person would see: turned by its EXIF orientation, converted to sRGB, CMYK and palettes
-resolved, 16 bits scaled to 8, transparency laid on white. Formats are told by their leading bytes, never by a name or
-a Content-Type. Files that are cut short, animated or too large are refused with an ImageError whose `reason` is one
-of REASONS; sizes are read from the header, before anything is decoded.
+resolved, 16 bits scaled to 8, transparency laid on white, an animation's first frame. Formats are told by their leading
+bytes, never by a name or a Content-Type. Files that are cut short or too large are refused with an ImageError whose
+`reason` is one of REASONS; sizes are read from the header, before anything is decoded.
 """
 
 from __future__ import annotations
@@ -72,8 +72,6 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
     """The picture in `data`: uint8 RGB [H, W, 3], upright, in sRGB, on white. Raises ImageError."""
     info, header, lazy = _open(data, max_pixels)
-    if info.animated:
-        raise ImageError("animated")
     if header is not None and is_fast(header):
         return _upright(_decode_jpeg(data, cv2.IMREAD_COLOR, header, 1), info.orientation)
     return _decode_pillow(lazy or _pillow(data, info.format), info)
@@ -85,15 +83,19 @@ def plain_jpeg(data: bytes) -> jpeg.Jpeg | None:
     return header if header is not None and is_fast(header) else None
 
 
-def verify(data: bytes, *, max_pixels: int = MAX_PIXELS, header: jpeg.Jpeg | None = None) -> Info:
+def verify(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, header: jpeg.Jpeg | None = None, animated: bool = False
+) -> Info:
     """Proves that `data` are whole and that `decode` takes them, as cheaply as can be. Raises ImageError.
 
-    `header`: what `plain_jpeg` said, where it was asked before.
+    `header`: what `plain_jpeg` said, where it was asked before. An animation is refused unless `animated`.
     """
     if header is not None:
         info = _facts(header, max_pixels)
     else:
         info, header, _ = _open(data, max_pixels)
+    if info.animated and not animated:
+        raise ImageError("animated")
     if header is None or not is_fast(header):
         decode(data, max_pixels=max_pixels)
     elif (start := jpeg.beginning(data, header)) is None:

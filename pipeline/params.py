@@ -69,6 +69,8 @@ class Scrape(Section, frozen=True, kw_only=True):
     allow_scrape_source: bool = False  # search engines, whose terms forbid it, need this
     map: Mapping[str, Mapping[str, str]] = {}  # what a query is called elsewhere: {ロングヘア: {danbooru: long_hair}}
     sources: Mapping[str, Mapping[str, Any]] = {}  # limits of a source, where its own have changed
+    animated: Literal["reject", "first"] = "reject"  # what becomes of an animation: nothing, or its first frame
+    allow_data_urls: bool = False  # pictures that stand in a list themselves (data:...;base64), up to a MiB each
     min_side: Positive = 256  # px, the shorter side of an accepted image
     max_bytes: Positive = 30 * 1024 * 1024  # per image, decoded
     max_pixels: Positive = 64_000_000  # per image, read from its header before decoding

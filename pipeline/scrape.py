@@ -23,6 +23,7 @@ from pipeline.errors import AuthError, BlockedError, QuotaError, UsageError, Yie
 from pipeline.intake.again import NOTHING, Again
 from pipeline.intake.fetcher import Fetcher
 from pipeline.intake.forecast import Forecast
+from pipeline.intake.inline import unpacked
 from pipeline.intake.journal import Begin, Journal
 from pipeline.intake.ledger import Ledger, domain_of
 from pipeline.intake.outcome import Outcome
@@ -31,7 +32,7 @@ from pipeline.intake.summary import Collected, collected
 from pipeline.intake.window import Window
 from pipeline.params import Query, Scrape, as_dict
 from pipeline.progress import SILENT, Progress
-from pipeline.sources import LOCAL, SOURCES, facts, load
+from pipeline.sources import LOCAL, SOURCES, facts, licenses, load
 from pipeline.sources.candidate import Candidate
 from pipeline.web.address import Guard, parse_permit
 from pipeline.web.faults import FetchError
@@ -39,6 +40,12 @@ from pipeline.web.pages import StoredPages
 
 if TYPE_CHECKING:
     from pipeline.intake.preview import Preview
+
+
+# The settings that a search's result depends on, beside its own.
+_DECISIVE = frozenset(
+    "want limit allow_unknown_license licenses min_side max_bytes max_pixels animated allow_data_urls demo".split()
+)
 
 
 def run(
@@ -61,6 +68,7 @@ def run(
         raise UsageError("nothing to look for", "say what: curate scrape --query TEXT   (or: curate init demo)")
     for name in {*section.sources, *(name for words in section.map.values() for name in words)}:
         _ = SOURCES[name]  # limits and words for a source that is none would go unnoticed
+    licenses.permitted(section.licenses)
     guard = Guard([parse_permit(text) for text in allow], dial)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
         fetcher = Fetcher(section, store, journal, guard, stack, again)
@@ -145,11 +153,7 @@ def _plan(query: Query, section: Scrape, store: Store, journal: Journal) -> _Pla
             "if you may use it all the same: --allow-scrape-source",
         )
     paths = {name: str(store.root / path) for name in ("site", "input") if (path := getattr(query, name))}
-    rules = {
-        name: value
-        for name, value in as_dict(section).items()
-        if name in {"want", "limit", "allow_unknown_license", "licenses", "min_side", "max_bytes", "max_pixels", "demo"}
-    }
+    rules = {name: value for name, value in as_dict(section).items() if name in _DECISIVE}
     rules["said"] = [_words(section, query), section.sources.get(query.source)]
     search = _digest({**as_dict(query), "want": None})
     key = _digest([as_dict(query), rules, [_content(Path(path)) for path in paths.values()]])
@@ -218,7 +222,8 @@ def _pages(query: Query, key: str, section: Scrape, store: Store, fetcher: Fetch
 def _candidates(plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal) -> Iterator[Candidate]:
     if plan.finished:
         return journal.candidates(plan.key)
-    return islice(load(plan.query.source)(plan.query, pages), section.limit)
+    found = islice(load(plan.query.source)(plan.query, pages), section.limit)
+    return map(unpacked, found) if section.allow_data_urls else found
 
 
 def _complain(results: list[_Result], progress: Progress) -> None:

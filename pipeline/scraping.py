@@ -37,6 +37,14 @@ def scrape(
     limit: Annotated[int | None, typer.Option(help="Candidates to stop at, per query.")] = None,
     contact: Annotated[str | None, typer.Option(help="Your mail or URL, shown to the sites you ask.")] = None,
     min_side: Annotated[int | None, typer.Option(help="Px, the shorter side of an accepted image.")] = None,
+    license_: Annotated[
+        list[str] | None,
+        typer.Option("--license", metavar="NAME", help="Permit it instead of the usual ones, like by-nc; repeatable."),
+    ] = None,
+    animated: Annotated[str | None, typer.Option(help="Animations: reject, or first for their first frame.")] = None,
+    allow_data_urls: Annotated[
+        bool | None, typer.Option("--allow-data-urls", help="Take pictures that a list holds as data: URLs.")
+    ] = None,
     allow_unknown_license: Annotated[
         bool | None, typer.Option("--allow-unknown-license", help="Accept found images without a stated licence.")
     ] = None,
@@ -68,6 +76,9 @@ def scrape(
         limit=limit,
         contact=contact,
         min_side=min_side,
+        licenses=license_ or None,
+        animated=animated,
+        allow_data_urls=allow_data_urls,
         allow_unknown_license=allow_unknown_license,
         allow_scrape_source=allow_scrape_source,
     )

@@ -147,6 +147,8 @@ def _row(
     extra = dict(candidate.extra)
     if known.mode:
         extra["mode"] = known.mode
+    if known.animated:
+        extra["animated"] = True
     if known.checked_at:
         extra["checked_at"] = known.checked_at.isoformat(timespec="seconds")
     if known.gone:

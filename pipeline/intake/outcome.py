@@ -33,6 +33,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
         None  # when the server last said that these are still its bytes, or that they are gone
     )
     gone: bool = False  # the server has it no more; our bytes stay
+    animated: bool = False  # its first frame is the picture
 
 
 # Reasons that another day, or another run, may not give again.
@@ -47,7 +48,8 @@ def examine(data: bytes, limits: Scrape, header: Jpeg | None = None) -> Outcome:
     if len(data) > limits.max_bytes:
         return Outcome("too_large", sha256=digest, bytes=len(data))
     try:
-        info = images.verify(data, max_pixels=limits.max_pixels, header=header)
+        first = limits.animated == "first"
+        info = images.verify(data, max_pixels=limits.max_pixels, header=header, animated=first)
     except images.ImageError as error:
         return Outcome(error.reason, str(error), sha256=digest, bytes=len(data))
     small = min(info.width, info.height) < limits.min_side
@@ -58,6 +60,7 @@ def examine(data: bytes, limits: Scrape, header: Jpeg | None = None) -> Outcome:
         width=info.width,
         height=info.height,
         mode=info.mode,
+        animated=info.animated,
     )
 
 
@@ -75,6 +78,8 @@ def holds(outcome: Outcome, limits: Scrape, same_run: bool) -> bool:
     """
     if outcome.reason in PASSING | UNMEASURED:
         return same_run
+    if (outcome.animated or outcome.reason == "animated") and outcome.animated != (limits.animated == "first"):
+        return False
     if outcome.width is None or outcome.height is None or outcome.bytes is None:
         return True
     small = min(outcome.width, outcome.height) < limits.min_side

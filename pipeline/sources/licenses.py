@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from pipeline.errors import UsageError, nearest
 
 UNKNOWN = "unknown"
 PLAIN = frozenset({"public-domain", "us-gov", "nkcr", "pixabay", "pexels", "all-rights-reserved", UNKNOWN})
+
+FAMILIES = (*"cc0 pdm public-domain by by-sa by-nc by-nc-sa by-nd by-nc-nd us-gov nkcr".split(), "all-rights-reserved")
 
 _VERSIONS = ("1.0", "2.0", "2.5", "3.0", "4.0")
 _URL = re.compile(r"creativecommons\.org/(?P<area>licenses|publicdomain)/(?P<code>[a-z-]+)/(?P<version>\d\.\d)", re.I)
@@ -24,6 +29,13 @@ def code(*texts: str | None) -> str:
         if text and (found := _from_url(text) or _from_name(text)):
             return found
     return UNKNOWN
+
+
+def permitted(families: Iterable[str]) -> None:
+    """Raises UsageError for a name that is no licence's: a typo would refuse everything, or permit nothing."""
+    for name in families:
+        if name not in FAMILIES:
+            raise UsageError(f"there is no licence '{name}'{nearest(name, FAMILIES)}", f"one of: {' '.join(FAMILIES)}")
 
 
 def family(licence: str) -> str:
