@@ -16,6 +16,35 @@ if TYPE_CHECKING:
     from pipeline.intake.preview import Preview
 
 
+# The switches of `curate scrape`.
+_License = Annotated[
+    list[str] | None,
+    typer.Option("--license", metavar="NAME", help="Permit it instead of the usual ones, like by-nc; repeatable."),
+]
+_Animated = Annotated[str | None, typer.Option(help="Animations: reject, or first for their first frame.")]
+_AllowDataUrls = Annotated[
+    bool | None, typer.Option("--allow-data-urls", help="Take pictures that a list holds as data: URLs.")
+]
+_AllowUnknown = Annotated[
+    bool | None, typer.Option("--allow-unknown-license", help="Accept found images without a stated licence.")
+]
+_AllowScrape = Annotated[
+    bool | None, typer.Option("--allow-scrape-source", help="Ask search engines, whose terms forbid it.")
+]
+_AllowNet = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST[:PORT]", help="Or CIDR; beyond the public web; repeatable."),
+]
+_Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Ask whether the stored images have changed, and fetch those.")
+]
+_Retry = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[=REASON]", help="Try failures again: those that may pass, or of one reason."),
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be found and what each selector matched.")]
+
+
 def sources(house: House) -> None:
     """List where pictures come from: terms, key, limits and an example of each source."""
     from pipeline.sources import catalogue
@@ -37,34 +66,15 @@ def scrape(
     limit: Annotated[int | None, typer.Option(help="Candidates to stop at, per query.")] = None,
     contact: Annotated[str | None, typer.Option(help="Your mail or URL, shown to the sites you ask.")] = None,
     min_side: Annotated[int | None, typer.Option(help="Px, the shorter side of an accepted image.")] = None,
-    license_: Annotated[
-        list[str] | None,
-        typer.Option("--license", metavar="NAME", help="Permit it instead of the usual ones, like by-nc; repeatable."),
-    ] = None,
-    animated: Annotated[str | None, typer.Option(help="Animations: reject, or first for their first frame.")] = None,
-    allow_data_urls: Annotated[
-        bool | None, typer.Option("--allow-data-urls", help="Take pictures that a list holds as data: URLs.")
-    ] = None,
-    allow_unknown_license: Annotated[
-        bool | None, typer.Option("--allow-unknown-license", help="Accept found images without a stated licence.")
-    ] = None,
-    allow_scrape_source: Annotated[
-        bool | None, typer.Option("--allow-scrape-source", help="Ask search engines, whose terms forbid it.")
-    ] = None,
-    allow_net: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST[:PORT]", help="Or CIDR; beyond the public web; repeatable."),
-    ] = None,
-    refresh: Annotated[
-        bool, typer.Option("--refresh", help="Ask whether the stored images have changed, and fetch those.")
-    ] = False,
-    retry_failed: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[=REASON]", help="Try failures again: those that may pass, or of one reason."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be found and what each selector matched.")
-    ] = False,
+    license_: _License = None,
+    animated: _Animated = None,
+    allow_data_urls: _AllowDataUrls = None,
+    allow_unknown_license: _AllowUnknown = None,
+    allow_scrape_source: _AllowScrape = None,
+    allow_net: _AllowNet = None,
+    refresh: _Refresh = False,
+    retry_failed: _Retry = None,
+    dry_run: _DryRun = False,
 ) -> None:
     """Find images and download them, politely; each candidate gets a row in manifests/images.parquet."""
     from pipeline.intake.again import Again, retried
