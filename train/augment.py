@@ -1,7 +1,7 @@
 """Augmentation, batched on the device: images float32 [N, 3, H, W] in [-1, 1] in and out.
 
-Random choices are drawn on the CPU, so that every device sees the same ones: for the data from a generator that is
-handed in, for what discriminators are shown from torch's own, which the loop seeds for each step.
+Random choices are drawn on the CPU, so that every device sees the same ones: for the data from one generator per image,
+for what discriminators are shown from torch's own, which the loop seeds for each step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
+
+from train.draws import Each, placed, rand, randint
 
 
 def resize(images: Tensor, height: int, width: int | None = None) -> Tensor:
@@ -26,25 +28,24 @@ def resize(images: Tensor, height: int, width: int | None = None) -> Tensor:
     return small.clamp(-1.0, 1.0)  # bicubic overshoots at edges; 8-bit images can't
 
 
-def crop_and_flip(images: Tensor, side: int, flip: float, draws: Generator, width: int | None = None) -> Tensor:
+def crop_and_flip(images: Tensor, side: int, flip: float, draws: Each, width: int | None = None) -> Tensor:
     """A `side` x `side` window of each image at a uniformly random place, mirrored with probability `flip`.
 
     With a `width`, the window is `side` high and so wide.
     """
     count, _, height, full = images.shape
     width = width or side
-    top = torch.randint(height - side + 1, (count, 1, 1), generator=draws)
-    left = torch.randint(full - width + 1, (count, 1, 1), generator=draws)
-    mirrored = torch.rand(count, 1, 1, generator=draws) < flip
+    top, left = draws.randint(height - side + 1, 1, 1), draws.randint(full - width + 1, 1, 1)
+    mirrored = draws.rand(1, 1) < flip
     across = torch.arange(width)
-    rows = (top + torch.arange(side)[:, None]).to(images.device)
-    columns = (left + torch.where(mirrored, across.flip(0), across)).to(images.device)
+    rows = placed(top + torch.arange(side)[:, None], images.device)
+    columns = placed(left + torch.where(mirrored, across.flip(0), across), images.device)
     each = torch.arange(count, device=images.device)[:, None, None]
     return images.permute(0, 2, 3, 1)[each, rows, columns].permute(0, 3, 1, 2).contiguous()
 
 
 def shift_and_zoom(
-    images: Tensor, side: int, right: tuple[float, float], down: tuple[float, float], least: float, draws: Generator
+    images: Tensor, side: int, right: tuple[float, float], down: tuple[float, float], least: float, draws: Each
 ) -> Tensor:
     """A `side` x `side` look through a random window at each image, shifted by shares of the image's side within the
     ranges `right` and `down`. The window's side is at least the share `least` and leaves out what lies beyond the edge.
@@ -53,11 +54,12 @@ def shift_and_zoom(
     on a canvas of twice the side, as this does.
     """
     count = len(images)
-    shifts = torch.stack([low + (high - low) * torch.rand(count, generator=draws) for low, high in (right, down)], 1)
+    shifts = torch.stack([low + (high - low) * draws.rand() for low, high in (right, down)], 1)
     most = 1.0 - 2.0 * shifts.abs().amax(1)
-    window = least + (most - least).clamp_min(0.0) * torch.rand(count, generator=draws)
+    window = least + (most - least).clamp_min(0.0) * draws.rand()
     turn = torch.eye(2) * window[:, None, None]
-    where = torch.cat([turn, -2.0 * shifts[:, :, None]], 2).to(images)  # [N, 2, 3]; the canvas is [-1, 1] on each axis
+    where = torch.cat([turn, -2.0 * shifts[:, :, None]], 2)  # [N, 2, 3]; the canvas is [-1, 1] on each axis
+    where = placed(where, images.device)
     canvas = resize(images, 2 * side)
     grid = F.affine_grid(where, [count, images.shape[1], side, side], align_corners=False)
     return F.grid_sample(canvas, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
@@ -65,7 +67,7 @@ def shift_and_zoom(
 
 def mirror(images: Tensor, chosen: Tensor) -> Tensor:
     """`images` [N, C, H, W], those that are `chosen`, bool [N], mirrored left to right."""
-    return torch.where(chosen.to(images.device)[:, None, None, None], images.flip(3), images)
+    return torch.where(placed(chosen, images.device)[:, None, None, None], images.flip(3), images)
 
 
 class Move(NamedTuple):
@@ -79,9 +81,9 @@ class Move(NamedTuple):
     def draw(cls, count: int, reach: int, stride: int, device: torch.device) -> Self:
         """`count` moves with flips half of the time and shifts of up to `reach` px each way, in steps of `stride`."""
         steps = reach // stride
-        flip = torch.rand(count) < 0.5
-        down, right = torch.randint(-steps, steps + 1, (2, count)) * stride
-        return cls(flip.to(device), down.to(device), right.to(device))
+        flip = rand(count) < 0.5
+        down, right = randint(-steps, steps + 1, count, 2).mul(stride).unbind(1)
+        return cls(placed(flip, device), placed(down, device), placed(right, device))
 
     def apply(self, images: Tensor) -> Tensor:
         """`images` [N, C, H, W], moved; what comes in from outside is mirrored at the edge."""
@@ -121,7 +123,8 @@ def tint(images: Tensor, strength: float) -> Tensor:
 
     Zhao et al., Differentiable Augmentation for Data-Efficient GAN Training (2020), whose own strength is 1.
     """
-    brightness, saturation, contrast = (torch.rand(3, len(images), 1, 1, 1) - 0.5).to(images).unbind()
+    drawn = rand(len(images), 3, 1, 1, 1) - 0.5
+    brightness, saturation, contrast = placed(drawn, images.device).to(images.dtype).unbind(1)
     images = images + strength * brightness
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * (1 + 2 * strength * saturation)
@@ -142,7 +145,7 @@ def diff_augment(images: Tensor, kinds: Iterable[str]) -> Tensor:
 
 def _translated(images: Tensor) -> Tensor:
     count, _, height, width = images.shape
-    down, right = (torch.randint(-(n // 8), n // 8 + 1, (count, 1)).to(images.device) for n in (height, width))
+    down, right = (placed(randint(-(n // 8), n // 8 + 1, count, 1), images.device) for n in (height, width))
     rows = torch.arange(height, device=images.device) - down
     columns = torch.arange(width, device=images.device) - right
     inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((columns >= 0) & (columns < width))[:, None, None]
@@ -151,8 +154,8 @@ def _translated(images: Tensor) -> Tensor:
 
 def _cut_out(images: Tensor) -> Tensor:
     count, _, height, width = images.shape
-    centre = [torch.randint(n + 1, (count, 1)) for n in (height, width)]
-    return images * ~_box(centre, (height // 2, width // 2), (height, width)).to(images.device)
+    centre = [randint(0, n + 1, count, 1) for n in (height, width)]
+    return images * placed(~_box(centre, (height // 2, width // 2), (height, width)), images.device)
 
 
 DIFF_AUGMENT: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -168,12 +171,12 @@ def cutmix(count: int, height: int, width: int, device: torch.device) -> Tensor:
     Yun et al., CutMix (2019), as Schonfeld et al., A U-Net Based Discriminator for GANs (2020), section 3.2, use it:
     the box has a share of the image that is uniform in [0, 1], less what lies beyond the edge.
     """
-    share = torch.rand(count, 1)
+    share = rand(count, 1)
     sides = [(n * share.sqrt()).int() for n in (height, width)]
-    centre = [torch.randint(n, (count, 1)) for n in (height, width)]
+    centre = [randint(0, n, count, 1) for n in (height, width)]
     box = _box(centre, sides, (height, width))
-    inverted = torch.rand(count, 1, 1, 1) < 0.5
-    return (box == inverted).float().to(device)
+    inverted = rand(count, 1, 1, 1) < 0.5
+    return placed((box == inverted).float(), device)
 
 
 def _box(centre: Sequence[Tensor], sides: Sequence[Tensor | int], shape: tuple[int, int]) -> Tensor:

@@ -44,6 +44,13 @@ def resident(root: Path, key: str, pictures: Sequence[Picture], made_by: str, pr
     return torch.from_numpy(mapped), json.loads(notes.read_text())["digest"]
 
 
+def near(pictures: Tensor, device: torch.device | str) -> Tensor:
+    """`pictures` on `device`, if it is a GPU and they take at most a quarter of its free memory; else as they are."""
+    if torch.device(device).type != "cuda" or pictures.nbytes > torch.cuda.mem_get_info(device)[0] / 4:
+        return pictures
+    return pictures.to(device)
+
+
 def _stat(root: Path, path: str, made_by: str) -> str:
     try:
         return shards.stamp(root, path)

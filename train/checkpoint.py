@@ -69,10 +69,11 @@ class Store:
         header, tensors = read(path)
         _load_model(recipe, tensors, path)
         for name, optimizer in recipe.optimizers.items():
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in _below(tensors, f"optimizer/{name}/").items():
                 index, _, slot = key.partition("/")
-                state.setdefault(int(index), {})[slot] = value
+                state.setdefault(int(index), {})[slot] = _laid_out(value, parameters[int(index)])
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         meter.restore(_below(tensors, "meter/"), dict(header["meter"]))
         return int(header["step"])
@@ -92,6 +93,13 @@ def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any])
             temporary,
             {"curate": json.dumps(header, sort_keys=True)},
         )
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """An optimiser's `value` in memory as its `parameter` is: fused optimisers walk through both at once."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)
 
 
 def steps(folder: Path) -> list[int]:

@@ -11,6 +11,7 @@ from pipeline import cli
 from pipeline.cli import House
 from pipeline.errors import UsageError
 from pipeline.params import as_dict
+from pipeline.progress import SILENT
 from train.recipes import RECIPES
 from train.translating import RUNS, Device, WhichSystem, known_direction, translate
 
@@ -58,6 +59,7 @@ def train(
     """Train a model on the dataset, going on where an earlier call stopped."""
     from train import run as verb
     from train import settings
+    from train.team import joined
 
     flags: dict[str, Any] = {
         "run.steps": steps,
@@ -77,14 +79,17 @@ def train(
     if dry_run:
         _show_plan(house, chosen)
         return
-    result = verb.run(
-        chosen,
-        house.root,
-        house.root / (run or RUNS / recipe),
-        on_change="fresh" if fresh else "fresh-if-changed" if fresh_if_changed else "refuse",
-        progress=house.console.progress,
-    )
-    house.console.result(result, _told(result))
+    with joined(chosen.run.device) as team:
+        result = verb.run(
+            chosen,
+            house.root,
+            house.root / (run or RUNS / recipe),
+            on_change="fresh" if fresh else "fresh-if-changed" if fresh_if_changed else "refuse",
+            team=team,
+            progress=SILENT if team.rank else house.console.progress,
+        )
+    if not team.rank:
+        house.console.result(result, _told(result))
 
 
 def import_(

@@ -7,7 +7,7 @@ everywhere else in `train`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +21,7 @@ from pipeline.errors import UsageError, nearest
 from pipeline.params import Positive, Section, Share
 from pipeline.progress import SILENT, Progress
 from train import augment, cache, faces
+from train.draws import Each, Portion, placed
 from train.recipe import Batch
 from train.seeding import generator
 
@@ -50,12 +51,15 @@ class Data(Section, frozen=True, kw_only=True):
         return self.load or round(self.size * 286 / 256)
 
 
+ALL = Portion()  # one process has all of a step's images
+
+
 @dataclass(frozen=True)
 class Domain:
     """The crops of one domain and split, in crop_id order."""
 
     name: str
-    images: Tensor  # uint8 [N, side, side, 3], memory-mapped
+    images: Tensor  # uint8 [N, side, side, 3], memory-mapped, or on a GPU
     digest: str  # of names, shape and pixels
     landmarks: Tensor  # float32 [N, 68, 2], px; NaN where none were found
 
@@ -65,7 +69,7 @@ class Domain:
 
 def to_float(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
     """uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1] on `device`."""
-    return pixels.to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
+    return placed(pixels, device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
 
 
 def to_uint8(pictures: Tensor) -> Tensor:
@@ -77,7 +81,9 @@ class Unpaired:
     """Batches of two domains, a pure function of (seed, step).
 
     An epoch has max(|a|, |b|) images. Within one, a runs through a shuffled order, modulo its own number, and b is
-    drawn at random each time, as the official code does it. Batches run on across the ends of epochs.
+    drawn at random each time, as the official code does it. Batches run on across the ends of epochs. What is drawn for
+    an image depends on its number in the run alone: `portion` tells which of a step's images this process has, and
+    however many share them, together they are the same.
     """
 
     def __init__(
@@ -90,36 +96,41 @@ class Unpaired:
         seed: int,
         faces: bool = False,
         device: torch.device | str = "cpu",
+        portion: Portion = ALL,
     ) -> None:
-        self.a, self.b, self.section, self.faces = a, b, section, faces
-        self.batch, self.seed, self.device = batch, seed, device
+        self.a, self.b, self.section, self.faces = near(a, device), near(b, device), section, faces
+        self.batch, self.seed, self.device, self.portion = batch, seed, device, portion
         self.epoch = max(len(a), len(b))  # images
 
     def __call__(self, step: int) -> Batch:
-        """Step `step`'s images: "a" and "b", float32 [batch, 3, size, size] in [-1, 1].
+        """Step `step`'s images: "a" and "b", float32 [batch * parts, 3, size, size] in [-1, 1].
 
-        With faces, also their masks: "face_a" and "face_b", [batch, 1, size, size] in [0, 1].
+        With faces, also their masks: "face_a" and "face_b", [batch * parts, 1, size, size] in [0, 1].
         """
-        draws = generator(self.seed, "batch", step)
-        first = step * self.batch
-        places = [order(self.seed, position, self.epoch) for position in range(first, first + self.batch)]
-        a = torch.stack(places) % len(self.a)
-        b = torch.randint(len(self.b), (self.batch,), generator=draws)
+        positions = self.portion.positions(step, self.batch)
+        draws = Each([generator(self.seed, "image", position) for position in positions])
+        a = torch.stack([order(self.seed, position, self.epoch) for position in positions]) % len(self.a)
+        b = draws.randint(len(self.b))
         return {**self._prepare("a", self.a, a, draws), **self._prepare("b", self.b, b, draws)}
 
-    def _prepare(self, key: Literal["a", "b"], domain: Domain, at: Tensor, draws: torch.Generator) -> Batch:
+    def _prepare(self, key: Literal["a", "b"], domain: Domain, at: Tensor, draws: Each) -> Batch:
         section, window = self.section, self.section.windows.get(key)
-        pictures = to_float(domain.images[at], self.device)
+        pictures = to_float(domain.images[placed(at, domain.images.device)], self.device)
         if self.faces:
-            masks = faces.masks(domain.landmarks[at], domain.images.shape[1]).to(self.device)
+            masks = placed(faces.masks(domain.landmarks[at], domain.images.shape[1]), self.device)
             pictures = torch.cat([pictures, masks], 1)
         if window:
             cut = augment.shift_and_zoom(pictures, section.size, window.right, window.down, window.least, draws)
-            cut = augment.mirror(cut, torch.rand(len(cut), generator=draws) < section.flip)
+            cut = augment.mirror(cut, draws.rand() < section.flip)
         else:
             loaded = augment.resize(pictures, section.load_side)
             cut = augment.crop_and_flip(loaded, section.size, section.flip, draws)
         return {key: cut[:, :3], f"face_{key}": cut[:, 3:].clamp(0.0, 1.0)} if self.faces else {key: cut}
+
+
+def near(domain: Domain, device: torch.device | str) -> Domain:
+    """`domain` with its images on `device` where they take up at most a quarter of what is free there."""
+    return replace(domain, images=cache.near(domain.images, device))
 
 
 def order(seed: int, position: int, length: int) -> Tensor:

@@ -12,8 +12,11 @@ metrics.json           how it ended
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +58,31 @@ class Folder:
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """No other process trains here within the block. Raises UsageError when one does already.
+
+        The lock lies beside the folder, which may be moved aside, and ends with the process, however it ends.
+        """
+        path = self.path.with_name(f".{self.path.name}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise UsageError(
+                    f"{self.path}: process {file.read().strip() or 'of another machine'} is training here",
+                    "wait for it, stop it with Ctrl-C, or train in another folder: --run FOLDER",
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
 
     def read(self) -> dict[str, Any]:
         """The run's config. Raises UsageError for a folder that holds no run."""
@@ -122,6 +150,12 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], trained: int) ->
     return "\n".join(lines)
 
 
+def images_per_step(config: Mapping[str, Any]) -> int:
+    """How many images of each domain one step of the run of `config` sees, in all its processes."""
+    run = config["run"]
+    return int(run["batch"] * run.get("accumulate", 1) * config.get("processes", 1))
+
+
 def _filled(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """`config` with the defaults of keys that came after it was written."""
     try:
@@ -132,6 +166,7 @@ def _filled(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
     run = {key: config["run"].get(key) for key in IDENTITY}
+    run["batch * accumulate * processes"] = images_per_step(config)
     parts = {key: config[key] for key in ("recipe", "data", "model", "dataset")}
     return dict(_flat({**parts, "run": run}))
 

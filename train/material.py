@@ -13,7 +13,8 @@ from pipeline.errors import UsageError
 from pipeline.params import Crop, CropRules, as_dict, override, parse
 from pipeline.progress import SILENT, Progress
 from train import data, heldout, pairs
-from train.data import Data, Domain, Unpaired
+from train.data import ALL, Data, Domain, Unpaired
+from train.draws import Portion
 from train.heldout import LEAST, HeldOut
 from train.recipe import Batch
 from train.recipes import RECIPES
@@ -27,6 +28,7 @@ class Material:
 
     batches: Callable[[int], Batch]  # a pure function of the step
     epoch: int  # images
+    per_step: int  # images of each kind that a step sees, in all processes
     preview: Preview  # what sample grids are made of
     held_out: HeldOut  # what the recipe is measured on
     section: Data  # with nothing left open
@@ -35,29 +37,32 @@ class Material:
     letterbox: Mapping[str, Any] = field(default_factory=dict)  # how the pictures of pairs were boxed
 
 
-def prepare(settings: Settings, root: Path, *, progress: Progress = SILENT) -> Material:
+def prepare(settings: Settings, root: Path, *, portion: Portion = ALL, progress: Progress = SILENT) -> Material:
     """What the batches of `settings.recipe` are made from; the recipe's keys tell which kind it is.
+
+    `portion` says which of each step's images this process has.
 
     Writes nothing but the cache of decoded pictures. Raises UsageError for data that are missing or too few, and what
     data.load, pairs.load and settings.device raise.
     """
     keys = RECIPES.resolve(settings.recipe).keys(settings.model)
-    return (_pairs if "human" in keys else _unpaired)(settings, root, progress)
+    return (_pairs if "human" in keys else _unpaired)(settings, root, portion, progress)
 
 
-def _unpaired(settings: Settings, root: Path, progress: Progress) -> Material:
+def _unpaired(settings: Settings, root: Path, portion: Portion, progress: Progress) -> Material:
     domains = data.chosen(root, settings.data)
     place, run = device(settings.run.device), settings.run
     a, b = (_enough(data.load(root, domains[key], "train", progress=progress), run.batch) for key in "ab")
     masked = "face_a" in RECIPES.resolve(settings.recipe).keys(settings.model)
     if masked:
         _faces_known(root, a, b)
-    batches = Unpaired(a, b, settings.data, batch=run.batch, seed=run.seed, faces=masked, device=place)
+    batches = Unpaired(a, b, settings.data, batch=run.batch, seed=run.seed, faces=masked, device=place, portion=portion)
     held_out = heldout.of_domains(root, domains, settings, masked=masked, progress=progress)
     shown = {k: v for view in held_out.views.values() for k, v in view.batch(0, max(1, run.samples)).items()}
     return Material(
         batches,
         batches.epoch,
+        run.batch * portion.parts * portion.ranks,
         Preview(shown, unpaired, {view.made: (view.source, slice(None)) for view in held_out.views.values()}),
         held_out,
         override(settings.data, "data", domains=domains),
@@ -66,7 +71,7 @@ def _unpaired(settings: Settings, root: Path, progress: Progress) -> Material:
     )
 
 
-def _pairs(settings: Settings, root: Path, progress: Progress) -> Material:
+def _pairs(settings: Settings, root: Path, portion: Portion, progress: Progress) -> Material:
     place, run = device(settings.run.device), settings.run
     worn = pairs.load(root, "train", progress=progress)
     if len(worn.articles) < LEAST or len(worn) < run.batch:
@@ -75,7 +80,7 @@ def _pairs(settings: Settings, root: Path, progress: Progress) -> Material:
             f"train on, {max(LEAST, run.batch)} pairs with {LEAST} articles are the least",
             "scrape more of them, or lower run.batch; where they went: curate stats",
         )
-    batches = pairs.Triplets(worn, settings.data, batch=run.batch, seed=run.seed, device=place)
+    batches = pairs.Triplets(worn, settings.data, batch=run.batch, seed=run.seed, device=place, portion=portion)
     rest, trained_on = heldout.pairs_of(root, worn, progress)
     shown = pairs.held_out(rest, settings.data, run.samples, place)
     people = math.isqrt(len(shown["human"]))
@@ -88,6 +93,7 @@ def _pairs(settings: Settings, root: Path, progress: Progress) -> Material:
     return Material(
         batches,
         batches.epoch,
+        run.batch * portion.parts * portion.ranks,
         preview,
         heldout.of_pairs(rest, settings, trained_on=trained_on),
         settings.data,

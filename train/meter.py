@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -28,6 +28,12 @@ class Meter:
             value = value.detach().float()
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
+
+    def average(self, over_processes: Callable[[Sequence[Tensor]], None]) -> None:
+        """Puts the mean over all processes, which have counted alike, into the sums."""
+        sums = {name: total.clone() for name, total in self._sums.items()}
+        over_processes(list(sums.values()))
+        self._sums = sums
 
     def read(self, where: str) -> Scalars:
         """The mean of each loss, and a fresh start. Raises CurateError, naming `where`, for one that isn't finite."""

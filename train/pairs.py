@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from pipeline import manifest
 from pipeline.progress import SILENT, Progress
 from train import augment, cache
-from train.data import Data, order, to_float
+from train.data import ALL, Data, order, to_float
+from train.draws import Each, Portion, placed
 from train.recipe import Batch
 from train.seeding import generator
 
@@ -55,7 +56,7 @@ def load(root: Path, split: str, *, progress: Progress = SILENT) -> Wardrobe:
 
 
 class Triplets:
-    """Batches of "human", the "article" worn and an "other" one, a pure function of (seed, step).
+    """Batches of "human", the "article" worn and an "other" one: a pure function of (seed, step), as data.Unpaired is.
 
     An epoch goes once through the people, in a shuffled order. The other article is any but the one worn, uniformly;
     with section.candidates above 1, the one of so many draws whose colours are most unlike those of the one worn, since
@@ -64,33 +65,43 @@ class Triplets:
     """
 
     def __init__(
-        self, wardrobe: Wardrobe, section: Data, *, batch: int, seed: int, device: torch.device | str = "cpu"
+        self,
+        wardrobe: Wardrobe,
+        section: Data,
+        *,
+        batch: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        portion: Portion = ALL,
     ) -> None:
-        self.wardrobe, self.section = wardrobe, section
-        self.batch, self.seed, self.device = batch, seed, device
-        self.epoch = len(wardrobe)  # pairs
         self._colours = histograms(wardrobe.articles) if section.candidates > 1 else None
+        self.worn = wardrobe.worn
+        self.humans, self.articles = cache.near(wardrobe.humans, device), cache.near(wardrobe.articles, device)
+        self.section, self.batch, self.seed, self.device, self.portion = section, batch, seed, device, portion
+        self.epoch = len(wardrobe)  # pairs
 
     def __call__(self, step: int) -> Batch:
-        """Step `step`'s images, float32 [batch, 3, size, width] in [-1, 1] each."""
-        draws = generator(self.seed, "batch", step)
-        first = step * self.batch
-        at = torch.stack([order(self.seed, position, self.epoch) for position in range(first, first + self.batch)])
-        own = self.wardrobe.worn[at]
+        """Step `step`'s images, float32 [batch * parts, 3, size, width] in [-1, 1] each."""
+        positions = self.portion.positions(step, self.batch)
+        draws = Each([generator(self.seed, "image", position) for position in positions])
+        at = torch.stack([order(self.seed, position, self.epoch) for position in positions])
+        own = self.worn[at]
         other = self._others(own, draws)
-        together, alone = torch.rand(2, self.batch, generator=draws) < self.section.flip
-        people = person(to_float(self.wardrobe.humans[at], self.device), self.section, draws)
-        worn, wanted = (article(to_float(self.wardrobe.articles[i], self.device), self.section) for i in (own, other))
+        together, alone = (draws.rand(2) < self.section.flip).unbind(1)
+        people = person(self._taken(self.humans, at), self.section, draws)
+        worn, wanted = (article(self._taken(self.articles, i), self.section) for i in (own, other))
         return {
             "human": augment.mirror(people, together),
             "article": augment.mirror(worn, together),
             "other": augment.mirror(wanted, alone),
         }
 
-    def _others(self, own: Tensor, draws: torch.Generator) -> Tensor:
-        """For each article of `own`, int64 [batch], another one."""
-        shape = (len(own), self.section.candidates)
-        drawn = torch.randint(len(self.wardrobe.articles) - 1, shape, generator=draws)
+    def _taken(self, pictures: Tensor, at: Tensor) -> Tensor:
+        return to_float(pictures[placed(at, pictures.device)], self.device)
+
+    def _others(self, own: Tensor, draws: Each) -> Tensor:
+        """For each article of `own`, int64 [N], another one."""
+        drawn = draws.randint(len(self.articles) - 1, self.section.candidates)
         drawn += drawn >= own[:, None]  # skips the one worn, and every other one stays as likely
         if self._colours is None:
             return drawn[:, 0]
@@ -128,7 +139,7 @@ def turned(wardrobe: Wardrobe, section: Data, start: int, stop: int, *, device: 
     }
 
 
-def person(pictures: Tensor, section: Data, draws: torch.Generator | None = None) -> Tensor:
+def person(pictures: Tensor, section: Data, draws: Each | None = None) -> Tensor:
     """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `draws`, enlarged to section.load and cut."""
     height, width = section.size, section.width or section.size
     left, part = upright(pictures.shape[3], section)

@@ -37,20 +37,25 @@ class Clock:
 
 @dataclass(frozen=True)
 class Update:
-    """One optimiser step: the optimiser's name and the weighted scalar losses, which the loop sums."""
+    """One optimiser step: the optimiser's name and the weighted scalar losses, which the loop sums.
+
+    With `more`, only a part of one: its graph is freed before the next part's is built, which is what that is for.
+    """
 
     optimizer: str
     losses: Mapping[str, Tensor]
     seen: Mapping[str, Tensor] = field(default_factory=dict)  # scalars that are logged, and teach nobody
+    more: bool = False  # the next update of this optimiser adds to its gradients, and it steps then
 
 
 class Recipe(Protocol):
     """An nn.Module that knows its formulas and nothing of the loop. It is built as `Recipe(Config(...))`.
 
-    `step` is a generator: it computes losses and yields an Update; when it is resumed, that optimiser has stepped.
-    Neither no_grad nor autocast may be held open across a yield. Random numbers come from torch's global generator,
-    which the loop seeds for each step. Everything that must survive a restart is a parameter, a buffer or a tensor of
-    Module extra state. `render` is the only door for samples, translation and evaluation.
+    `step` is a generator: it computes losses and yields an Update; when it is resumed, that optimiser has stepped,
+    unless the update said `more`. Neither no_grad nor autocast may be held open across a yield. Random numbers come
+    from train.draws, from torch's global generator, which the loop seeds for each step. Everything that must survive a
+    restart is a parameter, a buffer or a tensor of Module extra state. `render` is the only door for samples,
+    translation and evaluation.
     """
 
     Config: ClassVar[type[Section]]  # the keys of train.NAME.model in params.yaml

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,20 @@ import torch
 
 from pipeline.params import override
 from pipeline.progress import SILENT, Progress
-from train import begin, checkpoint, features, material
+from train import begin, checkpoint, features, material, memory
 from train.assemble import build
 from train.best import Best
+from train.draws import Portion
 from train.evaluate import LEAST, Evaluator
 from train.folder import Folder, OnChange
 from train.interrupt import interruptible
 from train.log import Log
 from train.loop import Plan, train
 from train.material import Material
-from train.recipe import Recipe
+from train.meter import Scalars
+from train.recipe import Clock, Recipe
 from train.settings import Settings, device
+from train.team import ALONE, Team
 from train.watch import Watch
 
 
@@ -53,53 +56,45 @@ class Prepared:
         return steps
 
 
-def prepare(settings: Settings, root: Path, *, progress: Progress = SILENT) -> Prepared:
+def prepare(settings: Settings, root: Path, *, team: Team = ALONE, progress: Progress = SILENT) -> Prepared:
     """Reads and checks what a run needs, and writes nothing but the cache of decoded pictures.
 
     Raises what material.prepare raises.
     """
-    found = material.prepare(settings, root, progress=progress)
     run = settings.run
-    steps = run.steps or -(-run.epochs * found.epoch // run.batch)
+    portion = Portion(parts=run.accumulate, rank=team.rank, ranks=team.size)
+    found = material.prepare(settings, root, portion=portion, progress=progress)
+    steps = run.steps or -(-run.epochs * found.epoch // (run.batch * run.accumulate * team.size))
     settings = replace(settings, run=override(run, "run", steps=steps), data=found.section)
     config = {**settings.as_dict(), **material.describe(found), "versions": checkpoint.versions()}
-    return Prepared(settings, found, config)
+    return Prepared(settings, found, {**config, "processes": team.size})
 
 
 def run(
-    settings: Settings, root: Path, path: Path, *, on_change: OnChange = "refuse", progress: Progress = SILENT
+    settings: Settings,
+    root: Path,
+    path: Path,
+    *,
+    on_change: OnChange = "refuse",
+    team: Team = ALONE,
+    progress: Progress = SILENT,
 ) -> Result:
     """Trains in the run folder `path`, going on where an earlier call with the same settings stopped.
 
-    A finished run is left as it is. Raises UsageError for settings, data and folders that don't fit, CurateError for a
-    loss that is not finite and KeyboardInterrupt, after saving, for Ctrl-C.
+    A finished run is left as it is. Of a `team`, only the first process writes. Raises UsageError for settings, data
+    and folders that don't fit, and for a folder where another process trains; CurateError for a loss that is not
+    finite and for memory that runs out; KeyboardInterrupt, after saving, for Ctrl-C.
     """
-    prepared = prepare(settings, root, progress=progress)
-    folder, wanted = Folder(path), prepared.settings.run
-    note = folder.claim(prepared.config, on_change)
-    if note:
-        progress.note(note)
-    start = next(reversed(checkpoint.steps(folder.checkpoints)), 0)
-    if start < prepared.steps:
-        recipe = begun(prepared, root, start, progress)
-        store = checkpoint.Store(folder.checkpoints, prepared.config, wanted.keep_last)
-        with (
-            Log(path, start) as log,
-            progress.task(f"train {settings.recipe}", prepared.steps - start) as task,
-            interruptible(progress) as stop,
-            _threads(wanted.threads),
-        ):
-            best = _best(prepared, root, folder, progress)
-            watch = Watch(recipe, wanted, prepared.material, folder, log, best, progress, task, start)
-            plan = Plan(
-                prepared.steps, wanted.seed, wanted.precision, wanted.tick, wanted.checkpoint_every, store, stop
-            )
-            try:
-                train(recipe, watch.batch, plan, watch.tick)
-            except KeyboardInterrupt:
-                saved = next(reversed(checkpoint.steps(folder.checkpoints)), 0)
-                progress.note(f"{path}: saved after step {saved} of {prepared.steps}; the same command goes on")
-                raise
+    folder = Folder(path)
+    with folder.locked() if team.rank == 0 else nullcontext():
+        with team.first_alone():
+            prepared = prepare(settings, root, team=team, progress=progress)
+            note = folder.claim(prepared.config, on_change) if team.rank == 0 else ""
+        if note:
+            progress.note(note)
+        start = next(reversed(checkpoint.steps(folder.checkpoints)), 0)
+        if start < prepared.steps:
+            _train(prepared, root, folder, start, team, progress)
     metrics = json.loads(folder.metrics.read_text("utf-8")) if folder.metrics.is_file() else {}
     return Result(str(path), settings.recipe, prepared.steps, prepared.steps - start, metrics, note)
 
@@ -116,6 +111,38 @@ def begun(prepared: Prepared, root: Path, start: int = 0, progress: Progress = S
     if held := begin.hold(recipe, settings.run.freeze):
         progress.note(f"held: {len(held)} tensors, {held[0]} to {held[-1]}")
     return recipe
+
+
+def _train(prepared: Prepared, root: Path, folder: Folder, start: int, team: Team, progress: Progress) -> None:
+    run, steps, batches = prepared.settings.run, prepared.steps, prepared.material.batches
+    recipe = begun(prepared, root, start, progress)
+    store = checkpoint.Store(folder.checkpoints, prepared.config, run.keep_last)
+    with interruptible(progress) as stop, _threads(run.threads), ExitStack() as stack:
+        plan = Plan(steps, run.seed, run.modes, run.tick, run.checkpoint_every, store, stop, run.accumulate, team)
+        given, on_tick = batches, _ignore
+        if team.rank == 0:
+            log = stack.enter_context(Log(folder.path, start))
+            task = stack.enter_context(progress.task(f"train {prepared.settings.recipe}", steps - start))
+            best = _best(prepared, root, folder, progress)
+            watch = Watch(recipe, run, prepared.material, folder, log, best, progress, task, start)
+            given, on_tick = watch.batch, watch.tick
+        try:
+            train(recipe, given, plan, on_tick)
+            return
+        except KeyboardInterrupt:
+            saved = next(reversed(checkpoint.steps(folder.checkpoints)), 0)
+            progress.note(f"{folder.path}: saved after step {saved} of {steps}; the same command goes on")
+            raise
+        except (RuntimeError, MemoryError) as error:
+            if not memory.ran_out(error):
+                raise
+            cause = error.with_traceback(None)  # with it go the frames, and all that they hold
+    fits = memory.most(recipe, batches, start, steps)
+    raise memory.too_much(run.batch, min(fits, run.batch), run.accumulate) from cause
+
+
+def _ignore(clock: Clock, scalars: Scalars) -> None:
+    """The first process of a team shows how it goes, the others don't."""
 
 
 def _best(prepared: Prepared, root: Path, folder: Folder, progress: Progress) -> Best | None:

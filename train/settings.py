@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from msgspec import Meta
 from pipeline.errors import UsageError, nearest
 from pipeline.params import NonNegative, Params, Positive, Section, as_dict, override, parse
 from train.data import Data
-from train.loop import Precision
+from train.modes import Compile, Modes, Precision
 from train.recipes import RECIPES
 
 
@@ -23,11 +24,15 @@ class Run(Section, frozen=True, kw_only=True):
 
     steps: Positive | None = None  # in all; None: as many as `epochs` take
     epochs: Positive = 200  # times through the larger domain; CycleGAN (2017), section 4
-    batch: Positive = 1  # images per domain and step; CycleGAN (2017), section 4
+    batch: Positive = 1  # images per domain, process and part of a step; CycleGAN (2017), section 4
+    accumulate: Positive = 1  # parts of a step, one after the other: the gradients of as many times `batch` images
     seed: Annotated[int, Meta(ge=0)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
     threads: NonNegative = 0  # of a CPU; 0: one per core. Fixed, sums are the same on every machine
     precision: Precision = "fp32"
+    tf32: bool = True  # fp32 on a GPU: products by tensor cores, with 10 bits of mantissa; off for parity
+    channels_last: bool = False  # channels innermost in memory, as tensor cores want them
+    compile: Compile = "none"  # networks by torch.compile; graphs: replayed as CUDA graphs, too
     weights: str | None = None  # what the networks begin with: a run's folder, or a file of weights; --from
     freeze: tuple[str, ...] = ()  # layers that are held, as d_*.model.0; FreezeD (arXiv 2002.10964) holds D's first
     tick: Positive = 50  # steps between two lines of losses
@@ -41,14 +46,14 @@ class Run(Section, frozen=True, kw_only=True):
     held_out: Annotated[int, Meta(ge=2, le=5000)] = 128  # images per domain that are measured, at the most
     features: str | None = None  # an Inception weights file for the metrics; None: a stand-in net
 
+    @property
+    def modes(self) -> Modes:
+        """How the networks are run."""
+        return Modes(self.precision, self.tf32, self.channels_last, self.compile)
 
-IDENTITY = (
-    "batch",
-    "seed",
-    "precision",
-    "weights",
-    "freeze",
-)  # keys of `run` that change what is learnt; the others may change on the way
+
+# Keys of `run` that change what is learnt, beside batch * accumulate * processes; the others may change on the way.
+IDENTITY = ("seed", "precision", "weights", "freeze")
 
 
 class _Groups(Section, frozen=True, kw_only=True):
@@ -146,9 +151,10 @@ def assignment(text: str) -> tuple[str, Any]:
 
 
 def device(name: str) -> torch.device:
-    """The device that run.device asks for. Raises UsageError for a GPU that isn't there."""
+    """The device that run.device asks for; of several processes, each has its GPU. Raises UsageError for none there."""
+    place = int(os.environ.get("LOCAL_RANK", "0"))
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda", place) if torch.cuda.is_available() else torch.device("cpu")
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("run.device: cuda: torch sees no GPU here", "use --device auto, or see: curate doctor")
-    return torch.device(name)
+    return torch.device("cuda", place) if name == "cuda" else torch.device(name)

@@ -82,7 +82,7 @@ class Watch:
         totals = _totals(scalars)
         losses = {name: f"{totals[name]:.3g}" for name in self.recipe.optimizers if name in totals}
         left = duration(seconds * (clock.total - clock.step))
-        self.notes = {"images/s": f"{self.settings.batch / seconds:.3g}", "left": left, **losses}
+        self.notes = {"images/s": f"{self.material.per_step / seconds:.3g}", "left": left, **losses}
 
     def _tell(self, step: int) -> None:
         """Says in plain words what is wrong, when that has changed."""
@@ -97,7 +97,7 @@ class Watch:
         self.notes["health"] = ",".join(found) or "ok"
 
     def _finish(self, clock: Clock, scalars: Scalars) -> None:
-        speed = self.settings.batch * (clock.step - self.start) / self.seconds
+        speed = self.material.per_step * (clock.step - self.start) / self.seconds
         metrics: dict[str, Any] = {"steps": clock.step, "images_per_second": round(speed, 2)}
         for name, value in {**scalars, **{k: v for k, v in self.log.rows[-1].items() if k.startswith("val/")}}.items():
             group, _, loss = name.partition("/")

@@ -52,14 +52,15 @@ def test_training_takes_only_what_is_lent(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources("train.recipes"), ids=str)
 def test_recipes_build_on_networks_and_losses(path: Path) -> None:
-    allowed = ("train.networks", "train.losses", "train.augment", "train.recipe", "train.recipes", "pipeline.registry")
-    stray = {m for m in ours(path) if not under(m, *allowed, "pipeline.params", "pipeline.errors")}
+    training = ("networks", "losses", "augment", "draws", "recipe", "recipes")
+    allowed = [*(f"train.{name}" for name in training), "pipeline.registry", "pipeline.params", "pipeline.errors"]
+    stray = {m for m in ours(path) if not under(m, *allowed)}
     assert not stray
 
 
 @pytest.mark.parametrize("path", sources("train.networks"), ids=str)
-def test_networks_build_on_blocks_alone(path: Path) -> None:
-    assert ours(path) <= {"train.networks.blocks", "train.networks"}
+def test_networks_build_on_blocks_and_draws(path: Path) -> None:
+    assert ours(path) <= {"train.networks.blocks", "train.networks", "train.draws"}
 
 
 def test_losses_know_tensors_alone() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from train.loop import Plan, train
+from train.modes import Modes
 from train.recipe import Batch
 from train.recipes.cyclegan import CycleGAN, CycleGANConfig
 
@@ -48,9 +49,9 @@ def one_thread() -> Iterator[None]:
 def test_cyclegan_step(kind: type[CycleGAN], precision: str, one_thread: None) -> None:
     torch.manual_seed(0)
     recipe = kind(CycleGANConfig())
-    train(recipe, batch, Plan(1, precision=precision), lambda clock, scalars: None)  # type: ignore[arg-type]
+    train(recipe, batch, Plan(1, modes=Modes(precision)), lambda clock, scalars: None)  # type: ignore[arg-type]
     started = time.process_time()
-    train(recipe, batch, Plan(STEPS, precision=precision), lambda clock, scalars: None)  # type: ignore[arg-type]
+    train(recipe, batch, Plan(STEPS, modes=Modes(precision)), lambda clock, scalars: None)  # type: ignore[arg-type]
     seconds = (time.process_time() - started) / STEPS
     row = {
         "recipe": "cyclegan",

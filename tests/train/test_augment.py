@@ -10,12 +10,17 @@ from PIL import Image
 
 from train.augment import crop_and_flip, resize
 from train.data import to_float, to_uint8
+from train.draws import Each
 from train.seeding import generator
 
 
 def ramp(count: int, side: int) -> torch.Tensor:
     """Images whose every px is another number."""
     return torch.arange(count * 3 * side * side, dtype=torch.float32).reshape(count, 3, side, side)
+
+
+def each(count: int, first: int = 0) -> Each:
+    return Each([generator("image", number) for number in range(first, first + count)])
 
 
 @pytest.mark.parametrize(("before", "after"), [(48, 72), (256, 72), (100, 286)])
@@ -34,7 +39,7 @@ def test_resizing_stays_in_range() -> None:
 
 def test_a_crop_is_a_window_of_the_image_and_a_flip_its_mirror() -> None:
     images = ramp(64, 8)
-    made = crop_and_flip(images, 6, 0.5, generator(0))
+    made = crop_and_flip(images, 6, 0.5, each(64))
     windows = {}
     for top in range(3):
         for left in range(3):
@@ -49,11 +54,11 @@ def test_a_crop_is_a_window_of_the_image_and_a_flip_its_mirror() -> None:
 @pytest.mark.parametrize("flip", [0.0, 1.0])
 def test_the_probability_of_a_flip(flip: float) -> None:
     images = ramp(8, 4)
-    made = crop_and_flip(images, 4, flip, generator(1))
+    made = crop_and_flip(images, 4, flip, each(8))
     assert torch.equal(made, images.flip(3) if flip else images)
 
 
 def test_the_same_draws_make_the_same_batch() -> None:
     images = ramp(4, 8)
-    assert torch.equal(crop_and_flip(images, 5, 0.5, generator(7)), crop_and_flip(images, 5, 0.5, generator(7)))
-    assert not torch.equal(crop_and_flip(images, 5, 0.5, generator(7)), crop_and_flip(images, 5, 0.5, generator(8)))
+    assert torch.equal(crop_and_flip(images, 5, 0.5, each(4)), crop_and_flip(images, 5, 0.5, each(4)))
+    assert not torch.equal(crop_and_flip(images, 5, 0.5, each(4)), crop_and_flip(images, 5, 0.5, each(4, 8)))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pipeline.errors import CurateError
 from train.checkpoint import Store
 from train.loop import Plan, train
+from train.modes import Modes
 from train.recipe import Batch, Clock, Update
 
 Step = Callable[["One"], Iterator[Update]]
@@ -163,7 +164,7 @@ def held_no_autocast(recipe: One) -> Iterator[Update]:
 )
 def test_nothing_may_be_held_across_a_yield(body: Step, precision: Any) -> None:
     with pytest.raises(RuntimeError, match=r"One\.step holds a no_grad or autocast block across a yield"):
-        train(One(body), no_batch, Plan(1, precision=precision), silent)
+        train(One(body), no_batch, Plan(1, modes=Modes(precision)), silent)
     assert torch.is_grad_enabled()
     assert not torch.is_autocast_enabled("cpu")
 
@@ -178,7 +179,7 @@ def test_bf16_computes_networks_in_bf16_and_the_optimiser_in_fp32() -> None:
         seen.append((recipe.weight.expand(2, 2) @ torch.ones(2, 2)).dtype)
 
     recipe = One(body)
-    train(recipe, no_batch, Plan(1, precision="bf16"), silent)
+    train(recipe, no_batch, Plan(1, modes=Modes("bf16")), silent)
     assert seen == [torch.bfloat16, torch.bfloat16]
     assert recipe.weight.dtype == torch.float32
 

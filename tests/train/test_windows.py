@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 from tests.train.worlds import dataset, tiny
 from train.augment import shift_and_zoom
 from train.data import Unpaired, Window, load
+from train.draws import Each
 
 
 def ramps(side: int = 32) -> Tensor:
@@ -20,8 +21,8 @@ def ramps(side: int = 32) -> Tensor:
     return torch.stack([at.expand(side, side), at[:, None].expand(side, side), torch.zeros(side, side)])[None]
 
 
-def draws(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def draws(count: int = 1) -> Each:
+    return Each([torch.Generator().manual_seed(number) for number in range(count)])
 
 
 def test_no_shift_and_no_zoom_change_nothing() -> None:
@@ -37,7 +38,7 @@ def test_a_shift_to_the_right_and_down_shows_what_was_left_and_above() -> None:
 
 def test_windows_stay_inside_and_within_their_sizes() -> None:
     images = ramps(64).expand(500, -1, -1, -1)
-    seen = shift_and_zoom(images, 32, (-0.05, 0.05), (-0.05, 0.125), 0.7, draws())
+    seen = shift_and_zoom(images, 32, (-0.05, 0.05), (-0.05, 0.125), 0.7, draws(500))
     assert seen.shape == (500, 3, 32, 32)
     sides = (seen[:, 0, 0, -1] - seen[:, 0, 0, 0]) / 2 * 32 / 31  # the ramp's rise tells how much of it is seen
     assert 0.69 < sides.min() < 0.72

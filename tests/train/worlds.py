@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from pipeline import images, manifest
 from pipeline.params import Params
+from train.recipe import Update
 from train.settings import Settings, read
 
 TINY = {"data": {"size": 32, "load": 36}, "model": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 3}}
@@ -66,6 +68,17 @@ def dressing(**flags: Any) -> Settings:
     given |= {key.replace("__", "."): value for key, value in flags.items()}
     section = {"data": {"size": 32}, "model": {"variant": "modern", "width": 2}}
     return read(Params({"train": {"cagan": section}}, None), "cagan", given)
+
+
+def whole(updates: Iterator[Update]) -> Update:
+    """The next update, its parts put together."""
+    losses, seen = {}, {}
+    for update in updates:
+        losses |= update.losses
+        seen |= update.seen
+        if not update.more:
+            return Update(update.optimizer, losses, seen)
+    raise StopIteration
 
 
 def wardrobe(root: Path, *, train: int = 6, val: int = 3, humans: int = 1, side: int = 48) -> None:

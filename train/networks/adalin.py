@@ -4,14 +4,13 @@ instance and how much to be layer norm."""
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.networks.blocks import ResnetBlock, instance_norm
+from train.networks.blocks import ResnetBlock, instance_norm, relu, without_autocast
 
 EPSILON = 1e-5
 
@@ -32,7 +31,7 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
     """
     channels, area = x.shape[1], x.shape[2] * x.shape[3]
     full = x.float()
-    with _without_autocast(x):
+    with without_autocast(x):
         var, mean = torch.var_mean(full, (2, 3), keepdim=True)
         layer_mean = mean.mean(1, keepdim=True)
         # The layer's variance follows from the channels'.
@@ -44,15 +43,6 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
         # Both norms, gamma and beta are one affine map: of all the maps between, none is made or kept.
         out = torch.addcmul(shift * gamma + beta, full, scale * gamma)
     return out.to(x.dtype)
-
-
-def _without_autocast(x: Tensor) -> AbstractContextManager[object]:
-    device = x.device.type  # "meta", which only has shapes, knows no autocast
-    return (
-        torch.autocast(device, enabled=False)
-        if torch.amp.autocast_mode.is_autocast_available(device)
-        else nullcontext()
-    )
 
 
 class AdaLIN(nn.Module):
@@ -106,7 +96,7 @@ class SpectralNorm(nn.Module):
     def sigma(self) -> Tensor:
         """The estimate u^T W v of W's largest singular value; its gradient flows to W alone."""
         matrix = self.weight.flatten(1).float()
-        with _without_autocast(matrix):
+        with without_autocast(matrix):
             if not self.training:
                 return torch.dot(self.u, matrix @ self.v)
             v = F.normalize(matrix.detach().T @ self.u, dim=0, eps=1e-12)
@@ -223,10 +213,10 @@ class AttentionGenerator(nn.Module):
         super().__init__()
         wide = 4 * width
         self.light, self.size = light, size
-        down: list[nn.Module] = [*_conv(3, width, 7), instance_norm(width), nn.ReLU(inplace=True)]
+        down: list[nn.Module] = [*_conv(3, width, 7), instance_norm(width), relu()]
         for channels in (width, 2 * width):
             down += _conv(channels, 2 * channels, 3, 2)
-            down += [instance_norm(2 * channels), nn.ReLU(inplace=True)]
+            down += [instance_norm(2 * channels), relu()]
         self.down = nn.Sequential(*down, *(ResnetBlock(wide, bias=False) for _ in range(blocks)))
         self.cam = CAM(wide, spectral=False)
         features = wide if light else wide * (size // 4) ** 2

@@ -2,18 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import parametrize
 
 Upsampling = Literal["transposed", "nearest"]  # transposed convolutions, or convolutions after an enlargement
 
 
-def instance_norm(channels: int) -> nn.InstanceNorm2d:
+class InstanceNorm2d(nn.InstanceNorm2d):
+    """Torch's own, with right gradients in every layout.
+
+    Of an image whose channels are innermost in memory, and that is alone in its batch, torch's gives right values and
+    wrong gradients on a CPU, and everywhere it puts the channels back first, which the next convolution has to undo.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_contiguous():
+            return super().forward(x)
+        with without_autocast(x):
+            full = x.float()
+            var, mean = torch.var_mean(full, (2, 3), correction=0, keepdim=True)
+            scale = torch.rsqrt(var + self.eps)
+            if self.weight is not None:
+                scale = scale * self.weight[:, None, None]
+            shift = -mean * scale
+            if self.bias is not None:
+                shift = shift + self.bias[:, None, None]
+            return torch.addcmul(shift, full, scale).to(x.dtype)
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager[object]:
+    """A block in which operations keep the precision of what they are given, on the device of `x`."""
+    device = x.device.type  # "meta", which only has shapes, knows no autocast
+    return (
+        torch.autocast(device, enabled=False)
+        if torch.amp.autocast_mode.is_autocast_available(device)
+        else nullcontext()
+    )
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """What `networks` compute within the block passes gradients on, and gives them none.
+
+    For discriminators under a generator's loss: neither their weights' gradients nor what those need is made or kept.
+    """
+    held = [parameter for network in networks for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
+
+
+def instance_norm(channels: int) -> InstanceNorm2d:
     """Instance normalisation as CycleGAN uses it: eps 1e-5, no parameters, no running statistics."""
-    return nn.InstanceNorm2d(channels, eps=1e-5, affine=False, track_running_stats=False)
+    return InstanceNorm2d(channels, eps=1e-5, affine=False, track_running_stats=False)
+
+
+def relu() -> nn.ReLU:
+    """For after a norm, whose output is a view: a ReLU in place would copy it, and its gradient, to keep the view."""
+    return nn.ReLU(inplace=False)
 
 
 class ResnetBlock(nn.Module):
@@ -28,7 +84,7 @@ class ResnetBlock(nn.Module):
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             instance_norm(channels),
-            nn.ReLU(inplace=True),
+            relu(),
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             instance_norm(channels),
@@ -70,4 +126,44 @@ def init_spectral(module: nn.Module) -> None:
     init_normal(module)
     for layer in list(module.modules()):
         if isinstance(layer, nn.Conv2d):
-            spectral_norm(layer)
+            spectral_norm(layer, eps=1e-12)
+
+
+class _SpectralNorm(nn.Module):
+    """A weight divided by its largest singular value, as far as power iterations, one per forward, have found it.
+
+    The arithmetic and the names of torch.nn.utils.parametrizations.spectral_norm, in fp32 under autocast, too.
+    """
+
+    _u: Tensor
+    _v: Tensor
+
+    def __init__(self, weight: Tensor, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        rows, columns = weight.flatten(1).shape
+        self.register_buffer("_u", F.normalize(weight.new_empty(rows).normal_(), dim=0, eps=eps))
+        self.register_buffer("_v", F.normalize(weight.new_empty(columns).normal_(), dim=0, eps=eps))
+        for _ in range(15):
+            self._iterate(weight.detach().flatten(1))
+
+    @torch.no_grad()
+    def _iterate(self, matrix: Tensor) -> None:
+        self._u.copy_(F.normalize(matrix @ self._v, dim=0, eps=self.eps))
+        self._v.copy_(F.normalize(matrix.T @ self._u, dim=0, eps=self.eps))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        matrix = weight.flatten(1)
+        with without_autocast(weight):
+            if self.training:
+                self._iterate(matrix)
+            u, v = self._u.clone(), self._v.clone()  # the next forward changes them before this one's backward
+            return weight / torch.dot(u, matrix @ v)
+
+
+def spectral_norm(layer: nn.Module, eps: float) -> Any:
+    """`layer`, a convolution or linear layer, whose weight is from now on divided by its spectral norm, in place.
+
+    Miyato et al., Spectral Normalization for Generative Adversarial Networks (2018).
+    """
+    return parametrize.register_parametrization(layer, "weight", _SpectralNorm(layer.get_parameter("weight"), eps))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.networks.blocks import ResnetBlock, init_normal, instance_norm
+from train.networks.blocks import ResnetBlock, init_normal, instance_norm, relu
 
 
 class FaceGenerator(nn.Module):
@@ -38,7 +38,7 @@ class FaceGenerator(nn.Module):
 
 
 def _normed(conv: nn.Conv2d) -> tuple[nn.Module, nn.Module, nn.Module]:
-    return conv, instance_norm(conv.out_channels), nn.ReLU(inplace=True)
+    return conv, instance_norm(conv.out_channels), relu()
 
 
 def _first(inputs: int, outputs: int) -> nn.Sequential:

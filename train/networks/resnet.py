@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from train.networks.blocks import ResizeConv2d, ResnetBlock, Upsampling, init_normal, instance_norm
+from train.networks.blocks import ResizeConv2d, ResnetBlock, Upsampling, init_normal, instance_norm, relu
 
 
 class ResnetGenerator(nn.Module):
@@ -22,20 +22,20 @@ class ResnetGenerator(nn.Module):
             nn.ReflectionPad2d(3),
             nn.Conv2d(3, ngf, 7),
             instance_norm(ngf),
-            nn.ReLU(inplace=True),
+            relu(),
         ]
         for width in (ngf, ngf * 2):
             layers += [
                 nn.Conv2d(width, width * 2, 3, stride=2, padding=1),
                 instance_norm(width * 2),
-                nn.ReLU(inplace=True),
+                relu(),
             ]
         layers += [ResnetBlock(ngf * 4) for _ in range(blocks)]
         for width in (ngf * 4, ngf * 2):
             layers += [
                 _enlarge(width, width // 2, upsampling),
                 instance_norm(width // 2),
-                nn.ReLU(inplace=True),
+                relu(),
             ]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, 3, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.networks.blocks import ResizeConv2d, Upsampling, init_normal
+from train.draws import noise_like
+from train.networks.blocks import InstanceNorm2d, ResizeConv2d, Upsampling, init_normal, without_autocast
 
 SLOPE = 0.2  # of every leaky ReLU here: Chainer's default, and the Keras notebook's own
 
@@ -22,7 +23,7 @@ Norm = Callable[[int], nn.Module]  # channels -> a normalisation
 
 def affine_norm(channels: int) -> nn.Module:
     """Instance norm with a learnt scale and shift, as its Chainer package had it in 2017."""
-    return nn.InstanceNorm2d(channels, eps=2e-5, affine=True)
+    return InstanceNorm2d(channels, eps=2e-5, affine=True)
 
 
 class StdNorm(nn.Module):
@@ -35,8 +36,10 @@ class StdNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:  # [N, C, H, W] -> the same
-        std, mean = torch.std_mean(x, dim=(2, 3), correction=0, keepdim=True)
-        return (x - mean) / (std + self.eps) * self.weight[:, None, None] + self.bias[:, None, None]
+        with without_autocast(x):
+            std, mean = torch.std_mean(x.float(), dim=(2, 3), correction=0, keepdim=True)
+            normed = (x - mean) / (std + self.eps) * self.weight[:, None, None] + self.bias[:, None, None]
+        return normed.to(x.dtype)
 
 
 class AdditiveUNet(nn.Module):
@@ -100,7 +103,7 @@ class GlobalDiscriminator(nn.Module):
         return self.l4(h.flatten(1))
 
     def _noisy(self, h: Tensor) -> Tensor:
-        return h + self.noise * torch.randn_like(h) if self.training else h
+        return h + self.noise * noise_like(h) if self.training else h
 
 
 class ConditionedUNet(nn.Module):

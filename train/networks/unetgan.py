@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
+
+from train.networks.blocks import spectral_norm
 
 WIDTHS: Mapping[int, Sequence[int]] = {
     16: (1, 2),
@@ -88,4 +89,5 @@ class _Up(nn.Module):
 
 def _spectral(layer: nn.Module) -> nn.Module:
     nn.init.orthogonal_(layer.get_parameter("weight"))
-    return spectral_norm(layer, n_power_iterations=1, eps=1e-6)
+    normed: nn.Module = spectral_norm(layer, eps=1e-6)
+    return normed

@@ -17,6 +17,7 @@ from pipeline.params import Positive, Section, Share
 from train.augment import tint
 from train.losses import ADVERSARIAL, gradient_penalty, l1
 from train.networks.average import Average
+from train.networks.blocks import frozen
 from train.networks.patch import PatchDiscriminator
 from train.networks.unet import AdditiveUNet, BatchNormPatch, ConditionedUNet, GlobalDiscriminator, affine_norm
 from train.recipe import Batch, Clock, Defaults, Update
@@ -83,8 +84,10 @@ class CAGAN(nn.Module):
             judged["r1"] = config.r1 * gradient_penalty(self.discriminator(pair).flatten(1).mean(1), pair)
         yield Update("D", judged)
         back, _ = dress(self.generator, swapped, wanted, worn)
+        with frozen(self.discriminator):
+            score = self._score(swapped, wanted)
         losses = {
-            "gan": gan.fool(self._score(swapped, wanted)),
+            "gan": gan.fool(score),
             "cycle": config.cycle * l1(back, human),
             "mask": config.mask * alpha.float().mean(),
         }
@@ -132,7 +135,8 @@ class CAGAN(nn.Module):
         return self.discriminator(torch.cat((human, article), 1))
 
     def _adam(self, network: nn.Module) -> torch.optim.Adam:
-        return torch.optim.Adam(network.parameters(), self.config.lr, (self.config.beta1, self.config.beta2))
+        betas = (self.config.beta1, self.config.beta2)
+        return torch.optim.Adam(network.parameters(), self.config.lr, betas, fused=True)
 
 
 def dress(generator: nn.Module, human: Tensor, worn: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

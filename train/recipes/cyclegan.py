@@ -96,22 +96,11 @@ class CycleGAN(nn.Module):
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """Both generators, then both discriminators on the same fakes through the pools."""
         config, a, b = self.config, batch["a"], batch["b"]
-        face_a, face_b = batch.get("face_a"), batch.get("face_b")
-        fake_b, same_b = self._translate(self.g_a2b, a, b, face_a, face_b)
-        fake_a, same_a = self._translate(self.g_b2a, b, a, face_b, face_a)
-        losses = {
-            **_named("gan_a2b", fooled(config, self.d_b, fake_b, clock)),
-            **_named("gan_b2a", fooled(config, self.d_a, fake_a, clock)),
-            "cycle_a": config.lambda_a * l1(self._made(self.g_b2a, fake_b, face_a), a),  # the mask is the original's
-            "cycle_b": config.lambda_b * l1(self._made(self.g_a2b, fake_a, face_b), b),
-        }
-        if same_a is not None and same_b is not None:
-            losses["identity_a"] = config.lambda_identity * config.lambda_a * l1(same_a, a)
-            losses["identity_b"] = config.lambda_identity * config.lambda_b * l1(same_b, b)
-        if config.face_loss:
-            losses["face_a"] = config.face_loss * masked_l2(fake_b, a, batch["face_a"])
-            losses["face_b"] = config.face_loss * masked_l2(fake_a, b, batch["face_b"])
+        fake_b, losses = self._there_and_back("a", "b", batch, clock)
+        yield Update("G", losses, more=True)
+        fake_a, losses = self._there_and_back("b", "a", batch, clock)
         yield Update("G", losses)
+        del losses
         if self.average_a2b is not None and self.average_b2a is not None:
             self.average_a2b.follow(self.g_a2b, clock.step)
             self.average_b2a.follow(self.g_b2a, clock.step)
@@ -145,16 +134,26 @@ class CycleGAN(nn.Module):
             made["b2a"] = self._made(self.average_b2a or self.g_b2a, batch["b"], batch.get("face_b"))
         return made
 
-    def _translate(
-        self, generator: nn.Module, source: Tensor, target: Tensor, face: Tensor | None, target_face: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """`source` translated, and `target` sent through the same generator where the identity loss wants it."""
-        if not self.config.lambda_identity:
-            return self._made(generator, source, face), None
-        # One call for both: instance norm sees each image alone, so it equals two calls, with half the launches.
-        faces = torch.cat([face, target_face]) if face is not None and target_face is not None else None
-        fake, same = self._made(generator, torch.cat([source, target]), faces).chunk(2)
-        return fake, same
+    def _there_and_back(
+        self, source: Literal["a", "b"], target: Literal["a", "b"], batch: Batch, clock: Clock
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The images of `source` as `target`'s, detached, and the generators' losses for them."""
+        config, images, face = self.config, batch[source], batch.get(f"face_{source}")
+        there, back, judge = (self.g_a2b, self.g_b2a, self.d_b) if source == "a" else (self.g_b2a, self.g_a2b, self.d_a)
+        weight = config.lambda_a if source == "a" else config.lambda_b
+        fake = self._made(there, images, face)
+        losses = _named(f"gan_{source}2{target}", fooled(config, judge, fake, clock))
+        if config.lambda_identity:
+            # One call for both: instance norm sees each image alone, so it equals two calls, with half the launches.
+            faces = None if face is None else torch.cat([face, face])  # the mask is the original's
+            cycled, same = self._made(back, torch.cat([fake, images]), faces).chunk(2)
+            losses[f"identity_{source}"] = config.lambda_identity * weight * l1(same, images)
+        else:
+            cycled = self._made(back, fake, face)
+        losses[f"cycle_{source}"] = weight * l1(cycled, images)
+        if face is not None and config.face_loss:
+            losses[f"face_{source}"] = config.face_loss * masked_l2(fake, images, face)
+        return fake.detach(), losses
 
     def _made(self, generator: nn.Module, images: Tensor, faces: Tensor | None) -> Tensor:
         if not self.config.face_branch:
@@ -169,7 +168,7 @@ class CycleGAN(nn.Module):
 
     def _adam(self, lr: float, *networks: nn.Module) -> torch.optim.Adam:
         parameters = [parameter for network in networks for parameter in network.parameters()]
-        return torch.optim.Adam(parameters, lr, (self.config.beta1, self.config.beta2))
+        return torch.optim.Adam(parameters, lr, (self.config.beta1, self.config.beta2), fused=True)
 
 
 def _named(name: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:

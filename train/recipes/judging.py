@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from pipeline.errors import UsageError
 from pipeline.params import NonNegative, Positive, Section, Share
 from train.augment import Move, cutmix, diff_augment, tint
+from train.draws import placed, rand
 from train.losses import ADVERSARIAL, consistency, gradient_penalty
+from train.networks.blocks import frozen
 from train.networks.dual import DualDiscriminator
 from train.networks.patch import PatchDiscriminator
 from train.networks.unetgan import WIDTHS, UNetDiscriminator
@@ -77,7 +79,8 @@ def fooled(config: Judging, network: nn.Module, fake: Tensor, clock: Clock) -> d
     """The generator's losses for `fake` [N, 3, H, W], by suffix of their name."""
     fool = ADVERSARIAL[config.gan_loss].fool
     share = 0.5 if config.d_kind == "unet" else 1.0  # its two views count half each; arXiv 2002.12655, equation 6
-    scores = _views(network(diff_augment(fake, config.augment)))
+    with frozen(network):
+        scores = _views(network(diff_augment(fake, config.augment)))
     return {view: share * weight * fool(scores[view]) for view, weight in _weights(config, scores, clock).items()}
 
 
@@ -182,5 +185,5 @@ def _probe(config: Judging, real: Tensor, fake: Tensor) -> Tensor:
     """Where the gradient is penalised: at `real`, or at a random point between each real image and a fake."""
     if config.penalty == "real":
         return real.detach().clone().requires_grad_()
-    share = torch.rand(len(real), 1, 1, 1).to(real)
+    share = placed(rand(len(real), 1, 1, 1), real.device)
     return (share * real + (1 - share) * fake).detach().requires_grad_()

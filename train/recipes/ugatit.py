@@ -20,7 +20,7 @@ from train.augment import diff_augment
 from train.losses import ADVERSARIAL, gradient_penalty, l1, lsgan
 from train.networks.adalin import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
 from train.networks.average import Average
-from train.networks.blocks import init_normal
+from train.networks.blocks import frozen, init_normal
 from train.recipe import Batch, Clock, Defaults, Update
 
 Weight = Annotated[float, Meta(ge=0.0)]
@@ -85,35 +85,21 @@ class UGATIT(nn.Module):
 
         The fakes are made once: the discriminators see them detached, and the generators' losses go on from there.
         """
-        config, a, b = self.config, batch["a"], batch["b"]
+        a, b = batch["a"], batch["b"]
         self._check(a)
-        to_b, same_b = self._translate(self.g_a2b, a, b)
-        to_a, same_a = self._translate(self.g_b2a, b, a)
-        fake_a, fake_b = to_a.out, to_b.out
-        yield Update(
-            "D",
-            {
-                "d_a_global": config.adversarial * self._judged(self.d_a_global, a, fake_a.detach()),
-                "d_a_local": config.adversarial * self._judged(self.d_a_local, a, fake_a.detach()),
-                "d_b_global": config.adversarial * self._judged(self.d_b_global, b, fake_b.detach()),
-                "d_b_local": config.adversarial * self._judged(self.d_b_local, b, fake_b.detach()),
-            },
-        )
-        yield Update(
-            "G",
-            {
-                "gan_a2b": config.adversarial
-                * (self._fooled(self.d_b_global, fake_b) + self._fooled(self.d_b_local, fake_b)),
-                "gan_b2a": config.adversarial
-                * (self._fooled(self.d_a_global, fake_a) + self._fooled(self.d_a_local, fake_a)),
-                "cycle_a": config.cycle * l1(self.g_b2a(fake_b).out, a),
-                "cycle_b": config.cycle * l1(self.g_a2b(fake_a).out, b),
-                "identity_a": config.identity * l1(same_a.out, a),
-                "identity_b": config.identity * l1(same_b.out, b),
-                "cam_a2b": config.cam * (cross_entropy(to_b.cam, 1.0) + cross_entropy(same_b.cam, 0.0)),
-                "cam_b2a": config.cam * (cross_entropy(to_a.cam, 1.0) + cross_entropy(same_a.cam, 0.0)),
-            },
-        )
+        to_b: Attended = self.g_a2b(a)
+        to_a: Attended = self.g_b2a(b)
+        yield Update("D", {"d_a_global": self._judged(self.d_a_global, a, to_a.out.detach())}, more=True)
+        yield Update("D", {"d_a_local": self._judged(self.d_a_local, a, to_a.out.detach())}, more=True)
+        yield Update("D", {"d_b_global": self._judged(self.d_b_global, b, to_b.out.detach())}, more=True)
+        yield Update("D", {"d_b_local": self._judged(self.d_b_local, b, to_b.out.detach())})
+        losses = self._back("a2b", a, to_b, self.g_b2a, (self.d_b_global, self.d_b_local))
+        del to_b  # with its graph, once the loop has gone back through it
+        yield Update("G", losses, more=True)
+        losses = self._back("b2a", b, to_a, self.g_a2b, (self.d_a_global, self.d_a_local))
+        del to_a
+        yield Update("G", losses)
+        del losses
         clamp_rho(self)
         if self.average_a2b is not None and self.average_b2a is not None:
             self.average_a2b.follow(self.g_a2b, clock.step)
@@ -136,12 +122,26 @@ class UGATIT(nn.Module):
                 made[f"{name}_attention"] = overlay(batch[source], translated.heatmap)
         return made
 
-    def _translate(self, generator: nn.Module, source: Tensor, target: Tensor) -> tuple[Attended, Attended]:
-        """`source` translated, and `target`, which is of the generator's own output domain, sent through it, too."""
+    def _back(
+        self, way: str, images: Tensor, there: Attended, back: nn.Module, judges: tuple[nn.Module, nn.Module]
+    ) -> dict[str, Tensor]:
+        """The generators' losses for `images`, which were sent `there` and now go `back`.
+
+        `images` themselves are of the domain that `back` makes, and go through it, too: they shall stay as they are.
+        """
+        config, source = self.config, way[0]
         # One call for both: every norm sees each image alone, so it is the same as two calls, with half the launches.
-        both = generator(torch.cat([source, target]))
-        first, second = zip(*(part.chunk(2) for part in both), strict=True)
-        return Attended(*first), Attended(*second)
+        both: Attended = back(torch.cat([there.out, images]))
+        cycled, same = both.out.chunk(2)
+        _, same_cam = both.cam.chunk(2)
+        gan = self._fooled(judges[0], there.out) + self._fooled(judges[1], there.out)
+        return {
+            f"gan_{way}": config.adversarial * gan,
+            f"cycle_{source}": config.cycle * l1(cycled, images),
+            f"identity_{source}": config.identity * l1(same, images),
+            f"cam_{way}": config.cam * cross_entropy(there.cam, 1.0),
+            f"cam_{source}": config.cam * cross_entropy(same_cam, 0.0),
+        }
 
     def _judged(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """A discriminator's loss, on its patches and its attention heads (equations 2 and 5; least squares, no half).
@@ -156,11 +156,12 @@ class UGATIT(nn.Module):
         loss = patches + lsgan(on_real.cam, real=True) + lsgan(on_fake.cam, real=False)
         if config.r1:
             loss = loss + config.r1 * gradient_penalty(on_real.out.flatten(1).mean(1), real)
-        return loss
+        return config.adversarial * loss
 
     def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
         """A generator's loss before one discriminator, on its patches and on its attention heads."""
-        on_fake: Attended = judge(diff_augment(fake, self.config.augment))
+        with frozen(judge):
+            on_fake: Attended = judge(diff_augment(fake, self.config.augment))
         return lsgan(on_fake.out, real=True) + lsgan(on_fake.cam, real=True)
 
     def _generator(self) -> AttentionGenerator:

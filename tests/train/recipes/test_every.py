@@ -14,6 +14,7 @@ from pipeline.params import parse
 from train.checkpoint import Store
 from train.loop import Plan, train
 from train.meter import Scalars
+from train.modes import Modes
 from train.recipe import Batch, Clock, Recipe
 from train.recipes import RECIPES
 from train.seeding import generator
@@ -137,5 +138,5 @@ def test_the_schedule_is_a_factor_that_depends_on_the_clock_alone(name: str) -> 
 
 @every
 def test_bf16_trains(name: str) -> None:
-    _, ticks = trained(build(name), Plan(1, precision="bf16"))
+    _, ticks = trained(build(name), Plan(1, modes=Modes("bf16")))
     assert all(loss == loss for loss in ticks[0][1].values())

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipeline import manifest
 from pipeline.errors import UsageError
 from pipeline.params import Params, parse
-from tests.train.worlds import dataset, tiny
+from tests.train.worlds import dataset, tiny, whole
 from train import run
 from train.augment import Move
 from train.checkpoint import Store
@@ -122,7 +122,7 @@ def test_a_shifted_image_moves_the_map_by_whole_places() -> None:
 
 def test_no_consistency_reaches_a_generator() -> None:
     recipe = built(d_norm="spectral", **BCR)
-    update = list(recipe.step(batch(0), CLOCK))[1]
+    update = list(recipe.step(batch(0), CLOCK))[-1]
     total = torch.stack(list(update.losses.values())).sum()
     generators = [*recipe.g_a2b.parameters(), *recipe.g_b2a.parameters()]
     assert all(g is None for g in torch.autograd.grad(total, generators, allow_unused=True))
@@ -130,7 +130,8 @@ def test_no_consistency_reaches_a_generator() -> None:
 
 def test_with_everything_off_the_losses_are_cyclegans() -> None:
     recipe, images = built(pool=0), batch(0)
-    g, d = recipe.step(images, CLOCK)
+    updates = recipe.step(images, CLOCK)
+    g, d = whole(updates), whole(updates)
     fake_b, fake_a = recipe.g_a2b(images["a"]), recipe.g_b2a(images["b"])
     expected = {
         "gan_a2b": lsgan(recipe.d_b(fake_b), real=True),
@@ -204,7 +205,7 @@ def test_the_face_loss_is_free_without_a_face_and_ignores_the_rest_of_the_image(
     images["face_a"] = torch.zeros_like(images["face_a"])
     images["face_b"] = torch.zeros_like(images["face_b"])
     images["face_b"][..., :8, :8] = 1.0
-    made = next(recipe.step(images, CLOCK)).losses
+    made = whole(recipe.step(images, CLOCK)).losses
     fake_a = recipe.g_b2a(images["b"])
     assert made["face_a"] == 0
     corner = (fake_a - images["b"])[..., :8, :8].square().mean((1, 2, 3)).mean()
@@ -228,10 +229,11 @@ def test_on_the_way_back_the_face_is_where_the_original_had_it() -> None:
     masks: dict[str, list[Tensor]] = {"a2b": [], "b2a": []}
     recipe.g_a2b.register_forward_pre_hook(lambda _, inputs: masks["a2b"].append(inputs[1]))
     recipe.g_b2a.register_forward_pre_hook(lambda _, inputs: masks["b2a"].append(inputs[1]))
-    next(recipe.step(images, CLOCK))
-    for direction, own, other in (("a2b", "face_a", "face_b"), ("b2a", "face_b", "face_a")):
-        there, back = masks[direction]
-        assert torch.equal(there, images[own]) and torch.equal(back, images[other])
+    whole(recipe.step(images, CLOCK))
+    for direction, source, first in (("a2b", "face_a", 0), ("b2a", "face_b", 1)):
+        back = "face_b" if source == "face_a" else "face_a"  # of what comes back, and of what shall stay as it is
+        assert torch.equal(masks[direction][first], images[source])
+        assert torch.equal(masks[direction][1 - first], images[back].repeat(2, 1, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -335,12 +337,12 @@ def test_the_average_follows_and_renders() -> None:
     assert recipe.average_a2b is not None
     before = recipe.render(images)["a2b"]
     updates = recipe.step(images, Clock(50, 100))
-    next(updates)
+    whole(updates)
     with torch.no_grad():
         for parameter in recipe.g_a2b.parameters():
             parameter.add_(1.0)
     old = [p.clone() for p in recipe.average_a2b.parameters()]
-    next(updates)
+    whole(updates)
     decay = min(0.9, 51 / 60)  # early on it follows faster
     for mine, was, theirs in zip(recipe.average_a2b.parameters(), old, recipe.g_a2b.parameters(), strict=True):
         assert torch.allclose(mine, decay * was + (1 - decay) * theirs, atol=1e-6)
