@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline import copies, evidence, hashing, images, letterbox, manifest, products, splits
+from pipeline import copies, decisions, evidence, hashing, images, letterbox, manifest, products, splits
 from pipeline.align import Aligner
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_engine
@@ -44,7 +44,8 @@ Row = dict[str, Any]
 def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/pairs.parquet and the pictures below processed/pairs from the rows that have a role.
 
-    Pairs that were measured before are not opened again. Raises UsageError for shares above 1 and TableError when
+    Pairs that were measured before are not opened again. Decisions in manifests/review.jsonl outrank the thresholds;
+    a product whose pairs are all rejected stands for no copy. Raises UsageError for shares above 1 and TableError when
     images.parquet is missing or broken.
     """
     splits.check_shares("pairs", section.val, section.test)
@@ -60,8 +61,11 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
             lost |= {row["pair_id"]: row for row in rows if row["reason"] in _UNTRIED}
             task.advance(len({row["group_id"] for row in rows}))
     known = _known(root, parts, work) | lost
+    decided = decisions.read(root)
+    for line in decided.problems:
+        progress.note(line)
     made = [
-        (product, _judged(section, product, human, known[_pair_id(section, product, human)]))
+        (product, _judged(section, product, human, known[_pair_id(section, product, human)], decided))
         for product in whole
         for human in product.humans
     ]
@@ -211,9 +215,17 @@ class _Worker:
         return Aligner(_FACES)
 
 
-def _judged(section: Pairs, product: Product, human: Picture, measured: Mapping[str, Any]) -> Row:
-    """`measured` with today's texts, licences and verdict."""
-    reason = measured["reason"] if measured["reason"] in _UNTRIED else _verdict(section, product, human, measured)
+def _judged(
+    section: Pairs, product: Product, human: Picture, measured: Mapping[str, Any], decided: decisions.Decisions
+) -> Row:
+    """`measured` with today's texts, licences and verdict: a decision's, else that of the thresholds."""
+    items = measured["pair_id"], product.articles[0].image_id, human.image_id
+    if measured["reason"] in _UNTRIED:
+        reason = measured["reason"]
+    elif decided.refusal(*items):
+        reason = "review"
+    else:
+        reason = OK if decided.kept_by_person(items[0]) else _verdict(section, product, human, measured)
     return {**measured, **_row(measured["pair_id"], product, product.articles[0], human, reason), "duplicate_of": None}
 
 

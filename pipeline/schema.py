@@ -220,8 +220,8 @@ PAIRS = Table(
     ),
     "curate pairs",
     frozenset(
-        "ok duplicate no_article no_human decode_failed missing_file worker_died excluded article_person no_face "
-        "busy_article aspect colours_differ other_clothes worn_at".split()
+        "ok duplicate review no_article no_human decode_failed missing_file worker_died excluded article_person "
+        "no_face busy_article aspect colours_differ other_clothes worn_at".split()
     ),
     ("article_path", "human_path"),
 )

@@ -63,6 +63,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "select": "curate select chose others (undone by: curate select --undo)",
     },
     "pairs": {
+        "review": "a person took it out (manifests/review.jsonl)",
         "duplicate": "the same article as another product's",
         "no_article": "no picture of the article alone arrived",
         "no_human": "no picture of a person wearing it arrived",

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import images, letterbox, manifest, pairs
+from pipeline import decisions, images, letterbox, manifest, pairs
+from pipeline.decisions import Decision
 from pipeline.engine import WorkerDied
 from pipeline.geometry import apply
 from pipeline.params import Engine, Pairs
@@ -305,3 +306,33 @@ def test_a_refused_first_does_not_take_its_copy_along(tmp_path: Path) -> None:
         ("copy", "ok"),
         ("first", "excluded"),
     ]
+
+
+def test_decisions_outrank_thresholds_and_a_rejected_first_frees_its_copy(tmp_path: Path) -> None:
+    article = png(5, 80, 60)
+    world(
+        tmp_path,
+        [
+            *product(tmp_path, "first", ("article", article), ("human", png(1)), ("human", png(2))),
+            *product(tmp_path, "copy", ("article", article + b" "), ("human", png(3)), rank=10),
+            *product(tmp_path, "wide", ("article", png(9, 160, 40)), ("human", png(4)), rank=20),
+        ],
+    )
+    section = Pairs(size=64, faces=False, aspect=(0.5, 2.0))
+    before = run(tmp_path, section)
+    assert reasons(before) == [("copy", "duplicate"), ("first", "ok"), ("first", "ok"), ("wide", "aspect")]
+    ids = {row["group_id"]: row for row in before}
+    one, other = (row for row in before if row["group_id"] == "first")
+    decisions.append(
+        tmp_path,
+        [
+            Decision(item=one["pair_id"], decision="reject", by="ann"),
+            Decision(item=other["human_image_id"], decision="reject", by="ann"),
+            Decision(item=ids["wide"]["pair_id"], decision="keep", by="ann"),
+        ],
+    )
+    after = run(tmp_path, section)
+    assert reasons(after) == [("copy", "ok"), ("first", "review"), ("first", "review"), ("wide", "ok")]
+    assert {row["pair_id"]: row["split"] for row in after} == {row["pair_id"]: row["split"] for row in before}
+    (tmp_path / decisions.FILE).unlink()
+    assert run(tmp_path, section) == before
