@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -52,18 +51,15 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     )
     manifest.write(manifest.DATASET, data, root, meta={"section": as_dict(section)})
     trains = manifest.accepted(data)
-    counts = Counter(zip(trains["domain"].to_pylist(), trains["split"].to_pylist(), strict=True))
-    domains = sorted({domain for domain, _ in counts})
-    for line in splits.gaps(counts, domains, {"val": section.val, "test": section.test}):
+    places = zip(trains["domain"].to_pylist(), trains["split"].to_pylist(), strict=True)
+    for line in splits.gaps(places, {"val": section.val, "test": section.test}):
         progress.note(line)
     return manifest.summarize(manifest.DATASET, data)
 
 
 def _reasons(crops: pa.Table, root: Path, progress: Progress) -> list[str]:
     """Why each crop does not train, by the decisions that were made; "ok" when it does."""
-    decided = decisions.read(root)
-    for line in decided.problems:
-        progress.note(line)
+    decided = decisions.read(root, progress.note)
     items = zip(crops["crop_id"].to_pylist(), crops["image_id"].to_pylist(), strict=True)
     return [decided.refusal(crop, image) or manifest.OK for crop, image in items]
 

@@ -50,9 +50,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Decisions:
     """The decisions that hold."""
 
-    def __init__(self, made: Iterable[Decision], problems: Iterable[str] = ()) -> None:
-        """`made` in the order of the file; `problems` are told of the lines that are none."""
-        self.problems = tuple(problems)
+    def __init__(self, made: Iterable[Decision]) -> None:
+        """`made` in the order of the file."""
         self._by_person: dict[str, Decision] = {}
         self._by_command: dict[str, Decision] = {}
         for one in made:
@@ -96,16 +95,18 @@ class Decisions:
         return found is not None and found.decision == "keep" and found.of_person
 
 
-def read(root: Path) -> Decisions:
-    """The decisions below `root`; none without a file. Raises CurateError for a file that can't be read."""
+def read(root: Path, tell: Callable[[str], object] | None = None) -> Decisions:
+    """The decisions below `root`; none without a file. `tell` hears of each line that is none, with its number.
+
+    Raises CurateError for a file that can't be read.
+    """
     good: list[Decision] = []
-    problems: list[str] = []
     for number, _, found in _lines(root):
         if isinstance(found, Decision):
             good.append(found)
-        elif found:
-            problems.append(f"{root / FILE}:{number}: decides nothing: {found}: mend the line or delete it")
-    return Decisions(good, problems)
+        elif found and tell:
+            tell(f"{root / FILE}:{number}: decides nothing: {found}: mend the line or delete it")
+    return Decisions(good)
 
 
 def now() -> str:

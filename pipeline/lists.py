@@ -34,9 +34,7 @@ def run(
     """
     if what not in WHAT:
         raise UsageError(f"there is no list '{what}'{nearest(what, WHAT)}", f"lists: {', '.join(WHAT)}")
-    decided = decisions.read(root)
-    for line in decided.problems:
-        progress.note(line)
+    decided = decisions.read(root, progress.note)
     columns = ["image_id", "source_path", "domain", "face_index", "box", "reason"]
     table = manifest.of_domains(manifest.CROPS, manifest.read(manifest.CROPS, root, columns), domains, root)
     photos = list(_without(table) if what == "no-face" else _several(table))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -61,9 +60,7 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
             lost |= {row["pair_id"]: row for row in rows if row["reason"] in _UNTRIED}
             task.advance(len({row["group_id"] for row in rows}))
     known = _known(root, parts, work) | lost
-    decided = decisions.read(root)
-    for line in decided.problems:
-        progress.note(line)
+    decided = decisions.read(root, progress.note)
     made = [
         (product, _judged(section, product, human, known[_pair_id(section, product, human)], decided))
         for product in whole
@@ -78,7 +75,9 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     manifest.write(PAIRS, data, root, meta={"section": as_dict(section), "work": work})
     parts.clear()
     _sweep(root, {row.get(key) for row in rows for key in ("article_path", "human_path")})
-    _tell_gaps(section, rows, progress)
+    places = ((row["domain"], row["split"]) for row in rows if row["status"] == manifest.ACCEPTED)
+    for line in splits.gaps(places, {"val": section.val, "test": section.test}):
+        progress.note(line)
     return manifest.summarize(PAIRS, data)
 
 
@@ -298,10 +297,3 @@ def _sweep(root: Path, named: set[str | None]) -> None:
             path.unlink(missing_ok=True)
             with suppress(OSError):
                 path.parent.rmdir()  # only when it is empty
-
-
-def _tell_gaps(section: Pairs, rows: Sequence[Row], progress: Progress) -> None:
-    counts = Counter((row["domain"], row["split"]) for row in rows if row["status"] == manifest.ACCEPTED)
-    domains = sorted({domain for domain, _ in counts})
-    for line in splits.gaps(counts, domains, {"val": section.val, "test": section.test}):
-        progress.note(line)

@@ -60,9 +60,7 @@ def run(section: Select, root: Path, *, domains: Sequence[str] = (), progress: P
     for name, edges in (("yaw", section.yaw), ("pitch", section.pitch)):
         if list(edges) != sorted(set(edges)):
             raise UsageError(f"select.{name}: {list(edges)}: must rise", f"mend select.{name} in params.yaml")
-    decided = decisions.read(root)
-    for line in decided.problems:
-        progress.note(line)
+    decided = decisions.read(root, progress.note)
     crops = fates.of_crops(root, ("landmarks", "face_sharpness"), decided.by_persons())
     crops = manifest.accepted(manifest.of_domains(manifest.CROPS, crops, domains, root))
     if crops["phash"].null_count:

@@ -43,9 +43,7 @@ def run(wish: Wish, root: Path, *, progress: Progress = SILENT) -> views.View:
     key = keys.named(wish.by)
     if wish.status not in STATUSES:
         raise UsageError(f"there is no status '{wish.status}'{nearest(wish.status, STATUSES)}", " ".join(STATUSES))
-    decided = decisions.read(root)
-    for line in decided.problems:
-        progress.note(line)
+    decided = decisions.read(root, progress.note)
     table = fates.of_crops(root, ["affine", *key.columns], decided)
     table = manifest.of_domains(manifest.CROPS, table, wish.domains, root)
     if wish.status != "all":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -35,13 +36,14 @@ def split_of(name: str, *, val: float, test: float, salt: str = "") -> Split:
     return "val" if point < test + val else "train"
 
 
-def gaps(counts: Mapping[tuple[str, str], int], domains: Iterable[str], shares: Mapping[str, float]) -> Iterator[str]:
+def gaps(rows: Iterable[tuple[str, str]], shares: Mapping[str, float]) -> Iterator[str]:
     """A line for each domain that has no row in a split that was to have a share of it.
 
-    `counts` has the rows per (domain, split), `shares` the share of each split.
+    `rows` are the domain and the split of each, `shares` the share of each split.
     """
-    for domain in domains:
-        total = sum(counts.get((domain, split), 0) for split in SPLITS)
+    counts = Counter(rows)
+    for domain in sorted({domain for domain, _ in counts}):
+        total = sum(counts[domain, split] for split in SPLITS)
         for split, share in shares.items():
-            if total and share > 0 and not counts.get((domain, split), 0):
+            if share > 0 and not counts[domain, split]:
                 yield f"{domain}: none of its {total} rows is in {split}: too few for a share of {share:g}"
