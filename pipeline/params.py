@@ -181,10 +181,14 @@ class Params:
 
     def section(self, name: str, kind: type[S]) -> S:
         """The section at dotted `name` as a `kind`; defaults where the file is silent. Raises UsageError."""
+        return parse(kind, self.written(name), name, self.path)
+
+    def written(self, name: str) -> Any:
+        """What the file has at dotted `name`, unchecked; an empty section where it is silent."""
         value: Any = self._raw
         for key in name.split("."):
             value = (value or {}).get(key) if isinstance(value, Mapping | None) else value
-        return parse(kind, value if value is not None else {}, name, self.path)
+        return value if value is not None else {}
 
 
 def load(root: Path) -> Params:

@@ -12,6 +12,7 @@ from pipeline.cli import House
 from pipeline.errors import UsageError
 from pipeline.params import as_dict
 from pipeline.progress import SILENT
+from train import showing
 from train.recipes import RECIPES
 from train.translating import RUNS, Device, WhichSystem, known_direction, translate
 
@@ -29,6 +30,9 @@ def register(app: typer.Typer) -> None:
     cli.add(weights, export)
     cli.add(weights, show)
     app.add_typer(weights, name="weights")
+    params = typer.Typer(help="The values of params.yaml, and where they come from.", no_args_is_help=True)
+    cli.add(params, showing.show)
+    app.add_typer(params, name="params")
 
 
 def train(

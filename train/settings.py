@@ -56,7 +56,7 @@ class Run(Section, frozen=True, kw_only=True):
 IDENTITY = ("seed", "precision", "weights", "freeze")
 
 
-class _Groups(Section, frozen=True, kw_only=True):
+class Groups(Section, frozen=True, kw_only=True):
     """The keys of one train.NAME section."""
 
     data: Mapping[str, Any] = {}
@@ -88,7 +88,7 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
     kinds: dict[str, type[Section]] = {"data": Data, "run": Run, "model": kind.Config}
     where = f"train.{recipe}"
     params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
-    groups = params.section(where, _Groups)
+    groups = params.section(where, Groups)
     given: dict[str, dict[str, Any]] = {name: {} for name in kinds}
     for key, value in (flags or {}).items():
         group, _, name = key.partition(".")

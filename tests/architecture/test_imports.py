@@ -13,6 +13,7 @@ VERBS = {f"pipeline.{verb}" for verb in ("scrape", "crop", "dedup", "pairs", "bu
 SPEAKERS = {
     "curate",
     "pipeline.cli",
+    "train.showing",
     "pipeline.console",
     "pipeline.commands",
     "pipeline.scraping",
@@ -23,8 +24,8 @@ SPEAKERS = {
 LENT_TO_TRAIN = {
     f"pipeline.{module}"
     for module in (
-        "manifest params registry errors images shards geometry letterbox warp align detectors crop cli console "
-        "progress".split()
+        "manifest params origins registry errors images shards geometry letterbox warp align detectors crop cli "
+        "console progress".split()
     )
 } | {"pipeline"}
 
