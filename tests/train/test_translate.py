@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,10 +14,12 @@ from pipeline import images, manifest
 from pipeline.demo import World
 from pipeline.errors import UsageError
 from pipeline.geometry import apply
-from pipeline.params import Crop, Demo
+from pipeline.params import Crop, CropRules, Demo
 from tests.train.worlds import dataset, tiny
+from train.recipe import Batch
+from train.recipes.cyclegan import CycleGAN, CycleGANConfig
 from train.run import run
-from train.trained import of_run
+from train.trained import Trained, of_run
 from train.translate import Translator, split
 from train.translate import run as translate
 
@@ -110,6 +113,50 @@ def test_a_split_names_its_raw_images(root: Path) -> None:
     assert split(root, "long", "test") == [root / f"processed/crops/long-{n:03}.png" for n in (8, 9)]
     with pytest.raises(UsageError, match="no image of 'long' is in tset"):
         split(root, "long", "tset")
+
+
+class Watcher:
+    """A recipe that changes nothing and remembers what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[Batch] = []
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"nothing": torch.zeros(())}
+
+    def render(self, batch: Batch) -> Batch:
+        self.seen.append(batch)
+        return {"a2b": batch["a"]}
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_networks_that_look_at_the_face_are_shown_where_it_is(photos: Path, masked: bool) -> None:
+    watcher, rules = Watcher(), CropRules(size=128)
+    keys = frozenset(CycleGAN.keys(CycleGANConfig(face_branch=masked)))
+    trained = Trained(watcher, "here", 1, 64, {"a": "long"}, {"a": rules}, ("a2b",), keys)  # type: ignore[arg-type]
+    photo = images.decode((photos / "anna.jpg").read_bytes())
+    ((cut, _, _),) = Translator(trained, "a2b")(photo)
+    (batch,) = watcher.seen
+    if not masked:
+        assert batch.keys() == {"a"}
+        return
+    assert batch["face_a"].shape == (1, 1, 64, 64)
+    assert cut.landmarks is not None
+    face = apply(cut.affine, cut.landmarks) / 2  # crop px -> px that the networks see
+    mask = batch["face_a"][0, 0]
+    assert mask[tuple(face.mean(0)[::-1].astype(int))] > 0.99
+    assert mask[:4].max() < 0.01 and mask[:, :4].max() < 0.01
+    hull = cv2.contourArea(cv2.convexHull(face.astype(np.float32)))
+    assert mask.sum().item() == pytest.approx(hull, rel=0.15)
+
+
+def test_a_photo_without_landmarks_has_an_empty_mask() -> None:
+    watcher, rules = Watcher(), CropRules(size=128)
+    keys = frozenset(CycleGAN.keys(CycleGANConfig(face_branch=True)))
+    trained = Trained(watcher, "here", 1, 64, {"a": "long"}, {"a": rules}, ("a2b",), keys)  # type: ignore[arg-type]
+    list(Translator(trained, "a2b", align=False)(np.zeros((64, 64, 3), np.uint8)))
+    assert watcher.seen[0]["face_a"].shape == (1, 1, 64, 64)
+    assert not watcher.seen[0]["face_a"].any()
 
 
 def test_a_direction_or_a_folder_that_is_none(root: Path, tmp_path: Path) -> None:
