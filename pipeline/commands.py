@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -167,11 +168,20 @@ def demo(
     house: House,
     portraits: Annotated[int | None, typer.Option(help="Portraits per hair length.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed, other people.")] = None,
+    measure: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Measure its translated photos against the truth instead.")
+    ] = None,
 ) -> None:
     """Serve the drawn demo world as a web site on this machine, to look at it or to try scraping."""
+    from pipeline import proof
     from pipeline.demo import serve
     from pipeline.params import Demo
 
+    if measure:
+        changes = proof.measure(house.root, measure)
+        told = proof.summary(changes)
+        house.console.result({**told, "changes": changes}, "\n".join(f"{k:>9}: {v:g}" for k, v in told.items()))
+        return
     section = house.section("scrape", Scrape).demo or Demo()
     with serve(override(section, "scrape.demo", portraits=portraits, seed=seed)) as site:
         house.console.say(f"the demo world is at {site.url}   (Ctrl-C ends it)")
