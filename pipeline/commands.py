@@ -119,12 +119,25 @@ def models(
 def dedup(
     house: House,
     radius: Annotated[int | None, typer.Option(help="Bits of 64 in which copies may differ.")] = None,
+    likeness: Annotated[
+        float | None, typer.Option(help="Of copies' thumbnails, at least; 0 asks the hash alone.")
+    ] = None,
+    variants: Annotated[str | None, typer.Option(help="Other ways to see a copy: flip, rot90 or flip,rot90.")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="Manifests whose pictures are refused here.")] = None,
+    identity: Annotated[float | None, typer.Option(help="Distance of one person's faces, 0.6 say.")] = None,
     workers: Workers = None,
 ) -> None:
     """Find copies of one picture and keep the best of them."""
     from pipeline import dedup as verb
 
-    section = house.section("dedup", Dedup, radius=radius)
+    flags = {
+        "radius": radius,
+        "likeness": likeness,
+        "variants": variants.split(",") if variants else None,
+        "against": against or None,
+        "identity": identity,
+    }
+    section = house.section("dedup", Dedup, **flags)
     _run(house, verb, section, workers)
 
 

@@ -6,11 +6,13 @@ a near hash makes a copy only if the colours agree as well.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import hashing
+from pipeline import hamming, hashing
 from pipeline.images import RGB
 
 GRID = 8  # cells along each side that colours are compared in
@@ -35,23 +37,9 @@ def difference(a: Grid, b: Grid) -> float:
     return float(np.abs(gap - np.clip(gap.mean(), -_LIGHT, _LIGHT)).mean())
 
 
-def near(hashes: hashing.Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> NDArray[np.int64]:
-    """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits and whose grids
+def near(hashes: hashing.Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> Iterator[NDArray[np.int64]]:
+    """Pairs of positions [n, 2], i < j, in chunks, whose hashes differ in at most `radius` bits and whose grids
     [*, GRID * GRID, 3] differ by at most `colour`."""
-    pairs = hashing.neighbours(hashes, radius)
-    agree = [difference(grids[i], grids[j]) <= colour for i, j in pairs.tolist()]
-    return pairs[np.array(agree, bool)]
-
-
-def stand_ins(count: int, pairs: NDArray[np.int64]) -> list[int]:
-    """For each of `count` items, in order of preference, the item that is kept in its stead; itself when it is kept.
-
-    An item gives way only to one that is kept and is its own copy, so a chain of likenesses can't swallow everything.
-    """
-    before: list[list[int]] = [[] for _ in range(count)]
-    for i, j in pairs.tolist():
-        before[j].append(i)
-    kept: list[int] = []
-    for item, earlier in enumerate(before):
-        kept.append(next((e for e in sorted(earlier) if kept[e] == e), item))
-    return kept
+    for pairs in hamming.within(hashes, radius):
+        agree = [difference(grids[i], grids[j]) <= colour for i, j in pairs.tolist()]
+        yield pairs[np.array(agree, bool)]

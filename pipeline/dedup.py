@@ -4,68 +4,131 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
-from pipeline import hashing, images, manifest, params, shards
+from pipeline import hashing, identity, images, likeness, manifest, marked, near, params, shards
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_batches
-from pipeline.errors import CurateError
+from pipeline.errors import CurateError, TableError
+from pipeline.groups import Groups
+from pipeline.likeness import Marks
+from pipeline.parts import digest
 from pipeline.progress import SILENT, Progress
+
+_AT_ONCE = 1024  # crops whose marks are kept at once while a run is at work
 
 
 def run(
     section: params.Dedup, root: Path, *, engine: params.Engine | None = None, progress: Progress = SILENT
 ) -> manifest.Summary:
-    """Writes manifests/dedup.parquet: hash, cluster and fate of every accepted crop.
+    """Writes manifests/dedup.parquet: marks, cluster and fate of every accepted crop.
 
-    Crops whose perceptual hashes differ in at most `radius` bits are copies. The best one is kept: the largest face in
-    the raw photo, then the sharpest crop, the least padding, the lowest crop_id. Clusters are made around the kept
-    crops (see hashing.leaders), so that each refused crop is a copy of the very one named in its `duplicate_of`.
-    Domains are not kept apart: a picture found in two of them is kept once, in the domain of its best copy, since it
-    can't be right in both and must not stand on both sides of a split.
+    Crops are copies when their perceptual hashes differ in at most `radius` bits and their thumbnails agree (see
+    pipeline.likeness), seen as they are or in one of the ways of `variants`. The best copy is kept, by the columns of
+    `keep` in that order, then the lowest crop_id. Clusters are made around the kept crops (see clusters.leaders), so
+    that each refused crop is a copy of the very one named in its `duplicate_of`. Domains are not kept apart: a picture
+    found in two of them is kept once, in the domain of its best copy, since it can't be right in both and must not
+    stand on both sides of a split. A copy of what another data set of `against` keeps is refused as well.
 
-    Memory holds a few crops and the hashes. Raises TableError for crops.parquet and CurateError for a crop whose file
-    is missing or broken.
+    What was marked and compared before is not again (see pipeline.marked). Memory holds the marks of all crops, below
+    1 kB each, and at most clusters.BUDGET pairs. Raises TableError for crops.parquet or another set's table, and
+    CurateError for a crop whose file is missing or broken.
     """
     engine = engine or params.Engine()
     crops = manifest.accepted(manifest.read(manifest.CROPS, root))
-    hashes = _hashes(root, crops["path"].to_pylist(), engine, progress)
-    stands = hashing.leaders(hashes, _rank(crops), section.radius)
+    others = [_other(folder, root) for folder in section.against]
+    turns = hashing.turns(section.variants)
+    known = marked.Known(root, _settings(section, root))
+    marks = _marks(known, crops, {"root": root.resolve(), "turns": turns}, engine, progress)
+    theirs = likeness.joined([other.marks for other in others], len(turns))
+    rule = near.Rule(section.radius, section.likeness, section.colour, section.min_contrast, turns)
+    groups = Groups(marks, theirs, _rank(crops, section.keep), rule)
+    groups.compare(known, crops["crop_id"])
+    stands, foreign = groups.fates()
+    kept = np.flatnonzero((stands == np.arange(len(stands))) & (foreign < 0))
+    people = dict(zip(kept.tolist(), identity.run(section, crops.take(kept), root, engine, progress), strict=True))
     ids = crops["crop_id"].to_pylist()
-    data = pa.table(
-        {
-            "crop_id": crops["crop_id"],
-            "domain": crops["domain"],
-            "phash": pa.array(hashes, pa.uint64()),
-            "cluster_id": [ids[leader] for leader in stands],
-            "duplicate_of": [None if leader == i else ids[leader] for i, leader in enumerate(stands)],
-            "status": [manifest.ACCEPTED if leader == i else manifest.REJECTED for i, leader in enumerate(stands)],
-            "reason": [manifest.OK if leader == i else "duplicate" for i, leader in enumerate(stands)],
-        },
-        schema=manifest.DEDUP.schema,
-    )
-    manifest.write(manifest.DEDUP, data, root, meta={"section": params.as_dict(section)})
-    return manifest.summarize(manifest.DEDUP, data)
+    held = [(crop, other.folder) for other in others for crop in other.ids]
+    fates = [
+        _known(*held[f]) if f >= 0 else _fate(ids[s], people[s], itself=s == i)
+        for i, (s, f) in enumerate(zip(stands.tolist(), foreign.tolist(), strict=True))
+    ]
+    data = marked.columns(crops["crop_id"], marks) | {"domain": crops["domain"]}
+    data |= {name: [fate[name] for fate in fates] for name in _known("", "")}
+    del data["variants"]
+    table = pa.table(data).select(manifest.DEDUP.schema.names).cast(manifest.DEDUP.schema)
+    manifest.write(manifest.DEDUP, table, root, meta={"section": params.as_dict(section)})
+    return manifest.summarize(manifest.DEDUP, table)
 
 
-def _rank(crops: pa.Table) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Each crop's place, the best first, [n]."""
-    falling = {name: _numbers(crops, name) for name in ("face_px", "sharpness")}
-    order = np.lexsort(
-        (
-            np.array(crops["crop_id"].to_pylist(), dtype=np.str_),
-            _numbers(crops, "padding"),
-            -falling["sharpness"],
-            -falling["face_px"],
-        )
-    )
+def _fate(stand: str, person: str | None, *, itself: bool) -> dict[str, str | None]:
+    """What becomes of a crop for which `stand` stands, by column."""
+    return {
+        "cluster_id": stand,
+        "duplicate_of": None if itself else stand,
+        "against": None,
+        "identity_id": person,
+        "status": manifest.ACCEPTED if itself else manifest.REJECTED,
+        "reason": manifest.OK if itself else "duplicate",
+    }
+
+
+def _known(crop: str, folder: str) -> dict[str, str | None]:
+    """What becomes of a copy of `crop`, which another data set keeps."""
+    return _fate(crop, None, itself=False) | {"against": folder, "reason": "known"}
+
+
+class Other(NamedTuple):
+    """What another data set keeps."""
+
+    folder: str  # as it was named
+    ids: list[str]
+    marks: Marks
+
+
+def _other(folder: str, root: Path) -> Other:
+    """The crops that the data set with its manifests in `folder` keeps. Raises TableError when it has no such table."""
+    place = root / folder
+    table = manifest.accepted(manifest.read(manifest.DEDUP, place.parent if place.name == "manifests" else place))
+    try:
+        return Other(folder, table["crop_id"].to_pylist(), marked.marks_of(table))
+    except ValueError as error:
+        raise TableError(f"{place}: {error}", "make its dedup.parquet again: curate dedup, there") from None
+
+
+def _settings(section: params.Dedup, root: Path) -> marked.Settings:
+    """What marks and pairs follow from, beside the crops: how these were cut, and the rules here."""
+    marks = {
+        "version": [hashing.VERSION, likeness.VERSION],
+        "variants": sorted(set(section.variants)),
+        "works": manifest.meta(manifest.CROPS, root).get("works"),
+    }
+    rule = [section.radius, section.likeness, section.colour, section.min_contrast]
+    return marked.Settings(digest(marks), digest([marks, rule]))
+
+
+def _rank(crops: pa.Table, keep: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Each crop's place by `keep`, the best first, [n]."""
+    falling = {
+        "license": _stated(crops),
+        "face_px": _numbers(crops, "face_px"),
+        "sharpness": _numbers(crops, "sharpness"),
+        "padding": -_numbers(crops, "padding"),
+    }
+    ids = np.array(crops["crop_id"].to_pylist(), dtype=np.str_)
+    order = np.lexsort((ids, *(-falling[name] for name in reversed(keep))))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     return rank
+
+
+def _stated(crops: pa.Table) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """1 for a crop whose licence is known, 0 for others."""
+    return np.array([licence != "unknown" for licence in crops["license"].to_pylist()], np.float64)
 
 
 def _numbers(crops: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -73,34 +136,47 @@ def _numbers(crops: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]
     return crops[name].fill_null(0).to_numpy().astype(np.float64)
 
 
-def _hashes(root: Path, paths: list[str], engine: params.Engine, progress: Progress) -> hashing.Hashes:
-    """The hash of the crop at each path below `root`."""
+def _marks(
+    known: marked.Known,
+    crops: pa.Table,
+    settings: dict[str, Any],
+    engine: params.Engine,
+    progress: Progress,
+) -> Marks:
+    """The marks of each crop: those that are known, and the others made, and kept as they come."""
+    have, old = known.marks(crops["crop_id"])
+    wanted = np.setdiff1d(np.arange(crops.num_rows), have)
+    ids, paths = (crops[name].take(pa.array(wanted)).to_pylist() for name in ("crop_id", "path"))
     batches = [tuple(paths[start : start + engine.batch]) for start in range(0, len(paths), engine.batch)]
-    found = np.zeros(len(paths), np.uint64)
-    done = 0
+    made, pending, done = [old], [], 0
     with progress.task("dedup", len(paths)) as task:
-        for result in run_batches(Hasher, {"root": root.resolve()}, batches, engine):
+        for result in run_batches(Marker, settings, batches, engine):
             if isinstance(result, WorkerDied):
                 raise CurateError(
-                    f"a process died hashing {result.batch[0]} or one of the {len(result.batch) - 1} crops after it",
+                    f"a process died marking {result.batch[0]} or one of the {len(result.batch) - 1} crops after it",
                     "delete processed/crops and run: curate crop",
                 )
-            found[done : done + len(result)] = result
-            done += len(result)
-            task.advance(len(result))
-    return found
+            pending.append(result)
+            count = sum(len(marks.hashes) for marks in pending)
+            if count >= _AT_ONCE or done + count == len(paths):
+                made.append(likeness.joined(pending, len(settings["turns"])))
+                known.add(ids[done : done + count], made[-1])
+                pending, done = [], done + count
+            task.advance(len(result.hashes))
+    order = np.argsort(np.concatenate([have, wanted]))
+    return likeness.joined(made, len(settings["turns"])).take(order)
 
 
-class Hasher:
-    """Hashes batches of crops; lives in each worker process."""
+class Marker:
+    """Marks batches of crops; lives in each worker process."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, turns: tuple[hashing.Turn, ...]) -> None:
         cv2.setNumThreads(1)  # the processes are the parallelism
-        self.root = root
+        self.root, self.turns = root, turns
 
-    def __call__(self, paths: Sequence[str]) -> hashing.Hashes:
-        """The hashes of the crops at `paths`. Raises CurateError for one that can't be read."""
-        return hashing.phashes([self._read(path) for path in paths])
+    def __call__(self, paths: Sequence[str]) -> Marks:
+        """The marks of the crops at `paths`. Raises CurateError for one that can't be read."""
+        return likeness.marks([self._read(path) for path in paths], self.turns)
 
     def _read(self, path: str) -> images.RGB:
         try:

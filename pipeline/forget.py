@@ -19,7 +19,7 @@ from pipeline.intake.journal import Journal
 from pipeline.intake.store import open_store
 
 # Pictures of the pictures, made anew by the next command that needs them.
-_DERIVED = ("processed/cache", "processed/report", "processed/views")
+_DERIVED = ("processed/cache", "processed/dedup", "processed/report", "processed/views")
 _RUNS = "processed/runs"
 
 

@@ -21,15 +21,30 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from pipeline.errors import CurateError, TableError, UsageError, nearest
-from pipeline.schema import ACCEPTED, CROPS, DATASET, DEDUP, IMAGES, OK, PAIRS, REJECTED, TABLES, Table
+from pipeline.schema import (
+    ACCEPTED,
+    CROPS,
+    DATASET,
+    DEDUP,
+    EMBEDDINGS,
+    IMAGES,
+    MARKS,
+    OK,
+    PAIRS,
+    REJECTED,
+    TABLES,
+    Table,
+)
 
 __all__ = [
     "ACCEPTED",
     "CROPS",
     "DATASET",
     "DEDUP",
+    "EMBEDDINGS",
     "GROUP",
     "IMAGES",
+    "MARKS",
     "OK",
     "PAIRS",
     "REJECTED",

@@ -19,7 +19,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline import copies, decisions, evidence, hashing, images, letterbox, manifest, products, splits
+from pipeline import (
+    clusters,
+    copies,
+    decisions,
+    evidence,
+    hamming,
+    hashing,
+    images,
+    letterbox,
+    manifest,
+    products,
+    splits,
+)
 from pipeline.align import Aligner
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_engine
@@ -259,12 +271,13 @@ def _group(section: Pairs, made: Sequence[tuple[Product, Row]]) -> None:
     group = list(first)
     hashes = np.array([row["article_phash"] for row in first.values()], np.uint64)
     colours = np.frombuffer(b"".join(row["article_colours"] for row in first.values()), np.uint8)
-    near = copies.near(hashes, colours.reshape(len(group), copies.GRID**2, 3), section.radius, section.colour)
+    alike = copies.near(hashes, colours.reshape(len(group), copies.GRID**2, 3), section.radius, section.colour)
+    near = hamming.gathered(alike)
     families = np.concatenate([near, _variants(section, group, hashes)])
-    cluster = {p: group[i] for p, i in zip(group, hashing.components(len(group), families), strict=True)}
+    cluster = {p: group[i] for p, i in zip(group, clusters.components(len(group), [families]), strict=True)}
     pair_of = {product: row["pair_id"] for product, row in reversed(made) if row["reason"] == OK}
     usable = [group[i] in pair_of and group[j] in pair_of for i, j in near.tolist()]
-    stand_ins = copies.stand_ins(len(group), near[np.array(usable, bool)])
+    stand_ins = clusters.stand_ins(len(group), [near[np.array(usable, bool)]])
     kept = {p: group[i] for p, i in zip(group, stand_ins, strict=True)}
     for product, row in made:
         stand_in = kept.get(product, product)
@@ -279,10 +292,10 @@ def _variants(section: Pairs, group: Sequence[Product], hashes: hashing.Hashes) 
     A shape joins a product to the first that it resembles itself, not to what that one resembles, so that plain cuts on
     plain grounds do not chain a whole shop into one family.
     """
-    alike = hashing.neighbours(hashes, section.family_radius)
+    alike = hamming.gathered(hamming.within(hashes, section.family_radius))
     same = [group[i].domain == group[j].domain for i, j in alike.tolist()]
-    heads = copies.stand_ins(len(group), alike[np.array(same, bool)])
-    edges = [(head, item) for item, head in enumerate(heads) if head != item]
+    heads = clusters.stand_ins(len(group), [alike[np.array(same, bool)]])
+    edges = [(head, item) for item, head in enumerate(heads.tolist()) if head != item]
     named: dict[tuple[str, str], int] = {}
     for item, product in enumerate(group):
         if product.name and (head := named.setdefault((product.domain, product.name), item)) != item:

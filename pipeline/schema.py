@@ -32,10 +32,11 @@ class Table:
     made_by: str
     reasons: frozenset[str] = field(default_factory=frozenset)
     paths: tuple[str, ...] = ()
+    folder: str = "manifests"  # what a stage keeps for itself stands below processed/
 
     def path(self, root: Path) -> Path:
         """Where the table stands below `root`."""
-        return root / "manifests" / f"{self.name}.parquet"
+        return root / self.folder / f"{self.name}.parquet"
 
 
 IMAGES = Table(
@@ -144,21 +145,57 @@ CROPS = Table(
 
 DEDUP = Table(
     "dedup",
-    1,
+    2,
     "crop_id",
     pa.schema(
         [
             _needed("crop_id", pa.string()),
             _needed("domain", pa.string()),
             _needed("phash", pa.uint64()),
+            pa.field("contrast", pa.float32()),  # of the luma that phash sees, in levels of 255; low: phash is noise
+            pa.field("thumb", pa.binary(176)),  # 12x12 luma, 4x4 red and 4x4 blue chroma, row by row, uint8
             _needed("cluster_id", pa.string()),  # the crop_id that stands for the cluster
             pa.field("duplicate_of", pa.string()),  # the crop_id that is kept instead
+            pa.field("against", pa.string()),  # the other data set that duplicate_of is in; null for this one
+            pa.field("identity_id", pa.string()),  # the crop_id that stands for the person; null where not looked at
             _needed("status", pa.string()),
             _needed("reason", pa.string()),
         ]
     ),
     "curate dedup",
-    frozenset("ok duplicate".split()),
+    frozenset("ok duplicate known".split()),
+)
+
+MARKS = Table(
+    "marks",
+    1,
+    "crop_id",
+    pa.schema(
+        [
+            _needed("crop_id", pa.string()),
+            _needed("phash", pa.uint64()),
+            _needed("variants", pa.list_(pa.uint64())),  # phash of the crop mirrored and turned, as far as asked for
+            _needed("contrast", pa.float32()),
+            _needed("thumb", pa.binary(176)),
+            pa.field("copies", pa.list_(pa.int32())),  # rows after this one that are its copies; null: not looked for
+        ]
+    ),
+    "curate dedup",
+    folder="processed/dedup",
+)
+
+EMBEDDINGS = Table(
+    "embeddings",
+    1,
+    "crop_id",
+    pa.schema(
+        [
+            _needed("crop_id", pa.string()),
+            pa.field("embedding", pa.list_(pa.float32(), 128)),  # dlib's, of one face; null where no face can be found
+        ]
+    ),
+    "curate dedup",
+    folder="processed/dedup",
 )
 
 DATASET = Table(

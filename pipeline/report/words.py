@@ -57,7 +57,10 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "drawing": "drawn, by its outlines (crop.max_outlines)",
         "review": "a person took it out",
     },
-    "dedup": {"duplicate": "a copy of a picture that is kept"},
+    "dedup": {
+        "duplicate": "a copy of a picture that is kept",
+        "known": "a copy of a picture that another data set keeps (dedup.against)",
+    },
     "build": {
         "review": "a person took it out (manifests/review.jsonl)",
         "select": "curate select chose others (undone by: curate select --undo)",

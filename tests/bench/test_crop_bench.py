@@ -121,21 +121,6 @@ def test_aligning_by_size_of_the_face() -> None:
     show("cut to 256 px, CPU ms per face", **figures)
 
 
-@pytest.mark.parametrize("count", [10_000, 100_000])
-def test_neighbours(count: int) -> None:
-    rng = np.random.default_rng(7)
-    hashes = rng.integers(0, 2**64, count, np.uint64)
-    planted = count // 20
-    for i in range(planted):
-        bits = rng.choice(64, i % 11, replace=False).astype(np.uint64)
-        hashes[-1 - i] = hashes[i] ^ np.bitwise_or.reduce(np.uint64(1) << bits, initial=0)
-    found = []
-    spent = cpu(lambda: found.append(hashing.neighbours(hashes, 8)))
-    missing = sum(i % 11 <= 8 for i in range(planted)) - len(found[0])
-    show("neighbours at radius 8", hashes=count, pairs=len(found[0]), cpu_s=round(spent, 2))
-    assert missing <= 0
-
-
 def test_hashing_against_imagehash() -> None:
     pictures = [faces.photo(seed)[:256, :256] for seed in range(20)] * 5
     theirs = cpu(lambda: [imagehash.phash(Image.fromarray(picture)) for picture in pictures])
