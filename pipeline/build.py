@@ -20,7 +20,8 @@ POINTS = 68  # dlib's face landmarks
 def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/dataset.parquet from the crops that were accepted and are no copies of better ones.
 
-    A cluster's split is a hash of the image that was discovered first among its members. So it depends on no other
+    A cluster's split is a hash of the image that was discovered first among its members; where dedup has told people
+    apart, a person's, of all clusters with their face. So it depends on no other
     row, it is the same whichever copy is the best one today, and it survives other crop rules. What a decision in
     manifests/review.jsonl rejects keeps its row and its split, and does not train. Raises UsageError for shares above 1
     and TableError when a table is missing, or when crops and dedup are not of one piece.
@@ -32,7 +33,7 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     kept = manifest.accepted(judged)
     chosen = crops.take(pc.index_in(kept["crop_id"], value_set=crops["crop_id"].combine_chunks()))
     anchors = _anchors(crops, judged, root)
-    names = [anchors[cluster] for cluster in kept["cluster_id"].to_pylist()]
+    names = [anchors[group] for group in _groups(kept)]
     reasons = _reasons(chosen, root, progress)
     data = pa.table(
         {
@@ -65,18 +66,24 @@ def _reasons(crops: pa.Table, root: Path, progress: Progress) -> list[str]:
 
 
 def _anchors(crops: pa.Table, judged: pa.Table, root: Path) -> dict[str, str]:
-    """cluster_id -> the image_id of its member that was discovered first."""
+    """Group of copies, or person -> the image_id of its member that was discovered first."""
     seen = manifest.read(manifest.IMAGES, root, ["image_id", "rank"])
     ranks: dict[str, int] = {}
     for image, rank in zip(seen["image_id"].to_pylist(), seen["rank"].to_pylist(), strict=True):
         ranks[image] = min(rank, ranks.get(image, rank))
     image_of = dict(zip(crops["crop_id"].to_pylist(), crops["image_id"].to_pylist(), strict=True))
     first: dict[str, tuple[int, str]] = {}
-    for crop, cluster in zip(judged["crop_id"].to_pylist(), judged["cluster_id"].to_pylist(), strict=True):
+    for crop, group in zip(judged["crop_id"].to_pylist(), _groups(judged), strict=True):
         image = image_of[crop]
         place = ranks.get(image, sys.maxsize), image
-        first[cluster] = min(place, first.get(cluster, place))
-    return {cluster: image for cluster, (_, image) in first.items()}
+        first[group] = min(place, first.get(group, place))
+    return {group: image for group, (_, image) in first.items()}
+
+
+def _groups(judged: pa.Table) -> list[str]:
+    """What must not be split, for each row: its person, where people were told apart, else its cluster."""
+    groups: list[str] = pc.coalesce(judged["identity_id"], judged["cluster_id"]).to_pylist()
+    return groups
 
 
 def into_crop(landmarks: pa.ChunkedArray, affine: pa.ChunkedArray) -> pa.Array:

@@ -50,7 +50,10 @@ def run(
     groups.compare(known, crops["crop_id"])
     stands, foreign = groups.fates()
     kept = np.flatnonzero((stands == np.arange(len(stands))) & (foreign < 0))
-    people = dict(zip(kept.tolist(), identity.run(section, crops.take(kept), root, engine, progress), strict=True))
+    people: dict[int, str | None] = dict.fromkeys(kept.tolist())
+    if section.identity is not None:
+        told = identity.run(section.identity, crops.take(kept), root, engine, progress)
+        people = dict(zip(kept.tolist(), told, strict=True))
     ids = crops["crop_id"].to_pylist()
     held = [(crop, other.folder) for other in others for crop in other.ids]
     fates = [

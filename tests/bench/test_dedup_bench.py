@@ -1,8 +1,8 @@
 """Near pairs among up to a million hashes, beside faiss, a BK-tree and imagededup; and a hundred crops more.
 
 CURATE_DEDUP_PYTHON names the Python of an environment of its own that has faiss-cpu, pybktree and imagededup; without
-it only ours is measured. Each measurement is a process of its own. CURATE_BENCH_LIMIT is the seconds that each may take,
-CURATE_BENCH_PLOT a file (.svg or .png, drawn by that environment's matplotlib) for the growth.
+it only ours is measured. Each measurement is a process of its own. CURATE_BENCH_LIMIT is the seconds that each may
+take, CURATE_BENCH_PLOT a file (.svg or .png, drawn by that environment's matplotlib) for the growth.
 """
 
 from __future__ import annotations
@@ -74,12 +74,14 @@ hashes, radius = np.load(sys.argv[1]), int(sys.argv[2])
 def spent():
     kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
     return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, kinds))
+def peak():  # not ru_maxrss, which a process inherits from the one that starts it
+    status = open("/proc/self/status").read().split()
+    return int(status[status.index("VmHWM:") + 1]) // 1024
 began = [0.0]
 def begin():
     began[0] = spent()
 {body}
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps(dict(pairs=pairs, cpu_s=round(spent() - began[0], 2), peak_mib=round(peak))))
+print(json.dumps(dict(pairs=pairs, cpu_s=round(spent() - began[0], 2), peak_mib=peak())))
 """
 
 
@@ -181,8 +183,9 @@ from pipeline import dedup, params
 began = time.perf_counter()
 dedup.run(params.Dedup(), Path(sys.argv[1]), engine=params.Engine(kind="inline"))
 own = resource.getrusage(resource.RUSAGE_SELF)
+status = open("/proc/self/status").read().split()
 print(json.dumps({"wall_s": round(time.perf_counter() - began, 1), "cpu_s": round(own.ru_utime + own.ru_stime, 1),
-    "peak_mib": own.ru_maxrss // 1024}))
+    "peak_mib": int(status[status.index("VmHWM:") + 1]) // 1024}))
 """
 
 
