@@ -16,10 +16,10 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from pipeline.copyrules import Dedup as Dedup
 from pipeline.errors import UsageError, nearest
 from pipeline.rules import CropRules as CropRules
 from pipeline.rules import Range as Range
-from pipeline.section import Measure as Measure
 from pipeline.section import NonNegative as NonNegative
 from pipeline.section import Positive as Positive
 from pipeline.section import Seconds as Seconds
@@ -96,24 +96,6 @@ class Crop(CropRules, frozen=True, kw_only=True):
         """The rules for `domain`: this section with that domain's overrides. Raises UsageError for a bad one."""
         own = {key: getattr(self, key) for key in CropRules.__struct_fields__}
         return parse(CropRules, {**own, **self.domains.get(domain, {})}, f"crop.domains.{domain}")
-
-
-class Dedup(Section, frozen=True, kw_only=True):
-    """Finding copies of one picture, and photos of one person."""
-
-    radius: Annotated[int, Meta(ge=0, le=32)] = 8  # bits of 64 in which copies may differ
-    likeness: Share = 0.91  # of their thumbnails, see docs/dedup.md; 0: the hash alone decides
-    colour: Annotated[float, Meta(ge=0.0, le=255.0)] = 12.0  # mean difference in chroma of copies, 0..255
-    min_contrast: Measure = 2.0  # levels of luma; of flatter pictures only equal ones are copies
-    variants: tuple[Literal["flip", "rot90"], ...] = ()  # mirrored, turned by 90, 180 or 270 degrees: copies, too
-    keep: tuple[Literal["license", "face_px", "sharpness", "padding"], ...] = (  # what makes one copy the best of all
-        "license",  # a stated one: a picture without is of no use, however sharp
-        "face_px",
-        "sharpness",
-        "padding",
-    )
-    against: tuple[str, ...] = ()  # other data sets, by their manifests folder: what they keep is refused here
-    identity: Annotated[float, Meta(gt=0.0, le=2.0)] | None = None  # distance of faces of one person; None: not asked
 
 
 class Pairs(Section, frozen=True, kw_only=True):

@@ -14,7 +14,9 @@ from train.recipes import RECIPES
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 
 # What carries a stage's work but cannot change its result.
-PLUMBING = {f"pipeline.{m}" for m in "errors progress registry params section rules engine pool cluster".split()} | {
+PLUMBING = {
+    f"pipeline.{m}" for m in "errors progress registry params section rules copyrules engine pool cluster".split()
+} | {
     "pipeline",
     "train",
 }
