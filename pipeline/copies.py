@@ -6,8 +6,6 @@ a near hash makes a copy only if the colours agree as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +35,14 @@ def difference(a: Grid, b: Grid) -> float:
     return float(np.abs(gap - np.clip(gap.mean(), -_LIGHT, _LIGHT)).mean())
 
 
-def near(hashes: hashing.Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> Iterator[NDArray[np.int64]]:
-    """Pairs of positions [n, 2], i < j, in chunks, whose hashes differ in at most `radius` bits and whose grids
+def near(hashes: hashing.Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> NDArray[np.int64]:
+    """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits and whose grids
     [*, GRID * GRID, 3] differ by at most `colour`."""
-    for pairs in hamming.within(hashes, radius):
-        agree = [difference(grids[i], grids[j]) <= colour for i, j in pairs.tolist()]
-        yield pairs[np.array(agree, bool)]
+    pairs = of_one_shape(hashes, radius)
+    agree = [difference(grids[i], grids[j]) <= colour for i, j in pairs.tolist()]
+    return pairs[np.array(agree, bool)]
+
+
+def of_one_shape(hashes: hashing.Hashes, radius: int) -> NDArray[np.int64]:
+    """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits, whatever the colours."""
+    return hamming.gathered(hamming.within(hashes, radius))

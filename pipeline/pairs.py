@@ -19,19 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline import (
-    clusters,
-    copies,
-    decisions,
-    evidence,
-    hamming,
-    hashing,
-    images,
-    letterbox,
-    manifest,
-    products,
-    splits,
-)
+from pipeline import clusters, copies, decisions, evidence, hashing, images, letterbox, manifest, products, splits
 from pipeline.align import Aligner
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_engine
@@ -271,8 +259,7 @@ def _group(section: Pairs, made: Sequence[tuple[Product, Row]]) -> None:
     group = list(first)
     hashes = np.array([row["article_phash"] for row in first.values()], np.uint64)
     colours = np.frombuffer(b"".join(row["article_colours"] for row in first.values()), np.uint8)
-    alike = copies.near(hashes, colours.reshape(len(group), copies.GRID**2, 3), section.radius, section.colour)
-    near = hamming.gathered(alike)
+    near = copies.near(hashes, colours.reshape(len(group), copies.GRID**2, 3), section.radius, section.colour)
     families = np.concatenate([near, _variants(section, group, hashes)])
     cluster = {p: group[i] for p, i in zip(group, clusters.components(len(group), [families]), strict=True)}
     pair_of = {product: row["pair_id"] for product, row in reversed(made) if row["reason"] == OK}
@@ -292,7 +279,7 @@ def _variants(section: Pairs, group: Sequence[Product], hashes: hashing.Hashes) 
     A shape joins a product to the first that it resembles itself, not to what that one resembles, so that plain cuts on
     plain grounds do not chain a whole shop into one family.
     """
-    alike = hamming.gathered(hamming.within(hashes, section.family_radius))
+    alike = copies.of_one_shape(hashes, section.family_radius)
     same = [group[i].domain == group[j].domain for i, j in alike.tolist()]
     heads = clusters.stand_ins(len(group), [alike[np.array(same, bool)]])
     edges = [(head, item) for item, head in enumerate(heads.tolist()) if head != item]

@@ -31,7 +31,8 @@ def recompressed(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 def alike(*pictures: NDArray[np.uint8]) -> list[list[int]]:
     hashes = hashing.phashes(pictures)
     grids = np.frombuffer(b"".join(map(copies.colours, pictures)), np.uint8).reshape(len(pictures), -1, 3)
-    return sorted(pair for chunk in copies.near(hashes, grids, RADIUS, COLOUR) for pair in chunk.tolist())
+    pairs: list[list[int]] = copies.near(hashes, grids, RADIUS, COLOUR).tolist()
+    return pairs
 
 
 def test_the_same_cut_in_another_colour_is_another_article() -> None:
@@ -52,4 +53,4 @@ def test_an_empty_picture_is_a_copy_of_itself() -> None:
 
 
 def test_nothing_has_no_copies() -> None:
-    assert list(copies.near(np.zeros(0, np.uint64), np.zeros((0, 64, 3), np.uint8), RADIUS, COLOUR)) == []
+    assert copies.near(np.zeros(0, np.uint64), np.zeros((0, 64, 3), np.uint8), RADIUS, COLOUR).shape == (0, 2)
