@@ -44,5 +44,5 @@ def near(hashes: hashing.Hashes, grids: NDArray[np.uint8], radius: int, colour: 
 
 
 def of_one_shape(hashes: hashing.Hashes, radius: int) -> NDArray[np.int64]:
-    """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits, whatever the colours."""
+    """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits, of any colours."""
     return hamming.gathered(hamming.within(hashes, radius))
