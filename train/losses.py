@@ -42,6 +42,19 @@ def consistency(one: Tensor, other: Tensor, where: Tensor | None = None) -> Tens
     return squares.mean() if where is None else (squares * where).sum() / where.expand_as(squares).sum().clamp(min=1)
 
 
+@torch.no_grad()
+def accuracy(real: Tensor, fake: Tensor, middle: float) -> Tensor:
+    """The share of scores, any shape, that are on the right side of `middle`: real ones above, fakes below."""
+    return ((real > middle).float().mean() + (fake < middle).float().mean()) / 2
+
+
+@torch.no_grad()
+def preference(one: Tensor, other: Tensor) -> Tensor:
+    """The share of images for which the mean score of `one`, [N, ...], is above that of `other`; of equals, half."""
+    better = (one.float().flatten(1).mean(1) - other.float().flatten(1).mean(1)).sign()
+    return (better.mean() + 1) / 2
+
+
 def gradient_penalty(scores: Tensor, images: Tensor) -> Tensor:
     """Mean squared length of the gradient of each image's score, [N], by the image, [N, C, H, W].
 
@@ -58,6 +71,8 @@ class Adversarial(NamedTuple):
     """The discriminator's loss: (predictions, how real what they judge is, in [0, 1]: one number or one for each)."""
     fool: Callable[[Tensor], Tensor]
     """The generator's loss: (predictions for its fakes)."""
+    middle: float
+    """The score between real and fake."""
 
 
 def _squared(prediction: Tensor, real: Tensor | float) -> Tensor:
@@ -75,9 +90,9 @@ def _hinge(prediction: Tensor, real: Tensor | float) -> Tensor:
 
 ADVERSARIAL: Mapping[str, Adversarial] = {
     # Mao et al., Least Squares Generative Adversarial Networks (2017), labels 0 and 1.
-    "lsgan": Adversarial(_squared, lambda fake: _squared(fake, 1.0)),
+    "lsgan": Adversarial(_squared, lambda fake: _squared(fake, 1.0), 0.5),
     # Goodfellow et al., Generative Adversarial Nets (2014), with the generator's non-saturating loss of section 3.
-    "bce": Adversarial(_cross_entropy, lambda fake: _cross_entropy(fake, 1.0)),
+    "bce": Adversarial(_cross_entropy, lambda fake: _cross_entropy(fake, 1.0), 0.0),
     # Miyato et al., Spectral Normalization for Generative Adversarial Networks (2018), equations 16 and 17.
-    "hinge": Adversarial(_hinge, lambda fake: -fake.float().mean()),
+    "hinge": Adversarial(_hinge, lambda fake: -fake.float().mean(), 0.0),
 }

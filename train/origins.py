@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.origins import Layer, Origin, origins
-from pipeline.params import Params
+from pipeline.params import Params, as_dict
 from train.recipes import RECIPES
 from train.settings import Groups, read
 
@@ -21,8 +21,10 @@ def of_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> list[Ori
     found: list[Origin] = []
     for group in ("data", "run", "model"):
         given = {key.partition(".")[2]: v for key, v in flags.items() if key.startswith(f"{group}.") and v is not None}
+        usual = RECIPES.resolve(recipe).DEFAULTS.get(group, {})
+        kept = as_dict(getattr(settings, group))  # a recipe's steps give way to epochs
         layers: list[Layer] = [
-            (f"{recipe}'s default", RECIPES.resolve(recipe).DEFAULTS.get(group, {})),
+            (f"{recipe}'s default", {key: value for key, value in usual.items() if kept[key] == value}),
             (str(params.path or "params.yaml"), getattr(written, group)),
             ("command line", given),
         ]

@@ -101,9 +101,18 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
     made: dict[str, Any] = {"recipe": recipe}
     for group, section in kinds.items():
         name = f"{where}.{group}"
-        written = {**kind.DEFAULTS.get(group, {}), **getattr(groups, group)}
+        written = _merged(kind.DEFAULTS.get(group, {}), getattr(groups, group), given[group])
         made[group] = as_dict(override(parse(section, written, name, params.path), name, **given[group]))
     return checked(from_dict(made))
+
+
+def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's `defaults` under what the file says; without their steps where somebody nearer says epochs."""
+    merged = {key: value for key, value in defaults.items() if key != "steps" or "epochs" not in own}
+    merged |= own
+    if flags.get("epochs") is not None:
+        merged.pop("steps", None)
+    return merged
 
 
 def _recipes() -> type[Section]:

@@ -53,6 +53,19 @@ def test_flags_override_the_file_and_none_is_no_flag() -> None:
     assert (made.run.steps, made.run.batch, made.as_dict()["model"]["lr"]) == (20, 2, 0.5)
 
 
+def test_ugatits_are_its_papers_and_epochs_take_the_place_of_its_steps() -> None:
+    def run(section: dict[str, Any], **flags: Any) -> tuple[int | None, int]:
+        made = read(Params({"train": {"ugatit": {"run": section}}}, None), "ugatit", flags)
+        return made.run.steps, made.run.epochs
+
+    assert run({}) == (1_000_000, 200)
+    assert run({"epochs": 40}) == (None, 40)
+    assert run({"steps": 9}) == (9, 200)
+    assert run({"steps": 9}, **{"run.epochs": 3}) == (None, 3)
+    assert run({"steps": 9, "epochs": 4}) == (9, 4)
+    assert run({"epochs": 40}, **{"run.steps": 7}) == (7, 40)
+
+
 def test_settings_come_back_from_their_plain_form() -> None:
     made = settings({"data": {"domains": {"a": "x", "b": "y"}}})
     assert from_dict(made.as_dict()) == made

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipeline.errors import UsageError
 from pipeline.params import Positive, Section, Share
 from train.augment import tint
-from train.losses import ADVERSARIAL, gradient_penalty, l1
+from train.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, preference
 from train.networks.average import Average
 from train.networks.blocks import frozen
 from train.networks.patch import PatchDiscriminator
@@ -74,15 +74,12 @@ class CAGAN(nn.Module):
         human, worn, wanted = self._pictures(batch)
         swapped, alpha = dress(self.generator, human, worn, wanted)
         fake = swapped.detach()
-        judged = {
-            "real": gan.judge(self._score(human, worn), 1.0),
-            "swapped": gan.judge(self._score(fake, wanted), 0.0),
-            "wrong": gan.judge(self._score(human, wanted), 0.0),
-        }
+        real, made, wrong = self._score(human, worn), self._score(fake, wanted), self._score(human, wanted)
+        judged = {"real": gan.judge(real, 1.0), "swapped": gan.judge(made, 0.0), "wrong": gan.judge(wrong, 0.0)}
         if config.r1:
             pair = torch.cat((human, worn), 1).requires_grad_()
             judged["r1"] = config.r1 * gradient_penalty(self.discriminator(pair).flatten(1).mean(1), pair)
-        yield Update("D", judged)
+        yield Update("D", judged, {"accuracy": accuracy(real, made, gan.middle), "article": preference(real, wrong)})
         back, _ = dress(self.generator, swapped, wanted, worn)
         with frozen(self.discriminator):
             score = self._score(swapped, wanted)

@@ -19,7 +19,7 @@ from train.networks.face import FaceGenerator
 from train.networks.pool import ImagePool
 from train.networks.resnet import ResnetGenerator
 from train.recipe import Batch, Clock, Defaults, Update
-from train.recipes.judging import Judging, discriminator, fooled, judged
+from train.recipes.judging import Judging, adaptive, discriminator, fooled, judged
 
 Weight = Annotated[float, Meta(ge=0.0)]
 Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
@@ -85,6 +85,7 @@ class CycleGAN(nn.Module):
         self.config = config
         self.g_a2b, self.g_b2a = self._generator(), self._generator()
         self.d_a, self.d_b = discriminator(config), discriminator(config)
+        self.ada_a, self.ada_b = adaptive(config), adaptive(config)
         self.pool_a, self.pool_b = ImagePool(config.pool), ImagePool(config.pool)
         self.average_a2b = Average(self.g_a2b, config.ema) if config.ema else None
         self.average_b2a = Average(self.g_b2a, config.ema) if config.ema else None
@@ -96,6 +97,7 @@ class CycleGAN(nn.Module):
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """Both generators, then both discriminators on the same fakes through the pools."""
         config, a, b = self.config, batch["a"], batch["b"]
+        self._adapt(clock)
         fake_b, losses = self._there_and_back("a", "b", batch, clock)
         yield Update("G", losses, more=True)
         fake_a, losses = self._there_and_back("b", "a", batch, clock)
@@ -104,13 +106,11 @@ class CycleGAN(nn.Module):
         if self.average_a2b is not None and self.average_b2a is not None:
             self.average_a2b.follow(self.g_a2b, clock.step)
             self.average_b2a.follow(self.g_b2a, clock.step)
-        yield Update(
-            "D",
-            {
-                **_named("d_a", judged(config, self.d_a, a, fake_a, self.pool_a(fake_a), clock)),
-                **_named("d_b", judged(config, self.d_b, b, fake_b, self.pool_b(fake_b), clock)),
-            },
-        )
+        on_a = judged(config, self.d_a, a, fake_a, self.pool_a(fake_a), clock, self.ada_a)
+        on_b = judged(config, self.d_b, b, fake_b, self.pool_b(fake_b), clock, self.ada_b)
+        seen = {"accuracy_a": on_a.accuracy, "accuracy_b": on_b.accuracy}
+        seen |= {f"ada_{key}": ada.p.clone() for key, ada in (("a", self.ada_a), ("b", self.ada_b)) if ada is not None}
+        yield Update("D", {**_named("d_a", on_a.losses), **_named("d_b", on_b.losses)}, seen)
 
     def schedule(self, clock: Clock) -> float:
         """1 - max(0, k - constant) / (decay + 1) in the k-th epoch, counted from 1 (code).
@@ -140,9 +140,10 @@ class CycleGAN(nn.Module):
         """The images of `source` as `target`'s, detached, and the generators' losses for them."""
         config, images, face = self.config, batch[source], batch.get(f"face_{source}")
         there, back, judge = (self.g_a2b, self.g_b2a, self.d_b) if source == "a" else (self.g_b2a, self.g_a2b, self.d_a)
+        ada = self.ada_b if source == "a" else self.ada_a
         weight = config.lambda_a if source == "a" else config.lambda_b
         fake = self._made(there, images, face)
-        losses = _named(f"gan_{source}2{target}", fooled(config, judge, fake, clock))
+        losses = _named(f"gan_{source}2{target}", fooled(config, judge, fake, clock, ada))
         if config.lambda_identity:
             # One call for both: instance norm sees each image alone, so it equals two calls, with half the launches.
             faces = None if face is None else torch.cat([face, face])  # the mask is the original's
@@ -154,6 +155,12 @@ class CycleGAN(nn.Module):
         if face is not None and config.face_loss:
             losses[f"face_{source}"] = config.face_loss * masked_l2(fake, images, face)
         return fake.detach(), losses
+
+    def _adapt(self, clock: Clock) -> None:
+        """Lets adaptive augmentation follow the steps before this one."""
+        for ada in (self.ada_a, self.ada_b):
+            if ada is not None:
+                ada.adapt(clock.step)
 
     def _made(self, generator: nn.Module, images: Tensor, faces: Tensor | None) -> Tensor:
         if not self.config.face_branch:

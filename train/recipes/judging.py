@@ -7,7 +7,7 @@ through it in one call, so that spectral norms are the same for all of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from msgspec import Meta
@@ -17,7 +17,8 @@ from pipeline.errors import UsageError
 from pipeline.params import NonNegative, Positive, Section, Share
 from train.augment import Move, cutmix, diff_augment, tint
 from train.draws import placed, rand
-from train.losses import ADVERSARIAL, consistency, gradient_penalty
+from train.losses import ADVERSARIAL, accuracy, consistency, gradient_penalty
+from train.networks.adaptive import AdaptiveAugment
 from train.networks.blocks import frozen
 from train.networks.dual import DualDiscriminator
 from train.networks.patch import PatchDiscriminator
@@ -47,6 +48,8 @@ class Judging(Section, frozen=True, kw_only=True):
     cutmix: bool = False  # d_kind unet alone; Schonfeld et al., arXiv 2002.12655, section 3.2
     cutmix_warmup: Share = 0.1  # of the run, over which its consistency rises from 0
     augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # DiffAugment; Zhao et al., arXiv 2006.10738
+    ada: Share = 0.0  # adaptive augmentation's target for E[sign(D(real))]; Karras et al., arXiv 2006.06676, has 0.6
+    ada_kimg: Annotated[float, Meta(gt=0.0)] = 500.0  # thousand images from none to all; there 500
     penalty: Literal["none", "real", "mixed"] = "none"  # zero-centred, on real images (R1) or between real and fake
     penalty_weight: Weight = 5.0  # R1's gamma / 2; Mescheder et al., arXiv 1801.04406: 5. UVCGANv2, mixed: 0.01
 
@@ -75,25 +78,46 @@ def discriminator(config: Judging) -> nn.Module:
     return UNetDiscriminator(config.ndf, size)
 
 
-def fooled(config: Judging, network: nn.Module, fake: Tensor, clock: Clock) -> dict[str, Tensor]:
-    """The generator's losses for `fake` [N, 3, H, W], by suffix of their name."""
+def adaptive(config: Judging) -> AdaptiveAugment | None:
+    """The adaptive augmentation of one discriminator, where `config` wants it."""
+    return AdaptiveAugment(config.ada, config.ada_kimg) if config.ada else None
+
+
+def fooled(
+    config: Judging, network: nn.Module, fake: Tensor, clock: Clock, ada: AdaptiveAugment | None = None
+) -> dict[str, Tensor]:
+    """The generator's losses for `fake` [N, 3, H, W], by suffix of their name. `ada` is the discriminator's."""
     fool = ADVERSARIAL[config.gan_loss].fool
     share = 0.5 if config.d_kind == "unet" else 1.0  # its two views count half each; arXiv 2002.12655, equation 6
     with frozen(network):
-        scores = _views(network(diff_augment(fake, config.augment)))
+        scores = _views(network(_augmented(config, fake, ada)))
     return {view: share * weight * fool(scores[view]) for view, weight in _weights(config, scores, clock).items()}
 
 
-def judged(
-    config: Judging, network: nn.Module, real: Tensor, fresh: Tensor, pooled: Tensor, clock: Clock
-) -> dict[str, Tensor]:
-    """The discriminator's losses, by suffix of their name, for images [N, 3, H, W].
+class Judged(NamedTuple):
+    """What a discriminator is taught, and how it does."""
 
-    `fresh` are this step's fakes, for consistency, and `pooled` those that are to be told apart from `real` ones.
+    losses: dict[str, Tensor]  # by suffix of their name
+    accuracy: Tensor  # the share of its judgements that are right
+
+
+def judged(
+    config: Judging,
+    network: nn.Module,
+    real: Tensor,
+    fresh: Tensor,
+    pooled: Tensor,
+    clock: Clock,
+    ada: AdaptiveAugment | None = None,
+) -> Judged:
+    """The discriminator's losses for images [N, 3, H, W].
+
+    `fresh` are this step's fakes, for consistency, and `pooled` those that are to be told apart from `real` ones. `ada`
+    augments both, and watches how the real ones are judged.
     """
-    judge = ADVERSARIAL[config.gan_loss].judge
+    judge, middle = ADVERSARIAL[config.gan_loss].judge, ADVERSARIAL[config.gan_loss].middle
     fresh = fresh.detach()
-    shown = {"real": diff_augment(real, config.augment), "fake": diff_augment(pooled.to(real), config.augment)}
+    shown = {"real": _augmented(config, real, ada), "fake": _augmented(config, pooled.to(real), ada)}
     moves, mask = _add_moved(config, network, shown, fresh), None
     if config.cutmix:
         mask = cutmix(len(real), real.shape[2], real.shape[3], real.device)
@@ -114,7 +138,14 @@ def judged(
     if config.penalty != "none":
         scores = torch.stack([score.flatten(1).mean(1) for score in seen["probed"].values()]).sum(0)
         losses["_penalty"] = config.penalty_weight * gradient_penalty(scores, shown["probed"])
-    return losses
+    if ada is not None:
+        ada.watch(seen["real"][""] - middle)
+    return Judged(losses, accuracy(seen["real"][""], seen["fake"][""], middle))
+
+
+def _augmented(config: Judging, images: Tensor, ada: AdaptiveAugment | None) -> Tensor:
+    changed = diff_augment(images, config.augment)
+    return changed if ada is None else ada(changed)
 
 
 def _views(scores: Tensor | tuple[Tensor, Tensor]) -> dict[str, Tensor]:

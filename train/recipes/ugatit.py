@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pipeline.errors import UsageError
 from pipeline.params import NonNegative, Positive, Section
 from train.augment import diff_augment
-from train.losses import ADVERSARIAL, gradient_penalty, l1, lsgan
+from train.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, lsgan
 from train.networks.adalin import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
 from train.networks.average import Average
 from train.networks.blocks import frozen, init_normal
@@ -57,7 +57,15 @@ class UGATIT(nn.Module):
     """Domains "a" and "b"; `d_a_*` judge images of a. Two discriminators each: one sees patches, one the whole."""
 
     Config = UGATITConfig
-    DEFAULTS: ClassVar[Defaults] = {}
+    DEFAULTS: ClassVar[Defaults] = {
+        "run": {
+            "steps": 1_000_000,  # section 4.2
+            "tick": 100,
+            "sample_every": 1000,  # code
+            "checkpoint_every": 1000,  # code, which overwrites one
+            "measure_every": 5000,
+        }
+    }
 
     @staticmethod
     def keys(config: UGATITConfig) -> Collection[str]:
@@ -89,10 +97,10 @@ class UGATIT(nn.Module):
         self._check(a)
         to_b: Attended = self.g_a2b(a)
         to_a: Attended = self.g_b2a(b)
-        yield Update("D", {"d_a_global": self._judged(self.d_a_global, a, to_a.out.detach())}, more=True)
-        yield Update("D", {"d_a_local": self._judged(self.d_a_local, a, to_a.out.detach())}, more=True)
-        yield Update("D", {"d_b_global": self._judged(self.d_b_global, b, to_b.out.detach())}, more=True)
-        yield Update("D", {"d_b_local": self._judged(self.d_b_local, b, to_b.out.detach())})
+        yield self._judged("a_global", a, to_a.out.detach(), more=True)
+        yield self._judged("a_local", a, to_a.out.detach(), more=True)
+        yield self._judged("b_global", b, to_b.out.detach(), more=True)
+        yield self._judged("b_local", b, to_b.out.detach())
         losses = self._back("a2b", a, to_b, self.g_b2a, (self.d_b_global, self.d_b_local))
         del to_b  # with its graph, once the loop has gone back through it
         yield Update("G", losses, more=True)
@@ -143,12 +151,12 @@ class UGATIT(nn.Module):
             f"cam_{source}": config.cam * cross_entropy(same_cam, 0.0),
         }
 
-    def _judged(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        """A discriminator's loss, on its patches and its attention heads (equations 2 and 5; least squares, no half).
+    def _judged(self, name: str, real: Tensor, fake: Tensor, *, more: bool = False) -> Update:
+        """A discriminator's update, on its patches and its attention heads (equations 2 and 5; least squares, no half).
 
         Real and fake go in one after the other: each call is one power iteration of the spectral norm, as in the code.
         """
-        config = self.config
+        config, judge = self.config, self.get_submodule(f"d_{name}")
         real = diff_augment(real, config.augment).detach().requires_grad_(config.r1 > 0)
         on_real: Attended = judge(real)
         on_fake: Attended = judge(diff_augment(fake, config.augment))
@@ -156,7 +164,8 @@ class UGATIT(nn.Module):
         loss = patches + lsgan(on_real.cam, real=True) + lsgan(on_fake.cam, real=False)
         if config.r1:
             loss = loss + config.r1 * gradient_penalty(on_real.out.flatten(1).mean(1), real)
-        return config.adversarial * loss
+        right = {f"accuracy_{name}": accuracy(on_real.out, on_fake.out, ADVERSARIAL["lsgan"].middle)}
+        return Update("D", {f"d_{name}": config.adversarial * loss}, right, more)
 
     def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
         """A generator's loss before one discriminator, on its patches and on its attention heads."""

@@ -24,7 +24,7 @@ KEYS = ("a", "b", "human", "article", "other")  # of every pairing
 STEPS = 5
 
 SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must remember
-    "cyclegan": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 2, "ema": 0.9},
+    "cyclegan": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 2, "ema": 0.9, "ada": 0.6, "ada_kimg": 0.01},
     "ugatit": {"size": SIDE, "width": 4, "blocks": 1, "ema": 0.9, "augment": ["color"], "r1": 1.0},
     "cagan": {"variant": "modern", "size": SIDE, "width": 4, "tint": 0.5, "r1": 1.0},
 }

@@ -50,7 +50,7 @@ def batch(step: int, side: int = 32, count: int = 2) -> Batch:
 def judged(made: CycleGANConfig, network: nn.Module, side: int = 32, clock: Clock = CLOCK) -> dict[str, Tensor]:
     torch.manual_seed(1)
     real, fresh, pooled = (torch.rand(2, 3, side, side) * 2 - 1 for _ in range(3))
-    return judging.judged(made, network, real, fresh, pooled, clock)
+    return judging.judged(made, network, real, fresh, pooled, clock).losses
 
 
 def fixed(monkeypatch: pytest.MonkeyPatch, flip: bool, down: int = 0, right: int = 0) -> None:
