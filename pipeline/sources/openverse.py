@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.sources.interface import Interface, address, need, number, said_by
 from pipeline.web.asking import PLAIN, Asking
 from pipeline.web.faults import FetchError
 
+_SET = "set CURATE_OPENVERSE_KEY=client_id:client_secret anew, then run it again: what was found is kept"
 LICENSES = "cc0,pdm,by,by-sa"
 
 FACTS = Facts(
@@ -22,7 +24,7 @@ FACTS = Facts(
     example="curate scrape --source openverse --query ロングヘア --want 200 --contact you@example.org",
     base="https://api.openverse.org",
     key="optional",
-    key_from="https://api.openverse.org/v1/auth_tokens/register/ (the key is the access token)",
+    key_from="https://api.openverse.org/v1/auth_tokens/register/ (the key is client_id:client_secret)",
     limits=Limits(page_size=20, depth=240, daily=200, delay=3.0),
     limits_with_key=Limits(page_size=50, depth=240, daily=10_000, delay=0.6),
     said="20 requests a minute and 200 a day, 20 results each; with a key 100 and 10,000, 50 each; 240 per query",
@@ -36,7 +38,7 @@ def search(query: Query, web: Pages) -> Iterator[Candidate]:
 
 
 def _pages(ask: Interface) -> Iterator[list[Candidate]]:
-    asking = Asking(headers={"Authorization": f"Bearer {ask.key}"}) if ask.key else PLAIN
+    asking, renewed = _access(ask), True
     size, page = ask.limits.page_size, 1
     while ask.limits.depth is None or (page - 1) * size < ask.limits.depth:
         try:
@@ -50,13 +52,35 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
                 continue
             if "depth" in said or (page > 1 and ask.key is None):  # deeper than may be looked, which is no fault
                 return
-            raise AuthError(
-                f"openverse: {said}", "its token has expired or is none: set CURATE_OPENVERSE_KEY"
-            ) from error
+            if ":" in (ask.key or "") and not renewed:  # a token lives for half a day
+                asking, renewed = _access(ask), True
+                continue
+            raise AuthError(f"openverse: {said}", _SET) from error
+        renewed = False
         yield ask.read(ask.rows(answer, "results"), _candidate)
         if page >= (number(answer, "page_count") or 0):
             return
         page += 1
+
+
+def _access(ask: Interface) -> Asking:
+    """What shows who asks: the key, where it is an access token, or the token that is given for an id and a secret."""
+    if ask.key is None:
+        return PLAIN
+    identity, colon, secret = ask.key.partition(":")
+    token = ask.key
+    if colon:
+        form = {"grant_type": "client_credentials", "client_id": identity, "client_secret": secret}
+        try:
+            answer = ask.respond("/v1/auth_tokens/token/", {}, Asking(form=form), spare={400, 401, 403})
+            token = need(json.loads(answer.body), "access_token")
+        except (ValueError, KeyError, TypeError):
+            raise AuthError("openverse: gave no token for the key", _SET) from None
+        except FetchError as error:
+            if error.status not in {400, 401, 403}:
+                raise
+            raise AuthError(f"openverse: the key was refused: {said_by(error)}", _SET) from error
+    return Asking(headers={"Authorization": f"Bearer {token}"})
 
 
 def _page(ask: Interface, asking: Asking, page: int, size: int) -> Any:

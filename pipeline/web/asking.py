@@ -22,6 +22,7 @@ class Asking:
 
     params: Mapping[str, str] = field(default_factory=dict, repr=False)  # secret parts of the query string
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # secret headers
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)  # secret fields of a form, which is posted
     check: Callable[[Any], None] | None = None
     conditions: Mapping[str, str] = field(default_factory=dict)  # what is held already: no secret, sent at every hop
 
@@ -44,7 +45,9 @@ class Asking:
 
     def hide(self, text: str) -> str:
         """`text` with every secret, however it is encoded there, as ***."""
-        for secret in sorted({*self.params.values(), *self.headers.values()}, key=len, reverse=True):
+        for secret in sorted(
+            {*self.params.values(), *self.headers.values(), *self.form.values()}, key=len, reverse=True
+        ):
             for word in {secret, *secret.split()}:
                 if len(word) >= _SHORTEST:
                     for spelling in (word, quote(word), quote(word, safe=""), quote_plus(word)):

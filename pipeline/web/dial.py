@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -112,11 +112,15 @@ def adapter(guard: Guard, connections: int) -> HTTPAdapter:
     return _Adapter(guard, connections)
 
 
-def request(url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
-    """A GET for `url`, which is percent-encoded already."""
+def request(url: str, headers: Mapping[str, str], form: Mapping[str, str]) -> requests.PreparedRequest:
+    """A GET for `url`, which is percent-encoded already; a POST where there is a form."""
     made = requests.PreparedRequest()
     made.method, made.url = "GET", url
     made.headers = CaseInsensitiveDict(headers)
+    if form:
+        made.method, made.body = "POST", urlencode(form).encode()
+        made.headers["Content-Type"] = "application/x-www-form-urlencoded"
+        made.headers["Content-Length"] = str(len(made.body))
     made.hooks = default_hooks()
     return made
 

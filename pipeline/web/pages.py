@@ -50,12 +50,16 @@ class StoredPages:
         return self._kept(url) or self._keep(url, self._web().page(url, allowed=allowed))
 
     def answer(self, url: str, asking: Asking = PLAIN, daily: int | None = None) -> Response:
-        """An answer of a documented interface; `daily`: the most that may be asked for in a day. Raises FetchError."""
-        if kept := self._kept(url):
+        """An answer of a documented interface; `daily`: the most that may be asked for in a day. Raises FetchError.
+
+        What a form gives is a key, and is not stored.
+        """
+        if not asking.form and (kept := self._kept(url)):
             return kept
         web = self._web()  # without a contact nothing is asked, and nothing counted
         Allowance(self._raw / ".allowance.json").spend(urlsplit(url).netloc, daily, datetime.now(UTC))
-        return self._keep(url, web.answer(url, asking))
+        response = web.answer(url, asking)
+        return response if asking.form else self._keep(url, response)
 
     def space(self, host: str, delay: float) -> None:
         """Sets the seconds between two requests to `host`."""

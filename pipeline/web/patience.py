@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_BACKOFF = 60.0  # s
+_AVAILABLE = "x-ratelimit-available-"
+_PERIODS = {"sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}  # s
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses that may pass
 
 
@@ -22,9 +24,15 @@ def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def spent(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds until the quota that a response calls empty (X-RateLimit-Remaining: 0) is filled again, or None."""
+    """Seconds until the quota that a response calls empty (X-RateLimit-Remaining: 0) is filled again, or None.
+
+    Some have several quotas, each with a name: X-RateLimit-Available-NAME: 0 beside X-RateLimit-Limit-NAME: 20/min.
+    """
     if headers.get("X-RateLimit-Remaining", "").strip() != "0":
-        return None
+        empty = [name for name in headers if name.lower().startswith(_AVAILABLE) and headers[name].strip() == "0"]
+        limits = (headers.get(f"X-RateLimit-Limit-{name[len(_AVAILABLE) :]}", "") for name in empty)
+        waits = [_PERIODS.get(limit.rpartition("/")[2].strip().lower(), 0.0) for limit in limits]
+        return max(waits, default=0.0) or None
     seconds = _seconds(headers.get("X-RateLimit-Reset"), now)
     if seconds is not None and seconds > 1_000_000_000:  # some send the time itself, as a Unix timestamp
         seconds = max(0.0, seconds - now.timestamp())

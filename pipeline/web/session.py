@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from pipeline.params import Scrape
-from pipeline.web import headers, optout, patience, robots
+from pipeline.web import body, headers, optout, patience, robots
 from pipeline.web.address import Guard, RefusedAddressError
 from pipeline.web.asking import PLAIN, Asking
 from pipeline.web.dial import Exchange, Watchdog, adapter, request
@@ -30,8 +30,6 @@ R = TypeVar("R")
 PAGE_BYTES = 5 * 1024 * 1024
 ANSWER_BYTES = 20 * 1024 * 1024
 LONGEST_PARK = 3600.0  # s; a host that asks for more is left alone for this run
-_EXCERPT = 4096  # bytes of an interface's refusal that are read
-_CHUNK = 32 * 1024  # bytes per read: small enough that a slow body is noticed between two of them
 NOT_MODIFIED = 304
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
@@ -77,6 +75,7 @@ class Web:
         self._scheduler = Scheduler(section.workers, section.delay)
         self._gate = Gate(self._hop, lambda host, delay: self._scheduler.widen(host, section.per_host, delay), hosts)
         self._random = random.Random()
+        self._dry: dict[str, float] = {}  # interfaces whose quota is used up, until when (monotonic s)
 
     def close(self) -> None:
         """Starts no more requests, lets those under way end for a moment, then cuts them."""
@@ -135,11 +134,13 @@ class Web:
                 yield from self._gate.enter(target, kind is Kind.IMAGE)
             else:
                 self._scheduler.widen(target.key, 1, 0.0)
+                if (left := self._dry.get(target.key, 0.0) - time.monotonic()) > 0:
+                    raise FetchError("quota", "said that its allowance is used up", final_url=target.url, wait=left)
             result = yield from self._insist(target, kind, page_url, asking=asking)
             if isinstance(result, Response):
                 return result
             following = self._next_hop(target, result, kind)
-            if following.key != target.key:  # keys are for the host that gave them
+            if following.key != target.key or asking.form:  # keys are for the host, and the address, that gave them
                 following, asking = parse(asking.without(following.url)), asking.elsewhere
             elif asking.params:
                 following = parse(asking.address(asking.without(following.url)))
@@ -198,11 +199,13 @@ class Web:
         }
         with self._watchdog.watch(self._section.deadline) as exchange:
             try:
-                with self._http.send(request(target.url, sent), stream=True, timeout=self._timeout) as reply:
+                with self._http.send(
+                    request(target.url, sent, asking.form), stream=True, timeout=self._timeout
+                ) as reply:
                     try:
                         result = self._judge(reply, target, kind, exchange, asking)
                     finally:
-                        _drain(reply)
+                        body.drain(reply)
                 if asking.check is not None and isinstance(result, Response):
                     asking.check(result)
                 return result
@@ -233,21 +236,21 @@ class Web:
         family = "http_5xx" if status >= 500 else "http_4xx"
         if status in patience.RETRIED:
             wait = patience.asked_wait(reply.headers, now)
-            raise TransientError(family, str(status), status, wait, _beginning(reply, kind))
+            raise TransientError(family, str(status), status, wait, self._excerpt(reply, kind))
         if status not in ({200, NOT_MODIFIED} if asking.conditions else {200}):
             reason = family if status >= 400 else "network"
-            raise FetchError(reason, f"status {status}", status, target.url, body=_beginning(reply, kind))
+            raise FetchError(reason, f"status {status}", status, target.url, body=self._excerpt(reply, kind))
         refusal = optout.refused_by_headers(
             reply.raw.headers.getlist("X-Robots-Tag"), reply.headers.get("TDM-Reservation")
         )
         if refusal and kind is Kind.IMAGE:
             raise FetchError("optout_header", refusal, status, target.url)
-        if (pause := patience.spent(reply.headers, now)) is not None and pause <= LONGEST_PARK:
-            self._scheduler.park(target.key, pause)
+        if (pause := patience.spent(reply.headers, now)) is not None:
+            self._rest(target.key, pause, kind)
         return Response(
             target.url,
             status,
-            _read(reply, self._cap(kind), kind is Kind.ROBOTS, exchange),
+            body.read(reply, self._cap(kind), kind is Kind.ROBOTS, exchange),
             reply.headers.get("Content-Type", ""),
             reply.headers.get("ETag"),
             reply.headers.get("Last-Modified"),
@@ -256,36 +259,18 @@ class Web:
             patience.asked_wait(reply.headers, now),
         )
 
+    def _rest(self, host: str, pause: float, kind: Kind) -> None:
+        """Leaves a host alone whose quota is used up; for one that takes too long to fill, the next request fails."""
+        if pause <= LONGEST_PARK:
+            self._scheduler.park(host, pause)
+        elif kind is Kind.ANSWER:
+            self._dry[host] = time.monotonic() + pause
+
+    @staticmethod
+    def _excerpt(reply: requests.Response, kind: Kind) -> bytes:
+        """How an interface's refusal begins: it often says why."""
+        return body.beginning(reply) if kind is Kind.ANSWER else b""
+
     def _cap(self, kind: Kind) -> int:
         caps = {Kind.IMAGE: self._section.max_bytes, Kind.PAGE: PAGE_BYTES, Kind.ANSWER: ANSWER_BYTES}
         return caps.get(kind, robots.MAX_BYTES)
-
-
-def _read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> bytes:
-    """The body, counted as it is decoded. Above `cap` bytes it is cut, or else FetchError is raised."""
-    length = reply.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) > cap and not cut:
-        raise FetchError("too_large", f"{length} bytes", reply.status_code)
-    chunks: list[bytes] = []
-    for chunk in reply.raw.stream(_CHUNK, decode_content=True):
-        chunks.append(chunk)
-        exchange.received += len(chunk)
-        if exchange.received > cap:
-            if cut:
-                break
-            raise FetchError("too_large", f"more than {cap} bytes", reply.status_code)
-    if exchange.expired:  # a shut socket can look like the end of a body without a length
-        raise FetchError("too_slow", "over the deadline or under the rate")
-    return b"".join(chunks)
-
-
-def _drain(reply: requests.Response) -> None:
-    """Reads what little a refusal or a redirect says, so that its connection can be used again."""
-    length = reply.headers.get("Content-Length", "")
-    if reply.status_code >= 300 and length.isdecimal() and int(length) <= _EXCERPT:
-        reply.raw.drain_conn()
-
-
-def _beginning(reply: requests.Response, kind: Kind) -> bytes:
-    """How the body of an interface's refusal begins: it often says why."""
-    return reply.raw.read(_EXCERPT, decode_content=True) or b"" if kind is Kind.ANSWER else b""

@@ -122,6 +122,9 @@ def serving() -> Iterator[Site]:
         def do_GET(self) -> None:
             site.answer(self)
 
+        def do_POST(self) -> None:
+            site.answer(self)
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 

@@ -52,6 +52,8 @@ class Stand:
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
             params = dict(parse_qsl(urlsplit(handler.path).query, keep_blank_values=True, strict_parsing=False))
+            if handler.command == "POST":
+                params |= dict(parse_qsl(handler.rfile.read(int(handler.headers["Content-Length"])).decode()))
             self.asked.append(params)
             self.headers.append(dict(handler.headers))
             _send(handler, pages(params))

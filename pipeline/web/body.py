@@ -1,0 +1,41 @@
+"""Reading what a response brings: no more than is wanted, and no slower than is borne."""
+
+from __future__ import annotations
+
+import requests
+
+from pipeline.web.dial import Exchange
+from pipeline.web.faults import FetchError
+
+_EXCERPT = 4096  # bytes of a refusal that are read
+_CHUNK = 32 * 1024  # bytes per read: small enough that a slow body is noticed between two of them
+
+
+def read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> bytes:
+    """The body, counted as it is decoded. Above `cap` bytes it is cut, or else FetchError is raised."""
+    length = reply.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) > cap and not cut:
+        raise FetchError("too_large", f"{length} bytes", reply.status_code)
+    chunks: list[bytes] = []
+    for chunk in reply.raw.stream(_CHUNK, decode_content=True):
+        chunks.append(chunk)
+        exchange.received += len(chunk)
+        if exchange.received > cap:
+            if cut:
+                break
+            raise FetchError("too_large", f"more than {cap} bytes", reply.status_code)
+    if exchange.expired:  # a shut socket can look like the end of a body without a length
+        raise FetchError("too_slow", "over the deadline or under the rate")
+    return b"".join(chunks)
+
+
+def drain(reply: requests.Response) -> None:
+    """Reads what little a refusal or a redirect says, so that its connection can be used again."""
+    length = reply.headers.get("Content-Length", "")
+    if reply.status_code >= 300 and length.isdecimal() and int(length) <= _EXCERPT:
+        reply.raw.drain_conn()
+
+
+def beginning(reply: requests.Response) -> bytes:
+    """How the body begins."""
+    return reply.raw.read(_EXCERPT, decode_content=True) or b""
