@@ -13,13 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import manifest, shards, store
+from pipeline import hashing, images, manifest, shards, store
 from pipeline.errors import UsageError
 from pipeline.intake.journal import Journal
 from pipeline.intake.store import open_store
 
-# Pictures of the pictures, made anew by the next command that needs them.
-_DERIVED = ("processed/cache", "processed/dedup", "processed/report", "processed/views")
+# Pictures of the pictures, and the pages where they were found: made or read anew by the next command that needs them.
+_DERIVED = ("processed/cache", "processed/dedup", "processed/report", "processed/views", "raw/.pages")
 _RUNS = "processed/runs"
 
 
@@ -37,8 +37,9 @@ class Forgotten:
 def run(what: str, root: Path) -> Forgotten:
     """Forgets the image or page at a URL, the image with a sha256, or everything by a creator.
 
-    Copies of the same bytes go, too. The journal keeps digests of what was forgotten, never its names. Interrupted, the
-    same call goes on. Raises UsageError when `what` is nothing that is known, or while a scrape is at work.
+    Copies of the same bytes go, too; near copies are refused when they are met. The journal keeps digests and
+    perceptual hashes of what was forgotten, never its names. Interrupted, the same call goes on. Raises UsageError when
+    `what` is nothing that is known, or while a scrape is at work.
     """
     what = what.strip()
     with open_store(root) as store, Journal(store.journal) as journal:
@@ -51,6 +52,7 @@ def run(what: str, root: Path) -> Forgotten:
                 "a creator's name as in manifests/images.parquet, a sha256 or a URL",
             )
         rows = {row["candidate_id"] or "" for row in named} | _having(manifest.IMAGES, root, ["image_id"], ids)
+        journal.avoid(_looks(table, root, ids))
         journal.forget([what, *sorted(ids), *_addresses(table, rows)])
         crops = _having(manifest.CROPS, root, ["image_id"], ids)
         pairs = _having(manifest.PAIRS, root, ["article_image_id", "human_image_id"], ids)
@@ -101,6 +103,15 @@ def _named(table: pa.Table, what: str) -> list[dict[str, str | None]]:
         mask = pc.or_kleene(mask, pc.equal(table[column], what))
     rows: list[dict[str, str | None]] = table.filter(mask).select(["candidate_id", "image_id", "image_url"]).to_pylist()
     return rows
+
+
+def _looks(table: pa.Table | None, root: Path, ids: set[str]) -> Iterator[int]:
+    """The perceptual hashes of the images called `ids`, as far as they are stored."""
+    if table is not None and ids:
+        found = table.filter(pc.is_in(table["image_id"], pa.array(sorted(ids), pa.string())))
+        for path in sorted(set(pc.drop_null(found["path"]).to_pylist())):
+            with contextlib.suppress(OSError, images.ImageError):
+                yield hashing.phash(images.decode((root / path).read_bytes()))
 
 
 def _addresses(table: pa.Table | None, rows: set[str]) -> list[str]:

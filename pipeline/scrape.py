@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -32,7 +32,7 @@ from pipeline.intake.summary import Collected, collected
 from pipeline.intake.window import Window
 from pipeline.params import Query, Scrape, as_dict
 from pipeline.progress import SILENT, Progress
-from pipeline.sources import LOCAL, SOURCES, facts, licenses, load
+from pipeline.sources import LOCAL, PAGED, SOURCES, facts, licenses, load
 from pipeline.sources.candidate import Candidate
 from pipeline.web.address import Guard, parse_permit
 from pipeline.web.faults import FetchError
@@ -76,7 +76,7 @@ def run(
         if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
             fetcher.web()
         ledger = Ledger(section, store.temporary, journal.forgotten)
-        results = [_collect(plan, section, store, journal, fetcher, ledger, progress) for plan in plans]
+        results = [_collect(plan, section, store, journal, fetcher, ledger, progress, again) for plan in plans]
         manifest.write_batches(manifest.IMAGES, ledger.batches(), root, meta={"section": as_dict(section)})
     _complain(results, progress)
     return collected(ledger.tally, fetcher.asked())
@@ -162,12 +162,12 @@ def _plan(query: Query, section: Scrape, store: Store, journal: Journal) -> _Pla
 
 
 def _reopened(plan: _Plan, journal: Journal, again: Again) -> _Plan:
-    """`plan`, to be gone through from its beginning if pages of it failed that are to be tried once more."""
-    if not plan.finished or not again.retry:
+    """`plan`, to be gone through anew if pages of it failed that are to be tried once more, or may have changed."""
+    refresh = again.refresh and plan.query.source in PAGED
+    failed = (candidate.refused in again.retry for candidate in journal.candidates(plan.key))
+    if not plan.finished or not (refresh or (again.retry and any(failed))):
         return plan
-    if not any(candidate.refused in again.retry for candidate in journal.candidates(plan.key)):
-        return plan
-    journal.reopen(Begin(plan.search, plan.key, plan.query))
+    journal.reopen(Begin(plan.search, plan.key, plan.query, refresh))
     return plan._replace(finished=False)
 
 
@@ -179,11 +179,12 @@ def _collect(
     fetcher: Fetcher,
     ledger: Ledger,
     progress: Progress,
+    again: Again,
 ) -> _Result:
     """Goes through one search to its end, or to as many accepted images as are wanted."""
     query = plan.query
     journal.begin(Begin(plan.search, plan.key, query))
-    pages = _pages(query, plan.key, section, store, fetcher, progress)
+    pages = _pages(query, plan.key, section, store, fetcher, progress, again)
     forecast = Forecast(plan.want)
     broken: _Ended | None = None
     with progress.task(f"scrape {domain_of(query)}", plan.want) as task:
@@ -202,7 +203,7 @@ def _collect(
             plan.want,
         )
         try:
-            for candidate in _candidates(plan, pages, section, journal):
+            for candidate in _candidates(plan, pages, section, journal, again):
                 if not window.admit(candidate):
                     break
         except (FetchError, QuotaError, AuthError) as error:
@@ -210,20 +211,38 @@ def _collect(
         window.drain()
     if broken is None and query.source not in LOCAL:
         journal.done(plan.key, window.count)
-        pages.forget()
+        if query.source not in PAGED:
+            pages.forget()
     return _Result(domain_of(query), plan.want, window.reasons, broken)
 
 
-def _pages(query: Query, key: str, section: Scrape, store: Store, fetcher: Fetcher, progress: Progress) -> StoredPages:
-    settings = {"words": _words(section, query), "settings": section.sources.get(query.source, {})}
-    return StoredPages(fetcher.web, store.pages(key), progress.note, **settings)
+def _pages(
+    query: Query,
+    key: str,
+    section: Scrape,
+    store: Store,
+    fetcher: Fetcher,
+    progress: Progress,
+    again: Again = NOTHING,
+) -> StoredPages:
+    settings = section.sources.get(query.source, {})
+    refresh = again.refresh and query.source in PAGED
+    return StoredPages(fetcher.web, store.pages(key), progress.note, settings, _words(section, query), refresh)
 
 
-def _candidates(plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal) -> Iterator[Candidate]:
+def _candidates(
+    plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal, again: Again
+) -> Iterator[Candidate]:
+    """What the search finds; when it is refreshed, what it found before and then the rest, so that no row is lost."""
     if plan.finished:
         return journal.candidates(plan.key)
-    found = islice(load(plan.query.source)(plan.query, pages), section.limit)
-    return map(unpacked, found) if section.allow_data_urls else found
+    found = load(plan.query.source)(plan.query, pages)
+    if section.allow_data_urls:
+        found = map(unpacked, found)
+    former = [one for one in journal.candidates(plan.key) if one.refused not in again.retry]  # while it is refreshed
+    known = {(one.address, one.role, one.group_id) for one in former}
+    fresh = (one for one in found if (one.address, one.role, one.group_id) not in known)
+    return islice(chain(former, fresh), section.limit)
 
 
 def _complain(results: list[_Result], progress: Progress) -> None:

@@ -30,8 +30,10 @@ _HOME = str(Path(__file__).parents[2])
 class Examiner:
     """Judges bytes under `limits`. Used as a context manager; the process is made when it is first needed."""
 
-    def __init__(self, limits: Scrape) -> None:
+    def __init__(self, limits: Scrape, hashed: bool = False) -> None:
+        """`hashed`: good pictures are decoded for their perceptual hashes, too."""
         self._limits = limits
+        self._hashed = hashed
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +50,7 @@ class Examiner:
         """What `data` are; decode_failed if that kills the decoder, or takes it more than a minute."""
         header = images.plain_jpeg(data)
         if header is not None or images.sniff(data[:32]) is None or len(data) > self._limits.max_bytes:
-            return examine(data, self._limits, header)
+            return examine(data, self._limits, header, self._hashed)
         with self._lock:
             process = self._process or self._start()
             try:
@@ -71,7 +73,7 @@ class Examiner:
             env={**os.environ, "PYTHONPATH": path},
         )
         assert self._process.stdin is not None, "it is a pipe"
-        _write(self._process.stdin, msgspec.json.encode(self._limits))
+        _write(self._process.stdin, msgspec.json.encode((self._limits, self._hashed)))
         return self._process
 
     def _end(self) -> None:
@@ -101,9 +103,9 @@ def _serve() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand between two answers
     try:
-        limits = msgspec.json.decode(_read(sys.stdin.buffer), type=Scrape)
+        limits, hashed = msgspec.json.decode(_read(sys.stdin.buffer), type=tuple[Scrape, bool])
         while True:
-            _write(answers, msgspec.msgpack.encode(examine(_read(sys.stdin.buffer), limits)))
+            _write(answers, msgspec.msgpack.encode(examine(_read(sys.stdin.buffer), limits, hashed=hashed)))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from pipeline import manifest
 from pipeline.errors import UsageError
@@ -22,9 +22,11 @@ from pipeline.intake.store import Store
 from pipeline.params import Scrape
 from pipeline.sources.candidate import Candidate
 from pipeline.web.address import Guard
-from pipeline.web.asking import held
+from pipeline.web.asking import held, http_date
 from pipeline.web.faults import FetchError
 from pipeline.web.session import NOT_MODIFIED, Response, Web
+
+ALIKE = 8  # bits of 64 in which the perceptual hashes of copies of one picture may differ
 
 
 class Fetcher:
@@ -40,7 +42,8 @@ class Fetcher:
         self._guard = guard
         self._stack = stack
         self._layer: Web | None = None
-        self._examiner = stack.enter_context(Examiner(section))
+        self._avoided = np.array(sorted(journal.avoided), np.uint64)
+        self._examiner = stack.enter_context(Examiner(section, hashed=bool(journal.avoided)))
         self._readers: ThreadPoolExecutor | None = None
 
     def web(self) -> Web:
@@ -91,7 +94,7 @@ class Fetcher:
         outcome = past.outcome
         if not self._again.refresh or past.fresh or outcome.path is None:
             return _known(note(outcome))
-        asking = held(outcome.etag, outcome.last_modified or _http_date(outcome.retrieved_at))
+        asking = held(outcome.etag, outcome.last_modified or http_date(outcome.retrieved_at))
         return self.web().image(url, page, lambda got: note(self._renewed(outcome, got)), asking)
 
     def _remembered(self, key: str | None, name: str) -> Past | None:
@@ -153,14 +156,20 @@ class Fetcher:
         outcome = self._examiner.examine(data)
         if self._journal.forgotten(outcome.sha256):
             return Outcome("excluded", sha256=outcome.sha256)
+        if outcome.reason == manifest.OK and self._like_forgotten(outcome.phash):
+            return Outcome(
+                "excluded", "nearly the same as a picture that was forgotten", outcome.sha256, bytes=len(data)
+            )
+        outcome = msgspec.structs.replace(outcome, phash=None)
         if outcome.reason != manifest.OK:
             return outcome
         assert outcome.sha256 is not None
         return msgspec.structs.replace(outcome, path=self._store.put(data, outcome.sha256, extension(data)))
 
-
-def _http_date(moment: datetime | None) -> str | None:
-    return format_datetime(moment.astimezone(UTC), usegmt=True) if moment is not None else None
+    def _like_forgotten(self, phash: int | None) -> bool:
+        if phash is None:
+            return False
+        return bool((np.bitwise_count(self._avoided ^ np.uint64(phash)) <= ALIKE).any())
 
 
 def _known(outcome: Outcome | None) -> Future[Outcome | None]:

@@ -33,6 +33,7 @@ class Begin(msgspec.Struct, frozen=True, tag="begin", tag_field="event"):
     search: str
     key: str
     query: Query
+    refresh: bool = False  # what it found before comes first
 
 
 class Seen(msgspec.Struct, frozen=True, tag="seen", tag_field="event"):
@@ -57,7 +58,13 @@ class Forget(msgspec.Struct, frozen=True, tag="forget", tag_field="event"):
     digest: str
 
 
-Line = Begin | Seen | Done | Forget
+class Avoid(msgspec.Struct, frozen=True, tag="avoid", tag_field="event"):
+    """The perceptual hash of a picture that was forgotten, so that its near copies are known."""
+
+    phash: int
+
+
+Line = Begin | Seen | Done | Forget | Avoid
 
 
 class Past(NamedTuple):
@@ -81,6 +88,8 @@ class Journal:
         self._begun: dict[str, list[Begin]] = {}  # by search
         self._counts: dict[str, int] = {}  # of finished keys
         self._forgotten: set[bytes] = set()
+        self._avoided: set[int] = set()
+        self._former: dict[str, int] = {}  # candidates of the last whole walk, of keys that are refreshed
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
@@ -138,6 +147,16 @@ class Journal:
         """Whether one of `names` (URLs, a sha256, a creator) was forgotten."""
         return bool(self._forgotten) and any(_digest(name) in self._forgotten for name in names if name)
 
+    def avoid(self, phashes: Iterable[int]) -> None:
+        """Notes pictures whose near copies must not be stored again."""
+        for phash in sorted(set(phashes) - self._avoided):
+            self._append(Avoid(phash))
+
+    @property
+    def avoided(self) -> frozenset[int]:
+        """The perceptual hashes of what was forgotten."""
+        return frozenset(self._avoided)
+
     def purge(self) -> None:
         """Rewrites the journal without the lines about what was forgotten. It must not be used afterwards."""
         with manifest.replacing(self._path) as temporary, temporary.open("wb") as kept:
@@ -155,8 +174,9 @@ class Journal:
         return self._counts.get(key)
 
     def candidates(self, key: str) -> Iterator[Candidate]:
-        """The candidates of a finished search, in order."""
-        for at in self._places.get(key, array("q"))[: self._counts[key]]:
+        """The candidates of a finished search in order, or those of the walk before, while it is refreshed."""
+        count = self._counts.get(key, self._former.get(key, 0))
+        for at in self._places.get(key, array("q"))[:count]:
             if at < 0:
                 continue  # forgotten
             line = self._read(at)
@@ -195,11 +215,16 @@ class Journal:
     def _index(self, line: Line, at: int) -> None:
         if isinstance(line, Forget):
             self._forgotten.add(bytes.fromhex(line.digest))
+        elif isinstance(line, Avoid):
+            self._avoided.add(line.phash)
         elif isinstance(line, Begin):
             self._begun.setdefault(line.search, []).append(line)
-            self._counts.pop(line.key, None)
+            count = self._counts.pop(line.key, None)
+            if line.refresh and count is not None:
+                self._former[line.key] = count
         elif isinstance(line, Done):
             self._counts[line.key] = line.count
+            self._former.pop(line.key, None)
         else:
             places = self._places.setdefault(line.key, array("q"))
             while len(places) <= line.index:

@@ -34,6 +34,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     )
     gone: bool = False  # the server has it no more; our bytes stay
     animated: bool = False  # its first frame is the picture
+    phash: int | None = None  # where something was forgotten that it may be like; never in the journal
 
 
 # Reasons that another day, or another run, may not give again.
@@ -42,14 +43,18 @@ PASSING = frozenset("network http_4xx http_5xx too_slow robots_denied robots_unr
 UNMEASURED = frozenset("too_large bomb".split())
 
 
-def examine(data: bytes, limits: Scrape, header: Jpeg | None = None) -> Outcome:
-    """What `data` are: ok only for a whole picture within `limits`. `header` as for images.verify."""
+def examine(data: bytes, limits: Scrape, header: Jpeg | None = None, hashed: bool = False) -> Outcome:
+    """What `data` are: ok only for a whole picture within `limits`. `header` as for images.verify.
+
+    `hashed`: a good one is decoded for its perceptual hash, too.
+    """
     digest = hashlib.sha256(data).hexdigest()
     if len(data) > limits.max_bytes:
         return Outcome("too_large", sha256=digest, bytes=len(data))
     try:
         first = limits.animated == "first"
         info = images.verify(data, max_pixels=limits.max_pixels, header=header, animated=first)
+        phash = _phash(data, limits) if hashed else None
     except images.ImageError as error:
         return Outcome(error.reason, str(error), sha256=digest, bytes=len(data))
     small = min(info.width, info.height) < limits.min_side
@@ -61,7 +66,14 @@ def examine(data: bytes, limits: Scrape, header: Jpeg | None = None) -> Outcome:
         height=info.height,
         mode=info.mode,
         animated=info.animated,
+        phash=phash,
     )
+
+
+def _phash(data: bytes, limits: Scrape) -> int:
+    from pipeline import hashing  # with scipy, which few runs need
+
+    return hashing.phash(images.decode(data, max_pixels=limits.max_pixels))
 
 
 def extension(data: bytes) -> str:

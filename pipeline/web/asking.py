@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
 
@@ -64,6 +66,11 @@ class Asking:
 
 
 PLAIN = Asking()
+
+
+def http_date(moment: datetime | None) -> str | None:
+    """A time as headers state it."""
+    return format_datetime(moment.astimezone(UTC), usegmt=True) if moment is not None else None
 
 
 def held(etag: str | None, last_modified: str | None) -> Asking:

@@ -1,4 +1,7 @@
-"""Pages and answers kept on disk while a search is under way, so that a run that was killed asks for none twice."""
+"""Pages and answers kept on disk while a search is under way, so that a run that was killed asks for none twice.
+
+Pages of sites stay when it is finished: a refresh asks whether they have changed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 import shutil
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +20,11 @@ import msgspec
 from pipeline import manifest
 from pipeline.web import keys
 from pipeline.web.allowance import Allowance
-from pipeline.web.asking import PLAIN, Asking
-from pipeline.web.session import Response, Web
+from pipeline.web.asking import PLAIN, Asking, held, http_date
+from pipeline.web.session import NOT_MODIFIED, Response, Web
 
 FRESH = timedelta(hours=24)  # what is older is asked for again: addresses of pictures expire
+LASTING = timedelta(days=3650)  # what may be asked for with a condition
 
 
 class StoredPages:
@@ -37,17 +42,30 @@ class StoredPages:
         note: Callable[[str], None],
         settings: Mapping[str, Any],
         words: Mapping[str, str],
+        refresh: bool = False,
     ) -> None:
+        """`refresh`: what is kept is asked for again, once, if it has changed."""
         self._web = web
         self._folder = folder
         self._raw = folder.parent.parent
         self.note = note
+        self._due = refresh
+        self._asked: set[str] = set()  # in this run
         self.settings = settings
         self.words = words
 
     def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
         """An HTML page. Raises FetchError."""
-        return self._kept(url) or self._keep(url, self._web().page(url, allowed=allowed))
+        fresh = not self._due or url in self._asked
+        kept = self._kept(url, FRESH if fresh else LASTING)
+        if kept is not None and fresh:
+            return kept
+        asking = held(kept.etag, kept.last_modified or http_date(kept.received)) if kept is not None else PLAIN
+        got = self._web().page(url, allowed=allowed, asking=asking)
+        self._asked.add(url)
+        if kept is not None and got.status == NOT_MODIFIED:
+            got = replace(kept, received=got.received)
+        return self._keep(url, got)
 
     def answer(self, url: str, asking: Asking = PLAIN, daily: int | None = None) -> Response:
         """An answer of a documented interface; `daily`: the most that may be asked for in a day. Raises FetchError.
@@ -84,12 +102,12 @@ class StoredPages:
     def _path(self, url: str) -> Path:
         return self._folder / hashlib.sha256(url.encode()).hexdigest()
 
-    def _kept(self, url: str) -> Response | None:
+    def _kept(self, url: str, age: timedelta = FRESH) -> Response | None:
         try:
             kept = msgspec.msgpack.decode(zlib.decompress(self._path(url).read_bytes()), type=Response)
         except (OSError, zlib.error, msgspec.DecodeError):
             return None
-        return kept if datetime.now(UTC) - kept.received < FRESH else None
+        return kept if datetime.now(UTC) - kept.received < age else None
 
     def _keep(self, url: str, response: Response) -> Response:
         with manifest.replacing(self._path(url)) as temporary:

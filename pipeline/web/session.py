@@ -89,9 +89,10 @@ class Web:
         """Fetches an image and hands it, or the FetchError, to `then` on the fetching thread."""
         return self._scheduler.submit(self._caught(self._fetch(url, Kind.IMAGE, page_url, asking=asking)), then)
 
-    def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
+    def page(self, url: str, *, allowed: Callable[[str], bool] | None = None, asking: Asking = PLAIN) -> Response:
         """Fetches an HTML page and waits for it; `allowed` judges the host of every hop. Raises FetchError."""
-        return self._scheduler.submit(self._fetch(url, Kind.PAGE, allowed=allowed), lambda done: done).result()
+        steps = self._fetch(url, Kind.PAGE, allowed=allowed, asking=asking)
+        return self._scheduler.submit(steps, lambda done: done).result()
 
     def answer(self, url: str, asking: Asking = PLAIN) -> Response:
         """Fetches an answer of a documented interface and waits for it. Raises FetchError, without any secret."""

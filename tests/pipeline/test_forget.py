@@ -8,14 +8,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline import credits as crediting
 from pipeline import forget, manifest, scrape
 from pipeline.errors import UsageError
 from pipeline.params import Query
-from tests.pipeline.site import Site, photo
-from tests.pipeline.test_scrape import html_site, rows, section
+from tests.pipeline.site import Site, drawing, encoded, photo
+from tests.pipeline.test_scrape import html_site, listed, rows, section
 from tests.pipeline.test_scrape_conformance import curate
 
 
@@ -91,6 +93,28 @@ def test_forgetting_leaves_no_trace_and_lasts(site: Site, tmp_path: Path, by: st
     assert set(site.counts()) == {"/0.jpg"}
 
 
+def test_a_near_copy_of_what_was_forgotten_is_refused(site: Site, tmp_path: Path) -> None:
+    picture = Image.fromarray(drawing(1)).resize((640, 600), Image.Resampling.BICUBIC)
+    smaller, lossless = (encoded(np.asarray(picture.resize(size)), kind) for size, kind in NEAR)
+    urls = [site.add("/original.jpg", encoded(np.asarray(picture))), site.add("/other.jpg", photo(2))]
+    scrape.run(section(listed(tmp_path, urls)), tmp_path, allow=(site.host,))
+    forget.run(urls[0], tmp_path)
+    urls += [site.add("/smaller.jpg", smaller), site.add("/lossless.png", lossless), site.add("/new.jpg", photo(3))]
+    for _ in range(2):  # the second time from the journal
+        scrape.run(section(listed(tmp_path, urls)), tmp_path, allow=(site.host,))
+        found = {row["image_url"].removeprefix(site.url("")): row for row in rows(tmp_path)}
+        reasons = {path: row["reason"] for path, row in found.items()}
+        near = {"/smaller.jpg": "excluded", "/lossless.png": "excluded"}
+        assert reasons == {"/other.jpg": "ok", "/new.jpg": "ok", **near}
+        assert found["/smaller.jpg"]["path"] is None
+    assert not list(tmp_path.rglob(f"{sha256(smaller).hexdigest()}*"))
+    assert set(site.counts().values()) == {1}
+    assert "original" not in (tmp_path / "raw/images/journal.jsonl").read_text("utf-8")
+
+
+NEAR = (((400, 375), "JPEG"), ((640, 600), "PNG"))
+
+
 def test_what_nobody_knows_is_said_but_an_address_is_remembered(site: Site, tmp_path: Path) -> None:
     query = collected(site, tmp_path)
     with pytest.raises(UsageError, match="'Nobody'"):
@@ -162,7 +186,7 @@ def test_the_commands(site: Site, tmp_path: Path) -> None:
     assert done["accepted"] == done["hosts"][site.host]["accepted"] == 4
     assert done["requests"] == 10  # two pages, four items, four pictures; robots.txt was asked for by the dry run
     refreshed = curate(*command, "--refresh", "--retry-failed")
-    assert json.loads(refreshed.stdout)["requests"] == 4, refreshed.stderr
+    assert json.loads(refreshed.stdout)["requests"] == 10, refreshed.stderr
     assert json.loads(curate("credits", *common).stdout)["pictures"] == 4
     assert json.loads(curate("forget", site.url("/item/1"), *common).stdout)["rows"] == {"images": 1}
     wrong = curate(*command, "--retry-failed=http_6xx")

@@ -88,6 +88,35 @@ def test_refresh_asks_conditionally_and_for_nothing_else(site: Site, tmp_path: P
     assert not site.requests
 
 
+def test_refresh_asks_pages_whether_they_have_changed(site: Site, tmp_path: Path) -> None:
+    query = html_site(site, tmp_path)
+    later = '<a class="card" href="/item/{}">x</a>'
+    validated(site, "/item/2", b'<h1>Item 2</h1><img src="/2.jpg">' + FREE, ETag='"v1"')
+
+    def scraped(again: Again = NOTHING) -> dict[str, str]:
+        site.requests.clear()
+        scrape.run(section(query), tmp_path, allow=(site.host,), again=again)
+        return {row["image_url"].removeprefix(site.url("")): row["reason"] for row in rows(tmp_path)}
+
+    first = scraped()
+    assert list(first) == [f"/{n}.jpg" for n in range(4)]
+    assert scraped(REFRESH) == first
+    assert conditional(site)
+    assert set(site.counts().values()) == {1}
+    assert {"/items?p=1", "/items?p=2", "/item/0", "/0.jpg"} <= set(site.counts())
+
+    site.page("/items?p=1", later.format(9) + later.format(1))  # one item more, one less, and no second page
+    site.page("/item/9", '<h1>Item 9</h1><img src="/9.jpg">' + FREE.decode())
+    site.add("/9.jpg", photo(9))
+    assert scraped() == first and not site.requests, "nobody asked for news"
+    assert scraped(REFRESH) == {**first, "/9.jpg": "ok"}, "no row is lost because its page has changed"
+    assert scraped() == {**first, "/9.jpg": "ok"}
+    assert not site.requests
+
+
+FREE = b'<a rel="license" href="https://creativecommons.org/publicdomain/zero/1.0/">free</a>'
+
+
 def test_a_lost_file_is_fetched_unconditionally(site: Site, tmp_path: Path) -> None:
     urls = [validated(site, "/0.jpg", photo(0), ETag='"v1"')]
     path = tmp_path / run(site, tmp_path, urls)["/0.jpg"]["path"]
