@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import images, kept, manifest, params, rows, shards, store
+from pipeline import columns, images, kept, listed, manifest, params, rows, shards, store
 from pipeline.align import Aligner, Seen, alignment, prepare
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_batches
@@ -50,28 +51,27 @@ def run(
     for images.parquet, ModelError when no domain has its model, CurateError for a disk that refuses.
     """
     engine = engine or params.Engine()
-    items = _items(root)
-    rules = {domain: section.rules(domain) for domain in sorted({item.domain for item in items})}
+    items = listed.read(root)
+    rules = {domain: section.rules(domain) for domain in sorted(pc.unique(items["domain"]).to_pylist())}
     works = {domain: kept.work(own, VERSION) for domain, own in rules.items()}
     barred = _without_model(rules, progress)
     parts = Parts(manifest.CROPS, root / store.FOLDER / ".parts")
-    done = set(kept.keys(kept.finished(root, parts, works, rules)))
-    left = [item for item in items if (item.domain, item.image_id) not in done]
-    todo = [item for item in left if item.domain not in barred]
-    faces = kept.Faces(root, parts, works, ((item.domain, item.image_id) for item in todo))
-    batches = _batches(todo, rules, works, faces, engine.batch)
+    left = items.filter(pc.invert(listed.among(items, kept.finished(root, parts, works, rules))))
+    out = columns.has(left["domain"], barred)
+    todo = left.filter(pc.invert(out))
+    batches = _batches(todo, rules, works, kept.Faces(root, parts, works, todo), engine.batch)
     settings = {"root": root.resolve(), "rules": {digest(params.as_dict(own)): own for own in rules.values()}}
-    lost = list(_work(batches, settings, engine, parts, progress, len(todo)))
-    lost += [_without_faces(item, "no_model", rules[item.domain]) for item in left if item.domain in barred]
+    lost = list(_work(batches, settings, engine, parts, progress, todo.num_rows))
+    lost += [_without_faces(item, "no_model", rules[item.domain]) for item in listed.items(left.filter(out))]
     data = pa.concat_tables([kept.finished(root, parts, works, rules), manifest.from_rows(manifest.CROPS, lost)])
     data = _current(data, items)
-    if gone := kept.gone(root, ((item.domain, item.image_id) for item in items)):
+    if gone := kept.gone(root, items):
         shards.remove(root, store.FOLDER, {f"{crop}.png" for crop in gone})
     if pc.count(data["path"]).as_py() > section.shard_above:
         data = store.packed(data, root, section.shard_size, progress)
     os.sync()  # the pictures reach the disk before the table that names them
     manifest.write(manifest.CROPS, data, root, meta={"section": params.as_dict(section), "works": works})
-    store.sweep(root, data["path"].to_pylist())
+    store.sweep(root, columns.texts(data["path"]))
     parts.clear()
     return manifest.summarize(manifest.CROPS, data)
 
@@ -91,30 +91,23 @@ def _without_model(rules: dict[str, params.CropRules], progress: Progress) -> se
     return set(missing)
 
 
-def _items(root: Path) -> list[Item]:
-    data = manifest.accepted(manifest.read(manifest.IMAGES, root))
-    rows = data.filter(pc.is_null(data["role"])).select(["domain", "image_id", "path", "license"]).to_pylist()
-    unique = {(row["domain"], row["image_id"]): Item(**row) for row in rows}
-    return [unique[key] for key in sorted(unique)]
-
-
 def _batches(
-    todo: list[Item],
+    todo: pa.Table,
     rules: dict[str, params.CropRules],
     works: dict[str, kept.Work],
     faces: kept.Faces,
     size: int,
 ) -> Iterator[Batch]:
     """`todo` in batches of one set of rules each."""
-    names = {domain: digest(params.as_dict(own)) for domain, own in rules.items()}
-    groups: dict[str, list[Item]] = {}
-    for item in todo:
-        groups.setdefault(names[item.domain], []).append(item)
-    for name, group in groups.items():
-        for start in range(0, len(group), size):
-            items = tuple(group[start : start + size])
-            known = tuple(faces.of((item.domain, item.image_id)) for item in items)
-            yield Batch(name, works[items[0].domain].name, items, known)
+    groups: dict[str, list[str]] = {}
+    for domain, own in rules.items():
+        groups.setdefault(digest(params.as_dict(own)), []).append(domain)
+    for name, domains in groups.items():
+        places = np.flatnonzero(columns.has(todo["domain"], domains))
+        for start in range(0, len(places), size):
+            chosen = places[start : start + size]
+            known = tuple(faces.of(place) for place in chosen)
+            yield Batch(name, works[domains[0]].name, listed.items(todo.take(pa.array(chosen))), known)
 
 
 def _work(
@@ -195,13 +188,11 @@ def _without_faces(item: Item, reason: str, rules: params.CropRules) -> Row:
     return rows.of_image(item, reason, rules, alignment(rules))
 
 
-def _current(data: pa.Table, items: list[Item]) -> pa.Table:
+def _current(data: pa.Table, items: pa.Table) -> pa.Table:
     """The rows of `items` in `data`, with their paths and licences as scrape knows them now."""
-    known = {(item.domain, item.image_id): item for item in items}
-    keys = list(zip(data["domain"].to_pylist(), data["image_id"].to_pylist(), strict=True))
-    data = data.filter(pa.array([key in known for key in keys], pa.bool_()))
-    found = [known[key] for key in keys if key in known]
-    for name, values in (("source_path", [i.path for i in found]), ("license", [i.license for i in found])):
+    places = pc.index_in(listed.key(data), value_set=listed.key(items))
+    data, places = data.filter(pc.is_valid(places)), pc.drop_null(places)
+    for name, known in (("source_path", "path"), ("license", "license")):
         index = data.schema.get_field_index(name)
-        data = data.set_column(index, data.schema.field(index), pa.array(values, pa.string()))
+        data = data.set_column(index, data.schema.field(index), items[known].take(places))
     return data

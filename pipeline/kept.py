@@ -6,7 +6,7 @@ row is judged again. Where only the framing is another one, or a crop is newly a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import judge, manifest, rows, shards
+from pipeline import columns, judge, listed, manifest, rows, shards
 from pipeline.align import Seen
 from pipeline.errors import TableError
 from pipeline.parts import Parts, digest
@@ -23,8 +23,6 @@ from pipeline.rules import CropRules, framing, looking
 
 TRANSIENT = frozenset({"missing_file", "worker_died", "no_model"})  # tried again by the next run
 _UNSEEN = TRANSIENT | {"decode_failed", "bomb"}  # images in which nobody looked for faces
-
-Key = tuple[str, str]  # domain and image_id
 
 
 class Work(NamedTuple):
@@ -48,16 +46,14 @@ def finished(root: Path, parts: Parts, works: Mapping[str, Work], rules: Mapping
     """The rows of images that need not be opened, as `rules` (by domain) judge them: their crops are all there."""
     before = _whole(judged(_before(root, works, lambda own: own.name), rules), root)
     found = pa.concat_tables([before, *(_whole(judged(part, rules), root) for part in _parts(parts, works))])
-    _, first = np.unique(np.asarray(found["crop_id"]), return_index=True)
-    return found.take(pa.array(np.sort(first)))
+    return found.take(pa.array(columns.firsts(found["crop_id"])))
 
 
 def _whole(table: pa.Table, root: Path) -> pa.Table:
     """The rows of `table` of images all of whose crops are there and that need no second try."""
-    table = table.filter(pc.invert(_has(table["reason"], TRANSIENT)))
-    stands = [path is None or shards.stands(root, path) for path in table["path"].to_pylist()]
-    broken = {key for key, there in zip(keys(table), stands, strict=True) if not there}
-    return table.filter(pa.array([key not in broken for key in keys(table)], pa.bool_()))
+    table = table.filter(pc.invert(columns.has(table["reason"], TRANSIENT)))
+    lost = [path is not None and not shards.stands(root, path) for path in columns.texts(table["path"])]
+    return table.filter(pc.invert(listed.among(table, table.filter(pa.array(lost, pa.bool_())))))
 
 
 def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
@@ -65,62 +61,53 @@ def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
 
     A crop that lies in a shard stays there; any other one has a file of its own.
     """
-    reasons = table["reason"].to_numpy(zero_copy_only=False).astype(object)
-    domains, cut = (np.asarray(a) for a in (table["domain"], pc.is_valid(table["affine"])))
+    reason, loose = table["reason"], pa.nulls(len(table), pa.string())
+    photo = table["image_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     for domain, own in rules.items():
-        mask = cut & (domains == domain)
-        faces = table.filter(pa.array(mask))
+        mask = pc.and_(pc.is_valid(table["affine"]), pc.equal(table["domain"], domain))
+        faces, at = table.filter(mask), np.flatnonzero(mask)
         measures = {name: _numbers(faces[name]) for name in judge.COLUMNS}
-        _, photo = np.unique(np.asarray(faces["image_id"]), return_inverse=True)
-        reasons[mask] = judge.verdicts(measures, photo, _numbers(faces["face_index"]), own)
-    accepted = reasons == manifest.OK
-    status = np.where(accepted, manifest.ACCEPTED, manifest.REJECTED)
-    before, crops = table["path"].to_pylist(), table["crop_id"].to_pylist()
-    paths = [
-        (path if path and shards.place(path) else rows.path(domain, crop)) if ok else None
-        for ok, path, domain, crop in zip(accepted, before, domains, crops, strict=True)
-    ]
-    for name, values in (("status", status), ("reason", reasons), ("path", paths)):
+        verdicts = judge.verdicts(measures, photo[at], _numbers(faces["face_index"]), own)
+        reason = pc.replace_with_mask(reason, mask.combine_chunks(), pa.array(verdicts, pa.string()))
+        loose = pc.replace_with_mask(loose, mask.combine_chunks(), rows.paths(domain, faces["crop_id"]))
+    packed = pc.fill_null(pc.match_substring(table["path"], ".tar/"), False)
+    accepted = pc.equal(reason, manifest.OK)
+    path = pc.if_else(accepted, pc.if_else(packed, table["path"], loose), pa.scalar(None, pa.string()))
+    status = pc.if_else(accepted, manifest.ACCEPTED, manifest.REJECTED)
+    for name, values in (("status", status), ("reason", reason), ("path", path)):
         index = table.schema.get_field_index(name)
-        table = table.set_column(index, table.schema.field(index), pa.array(values, pa.string()))
+        table = table.set_column(index, table.schema.field(index), values)
     return table
 
 
-def gone(root: Path, wanted: Iterable[Key]) -> set[str]:
+def gone(root: Path, wanted: pa.Table) -> set[str]:
     """The crop_ids in the table that stands whose images are none of `wanted` any more."""
-    there = set(wanted)
     with suppress(TableError):
         table = manifest.read(manifest.CROPS, root, ["crop_id", "domain", "image_id"])
-        return {crop for key, crop in zip(keys(table), table["crop_id"].to_pylist(), strict=True) if key not in there}
+        return set(table.filter(pc.invert(listed.among(table, wanted)))["crop_id"].to_pylist())
     return set()
 
 
 class Faces:
     """The faces of images that were looked at before, by the same settings of looking."""
 
-    def __init__(self, root: Path, parts: Parts, works: Mapping[str, Work], wanted: Iterable[Key]) -> None:
+    def __init__(self, root: Path, parts: Parts, works: Mapping[str, Work], wanted: pa.Table) -> None:
         found = [_before(root, works, lambda own: own.looking), *_parts(parts, works)]
-        needed = set(wanted)
-        table = pa.concat_tables(found).select(["domain", "image_id", "reason", *rows.SEEN])
-        table = table.filter(pa.array([key in needed for key in keys(table)], pa.bool_()))
-        self._table = table.filter(pc.invert(_has(table["reason"], _UNSEEN)))
-        self._rows: dict[Key, dict[int, int]] = {}
-        indices = self._table["face_index"].to_pylist()
-        for place, (key, index) in enumerate(zip(keys(self._table), indices, strict=True)):
-            self._rows.setdefault(key, {})[index] = place
+        table = pa.concat_tables(one.select(["domain", "image_id", "reason", *rows.SEEN]) for one in found)
+        table = table.filter(pc.and_(listed.among(table, wanted), pc.invert(columns.has(table["reason"], _UNSEEN))))
+        self._table = table.sort_by([(name, "ascending") for name in ("domain", "image_id", "face_index")])
+        own = listed.key(self._table)
+        starts = columns.firsts(own)
+        self._ends = np.append(starts, len(own))
+        self._groups = pc.index_in(listed.key(wanted), value_set=own.take(pa.array(starts))).fill_null(-1).to_numpy()
 
-    def of(self, key: Key) -> tuple[Seen, ...] | None:
-        """The faces of one image, by falling score; None when nobody looked."""
-        places = self._rows.get(key)
-        if places is None:
+    def of(self, place: int) -> tuple[Seen, ...] | None:
+        """The faces of the image at `place` among those wanted, by falling score; None when nobody looked."""
+        if (group := self._groups[place]) < 0:
             return None
-        found = (self._table.slice(places[index], 1).to_pylist()[0] for index in sorted(places))
-        return tuple(rows.seen(row) for row in found if row["box"] is not None)
-
-
-def keys(table: pa.Table) -> Iterable[Key]:
-    """Domain and image of each row."""
-    return list(zip(table["domain"].to_pylist(), table["image_id"].to_pylist(), strict=True))
+        start, end = self._ends[group : group + 2].tolist()
+        found = {row["face_index"]: row for row in self._table.slice(start, end - start).to_pylist()}
+        return tuple(rows.seen(row) for row in found.values() if row["box"] is not None)
 
 
 def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) -> pa.Table:
@@ -129,16 +116,12 @@ def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) 
         made_by = manifest.meta(manifest.CROPS, root).get("works", {})
         same = [d for d, own in works.items() if d in made_by and what(Work(*made_by[d])) == what(own)]
         table = manifest.read(manifest.CROPS, root)
-        return table.filter(_has(table["domain"], same))
+        return table.filter(columns.has(table["domain"], same))
     return manifest.empty(manifest.CROPS)
 
 
 def _parts(parts: Parts, works: Mapping[str, Work]) -> list[pa.Table]:
     return [parts.read(name) for name in sorted({own.name for own in works.values()})]
-
-
-def _has(column: pa.ChunkedArray, values: Iterable[str]) -> pa.ChunkedArray:
-    return pc.is_in(column, value_set=pa.array(sorted(values), pa.string()))
 
 
 def _numbers(column: pa.ChunkedArray) -> judge.Column:

@@ -129,10 +129,12 @@ def write(table: Table, data: pa.Table, root: Path, meta: Mapping[str, Any] | No
     break the table's rules and CurateError for a disk that refuses.
     """
     try:
-        data = data.cast(table.schema).sort_by(table.key).combine_chunks()
+        data = data.cast(table.schema).combine_chunks()
+        order = pc.sort_indices(data[table.key])
     except (ValueError, pa.ArrowException) as error:
         raise TableError(f"{table.name}: {error}") from error
-    return write_batches(table, [data], root, meta)
+    batches = (data.take(order.slice(start, GROUP)) for start in range(0, len(order), GROUP))
+    return write_batches(table, batches, root, meta)
 
 
 def write_batches(table: Table, batches: Iterable[pa.Table], root: Path, meta: Mapping[str, Any] | None = None) -> Path:

@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 
 from pipeline import manifest
 
+_TOGETHER = 256  # parts that become one piece of memory: a column of few values takes more room than they
+
 
 class Parts:
     """The part files of one stage, in a folder of its own."""
@@ -33,16 +35,18 @@ class Parts:
         folder = self.folder / settings
         while (path := folder / f"{self._next:08}.parquet").exists():
             self._next += 1
-        with manifest.replacing(path) as temporary:
+        with manifest.replacing(path, durable=False) as temporary:  # a torn part only costs its batch
             pq.write_table(manifest.from_rows(self.table, rows), temporary)
 
     def read(self, settings: str) -> pa.Table:
         """All rows kept under `settings`. A part that is broken counts as never written."""
-        found = [manifest.empty(self.table)]
+        found, batch = [manifest.empty(self.table)], []
         for path in sorted((self.folder / settings).glob("*.parquet")):
             with contextlib.suppress(OSError, ValueError, pa.ArrowException):
-                found.append(pq.read_table(path).cast(self.table.schema))
-        return pa.concat_tables(found)
+                batch.append(pq.read_table(path, use_threads=False).cast(self.table.schema))
+            if len(batch) == _TOGETHER:
+                found, batch = [*found, pa.concat_tables(batch).combine_chunks()], []
+        return pa.concat_tables([*found, *batch])
 
     def clear(self) -> None:
         """Forgets everything: the table stands."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import manifest, store
 from pipeline.align import Cut, Seen
@@ -63,6 +65,12 @@ def of_face(item: Item, cut: Cut, rules: CropRules, align: str, faces: int) -> R
 def path(domain: str, crop: str) -> str:
     """Where the picture of the crop `crop` stands."""
     return f"{store.folder_of(domain)}/{crop[:2]}/{crop}.png"
+
+
+def paths(domain: str, crops: pa.ChunkedArray) -> pa.Array:
+    """The same for every crop_id of a column."""
+    folder, ends = f"{store.folder_of(domain)}/", pc.utf8_slice_codeunits(crops, 0, 2)
+    return pc.binary_join_element_wise(folder, ends, "/", crops, ".png", "").combine_chunks()
 
 
 def seen(row: Mapping[str, Any]) -> Seen:

@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline import shards
+from pipeline import columns, shards
 from pipeline.progress import SILENT, Progress
 
 FOLDER = "processed/crops"
@@ -34,31 +35,32 @@ def packed(data: pa.Table, root: Path, size: int, progress: Progress = SILENT) -
     CurateError for a disk that refuses.
     """
     data = data.sort_by([("domain", "ascending"), ("crop_id", "ascending")])
-    domains, paths = data["domain"].to_pylist(), data["path"].to_pylist()
-    worn = _worn(root, paths)
-    groups: dict[str, list[int]] = {}
-    for row, (domain, path) in enumerate(zip(domains, paths, strict=True)):
-        if path and ((shard := shards.file(path)) == path or shard in worn):
-            groups.setdefault(domain, []).append(row)
-    with progress.task("pack", sum(map(len, groups.values()))) as task:
-        for domain, rows in groups.items():
-            for start in range(0, len(rows), size):
-                chosen = rows[start : start + size]
-                pictures = ((_name(paths[row]), shards.read(root, paths[row])) for row in chosen)
-                for row, path in zip(chosen, shards.pack(root, folder_of(domain), pictures), strict=True):
-                    paths[row] = path
+    loose = pc.fill_null(pc.invert(pc.match_substring(data["path"], ".tar/")), False)
+    for shard in _worn(root, data["path"]):
+        loose = pc.or_(loose, pc.fill_null(pc.starts_with(data["path"], f"{shard}/"), False))
+    packed: list[pa.Array] = []
+    with progress.task("pack", pc.sum(loose).as_py() or 0) as task:
+        for domain in pc.unique(data["domain"]).to_pylist():
+            own = data["path"].filter(pc.and_(loose, pc.equal(data["domain"], domain)))
+            for start in range(0, len(own), size):
+                chosen = own.slice(start, size).to_pylist()
+                pictures = ((_name(path), shards.read(root, path)) for path in chosen)
+                packed.append(pa.array(shards.pack(root, folder_of(domain), pictures), pa.string()))
                 task.advance(len(chosen))
-    index = data.schema.get_field_index("path")
-    return data.set_column(index, data.schema.field(index), pa.array(paths, pa.string()))
+    if packed:
+        index = data.schema.get_field_index("path")
+        path = pc.replace_with_mask(data["path"], loose.combine_chunks(), pa.concat_arrays(packed))
+        data = data.set_column(index, data.schema.field(index), path)
+    return data
 
 
-def _worn(root: Path, paths: list[str | None]) -> set[str]:
+def _worn(root: Path, paths: pa.ChunkedArray) -> list[str]:
     """The shards of which less than half is named by `paths`."""
     named: Counter[str] = Counter()
-    for path in paths:
+    for path in columns.texts(paths):
         if path and (place := shards.place(path)):
             named[place.shard] += place.size
-    return {shard for shard, size in named.items() if size < (root / shard).stat().st_size / 2}
+    return [shard for shard, size in named.items() if size < (root / shard).stat().st_size / 2]
 
 
 def _name(path: str) -> str:

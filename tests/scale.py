@@ -7,15 +7,12 @@ import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from pipeline import images, manifest
 from tests.pipeline import faces
@@ -71,7 +68,6 @@ def world(root: Path, count: int, *, kind: str = "inline", above: int = 0) -> No
 
     A larger world holds every picture of a smaller one.
     """
-    writer = None
     path = manifest.IMAGES.path(root)
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [image_row(root, data, rank=rank, **columns) for rank, (data, columns) in enumerate(_received(count))]
