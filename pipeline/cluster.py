@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.pool import Batch, Guarded, Result, WorkerDied
+from pipeline.shards import REMOTE
 
 WINDOW = 8192  # batches that Ray is handed at once
 
@@ -77,7 +78,13 @@ def _connected(address: str | None) -> Any:
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
         try:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            told = {name: os.environ[name] for name in (REMOTE,) if name in os.environ}
+            ray.init(
+                address=address,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                runtime_env={"env_vars": told} if told else None,
+            )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UsageError(
                 f"engine.address: {address}: {error}", "start a cluster there: ray start --head, see docs/scaling.md"

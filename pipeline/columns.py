@@ -16,6 +16,11 @@ def has(column: pa.ChunkedArray, values: Iterable[str]) -> pa.ChunkedArray:
     return pc.is_in(column, value_set=pa.array(sorted(values), pa.string()))
 
 
+def where(table: pa.Table, mask: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The rows of `table` for which `mask` is true: no copy when that is all of them."""
+    return table if pc.all(mask, min_count=0).as_py() else table.filter(mask)
+
+
 def texts(column: pa.ChunkedArray) -> Iterator[str | None]:
     """The values of `column`, few of which are Python objects at a time."""
     for start in range(0, len(column), _CHUNK):

@@ -164,7 +164,7 @@ class Worker:
         if known == () and align != "none":
             return [rows.of_image(item, "no_face", rules, align)]
         try:
-            data = (self.root / item.path).read_bytes()
+            data = shards.read(self.root, item.path)
         except OSError:
             return [rows.of_image(item, "missing_file", rules, align)]
         try:
@@ -191,7 +191,7 @@ def _without_faces(item: Item, reason: str, rules: params.CropRules) -> Row:
 def _current(data: pa.Table, items: pa.Table) -> pa.Table:
     """The rows of `items` in `data`, with their paths and licences as scrape knows them now."""
     places = pc.index_in(listed.key(data), value_set=listed.key(items))
-    data, places = data.filter(pc.is_valid(places)), pc.drop_null(places)
+    data, places = columns.where(data, pc.is_valid(places)), pc.drop_null(places)
     for name, known in (("source_path", "path"), ("license", "license")):
         index = data.schema.get_field_index(name)
         data = data.set_column(index, data.schema.field(index), items[known].take(places))

@@ -6,7 +6,7 @@ row is judged again. Where only the framing is another one, or a crop is newly a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -46,14 +46,15 @@ def finished(root: Path, parts: Parts, works: Mapping[str, Work], rules: Mapping
     """The rows of images that need not be opened, as `rules` (by domain) judge them: their crops are all there."""
     before = _whole(judged(_before(root, works, lambda own: own.name), rules), root)
     found = pa.concat_tables([before, *(_whole(judged(part, rules), root) for part in _parts(parts, works))])
-    return found.take(pa.array(columns.firsts(found["crop_id"])))
+    first = columns.firsts(found["crop_id"])
+    return found if len(first) == len(found) else found.take(pa.array(first))
 
 
 def _whole(table: pa.Table, root: Path) -> pa.Table:
     """The rows of `table` of images all of whose crops are there and that need no second try."""
-    table = table.filter(pc.invert(columns.has(table["reason"], TRANSIENT)))
+    table = columns.where(table, pc.invert(columns.has(table["reason"], TRANSIENT)))
     lost = [path is not None and not shards.stands(root, path) for path in columns.texts(table["path"])]
-    return table.filter(pc.invert(listed.among(table, table.filter(pa.array(lost, pa.bool_())))))
+    return columns.where(table, pc.invert(listed.among(table, table.filter(pa.array(lost, pa.bool_())))))
 
 
 def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
@@ -120,8 +121,9 @@ def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) 
     return manifest.empty(manifest.CROPS)
 
 
-def _parts(parts: Parts, works: Mapping[str, Work]) -> list[pa.Table]:
-    return [parts.read(name) for name in sorted({own.name for own in works.values()})]
+def _parts(parts: Parts, works: Mapping[str, Work]) -> Iterator[pa.Table]:
+    """What each kind of work has left, one after the other."""
+    return (parts.read(name) for name in sorted({own.name for own in works.values()}))
 
 
 def _numbers(column: pa.ChunkedArray) -> judge.Column:

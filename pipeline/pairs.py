@@ -19,7 +19,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline import clusters, copies, decisions, evidence, hashing, images, letterbox, manifest, products, splits
+from pipeline import (
+    clusters,
+    copies,
+    decisions,
+    evidence,
+    hashing,
+    images,
+    letterbox,
+    manifest,
+    products,
+    shards,
+    splits,
+)
 from pipeline.align import Aligner
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_engine
@@ -179,7 +191,7 @@ class _Worker:
                 yield _row(pair_id, product, article, human, OK) | paths | measured
 
     def _image(self, picture: Picture) -> RGB:
-        return images.decode((self.root / picture.path).read_bytes())
+        return images.decode(shards.read(self.root, picture.path))
 
     def _measured(self, article: RGB, human: RGB, article_path: str, human_path: str) -> Row:
         """The columns that pixels decide, uint8 RGB [H, W, 3] in."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline import manifest
 
@@ -33,17 +32,19 @@ class Parts:
     def add(self, settings: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Keeps the rows of one batch, made by `settings` (a digest). Raises CurateError for a disk that refuses."""
         folder = self.folder / settings
-        while (path := folder / f"{self._next:08}.parquet").exists():
+        while (path := folder / f"{self._next:08}.arrow").exists():
             self._next += 1
         with manifest.replacing(path, durable=False) as temporary:  # a torn part only costs its batch
-            pq.write_table(manifest.from_rows(self.table, rows), temporary)
+            data = manifest.from_rows(self.table, rows)
+            with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, data.schema) as writer:
+                writer.write_table(data)
 
     def read(self, settings: str) -> pa.Table:
         """All rows kept under `settings`. A part that is broken counts as never written."""
         found, batch = [manifest.empty(self.table)], []
-        for path in sorted((self.folder / settings).glob("*.parquet")):
-            with contextlib.suppress(OSError, ValueError, pa.ArrowException):
-                batch.append(pq.read_table(path, use_threads=False).cast(self.table.schema))
+        for path in sorted((self.folder / settings).glob("*.arrow")):
+            with contextlib.suppress(OSError, ValueError, pa.ArrowException), pa.OSFile(str(path)) as file:
+                batch.append(pa.ipc.open_file(file).read_all().cast(self.table.schema))
             if len(batch) == _TOGETHER:
                 found, batch = [*found, pa.concat_tables(batch).combine_chunks()], []
         return pa.concat_tables([*found, *batch])

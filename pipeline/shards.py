@@ -20,6 +20,7 @@ from typing import NamedTuple
 from pipeline import manifest
 from pipeline.errors import CurateError
 
+REMOTE = "CURATE_RAW"  # the address of what is not in raw/ here
 _BLOCK = 512  # bytes, of a tar file
 _END = bytes(2 * _BLOCK)
 _PLACE = re.compile(r"(?P<shard>.+\.tar)/(?P<offset>\d+)\+(?P<size>\d+)/(?P<name>[^/]+)")
@@ -54,17 +55,32 @@ def file(path: str) -> str:
 def read(root: Path, path: str) -> bytes:
     """The bytes of the picture at `path` below `root`, in a shard or not.
 
-    Raises FileNotFoundError when there is no such file, or when its shard holds it no longer, and other OSErrors.
+    What is missing below raw/ is looked for at the address in CURATE_RAW (s3://bucket/raw, or any other that fsspec
+    knows), if that is set. Raises FileNotFoundError when there is no such file, or when its shard holds it no longer,
+    and other OSErrors.
     """
     found = place(path)
     if found is None:
-        return (root / path).read_bytes()
+        return _file(root, path)
     with (root / found.shard).open("rb", buffering=0) as stream:
         stream.seek(found.offset - _BLOCK)
         header, data = stream.read(_BLOCK), stream.read(found.size)
     if header != _header(found.name, found.size) or len(data) != found.size:
         raise FileNotFoundError(2, "not in this shard any more", str(root / path))
     return data
+
+
+def _file(root: Path, path: str) -> bytes:
+    try:
+        return (root / path).read_bytes()
+    except FileNotFoundError:
+        if (base := os.environ.get(REMOTE)) and path.startswith("raw/"):
+            import fsspec
+
+            files, top = fsspec.url_to_fs(base)
+            data: bytes = files.cat_file(f"{top.rstrip('/')}/{path.removeprefix('raw/')}")
+            return data
+        raise
 
 
 def stands(root: Path, path: str) -> bool:

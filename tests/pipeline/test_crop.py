@@ -231,7 +231,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_stopped(
     for wanted in (1, 3):
         command = [sys.executable, str(script), str(tmp_path / "killed"), json.dumps(params.as_dict(engine))]
         with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())}) as process:
-            while process.poll() is None and len(list(parts.rglob("*.parquet"))) < wanted:
+            while process.poll() is None and len(list(parts.rglob("*.arrow"))) < wanted:
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
     assert not manifest.exists(manifest.CROPS, tmp_path / "killed")

@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow.compute as pc
 import pytest
 
@@ -218,3 +219,26 @@ def test_an_image_that_left_the_table_leaves_the_shards(tmp_path: Path) -> None:
     crop.run(SECTION, tmp_path, engine=INLINE)
     assert len(pixels(tmp_path)) == 7
     assert not any(data in tar for tar in tars(tmp_path).values())
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_raw_images_may_lie_on_object_storage(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("here", "there"):
+        world(tmp_path / name, long=2, short=1)
+    raw = tmp_path / "there/raw"
+    address = f"file://{tmp_path}/bucket" if kind == "file" else "memory://bucket/raw"
+    files, top = fsspec.url_to_fs(address)
+    first, *others = sorted(path for path in raw.rglob("*") if path.is_file())
+    for path in others:  # the first stays: what is here is not asked for there
+        target = f"{top}/{path.relative_to(raw).as_posix()}"
+        files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        files.pipe_file(target, path.read_bytes())
+        path.unlink()
+    monkeypatch.setenv("CURATE_RAW", address)
+    for name in ("here", "there"):
+        crop.run(SECTION, tmp_path / name, engine=INLINE)
+    assert faces.contents(tmp_path / "here") == faces.contents(tmp_path / "there")
+    assert first.is_file()
+    files.rm(top, recursive=True)
+    with pytest.raises(FileNotFoundError):
+        shards.read(tmp_path / "there", rows(tmp_path / "there")[0]["source_path"].replace(first.name, "other"))
