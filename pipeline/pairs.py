@@ -19,19 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline import (
-    clusters,
-    copies,
-    decisions,
-    evidence,
-    hashing,
-    images,
-    letterbox,
-    manifest,
-    products,
-    shards,
-    splits,
-)
+from pipeline import clusters, copies, decisions, evidence, hashing, images, letterbox, manifest, products, splits
 from pipeline.align import Aligner
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_engine
@@ -43,6 +31,7 @@ from pipeline.params import CropRules, Engine, Pairs, as_dict
 from pipeline.parts import Parts, digest
 from pipeline.products import Picture, Product
 from pipeline.progress import SILENT, Progress
+from pipeline.shards import read
 
 FOLDER = "processed/pairs"
 _VERSION = 1  # raise it when the same pictures give other evidence
@@ -111,8 +100,7 @@ def _known(root: Path, parts: Parts, work: str) -> dict[str, Row]:
 def _pair_id(section: Pairs, product: Product, human: Picture) -> str:
     """Names a pair by everything that its pictures depend on, so that one that stands there is the right one."""
     parts = (product.domain, product.group_id, product.articles[0].image_id, human.image_id)
-    settings = (section.size, *section.background)
-    return hashlib.sha256("\n".join(map(str, (*parts, *settings))).encode()).hexdigest()[:32]
+    return hashlib.sha256("\n".join(map(str, (*parts, section.size, *section.background))).encode()).hexdigest()[:32]
 
 
 def _paths(pair_id: str) -> tuple[str, str]:
@@ -191,7 +179,7 @@ class _Worker:
                 yield _row(pair_id, product, article, human, OK) | paths | measured
 
     def _image(self, picture: Picture) -> RGB:
-        return images.decode(shards.read(self.root, picture.path))
+        return images.decode(read(self.root, picture.path))
 
     def _measured(self, article: RGB, human: RGB, article_path: str, human_path: str) -> Row:
         """The columns that pixels decide, uint8 RGB [H, W, 3] in."""
