@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline.cli import House
-from pipeline.params import Select
+from pipeline.params import Export, Select
 
 Domains = Annotated[list[str] | None, typer.Option("--domain", metavar="NAME", help="Repeatable; all without it.")]
 
@@ -62,4 +63,23 @@ def select(
     house.console.result(choices, verb.text(choices))
 
 
-CHOOSING = (sort, list_, select)
+def export(
+    house: House,
+    to: Annotated[str, typer.Option(help="folders, webdataset, stylegan-zip or huggingface.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder, or one exported to before.")],
+    domain: Domains = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Article/Human pairs instead of crops.")] = False,
+    size: Annotated[int | None, typer.Option(help="Px, side of the pictures; as they are without it.")] = None,
+    shard: Annotated[int | None, typer.Option(help="Samples per shard of a WebDataset.")] = None,
+    link: Annotated[bool | None, typer.Option("--link", help="Hard links instead of copies.")] = None,
+) -> None:
+    """Write what trains in another trainer's layout, with its licences and credits."""
+    from pipeline import export as verb
+
+    section = house.section("export", Export, size=size, shard=shard, link=link)
+    progress = house.console.progress
+    done = verb.run(to, section, house.root, out, domains=domain or (), pairs=pairs, progress=progress)
+    house.console.result(done, verb.text(done))
+
+
+CHOOSING = (sort, list_, select, export)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -49,17 +49,23 @@ def run(root: Path) -> Credits:
     table = table.sort_by([(name, "ascending") for name in ("creator", "title", "candidate_id")])
     used = _used(root)
     folder = root / FOLDER
-    with manifest.replacing(folder / "ATTRIBUTION.csv") as temporary, temporary.open("w", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows([_cell(row[name]) for name in _COLUMNS] for row in _rows(table, used))
+    write_table(folder / "ATTRIBUTION.csv", table, used)
     with manifest.replacing(folder / "index.html") as temporary, temporary.open("w", encoding="utf-8") as file:
         file.writelines(_page(_rows(table, used), table.num_rows))
     creators = pc.count_distinct(table["creator"]).as_py()
     return Credits(table.num_rows, creators, f"{FOLDER}/ATTRIBUTION.csv", f"{FOLDER}/index.html")
 
 
-def _rows(table: pa.Table, used: dict[str, str]) -> Iterator[dict[str, Any]]:
+def write_table(path: Path, images: pa.Table, used: Mapping[str, str]) -> None:
+    """Writes maker, licence and page of each of `images` (rows of images.parquet) as CSV; `used` tells, by image_id,
+    what of it is used. Raises CurateError for a disk that refuses."""
+    with manifest.replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows([_cell(row[name]) for name in _COLUMNS] for row in _rows(images, used))
+
+
+def _rows(table: pa.Table, used: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     columns = ["image_id", *(name for name in _COLUMNS if name != "used")]
     for batch in table.select(columns).to_batches(1024):
         for row in batch.to_pylist():

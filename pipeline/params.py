@@ -140,6 +140,14 @@ class Select(Section, frozen=True, kw_only=True):
     pool: Annotated[float, Meta(ge=1.0)] = 2.0  # times as many of the sharpest, of which the least alike are taken
 
 
+class Export(Section, frozen=True, kw_only=True):
+    """The set in other trainers' layouts."""
+
+    size: Annotated[int, Meta(ge=16, le=4096)] | None = None  # px, side; None: as the crops are
+    shard: Positive = 1000  # samples per shard of a WebDataset
+    link: bool = False  # hard links instead of copies, where the layout has files
+
+
 class Stats(Section, frozen=True, kw_only=True):
     """The funnel and the report."""
 
@@ -160,6 +168,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "pairs": Pairs,
     "build": Build,
     "select": Select,
+    "export": Export,
     "translate": Translate,
     "stats": Stats,
 }

@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.imports import ROOT, files, imported, modules, name, ours, tree
 
-VERBS = {f"pipeline.{verb}" for verb in ("scrape", "crop", "dedup", "pairs", "build", "stats")}
+VERBS = {f"pipeline.{verb}" for verb in "scrape crop dedup pairs build stats sort lists select export".split()}
 SPEAKERS = {
     "curate",
     "pipeline.cli",

@@ -6,12 +6,13 @@ import pytest
 
 from pipeline.detectors import DETECTORS
 from pipeline.errors import UsageError
+from pipeline.export import LAYOUTS
 from pipeline.registry import Registry
 from pipeline.sources import SOURCES
 from tests.architecture.imports import ROOT
 from train.recipes import RECIPES
 
-TABLES = [DETECTORS, SOURCES, RECIPES]
+TABLES = [DETECTORS, SOURCES, RECIPES, LAYOUTS]
 
 
 @pytest.mark.parametrize(
