@@ -16,6 +16,8 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from pipeline.choices import Export as Export
+from pipeline.choices import Select as Select
 from pipeline.copyrules import Dedup as Dedup
 from pipeline.errors import UsageError, nearest
 from pipeline.rules import CropRules as CropRules
@@ -129,23 +131,6 @@ class Build(Section, frozen=True, kw_only=True):
     val: Share = 0.1
     test: Share = 0.1
     salt: str = ""  # another salt, another split
-
-
-class Select(Section, frozen=True, kw_only=True):
-    """The best of each domain, balanced over poses."""
-
-    keep: Positive = 2000  # crops per domain
-    yaw: tuple[float, ...] = (-20.0, -7.0, 7.0, 20.0)  # degrees, rising: the edges between bins
-    pitch: tuple[float, ...] = (-8.0, 8.0)
-    pool: Annotated[float, Meta(ge=1.0)] = 2.0  # times as many of the sharpest, of which the least alike are taken
-
-
-class Export(Section, frozen=True, kw_only=True):
-    """The set in other trainers' layouts."""
-
-    size: Annotated[int, Meta(ge=16, le=4096)] | None = None  # px, side; None: as the crops are
-    shard: Positive = 1000  # samples per shard of a WebDataset
-    link: bool = False  # hard links instead of copies, where the layout has files
 
 
 class Stats(Section, frozen=True, kw_only=True):

@@ -61,6 +61,19 @@ class Goods:
         """Those that have rows."""
         return [split for split in SPLITS if self.count(split)]
 
+    @property
+    def texts(self) -> list[str]:
+        """The facts that are words; an item may lack any of them."""
+        return [f.name for f in self._table.schema if pa.types.is_string(f.type) and f.name not in self._hidden]
+
+    def everywhere(self, fact: str) -> bool:
+        """Whether each item has `fact`."""
+        return fact in self._table.schema.names and not self._table[fact].null_count
+
+    @property
+    def _hidden(self) -> set[str]:
+        return {f"{kind}_{what}" for kind in self.kinds for what in ("path", "id")}
+
     def count(self, split: str) -> int:
         """Items in `split`."""
         return int(pc.sum(pc.equal(self._table["split"], split)).as_py() or 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline import manifest
 from pipeline.export.files import put
@@ -44,11 +45,16 @@ class HuggingFace:
                     names = self._names(item)
                     for name, path in zip(names.values(), item.pictures, strict=True):
                         put(self.goods, path, folder / name, link=self.link)
-                    lines.write(json.dumps({**names, **item.facts}, ensure_ascii=False) + "\n")
+                    lines.write(json.dumps({**names, **self._facts(item)}, ensure_ascii=False) + "\n")
                     codes |= set(str(item.facts["license"]).split("+"))
                     yield item, f"{folder.name}/{next(iter(names.values()))}"
         with manifest.replacing(out / "README.md") as temporary:
             temporary.write_text(self._card(codes), "utf-8")
+
+    def _facts(self, item: Item) -> dict[str, Any]:
+        """What is told of an item. `datasets` wants the same columns of the same types in every split."""
+        told = dict.fromkeys(self.goods.texts, "") | item.facts
+        return {name: value for name, value in told.items() if isinstance(value, str) or self.goods.everywhere(name)}
 
     def _names(self, item: Item) -> dict[str, str]:
         """Column -> file, relative to metadata.jsonl."""

@@ -15,7 +15,8 @@ STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))[
 
 # What carries a stage's work but cannot change its result.
 PLUMBING = {
-    f"pipeline.{m}" for m in "errors progress registry params section rules copyrules engine pool cluster".split()
+    f"pipeline.{m}"
+    for m in "errors progress registry params section rules choices copyrules engine pool cluster".split()
 } | {
     "pipeline",
     "train",

@@ -177,6 +177,23 @@ def test_a_hugging_face_folder_has_a_card_and_metadata(world: Path) -> None:
     assert "short, long" in body
 
 
+def test_each_row_of_each_split_has_the_same_columns(world: Path) -> None:
+    """`datasets` infers the types of each split by itself, and refuses splits that differ."""
+    rows = manifest.read(manifest.IMAGES, world).to_pylist()
+    train = {row["source_path"] for row in trains(world) if row["split"] == "train"}
+    for row in rows:
+        row["creator"] = "ann" if row["path"] in train else None
+    manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, rows), world)
+    rows = manifest.read(manifest.DATASET, world).to_pylist()
+    for row in rows:
+        row["landmarks"] = row["landmarks"] if row["split"] == "train" else None
+    manifest.write(manifest.DATASET, manifest.from_rows(manifest.DATASET, rows), world)
+    out = run(world, "huggingface", domains=BOTH)
+    lines = [json.loads(line) for p in out.rglob("metadata.jsonl") for line in p.read_text("utf-8").splitlines()]
+    assert len({tuple((name, type(value)) for name, value in line.items()) for line in lines}) == 1
+    assert {line["creator"] for line in lines} == {"ann", ""}
+
+
 def test_pairs_on_the_hub_have_two_pictures_a_row(world: Path) -> None:
     out = run(world, "huggingface", pairs=True)
     found = [(p, json.loads(line)) for p in out.rglob("metadata.jsonl") for line in p.read_text().splitlines()]
