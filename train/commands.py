@@ -58,7 +58,9 @@ def train(
     fresh_if_changed: Annotated[
         bool, typer.Option("--fresh-if-changed", help="The same, but only if its settings or data differ.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show networks, data and steps; train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show networks, data, memory and time; keep nothing.")
+    ] = False,
 ) -> None:
     """Train a model on the dataset, going on where an earlier call stopped."""
     from train import run as verb
@@ -157,18 +159,21 @@ def show(
 
 
 def _show_plan(house: House, settings: Settings) -> None:
-    from train import assemble
+    from train import assemble, estimate
     from train import run as verb
 
     prepared = verb.prepare(settings, house.root, progress=house.console.progress)
-    counts = assemble.networks(assemble.build(prepared.settings))
-    plan = {**prepared.config, "networks": counts}
+    recipe = verb.begun(prepared, house.root, progress=house.console.progress)
+    counts = assemble.networks(recipe)
+    with verb.threads(settings.run.threads):
+        found = estimate.estimate(recipe, prepared.material, prepared.settings.run, prepared.steps)
+    plan = {**prepared.config, "networks": counts, "estimate": found}
     run, data = prepared.config["run"], prepared.config["data"]
     lines = [f"{name:>8}: {count:>12,} parameters" for name, count in counts.items()]
     for key, part in prepared.config["dataset"].items():
         lines.append(f"{key:>8}: {part['images']:>12,} images of '{part['name']}'")
     lines.append(f"{'steps':>8}: {run['steps']:>12,} of batch {run['batch']} at {data['size']} px")
-    house.console.result(plan, "\n".join(lines))
+    house.console.result(plan, "\n".join([*lines, *estimate.lines(found)]))
 
 
 def _told(result: Result) -> str:

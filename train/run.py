@@ -117,7 +117,7 @@ def _train(prepared: Prepared, root: Path, folder: Folder, start: int, team: Tea
     run, steps, batches = prepared.settings.run, prepared.steps, prepared.material.batches
     recipe = begun(prepared, root, start, progress)
     store = checkpoint.Store(folder.checkpoints, prepared.config, run.keep_last)
-    with interruptible(progress) as stop, _threads(run.threads), ExitStack() as stack:
+    with interruptible(progress) as stop, threads(run.threads), ExitStack() as stack:
         plan = Plan(steps, run.seed, run.modes, run.tick, run.checkpoint_every, store, stop, run.accumulate, team)
         given, on_tick = batches, _ignore
         if team.rank == 0:
@@ -161,7 +161,7 @@ def _best(prepared: Prepared, root: Path, folder: Folder, progress: Progress) ->
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
     """`count` threads on the CPU within the block; 0: as many as there are."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)

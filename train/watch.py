@@ -12,6 +12,7 @@ from pipeline import images, manifest
 from pipeline.progress import Progress, Task
 from train import health
 from train.best import Best
+from train.estimate import duration
 from train.evaluate import due
 from train.folder import Folder
 from train.history import History, pinned
@@ -116,15 +117,6 @@ class Watch:
         with manifest.replacing(target.with_name("latest.png")) as temporary:
             shutil.copyfile(target, temporary)
         self.history.add(self.recipe, step)
-
-
-def duration(seconds: float) -> str:
-    """A time to wait, in the two largest units that it has: 3d04h, 2h05m, 4m10s, 9s."""
-    whole = round(seconds)
-    for unit, size, part, smaller in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
-        if whole >= size:
-            return f"{whole // size}{unit}{whole % size // smaller:02}{part}"
-    return f"{whole}s"
 
 
 def _totals(scalars: Scalars) -> dict[str, float]:
