@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from train.run import Result
     from train.settings import Settings
 
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key, as model.lr=0.0001; repeatable.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds every training command to `app`."""
@@ -47,9 +51,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Another seed, another run.")] = None,
     device: Device = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key, as model.lr=0.0001; repeatable.")
-    ] = None,
+    set_: Assignments = None,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="RUN|FILE", help="Fine-tune: begin with these weights.")
     ] = None,
