@@ -109,6 +109,8 @@ def hostile(site: Site) -> dict[str, str]:
     site.add("/page.jpg", "<!doctype html><p>Not found</p>")
     site.add("/really-png.jpg", photo(7, "PNG"))
     site.add("/drawing.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>', mime="image/svg+xml")
+    site.add("/drawing.svgz", gzip.compress(b'<svg xmlns="http://www.w3.org/2000/svg"/>'), mime="image/svg+xml")
+    site.add("/to-page.jpg", status=302, Location="/page.jpg")
     site.add("/empty.jpg")
     site.add("/wink.gif", animation())
     site.add("/modern.jpg", photo(8, "WEBP"))
@@ -150,7 +152,9 @@ def hostile(site: Site) -> dict[str, str]:
         "/bomb.png": "bomb",
         "/truncated.jpg": "decode_failed",
         "/page.jpg": "not_image",
+        "/to-page.jpg": "not_image",
         "/drawing.svg": "not_image",
+        "/drawing.svgz": "not_image",
         "/empty.jpg": "not_image",
         "/wink.gif": "animated",
         "/tiny.jpg": "too_small",

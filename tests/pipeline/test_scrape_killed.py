@@ -114,6 +114,53 @@ def test_kill_twenty_times_in_one_folder(site: Site, tmp_path: Path) -> None:
     assert all(count <= 1 + under_way[url] for url, count in fetched.items()), "once, and once more after each kill"
 
 
+DYING = """
+import os, signal, sys
+from pipeline.intake import journal, store
+
+_, _, _, room, name, nth, when = sys.argv
+calls = 0
+
+class Os:
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+def dying(*arguments):
+    global calls
+    calls += 1
+    if calls == int(nth) and when == "half":
+        os.write(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
+    elif calls != int(nth) or when == "after":
+        done = getattr(os, name)(*arguments)
+    if calls == int(nth):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+
+mine = Os()
+setattr(mine, name, dying)
+{"store": store, "journal": journal}[room].os = mine
+"""
+
+
+@pytest.mark.slow
+def test_kill_at_each_moment_that_matters(site: Site, tmp_path: Path) -> None:
+    """Before, within and after the writing of a file, its renaming, and the writing of its line."""
+    shop(site, tmp_path)
+    calm = tmp_path / "calm"
+    assert started(calm, site).wait(60) == 0
+    expected = table(calm)
+    moments = [(room, "write", when) for room in ("store", "journal") for when in ("before", "half", "after")]
+    for room, call, when in [*moments, ("store", "rename", "before"), ("store", "rename", "after")]:
+        root = tmp_path / f"{room}-{call}-{when}"
+        site.requests.clear()
+        command = [sys.executable, "-c", DYING + SCRIPT, str(root), site.host, room, call, "5", when]
+        assert subprocess.run(command, cwd=Path(__file__).parents[2], check=False).returncode == -signal.SIGKILL
+        assert started(root, site).wait(60) == 0
+        assert table(root) == expected, root.name
+        assert max(Counter(request.path for request in site.requests).values()) <= 2, root.name
+        assert not list((root / "raw/.tmp").iterdir())
+
+
 def images(site: Site) -> Counter[str]:
     """How often each image was asked for since the requests were cleared."""
     return Counter(site.url(request.path) for request in site.requests if request.path.endswith(".jpg"))
