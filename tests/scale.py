@@ -105,15 +105,16 @@ def killed(root: Path, command: str, after: float) -> bool:
 
 
 def interrupted(root: Path, times: int, moments: random.Random, takes: dict[str, float]) -> int:
-    """Runs every stage, killed `times` times in all at random moments of the seconds each `takes`; returns how often.
+    """Runs every stage, killed `times` times in all; returns how often one was killed before it had finished.
 
-    The stages share the kills by the time they take, each at least one while there are enough.
+    The stages share the kills by the seconds that each `takes`. Each run is killed at a random moment of its part of
+    them, so that the work goes on from kill to kill.
     """
     done = 0
     for stage in STAGES:
-        share = max(1, round(times * takes[stage] / sum(takes.values())))
-        for _ in range(min(share, times - done)):
-            done += killed(root, stage, moments.uniform(0.1, 0.95) * takes[stage])
+        share = min(max(1, round(times * takes[stage] / sum(takes.values()))), times - done)
+        for _ in range(share):
+            done += killed(root, stage, moments.uniform(0.2, 1.0) * takes[stage] / share)
         finish(root, stage)
     return done
 
