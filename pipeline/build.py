@@ -10,11 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import decisions, manifest, splits
+from pipeline.columns import firsts, texts
 from pipeline.errors import TableError
 from pipeline.params import Build, as_dict
 from pipeline.progress import SILENT, Progress
 
 POINTS = 68  # dlib's face landmarks
+_CROPS = "crop_id image_id path source_path domain license landmarks affine status".split()
+_DEDUP = "crop_id cluster_id identity_id status".split()
 
 
 def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.Summary:
@@ -27,13 +30,13 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     and TableError when a table is missing, or when crops and dedup are not of one piece.
     """
     splits.check_shares("build", section.val, section.test)
-    crops = manifest.accepted(manifest.read(manifest.CROPS, root))
-    judged = manifest.read(manifest.DEDUP, root)
+    crops = manifest.accepted(manifest.read(manifest.CROPS, root, _CROPS))
+    judged = manifest.read(manifest.DEDUP, root, _DEDUP)
     _check_one_piece(crops, judged, root)
     kept = manifest.accepted(judged)
-    chosen = crops.take(pc.index_in(kept["crop_id"], value_set=crops["crop_id"].combine_chunks()))
-    anchors = _anchors(crops, judged, root)
-    names = [anchors[group] for group in _groups(kept)]
+    names = _anchors(crops, judged, kept, root)
+    chosen = crops.take(pc.index_in(kept["crop_id"], value_set=crops["crop_id"]))
+    del crops, judged
     reasons = _reasons(chosen, root, progress)
     data = pa.table(
         {
@@ -41,7 +44,7 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
             "path": chosen["path"],
             "source_path": chosen["source_path"],
             "domain": chosen["domain"],
-            "split": [splits.split_of(n, val=section.val, test=section.test, salt=section.salt) for n in names],
+            "split": [splits.split_of(n, val=section.val, test=section.test, salt=section.salt) for n in texts(names)],
             "cluster_id": kept["cluster_id"],
             "license": chosen["license"],
             "landmarks": into_crop(chosen["landmarks"], chosen["affine"]),
@@ -52,7 +55,7 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     )
     manifest.write(manifest.DATASET, data, root, meta={"section": as_dict(section)})
     trains = manifest.accepted(data)
-    places = zip(trains["domain"].to_pylist(), trains["split"].to_pylist(), strict=True)
+    places = zip(texts(trains["domain"]), texts(trains["split"]), strict=True)
     for line in splits.gaps(places, {"val": section.val, "test": section.test}):
         progress.note(line)
     return manifest.summarize(manifest.DATASET, data)
@@ -61,29 +64,24 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
 def _reasons(crops: pa.Table, root: Path, progress: Progress) -> list[str]:
     """Why each crop does not train, by the decisions that were made; "ok" when it does."""
     decided = decisions.read(root, progress.note)
-    items = zip(crops["crop_id"].to_pylist(), crops["image_id"].to_pylist(), strict=True)
+    items = zip(texts(crops["crop_id"]), texts(crops["image_id"]), strict=True)
     return [decided.refusal(crop, image) or manifest.OK for crop, image in items]
 
 
-def _anchors(crops: pa.Table, judged: pa.Table, root: Path) -> dict[str, str]:
-    """Group of copies, or person -> the image_id of its member that was discovered first."""
-    seen = manifest.read(manifest.IMAGES, root, ["image_id", "rank"])
-    ranks: dict[str, int] = {}
-    for image, rank in zip(seen["image_id"].to_pylist(), seen["rank"].to_pylist(), strict=True):
-        ranks[image] = min(rank, ranks.get(image, rank))
-    image_of = dict(zip(crops["crop_id"].to_pylist(), crops["image_id"].to_pylist(), strict=True))
-    first: dict[str, tuple[int, str]] = {}
-    for crop, group in zip(judged["crop_id"].to_pylist(), _groups(judged), strict=True):
-        image = image_of[crop]
-        place = ranks.get(image, sys.maxsize), image
-        first[group] = min(place, first.get(group, place))
-    return {group: image for group, (_, image) in first.items()}
+def _anchors(crops: pa.Table, judged: pa.Table, kept: pa.Table, root: Path) -> pa.ChunkedArray:
+    """For each row of `kept` the image_id of the member of its cluster, or of its person, that was discovered first."""
+    seen = manifest.read(manifest.IMAGES, root, ["image_id", "rank"]).group_by("image_id").aggregate([("rank", "min")])
+    image = crops["image_id"].take(pc.index_in(judged["crop_id"], value_set=crops["crop_id"]))
+    rank = pc.fill_null(seen["rank_min"].take(pc.index_in(image, value_set=seen["image_id"])), sys.maxsize)
+    members = pa.table({"group": _groups(judged), "rank": rank, "image": image})
+    members = members.sort_by([(name, "ascending") for name in members.schema.names])
+    first = members.take(pa.array(firsts(members["group"])))
+    return first["image"].take(pc.index_in(_groups(kept), value_set=first["group"]))
 
 
-def _groups(judged: pa.Table) -> list[str]:
+def _groups(judged: pa.Table) -> pa.ChunkedArray:
     """What must not be split, for each row: its person, where people were told apart, else its cluster."""
-    groups: list[str] = pc.coalesce(judged["identity_id"], judged["cluster_id"]).to_pylist()
-    return groups
+    return pc.coalesce(judged["identity_id"], judged["cluster_id"])
 
 
 def into_crop(landmarks: pa.ChunkedArray, affine: pa.ChunkedArray) -> pa.Array:
@@ -109,7 +107,8 @@ def _flat(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.float64
 
 def _check_one_piece(crops: pa.Table, judged: pa.Table, root: Path) -> None:
     """Raises TableError unless dedup has judged exactly the crops that were accepted."""
-    if set(crops["crop_id"].to_pylist()) != set(judged["crop_id"].to_pylist()):
+    same = pc.all(pc.is_in(judged["crop_id"], value_set=crops["crop_id"]), min_count=0).as_py()
+    if not same or len(crops) != len(judged):
         raise TableError(
             f"{manifest.DEDUP.path(root)}: made from other crops than those in {manifest.CROPS.path(root)}",
             f"make it again: {manifest.DEDUP.made_by}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ def where(table: pa.Table, mask: pa.Array | pa.ChunkedArray) -> pa.Table:
     return table if pc.all(mask, min_count=0).as_py() else table.filter(mask)
 
 
-def texts(column: pa.ChunkedArray) -> Iterator[str | None]:
+def texts(column: pa.ChunkedArray) -> Iterator[Any]:
     """The values of `column`, few of which are Python objects at a time."""
     for start in range(0, len(column), _CHUNK):
         yield from column.slice(start, _CHUNK).to_pylist()
