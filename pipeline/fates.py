@@ -13,7 +13,6 @@ from pipeline import decisions, manifest
 from pipeline.manifest import ACCEPTED, CROPS, DEDUP, OK, REJECTED
 
 COLUMNS = ("crop_id", "image_id", "domain", "path", "source_path", "status", "reason")
-REASONS = CROPS.reasons | DEDUP.reasons | manifest.DATASET.reasons
 
 
 def of_crops(root: Path, columns: Iterable[str] = (), decided: decisions.Decisions | None = None) -> pa.Table:

@@ -49,6 +49,7 @@ def run(wish: Wish, root: Path, *, progress: Progress = SILENT) -> views.View:
     if wish.status != "all":
         table = table.filter(pc.equal(table["status"], wish.status))
     places, values = keys.sort(table, key, reverse=wish.reverse)
+    total = len(places)
     places, values = places[: wish.top], values[: wish.top]
     table = table.take(pa.array(places))
     first = table.slice(0, wish.top or views.SHOWN).to_pylist()
@@ -58,7 +59,7 @@ def run(wish: Wish, root: Path, *, progress: Progress = SILENT) -> views.View:
         root,
         "-".join([wish.by, *wish.domains, *([] if wish.status == "accepted" else [wish.status])]),
         heading=f"by {wish.by}",
-        lead=_lead(wish, table.num_rows, len(pictures)),
+        lead=_lead(wish, total, len(pictures)),
         header=_HEADER,
         rows=list(_rows(table, values)),
         shown=pictures,
