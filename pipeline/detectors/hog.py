@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import dlib
@@ -18,7 +19,7 @@ _UPSAMPLE = 1  # the window is 80 px wide, and detect_side leaves many faces sma
 
 def load(rules: CropRules) -> Detector:
     """The detector that dlib brings; its score is the distance from the separating plane."""
-    detector = dlib.get_frontal_face_detector()
+    detector = _detector()
     upsample = _UPSAMPLE if rules.upsample is None else rules.upsample
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
@@ -28,6 +29,12 @@ def load(rules: CropRules) -> Detector:
         return sorted(found, key=lambda face: (-face.score, face.box))
 
     return detect
+
+
+@lru_cache(maxsize=1)
+def _detector() -> Any:
+    """Unpacking it takes as long as looking at ten photos, and it keeps nothing between two of them."""
+    return dlib.get_frontal_face_detector()
 
 
 def box(rectangle: Any) -> Box:

@@ -16,12 +16,22 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from pipeline import geometry, models
+from pipeline import geometry, images, models
+
+
+def boxes(image: images.RGB) -> list[geometry.Box]:
+    """All faces that the script's detector sees in `image`, edge coordinates; the script takes the largest."""
+    found = _cascade().detectMultiScale(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 1.1, 5)
+    return [geometry.Box(*(float(value) for value in box)) for box in found]
+
+
+def _cascade() -> cv2.CascadeClassifier:
+    return cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
 
 
 def load() -> Callable[[Path, Path], bool]:
     """The script: (photo, where to save its crop) -> whether there was a face. Models are loaded here."""
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    cascade = _cascade()
     predictor = dlib.shape_predictor(str(models.path("landmarks-68")))
 
     def cut(photo: Path, target: Path) -> bool:

@@ -46,13 +46,6 @@ ANYTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Photo(NamedTuple):
-    """A picture, and its faces: boxes, or how many there are."""
-
-    image: NDArray[np.uint8]
-    truth: list[Box] | int
-
-
 class Tally:
     """Faces in all, faces found, and boxes that are none, with the plausibility scores and without them."""
 
@@ -87,34 +80,6 @@ def passed(cuts: list[Cut], rules: CropRules) -> list[bool]:
     columns = {name: np.array([cut.measures.get(name, np.nan) for cut in cuts], float) for name in judge.COLUMNS}
     reasons = judge.verdicts(columns, np.zeros(len(cuts), int), np.arange(len(cuts), dtype=float), rules)
     return [bool(reason == "ok") for reason in reasons]
-
-
-def demo() -> Iterator[Photo]:
-    for seed in range(30):
-        yield Photo(faces.photo(seed), [Box(*faces.person(seed).places().face)])
-
-
-def annotated(data: Path) -> Iterator[Photo]:
-    folder = data / "dlib_faces"
-    for entry in ET.parse(folder / "training_with_face_landmarks.xml").iter("image"):
-        if (path := folder / entry.attrib["file"]).is_file():
-            boxes = [Box(*(float(box.attrib[key]) for key in ("left", "top", "width", "height")))
-                     for box in entry.iter("box")]  # fmt: skip
-            yield Photo(images.decode(path.read_bytes()), boxes)
-
-
-def portraits(data: Path) -> Iterator[Photo]:
-    """One person in each: a second box is false."""
-    colour = sorted((data / "train/portraits_colour").rglob("*.jpg"))[4::10]
-    for path in [*sorted((data / "portraits_gray").rglob("*.jpg"))[2::3], *colour]:
-        yield Photo(images.decode(path.read_bytes()), 1)
-
-
-def garments(data: Path) -> Iterator[Photo]:
-    """Nobody in any."""
-    more = sorted((data / "train/clothing_cc0").rglob("*.jpg"))[5::20]
-    for path in [*sorted((data / "clothing_cc0").rglob("*.jpg")), *more]:
-        yield Photo(images.decode(path.read_bytes()), 0)
 
 
 def test_precision_and_recall(data: Path) -> None:
