@@ -92,7 +92,7 @@ class Aligner:
         seen = []
         for face in self.detect(image) if self.detect else ():
             face = rounded(face)
-            if self.find_landmarks is None:
+            if self.find_landmarks is None or face.box.side < self.rules.min_face:  # refused whatever its landmarks
                 seen.append(Seen(face))
                 continue
             marks = self.find_landmarks(image, face.box, face.angle)

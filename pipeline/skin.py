@@ -34,7 +34,9 @@ def shares(image: NDArray[np.uint8], box: Box) -> dict[str, float]:
     height, width = image.shape[:2]
     left, top = (min(max(int(low), 0), extent - 1) for low, extent in ((box.x, width), (box.y, height)))
     right, bottom = max(int(box.x + box.width), left + 1), max(int(box.y + box.height), top + 1)
-    part = cv2.resize(image[top:bottom, left:right], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    thin = max(min(bottom - top, right - left) // (2 * _SIDE), 1)  # px enough for shares
+    part = np.ascontiguousarray(image[top:bottom:thin, left:right:thin])
+    part = cv2.resize(part, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     skin = cv2.inRange(cv2.cvtColor(part, cv2.COLOR_RGB2YCrCb), _LEAST, _MOST) > 0
     middle = slice(_SIDE // 4, -_SIDE // 4)
     inner = slice(_RIM, -_RIM)

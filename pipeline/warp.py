@@ -20,6 +20,7 @@ Image = NDArray[np.uint8]  # [height, width, 3], RGB
 _BLUR = 0.02  # sigma of the border's blur, in sides of the crop
 _MARGIN = 0.08  # what the blur needs to see around the crop, in sides: four sigmas
 _BLUR_SHRINK = 4  # the blur is made on a smaller picture: its sigma spans many px
+_STRIP = 32  # rows of a crop that are blended at once: their numbers stay in the cache, and their memory is reused
 _MEDIAN_GRID = 96  # samples along each axis that the median colour is taken from
 
 
@@ -119,15 +120,17 @@ def _fade(border: _Border, affine: Affine, size: int) -> NDArray[np.float32]:
 
     Negative inside the photo: blurring begins at -1/3.
     """
-    inverse = invert(affine)
     at = np.arange(size)
-    depth = np.full((size, size), -np.inf)
-    for axis in range(2):
-        raw = inverse[axis, 0] * at[None, :] + inverse[axis, 1] * at[:, None] + inverse[axis, 2]
-        start = (raw - border.low[axis] + border.before[axis]) / border.before[axis]
-        end = (border.high[axis] - 1 - raw + border.after[axis]) / border.after[axis]
-        depth = np.maximum(depth, 1 - np.minimum(start, end))
-    return depth.astype(np.float32)
+    depth = np.full((size, size), -np.inf, np.float32)
+    for axis, (across, down, start) in enumerate(invert(affine)):
+        for edge, reach in (
+            (border.low[axis], -border.before[axis]),
+            (border.high[axis] - 1, border.after[axis]),
+        ):
+            row = (across * at + start - edge) / reach
+            column = down * at / reach
+            np.maximum(depth, np.add.outer(column.astype(np.float32), row.astype(np.float32)), out=depth)
+    return depth
 
 
 def _median(image: Image, border: _Border) -> NDArray[np.float32]:
@@ -152,8 +155,17 @@ def _soften(wide: Image, margin: int, fade: NDArray[np.float32], median: NDArray
     sigma = _BLUR * size / _BLUR_SHRINK
     blurred = cv2.GaussianBlur(blurred.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
     blurred = cv2.resize(blurred, wide.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    middle = slice(margin, margin + size)
-    crop = wide[middle, middle].astype(np.float32)
-    crop += (blurred[middle, middle] - crop) * np.clip(3 * fade + 1, 0, 1)[..., None]
-    crop += (median - crop) * np.clip(fade, 0, 1)[..., None]
-    return np.asarray(np.clip(np.rint(crop), 0, 255), np.uint8)
+    crop = np.empty((size, size, 3), np.uint8)
+    for top in range(0, size, _STRIP):
+        rows = slice(top, min(top + _STRIP, size))
+        inner = slice(margin + rows.start, margin + rows.stop), slice(margin, margin + size)
+        strip = wide[inner].astype(np.float32)
+        strip += (blurred[inner] - strip) * _shares(3 * fade[rows] + 1)
+        strip += (median - strip) * _shares(fade[rows])
+        crop[rows] = np.clip(np.rint(strip, out=strip), 0, 255, out=strip)
+    return crop
+
+
+def _shares(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`values` [height, width] between 0 and 1, once for each channel: numpy is slow at repeating them itself."""
+    return np.asarray(cv2.cvtColor(np.clip(values, 0, 1), cv2.COLOR_GRAY2RGB), np.float32)
