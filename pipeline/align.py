@@ -6,15 +6,17 @@ was seen again, and other thresholds need no pixels at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import detectors, geometry, judge, models, quality, shape, skin, warp
-from pipeline.detectors import Face, combined, landmarks
+from pipeline.detectors import Detector, Face, combined, landmarks
 from pipeline.geometry import Affine, Box, Points
 from pipeline.manifest import OK
 from pipeline.rules import CropRules
@@ -89,9 +91,22 @@ class Aligner:
 
     def see(self, image: NDArray[np.uint8]) -> list[Seen]:
         """Every face of `image`, by falling score: none with `align: none`."""
+        return self.mark(image, self.detect(image) if self.detect else ())
+
+    def look(self, preview: NDArray[np.uint8], divisor: int) -> list[Face]:
+        """The faces, in raw px, of a photo that `preview` shows at 1 / `divisor` of its size."""
+        detect = self.detect_small
+        return [face._replace(box=face.box.scaled(divisor)) for face in detect(preview)] if detect else []
+
+    @cached_property
+    def detect_small(self) -> Detector | None:
+        """Detection for previews, in whose px min_face is not given."""
+        return combined.load(msgspec.structs.replace(self.rules, min_face=1)) if self.align != "none" else None
+
+    def mark(self, image: NDArray[np.uint8], faces: Iterable[Face]) -> list[Seen]:
+        """The `faces` of `image` with their landmarks."""
         seen = []
-        for face in self.detect(image) if self.detect else ():
-            face = rounded(face)
+        for face in map(rounded, faces):
             if self.find_landmarks is None or face.box.side < self.rules.min_face:  # refused whatever its landmarks
                 seen.append(Seen(face))
                 continue

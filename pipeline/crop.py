@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import columns, images, kept, listed, manifest, params, rows, shards, store
-from pipeline.align import Aligner, Seen, alignment, prepare
+from pipeline.align import Aligner, Cut, Seen, alignment, prepare
 from pipeline.engine import WorkerDied
 from pipeline.engine import run as run_batches
 from pipeline.errors import ModelError
@@ -168,20 +168,33 @@ class Worker:
         except OSError:
             return [rows.of_image(item, "missing_file", rules, align)]
         try:
-            image = images.decode(data)
+            seen, cuts = _cuts(aligner, data, known)
         except images.ImageError as error:
             reason = "bomb" if error.reason == "bomb" else "decode_failed"
             return [rows.of_image(item, reason, rules, align)]
-        seen = aligner.see(image) if known is None else known
-        cuts = aligner.cut(image, seen)
         if not cuts:
             return [rows.of_image(item, "no_face", rules, align)]
-        found = [rows.of_face(item, cut, rules, align, len(seen)) for cut in cuts]
+        found = [rows.of_face(item, cut, rules, align, seen) for cut in cuts]
         for row, cut in zip(found, cuts, strict=True):
             if path := row.get("path"):
                 with manifest.replacing(self.root / path, durable=False) as temporary:
                     temporary.write_bytes(images.encode_png(cut.image))
         return found
+
+
+def _cuts(aligner: Aligner, data: bytes, known: tuple[Seen, ...] | None) -> tuple[int, list[Cut]]:
+    """How many faces the photo in `data` shows, and their crops; a large photo is decoded whole only for faces.
+
+    Raises ImageError.
+    """
+    small = images.preview(data, aligner.rules.detect_side) if known is None and aligner.detect else None
+    faces = aligner.look(*small) if small else None
+    if faces == []:
+        return 0, []
+    image = images.decode(data)
+    if known is None:
+        known = tuple(aligner.see(image) if faces is None else aligner.mark(image, faces))
+    return len(known), aligner.cut(image, known)
 
 
 def _without_faces(item: Item, reason: str, rules: params.CropRules) -> Row:

@@ -77,6 +77,22 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
     return _decode_pillow(lazy or _pillow(data, info.format), info)
 
 
+def preview(data: bytes, least: int, *, max_pixels: int = MAX_PIXELS) -> tuple[RGB, int] | None:
+    """A large JPEG at 1/8 or 1/4 of its size, by JPEG's own scaling, and that divisor; None for every other picture.
+
+    Its longer side keeps `least` px or more. Halves are not offered: they cost nearly what the whole costs. Raises
+    ImageError.
+    """
+    header = plain_jpeg(data)
+    if header is None:
+        return None
+    info = _facts(header, max_pixels)
+    for divisor, flags in ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4)):
+        if max(info.width, info.height) >= divisor * least:
+            return _upright(_decode_jpeg(data, flags, header, divisor), info.orientation), divisor
+    return None
+
+
 def plain_jpeg(data: bytes) -> jpeg.Jpeg | None:
     """The header of a whole JPEG that the fast decoder takes; None for everything else."""
     header = jpeg.walk(data) if sniff(data[:32]) is Format.JPEG else None

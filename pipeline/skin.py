@@ -36,8 +36,8 @@ def shares(image: NDArray[np.uint8], box: Box) -> dict[str, float]:
     right, bottom = max(int(box.x + box.width), left + 1), max(int(box.y + box.height), top + 1)
     thin = max(min(bottom - top, right - left) // (2 * _SIDE), 1)  # px enough for shares
     part = np.ascontiguousarray(image[top:bottom:thin, left:right:thin])
-    part = cv2.resize(part, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    skin = cv2.inRange(cv2.cvtColor(part, cv2.COLOR_RGB2YCrCb), _LEAST, _MOST) > 0
+    small = cv2.resize(part, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    skin = cv2.inRange(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb), _LEAST, _MOST) > 0
     middle = slice(_SIDE // 4, -_SIDE // 4)
     inner = slice(_RIM, -_RIM)
     rim = (skin.sum() - skin[inner, inner].sum()) / (skin.size - skin[inner, inner].size)

@@ -63,6 +63,25 @@ def test_broken_and_empty_images_keep_a_row_with_their_reason(tmp_path: Path) ->
     assert crop.run(SECTION, tmp_path, engine=INLINE).accepted == 2
 
 
+def test_large_photos_are_looked_at_by_a_preview_and_decoded_whole_only_for_faces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def enlarged(image: images.RGB) -> bytes:
+        return images.encode_jpeg(np.repeat(np.repeat(image, 8, axis=0), 8, axis=1))
+
+    faces.table(tmp_path, {"long": [enlarged(faces.photo(3)), enlarged(faces.landscape(1))]})
+    whole = []
+    decode = images.decode
+    monkeypatch.setattr(images, "decode", lambda data: whole.append(1) or decode(data))
+    summary = crop.run(SECTION, tmp_path, engine=INLINE)
+    assert (summary.accepted, summary.reasons) == (1, {"no_face": 1})
+    assert len(whole) == 1
+    (row,) = [row for row in rows(tmp_path) if row["reason"] == "ok"]
+    drawn = np.array(faces.person(3).places().eyes) * 8
+    seen = np.array(geometry.eyes(np.reshape(row["landmarks"], (68, 2)).astype(float)))
+    assert np.abs(seen - drawn).max() < 0.15 * np.hypot(*(drawn[1] - drawn[0]))
+
+
 def test_pictures_of_products_are_left_to_pairs(tmp_path: Path) -> None:
     faces.table(tmp_path, {"long": people(2)})
     table = manifest.read(manifest.IMAGES, tmp_path).to_pylist()

@@ -286,3 +286,19 @@ def test_more_pixels_than_pillow_likes_may_be_allowed() -> None:
     assert images.inspect(buffer.getvalue(), max_pixels=100_000_000).width == 10_000
     with pytest.raises(ImageError, match="bomb"):
         images.inspect(buffer.getvalue())
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_a_large_jpeg_has_a_preview_as_large_as_asked(turned: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    data = saved(picture(1600, 1000), "JPEG", quality=95, exif=exif.tobytes())
+    whole = images.decode(data)
+    for least, divisor in ((200, 8), (201, 4), (400, 4)):
+        small = images.preview(data, least)
+        assert small is not None and small[1] == divisor
+        assert apart(small[0], whole[divisor // 2 :: divisor, divisor // 2 :: divisor]) < 6
+    assert images.preview(data, 401) is None
+    assert images.preview(saved(picture(1600, 1000), "PNG"), 100) is None
+    with pytest.raises(ImageError, match="bomb"):
+        images.preview(data, 100, max_pixels=1000)

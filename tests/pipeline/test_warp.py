@@ -50,7 +50,15 @@ def test_pixels_lie_where_the_affine_says_at_any_scale(side: int) -> None:
     assert np.abs(crop[..., :2] - expected).mean() < 0.6
 
 
-@pytest.mark.parametrize("side", [400, 900, 3000])
+def test_a_small_face_is_enlarged_without_blur() -> None:
+    """Between two squares lies no more than the one raw px that linear interpolation needs."""
+    squares = (np.indices((80, 80)) // 8).sum(axis=0) % 2 * 255
+    photo = np.repeat(squares[..., None], 3, axis=2).astype(np.uint8)
+    crop = warp.cut(photo, boxed(Box(8, 8, 64, 64), 256), 256)
+    assert np.isin(crop[16], (0, 255)).mean() >= 1 - 4 / 32
+
+
+@pytest.mark.parametrize("side", [400, 900, 3000, 5000])  # the last is one of 25 megapixels
 def test_no_moire_when_a_fine_pattern_is_shrunk(side: int) -> None:
     stripes = np.zeros((side, side, 3), np.uint8)
     stripes[:, ::2] = 255
