@@ -78,13 +78,11 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
 
 
 def preview(data: bytes, least: int, *, max_pixels: int = MAX_PIXELS) -> tuple[RGB, int] | None:
-    """A large JPEG at 1/8 or 1/4 of its size, by JPEG's own scaling, and that divisor; None for every other picture.
+    """A large JPEG at 1/8 or 1/4 of its size, and that divisor; None for every other picture. Raises ImageError.
 
-    Its longer side keeps `least` px or more. Halves are not offered: they cost nearly what the whole costs. Raises
-    ImageError.
+    Its longer side keeps `least` px or more. JPEG's own scaling; by half it costs nearly what the whole costs.
     """
-    header = plain_jpeg(data)
-    if header is None:
+    if (header := plain_jpeg(data)) is None:
         return None
     info = _facts(header, max_pixels)
     for divisor, flags in ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4)):
