@@ -106,7 +106,8 @@ def _column(groups: Mapping[str, Tensor]) -> RGB:
         scale = min(1.0, SIDE / max(pictures.shape[-2:]))
         small = resize(pictures.float(), *(round(side * scale) for side in pictures.shape[-2:]))
         framed += [np.pad(picture, ((0, GAP), (0, 0), (0, 0)), constant_values=255) for picture in to_uint8(small)]
-    column: RGB = np.concatenate(framed)
+        framed.append(np.full_like(framed[0][: 2 * GAP], 255))
+    column: RGB = np.concatenate(framed)[: -2 * GAP]
     return column
 
 

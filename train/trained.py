@@ -56,16 +56,19 @@ class Trained:
             raise UsageError(f"--direction {direction}: not one of {self.source}'s", known or "it has none")
 
 
-def of_run(run: Path, device: str = "auto") -> Trained:
-    """The newest checkpoint of a run. Raises UsageError for a folder without a run, or a run without a checkpoint."""
+def of_run(run: Path, device: str = "auto", best: str | None = None) -> Trained:
+    """The newest checkpoint of a run, or the `best` by a metric: kid, or kid_standin.
+
+    Raises UsageError for a folder without a run, a run without a checkpoint, and a metric that it was not measured by.
+    """
     folder = Folder(run)
     config = folder.read()
     settings = from_dict(config)
-    newest = checkpoint.newest(folder.checkpoints)
-    if newest is None:
+    chosen = checkpoint.newest(folder.checkpoints) if best is None else _best(folder.best, best)
+    if chosen is None:
         raise UsageError(f"{run}: no checkpoint yet", f"train it: curate train {settings.recipe}")
     recipe = build(replace(settings, run=override(settings.run, "run", device=device)))
-    step = checkpoint.load_weights(recipe, newest)
+    step = checkpoint.load_weights(recipe, chosen)
     domains = settings.data.domains
     rules = {key: _known_rules(config["crop"][key]) for key in domains}
     directions = tuple(f"{a}2{b}" for a in sorted(domains) for b in sorted(domains) if a != b)
@@ -82,6 +85,20 @@ def of_run(run: Path, device: str = "auto") -> Trained:
         settings.data.width,
         parse(Pairs, config.get("letterbox", {}), "letterbox"),
     )
+
+
+def _best(folder: Path, metric: str) -> Path:
+    """The networks of the step that was best by `metric`, which may leave out the feature net where there is one."""
+    kept = {path: path.stem.rpartition("-")[0] for path in sorted(folder.glob("*.safetensors"))}
+    chosen = {path: name for path, name in kept.items() if metric in (name, name.partition("_")[0])}
+    names = sorted(set(chosen.values()))
+    if len(names) != 1:
+        known = ", ".join(names or sorted(set(kept.values()))) or "none"
+        raise UsageError(
+            f"{folder}: {'more than one' if names else 'no'} best by '{metric}': there are {known}",
+            "name one of them; runs are measured while run.measure_every is not 0, and keep run.keep_best of each",
+        )
+    return min(chosen, key=lambda path: checkpoint.read(path)[0]["value"])
 
 
 def _known_rules(plain: Mapping[str, Any]) -> CropRules:

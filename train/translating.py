@@ -37,6 +37,9 @@ def translate(
     run: Annotated[
         Path | None, typer.Option(help="The trained run's folder, below the root; processed/runs/cyclegan.")
     ] = None,
+    best: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="The run's best networks by kid or fid, not its last.")
+    ] = None,
     weights: Weights = None,
     system: WhichSystem = None,
     direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
@@ -64,7 +67,8 @@ def translate(
     if weights:
         networks = _foreign(house, weights, system, direction, size, device)
     else:
-        networks = trained.of_run(house.root / (run or RUNS / ("cagan" if article else "cyclegan")), device or "auto")
+        folder = house.root / (run or RUNS / ("cagan" if article else "cyclegan"))
+        networks = trained.of_run(folder, device or "auto", best)
     if article or (split and networks.dresses):
         orders = _orders(house, inputs or [], article or [], worn, split)
         outcomes = dress.run(dress.Dresser(networks), orders, out, compare=compare, progress=house.console.progress)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.errors import UsageError
 from pipeline.params import Params
 from tests.train.worlds import dataset, tiny, wardrobe
 from train import checkpoint, features, material
@@ -18,6 +19,7 @@ from train.evaluate import Evaluator, due
 from train.recipe import Batch
 from train.run import run
 from train.settings import read
+from train.trained import of_run
 
 
 class Told:
@@ -144,6 +146,20 @@ def test_the_best_networks_are_those_of_their_step(root: Path, tmp_path: Path) -
     assert tensors.keys() == {name for name in whole if name.startswith("model/")}
     assert all(torch.equal(tensors[name], whole[name]) for name in tensors)
     assert checkpoint.load_weights(build(tiny()), best) == 4
+
+
+def test_the_best_of_a_run_translates(root: Path, tmp_path: Path) -> None:
+    settings = tiny(run__steps=8, run__measure_every=2, run__metrics=["kid", "fid"], run__keep_best=2)
+    steps = run(settings, root, tmp_path / "run").metrics["best"]
+    for metric in ("kid", "kid_standin", "fid"):
+        step = steps[f"{metric.removesuffix('_standin')}_standin"]["step"]
+        assert of_run(tmp_path / "run", best=metric).step == step
+    with pytest.raises(UsageError, match=r"no best by 'kdi': there are fid_standin, kid_standin"):
+        of_run(tmp_path / "run", best="kdi")
+    other = next((tmp_path / "run/best").glob("kid_*"))
+    other.with_name("kid_inception-00000002.safetensors").write_bytes(other.read_bytes())
+    with pytest.raises(UsageError, match=r"more than one best by 'kid': there are kid_inception, kid_standin"):
+        of_run(tmp_path / "run", best="kid")
 
 
 def test_measuring_changes_nothing_that_is_learnt(root: Path, tmp_path: Path) -> None:
