@@ -14,12 +14,14 @@ from PIL import Image
 
 from pipeline import manifest
 from pipeline.errors import UsageError
+from pipeline.params import Params
 from pipeline.progress import SILENT
 from tests.train.worlds import dataset, tiny
 from train import checkpoint
 from train.assemble import build, networks
 from train.interrupt import interruptible
 from train.run import prepare, run
+from train.settings import read
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,26 @@ def test_other_settings_are_refused_with_what_differs(
     assert line in caught.value.message
     assert "--fresh" in caught.value.hint
     assert same(before, weights(tmp_path / "run"))
+
+
+def test_another_recipes_run_is_refused_with_two_ways_out(root: Path, tmp_path: Path) -> None:
+    run(tiny(), root, tmp_path / "run")
+    sizes = {"data": {"size": 32}, "model": {"width": 4, "blocks": 1}}
+    other = read(Params({"train": {"ugatit": sizes}}, None), "ugatit", {"run.steps": 8})
+    with pytest.raises(UsageError) as caught:
+        run(other, root, tmp_path / "run")
+    assert 'recipe: "cyclegan" -> "ugatit"' in caught.value.message
+    assert "put them back" in caught.value.hint
+    assert "--fresh" in caught.value.hint
+
+
+def test_another_recipes_checkpoint_in_a_runs_folder_is_named(root: Path, tmp_path: Path) -> None:
+    run(tiny(), root, tmp_path / "run")
+    wider = tiny(model__ngf=8)
+    newest = checkpoint.newest(tmp_path / "run/checkpoints")
+    assert newest is not None
+    with pytest.raises(UsageError, match=r"does not fit CycleGAN as it is configured: size mismatch for g_a2b"):
+        checkpoint.load_weights(build(wider), newest)
 
 
 def test_other_data_are_refused(tmp_path: Path) -> None:
