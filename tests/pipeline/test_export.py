@@ -15,11 +15,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from pipeline import build, decisions, export, images, manifest, pairs
+from pipeline import build, decisions, export, images, manifest, pairs, shards, sort
 from pipeline.decisions import Decision
 from pipeline.errors import CurateError, UsageError
 from pipeline.export import LAYOUTS, MARKER
 from pipeline.params import Build, Engine, Export, Pairs
+from pipeline.sort import Wish
 from tests.pipeline.worlds import CROP, small_world
 
 BOTH = ("short", "long")  # A is short
@@ -83,6 +84,25 @@ def test_links_share_their_bytes_with_the_crops(world: Path) -> None:
     row = trains(world)[0]
     placed = next(out.rglob(f"{row['crop_id']}.png"))
     assert placed.samefile(world / row["path"])
+
+
+def test_crops_in_shards_are_exported_and_shown_as_files_are(world: Path) -> None:
+    loose = files(run(world, "folders", world / "loose", domains=BOTH, link=True))
+    crops = manifest.read(manifest.CROPS, world).to_pylist()
+    stored = [row for row in crops if row["path"]]
+    places = shards.pack(
+        world, "processed/crops", [(f"{row['crop_id']}.png", (world / row["path"]).read_bytes()) for row in stored]
+    )
+    for row, place in zip(stored, places, strict=True):
+        (world / row["path"]).unlink()
+        row["path"] = place
+    manifest.write(manifest.CROPS, manifest.from_rows(manifest.CROPS, crops), world)
+    view = sort.run(Wish("face_sharpness"), world)
+    assert view.shown == 18
+    build.run(Build(val=0.2, test=0.2), world)
+    packed = files(run(world, "folders", domains=BOTH, link=True))
+    pictures = {path: data for path, data in loose.items() if path.endswith(".png")}
+    assert {path: data for path, data in packed.items() if path.endswith(".png")} == pictures
 
 
 def test_a_webdataset_has_whole_samples_in_bounded_shards(world: Path) -> None:
