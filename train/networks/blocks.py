@@ -15,7 +15,7 @@ Upsampling = Literal["transposed", "nearest"]  # transposed convolutions, or con
 
 
 class InstanceNorm2d(nn.InstanceNorm2d):
-    """Torch's own, with right gradients in every layout.
+    """Torch's own, with right gradients in every layout and statistics in fp32.
 
     Of an image whose channels are innermost in memory, and that is alone in its batch, torch's gives right values and
     wrong gradients on a CPU, and everywhere it puts the channels back first, which the next convolution has to undo.
@@ -23,6 +23,8 @@ class InstanceNorm2d(nn.InstanceNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_contiguous():
+            if x.is_cpu and x.dtype != torch.float32:  # for these a CPU would round the statistics, too; a GPU does not
+                return super().forward(x.float()).to(x.dtype)
             return super().forward(x)
         with without_autocast(x):
             full = x.float()
