@@ -1,7 +1,8 @@
-"""When memory runs out: which batch would have fitted, found by trying."""
+"""Memory of a run: freed blocks are kept for the next step; and when it runs out, which batch would have fitted."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +12,28 @@ import torch
 from pipeline.errors import CurateError
 from train.recipe import Batch, Clock, Recipe
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
+
+WORDS = ("can't allocate memory", "could not create a primitive", "std::bad_alloc")  # torch's and oneDNN's, on a CPU
+
+
+def keep_freed() -> None:
+    """From now on glibc keeps what a step frees for the next one, instead of giving it back and asking for it again.
+
+    A step on a CPU allocates and frees gigabytes: handing them to the kernel each time costs a page fault per 4 KiB, up
+    to a sixth of the step. The peak stays. Does nothing where there is no glibc.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)  # large blocks come from the heap, too
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
 
 def ran_out(error: BaseException) -> bool:
     """Whether `error` is torch's word for memory that ran out, on a GPU or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS)
 
 
 def too_much(batch: int, fits: int, parts: int) -> CurateError:

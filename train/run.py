@@ -115,6 +115,7 @@ def begun(prepared: Prepared, root: Path, start: int = 0, progress: Progress = S
 
 def _train(prepared: Prepared, root: Path, folder: Folder, start: int, team: Team, progress: Progress) -> None:
     run, steps, batches = prepared.settings.run, prepared.steps, prepared.material.batches
+    memory.keep_freed()
     recipe = begun(prepared, root, start, progress)
     store = checkpoint.Store(folder.checkpoints, prepared.config, run.keep_last)
     with interruptible(progress) as stop, threads(run.threads), ExitStack() as stack:

@@ -1,66 +1,64 @@
-"""Images per second of a training step at full size, beside the references' order of work on the same net."""
+"""Training steps at full size beside the references' own, each in a process of its own, one after the other.
+
+On a CPU with one thread, where CPU seconds count; on a GPU the same and more, where milliseconds do. The references run
+where a checkout of them is named: see tests/bench/steps.py. Each row goes to stdout as JSON.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 
-from train.loop import Plan, train
-from train.modes import Modes
-from train.recipe import Batch
-from train.recipes.cyclegan import CycleGAN, CycleGANConfig
+GPU = torch.cuda.is_available()
+CHECKOUTS = {"cyclegan": "CURATE_CYCLEGAN", "ugatit": "CURATE_UGATIT"}
 
-SIDE = 256  # px
-STEPS = 2
-
-
-class Apart(CycleGAN):
-    """The same formulas with a call for each image, as the reference makes them."""
-
-    def _translate(self, generator, source, target):
-        return generator(source), generator(target)
-
-    def _judge(self, discriminator, real, fake):
-        half = [(discriminator(real) - 1).square().mean(), discriminator(fake).square().mean()]
-        return 0.5 * (half[0] + half[1])
-
-
-def batch(step: int) -> Batch:
-    draws = torch.Generator().manual_seed(step)
-    return {key: torch.rand(1, 3, SIDE, SIDE, generator=draws) * 2 - 1 for key in "ab"}
+KINDS: list[dict[str, Any]] = [
+    {"whose": "ours"},
+    {"whose": "reference"},
+    {"whose": "ours", "precision": "bf16"},
+    {"whose": "ours", "channels_last": True},
+    {"whose": "ours", "precision": "bf16", "channels_last": True},
+]
+ON_A_GPU: list[dict[str, Any]] = [
+    {"whose": "ours", "tf32": False},
+    {"whose": "ours", "compile": "default"},
+    {"whose": "ours", "compile": "graphs"},
+    {"whose": "ours", "compile": "graphs", "precision": "bf16", "channels_last": True},
+    {"whose": "ours", "batch": 8, "precision": "bf16"},
+    {"whose": "ours", "batch": 8, "precision": "bf16", "channels_last": True},
+    {"whose": "ours", "batch": 8, "precision": "bf16", "channels_last": True, "compile": "default"},
+    {"whose": "reference", "batch": 8},
+]
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def label(kind: dict[str, Any]) -> str:
+    return "-".join(str(value) if value is not True else key for key, value in kind.items())
 
 
 @pytest.mark.bench
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("kind", [CycleGAN, Apart], ids=["ours", "apart"])
-def test_cyclegan_step(kind: type[CycleGAN], precision: str, one_thread: None) -> None:
-    torch.manual_seed(0)
-    recipe = kind(CycleGANConfig())
-    train(recipe, batch, Plan(1, modes=Modes(precision)), lambda clock, scalars: None)  # type: ignore[arg-type]
-    started = time.process_time()
-    train(recipe, batch, Plan(STEPS, modes=Modes(precision)), lambda clock, scalars: None)  # type: ignore[arg-type]
-    seconds = (time.process_time() - started) / STEPS
-    row = {
-        "recipe": "cyclegan",
-        "kind": kind.__name__,
-        "precision": precision,
-        "side": SIDE,
-        "batch": 1,
-        "threads": 1,
-        "cpu_seconds_per_step": round(seconds, 2),
-        "images_per_cpu_second": round(1 / seconds, 3),
-    }
+@pytest.mark.parametrize("kind", KINDS + ON_A_GPU, ids=label)
+@pytest.mark.parametrize("recipe", CHECKOUTS)
+def test_a_step(recipe: str, kind: dict[str, Any]) -> None:
+    if kind in ON_A_GPU and not GPU:
+        sys.stdout.write(json.dumps({"recipe": recipe, **kind, "not run": "no GPU here"}) + "\n")
+        pytest.skip("no GPU here")
+    if kind["whose"] == "reference" and not os.environ.get(CHECKOUTS[recipe]):
+        pytest.skip(f"{CHECKOUTS[recipe]} names no checkout of the reference")
+    row = measured({"recipe": recipe, **kind})
     sys.stdout.write(json.dumps(row) + "\n")
+    assert row["ms_per_step"] > 0
+
+
+def measured(ask: dict[str, Any]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.steps", json.dumps(ask)], text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return row
