@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow.compute as pc
+
 from pipeline import manifest
+from pipeline.columns import has
 
 
 class Picture(NamedTuple):
@@ -51,14 +54,16 @@ def read(root: Path, article: str, human: str) -> Iterator[Product]:
     Raises TableError when images.parquet is missing or broken.
     """
     columns = "image_id path domain license role group_id rank status reason candidate_id title creator extra".split()
-    table = manifest.read(manifest.IMAGES, root, columns).to_pylist()
-    paths = {row["image_id"]: row["path"] for row in table if row["status"] == manifest.ACCEPTED}
+    images = manifest.read(manifest.IMAGES, root, columns)
+    table = images.filter(has(images["role"], {article, human}))
+    there = manifest.accepted(images.filter(pc.is_in(images["image_id"], value_set=table["image_id"])))
+    paths = dict(zip(there["image_id"].to_pylist(), there["path"].to_pylist(), strict=True))
     groups: dict[tuple[str, str], dict[str, list[Picture]]] = {}
     said: dict[tuple[str, str], tuple[str, str]] = {}
-    for row in sorted(table, key=lambda row: (row["domain"], row["rank"], row["candidate_id"])):
+    for row in sorted(table.to_pylist(), key=lambda row: (row["domain"], row["rank"], row["candidate_id"])):
         # Bytes that came before, from another address, are refused as a second image but belong to this product, too.
         received = row["status"] == manifest.ACCEPTED or row["reason"] == "duplicate"
-        if row["role"] in {article, human} and received and row["image_id"] in paths:
+        if received and row["image_id"] in paths:
             key = (row["domain"], row["group_id"] or row["image_id"])
             picture = Picture(row["image_id"], paths[row["image_id"]], row["license"], _text(row))
             groups.setdefault(key, {}).setdefault(row["role"], []).append(picture)

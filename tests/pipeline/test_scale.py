@@ -19,7 +19,7 @@ def test_killed_and_resumed_every_file_is_the_same(tmp_path: Path) -> None:
     once, resumed = tmp_path / "once", tmp_path / "killed"
     takes = {}
     for root in (once, resumed):
-        scale.world(root, 250, above=100)
+        scale.world(root, 150, above=50)
     for stage in scale.STAGES:
         start = time.monotonic()
         scale.finish(once, stage)
