@@ -45,7 +45,7 @@ def run(
     known = marked.Known(root, _settings(section, root))
     marks = _marks(known, crops, {"root": root.resolve(), "turns": turns}, engine, progress)
     theirs = likeness.joined([other.marks for other in others], len(turns))
-    rule = near.Rule(section.radius, section.likeness, section.colour, section.min_contrast, turns)
+    rule = near.Rule(section.radius, section.likeness, section.min_contrast, turns)
     groups = Groups(marks, theirs, _rank(crops, section.keep), rule)
     groups.compare(known, crops["crop_id"])
     stands, foreign = groups.fates()
@@ -110,7 +110,7 @@ def _settings(section: params.Dedup, root: Path) -> marked.Settings:
         "variants": sorted(set(section.variants)),
         "works": manifest.meta(manifest.CROPS, root).get("works"),
     }
-    rule = [section.radius, section.likeness, section.colour, section.min_contrast]
+    rule = [section.radius, section.likeness, section.min_contrast]
     return marked.Settings(digest(marks), digest([marks, rule]))
 
 

@@ -26,6 +26,7 @@ THUMB = LUMA**2 + 2 * CHROMA**2  # bytes: luma, then red and blue chroma, row by
 Thumbs = NDArray[np.uint8]  # [n, THUMB]
 
 _GREY = 3.0  # mean chroma, in levels of 255, up to which a picture has no colour: what JPEG leaves of a grey one
+_TINGE, _TINT = 2.0, 0.01  # the likeness asked for grows by this with each level of chroma beyond so many
 _CHUNK = 1 << 13  # pairs looked at at once: small enough for the cache
 
 
@@ -93,20 +94,22 @@ class Look:
         self._length = _length(asking)
         self._other_length = self._length if asking is thumbs else _length(thumbs)
 
-    def copies(self, pairs: NDArray[np.int64], likeness: float, colour: float) -> NDArray[np.bool_]:
-        """Which of `pairs` [n, 2], positions in the two sets, are at least so alike and at most so far apart in colour.
+    def copies(self, pairs: NDArray[np.int64], likeness: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which of `pairs` [n, 2], positions in the two sets, are at least so alike; `likeness` [n] are cosines.
 
-        `likeness` is a cosine, `colour` the mean difference in chroma, in levels of 255; that is not asked of pictures
-        of which one is grey.
+        The further apart their colours are, the more is asked of the rest: a colour of its own makes another picture,
+        but a copy without its colours is still one.
         """
         found = np.empty(len(pairs), bool)
         for start in range(0, len(pairs), _CHUNK):
             a, b = pairs[start : start + _CHUNK].T
             together = np.einsum("ij,ij->i", self._luma[a].astype(np.float32), self._bent[b].astype(np.float32))
             lengths = self._length[a] * self._other_length[b]
-            near = (together >= likeness * lengths) & (lengths > 0)
+            least = likeness[start : start + _CHUNK]
+            near = (together >= least * lengths) & (lengths > 0)
             some = np.flatnonzero(near)
-            near[some] = _chroma_apart(self._chroma[a[some]], self._other_chroma[b[some]]) <= colour
+            apart = _chroma_apart(self._chroma[a[some]], self._other_chroma[b[some]])
+            near[some] = together[some] >= (least[some] + _TINT * np.clip(apart - _TINGE, 0, None)) * lengths[some]
             found[start : start + _CHUNK] = near
         return found
 

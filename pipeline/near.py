@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import hamming
-from pipeline.hashing import Turn
+from pipeline.hashing import Turn, distance
 from pipeline.likeness import Look, Marks
+
+_SURE, _STEP = 4, 0.004  # the likeness asked for grows by this with each bit beyond so many
 
 Positions = NDArray[np.int64]  # [n]
 Pairs = NDArray[np.int64]  # [n, 2] positions
@@ -22,8 +24,7 @@ class Rule:
     """When two pictures are copies."""
 
     radius: int  # bits of 64 in which the hashes may differ
-    likeness: float  # cosine between the steps in luma, at least
-    colour: float  # mean difference in chroma, in levels of 255, at most
+    likeness: float  # cosine between the steps in luma, at least; 0: the hashes alone decide
     contrast: float  # of flatter pictures only equal ones are copies: their hashes are made from noise
     turns: tuple[Turn, ...] = ()  # the other ways in which a copy may show the picture
 
@@ -55,7 +56,7 @@ class Finder:
             yield self._copies(some[chunk])
         for n, turn in enumerate(self._rule.turns):
             for chunk in hamming.between(self._marks.variants[some, n], hashes, self._rule.radius):
-                yield self._copies(some[chunk], turn)
+                yield self._copies(some[chunk], n, turn)
 
     def across(self, new: Positions, old: Positions, *, turn_old: bool = True) -> Iterator[Pairs]:
         """Every pair of copies of one of `new` and one of `old`, like `among`; without `turn_old` only the new ones are
@@ -66,17 +67,19 @@ class Finder:
             yield self._copies(np.column_stack([new[chunk[:, 0]], old[chunk[:, 1]]]))
         for n, turn in enumerate(self._rule.turns):
             for chunk in hamming.between(variants[new, n], hashes[old], radius):
-                yield self._copies(np.column_stack([new[chunk[:, 0]], old[chunk[:, 1]]]), turn)
+                yield self._copies(np.column_stack([new[chunk[:, 0]], old[chunk[:, 1]]]), n, turn)
             for chunk in hamming.between(hashes[new], variants[old, n], radius) if turn_old else ():
-                yield self._copies(np.column_stack([old[chunk[:, 1]], new[chunk[:, 0]]]), turn)
+                yield self._copies(np.column_stack([old[chunk[:, 1]], new[chunk[:, 0]]]), n, turn)
 
-    def _copies(self, pairs: Pairs, turn: Turn | None = None) -> Pairs:
-        """Those of `pairs` that are copies, i < j; with `turn`, the first of each is seen that way."""
-        if turn is None:
-            pairs = np.sort(pairs, axis=1)
-        else:
-            pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-        return np.sort(pairs[self._look(turn).copies(pairs, self._rule.likeness, self._rule.colour)], axis=1)
+    def _copies(self, pairs: Pairs, n: int = -1, turn: Turn | None = None) -> Pairs:
+        """Those of `pairs` that are copies, i < j; with `turn`, the `n`th, the first of each is seen that way."""
+        pairs = np.sort(pairs, axis=1) if turn is None else pairs[pairs[:, 0] != pairs[:, 1]]
+        if self._rule.likeness > 0:
+            seen = self._marks.hashes if turn is None else self._marks.variants[:, n]
+            apart = distance(seen[pairs[:, 0]], self._marks.hashes[pairs[:, 1]]).astype(np.float32)
+            least = self._rule.likeness + _STEP * np.clip(apart - _SURE, 0, None)
+            pairs = pairs[self._look(turn).copies(pairs, least)]
+        return np.sort(pairs, axis=1)
 
     def _look(self, turn: Turn | None) -> Look:
         if turn not in self._looks:

@@ -1,0 +1,114 @@
+"""Precision and recall of dedup on planted copies, by kind of copy and radius, beside imagededup's PHash.
+
+The pictures are colour portraits of CURATE_DATA and the demo's drawn ones, as they are and as aligned crops. Of each set
+and each kind of copy, every picture and its copy are compared with all others. Recall: planted pairs that are found;
+precision: found pairs that show one picture. CURATE_DEDUP_PYTHON names a Python with imagededup (see test_dedup_bench);
+CURATE_BENCH_PORTRAITS is how many of each kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline import align, hamming, hashing, images, likeness, near, params
+from pipeline.demo import World
+from pipeline.images import RGB
+from pipeline.params import Demo
+from tests.bench.planted import CHANGES
+
+pytestmark = pytest.mark.bench
+
+RADII = (2, 4, 6, 8, 10, 12)
+COUNT = int(os.environ.get("CURATE_BENCH_PORTRAITS", "150"))
+OTHERS = os.environ.get("CURATE_DEDUP_PYTHON")
+VARIANTS = {"flip": ("flip",), "turn 90": ("rot90",)}  # asked for with these copies, in a second row
+
+HASHES = """
+import json, sys
+from pathlib import Path
+from imagededup.methods import PHash
+method = PHash(verbose=False)
+print(json.dumps({path.stem: method.encode_image(image_file=str(path)) for path in Path(sys.argv[1]).glob("*.png")}))
+"""
+
+
+def photos(data: Path) -> list[RGB]:
+    paths = sorted((data / "train" / "portraits_colour").glob("*/*.jpg"))
+    return [images.decode(path.read_bytes()) for path in paths[:: max(len(paths) // COUNT, 1)][:COUNT]]
+
+
+def drawings() -> list[RGB]:
+    world = World(Demo(seed=11, portraits=COUNT // 2, anime=0, garments=0))
+    sound = [p for p in world.pictures.values() if p.truth.copy is None and p.truth.fault is None]
+    return [images.decode(world.encoded(p)) for p in sound if p.truth.kind == "portrait"]
+
+
+def theirs(pictures: Mapping[str, RGB], folder: Path) -> hashing.Hashes:
+    """imagededup's hashes of the pictures."""
+    folder.mkdir(parents=True)
+    for name, rgb in pictures.items():
+        (folder / f"{name}.png").write_bytes(images.encode_png(rgb))
+    command = [str(OTHERS), "-c", HASHES, str(folder)]
+    found = json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
+    return np.array([int(found[name], 16) for name in pictures], np.uint64)
+
+
+def score(pairs: Iterable[NDArray[np.int64]], names: list[str]) -> tuple[float | None, float]:
+    """Precision, None when nothing was found, and recall of `pairs` of positions in `names`, KIND-NUMBER."""
+    found = np.unique(hamming.gathered(pairs), axis=0)
+    number = np.array([int(name.split("-")[1]) for name in names])
+    right = int((number[found[:, 0]] == number[found[:, 1]]).sum())
+    planted = len(names) - len(set(number.tolist()))
+    return right / len(found) if len(found) else None, right / planted
+
+
+def show(what: str, change: str, by: str, scores: Mapping[int, tuple[float | None, float]]) -> None:
+    row = {"set": what, "copies": change, "by": by}
+    found = {str(r): [None if p is None else round(p, 3), round(q, 3)] for r, (p, q) in scores.items()}
+    sys.stdout.write(json.dumps(row | found) + "\n")
+
+
+def compare(what: str, change: str, pictures: Mapping[str, RGB], tmp: Path) -> None:
+    names = list(pictures)
+    for kinds in ((), VARIANTS[change]) if change in VARIANTS else ((),):
+        turns = hashing.turns(kinds)
+        marks = likeness.marks(list(pictures.values()), turns)
+        first, which = near.distinct(marks)
+        assert len(first) == len(names) or change not in VARIANTS, len(which)
+        for by, least in (("curate", params.Dedup().likeness), ("hash alone", 0.0)):
+            scores = {}
+            for radius in RADII:
+                finder = near.Finder(marks, near.Rule(radius, least, params.Dedup().min_contrast, turns))
+                scores[radius] = score(finder.among(np.arange(len(names))), names)
+            show(what, change, " ".join((by, *kinds)), scores)
+    if OTHERS:
+        hashes = theirs(pictures, tmp / f"{what} {change}".replace(" ", "-"))
+        show(what, change, "imagededup", {r: score(hamming.within(hashes, r), names) for r in RADII})
+
+
+@pytest.mark.parametrize("source", ["photos", "drawings"])
+def test_planted_copies(source: str, data: Path, tmp_path: Path) -> None:
+    sys.stdout.write("\n")
+    originals = photos(data) if source == "photos" else drawings()
+    aligner = align.Aligner(params.CropRules())
+
+    def face(rgb: RGB) -> RGB | None:
+        return next((cut.image for cut in aligner.cut(rgb, aligner.see(rgb)) if cut.reason == "ok"), None)
+
+    whole = {f"original-{n}": rgb for n, rgb in enumerate(originals)}
+    crops = {name: crop for name, rgb in whole.items() if (crop := face(rgb)) is not None}
+    for change, how in CHANGES.items():
+        copies = {f"copy-{n}": how(rgb) for n, rgb in enumerate(originals)}
+        compare(f"{source}, whole", change, whole | copies, tmp_path)
+        if change != "turn 90":  # no face is found in those
+            cut = {name: crop for name, rgb in copies.items() if (crop := face(rgb)) is not None}
+            compare(f"{source}, aligned", change, crops | cut, tmp_path)
