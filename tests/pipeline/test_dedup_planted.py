@@ -53,7 +53,7 @@ def test_planted_copies_are_found_and_strangers_are_not(tmp_path: Path) -> None:
     for how in hows:
         copies = {f"copy-{n}": copied(rgb, how) for n, rgb in enumerate(first)}
         whole = {f"original-{n}": rgb for n, rgb in enumerate(first)} | copies
-        crops = {name: rgb for name, rgb in (faces | {name: face(rgb) for name, rgb in copies.items()}).items()}
+        crops = faces | {name: face(rgb) for name, rgb in copies.items()}
         for kind, pictures in (("whole", whole), ("crops", {k: v for k, v in crops.items() if v is not None})):
             precision, recall = scores(tmp_path / how / kind, pictures)
             assert min(precision, recall) >= 0.98, (how, kind, precision, recall)
