@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import requests
 
 from pipeline.web.dial import Exchange
@@ -9,6 +11,7 @@ from pipeline.web.faults import FetchError
 
 _EXCERPT = 4096  # bytes of a refusal that are read
 _CHUNK = 32 * 1024  # bytes per read: small enough that a slow body is noticed between two of them
+_MOST = 256 * 1024  # bytes that are taken at once where they are there
 
 
 def read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> bytes:
@@ -17,7 +20,7 @@ def read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> b
     if length.isdecimal() and int(length) > cap and not cut:
         raise FetchError("too_large", f"{length} bytes", reply.status_code)
     chunks: list[bytes] = []
-    for chunk in reply.raw.stream(_CHUNK, decode_content=True):
+    for chunk in _arriving(reply):
         chunks.append(chunk)
         exchange.received += len(chunk)
         if exchange.received > cap:
@@ -27,6 +30,13 @@ def read(reply: requests.Response, cap: int, cut: bool, exchange: Exchange) -> b
     if exchange.expired:  # a shut socket can look like the end of a body without a length
         raise FetchError("too_slow", "over the deadline or under the rate")
     return b"".join(chunks)
+
+
+def _arriving(reply: requests.Response) -> Iterator[bytes]:
+    """The decoded body in pieces; a plain one as it comes in from the network, so in few of them."""
+    if "Transfer-Encoding" in reply.headers or "Content-Encoding" in reply.headers:
+        return reply.raw.stream(_CHUNK, decode_content=True)
+    return iter(lambda: reply.raw.read1(_MOST), b"")
 
 
 def drain(reply: requests.Response) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -9,6 +10,7 @@ from w3lib.url import safe_url_string
 
 from pipeline.web.faults import FetchError
 
+_SAFE = re.compile(r"https?://[a-z0-9.:-]+/[A-Za-z0-9/._~?&=-]*")  # what stays as it is, as nearly all do
 _PORTS = {"http": 80, "https": 443}
 _OTHER = {"data": "not_image"}  # a page's placeholder; any other scheme leads away from the public web
 
@@ -48,7 +50,8 @@ class Target:
 def parse(url: str) -> Target:
     """The target of an absolute URL in any script. Raises FetchError bad_url, or for a scheme that is not fetched."""
     try:
-        parts = urlsplit(safe_url_string(url.strip().replace("\n", "").replace("\r", "")))
+        url = url.strip().replace("\n", "").replace("\r", "")
+        parts = urlsplit(url if _SAFE.fullmatch(url) else safe_url_string(url))
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise FetchError("bad_url", str(error)) from error

@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from w3lib.url import safe_url_string
 
 from pipeline.intake.outcome import examine
 from pipeline.params import Query, Scrape
@@ -193,3 +194,13 @@ def test_no_damage_to_an_image_is_more_than_a_reason(kind: str, data: st.DataObj
     cut = data.draw(st.integers(0, len(body)))
     outcome = examine(bytes(body[:cut] if cut % 2 else body), Scrape())
     assert outcome.reason in {"ok", "too_small", "bomb", "decode_failed", "animated", "not_image", "unsupported"}
+
+
+@QUICK
+@given(st.from_regex(target._SAFE, fullmatch=True))
+def test_what_is_called_safe_is_left_alone_by_a_full_look(url: str) -> None:
+    try:
+        assert safe_url_string(url) == url
+    except ValueError:  # a port that is none
+        with pytest.raises(FetchError, match="bad_url"):
+            target.parse(url)
