@@ -65,8 +65,9 @@ class Watch:
         self.log.write(clock.step, {**scalars, **rates, **scores})
         if self.best and scores:
             self.progress.note(self.best.add(self.recipe, self.log.rows))
-        self._tell(clock.step)
-        if last or clock.step % settings.sample_every < min(settings.tick, settings.sample_every):
+        shown = last or clock.step % settings.sample_every < min(settings.tick, settings.sample_every)
+        self._tell(clock.step, write=shown)
+        if shown:
             self._sample(clock.step)
             self.log.table()
         if last:
@@ -85,16 +86,16 @@ class Watch:
         left = duration(seconds * (clock.total - clock.step))
         self.notes = {"images/s": f"{self.material.per_step / seconds:.3g}", "left": left, **losses}
 
-    def _tell(self, step: int) -> None:
+    def _tell(self, step: int, *, write: bool) -> None:
         """Says in plain words what is wrong, when that has changed."""
         found = health.diagnose(self.log.rows)
         text = "\n".join(found.values()) or "nothing unusual"
-        if text != self.told:
-            if found or self.told:
-                self.progress.note(f"step {step}: health: {text}")
-            self.told = text
+        if text != self.told and (found or self.told):
+            self.progress.note(f"step {step}: health: {text}")
+        if write or text != self.told:
             with manifest.replacing(self.folder.health) as temporary:
                 temporary.write_text(f"step {step}\n{text}\n", "utf-8")
+        self.told = text
         self.notes["health"] = ",".join(found) or "ok"
 
     def _finish(self, clock: Clock, scalars: Scalars) -> None:
