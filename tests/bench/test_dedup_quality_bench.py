@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import align, hamming, hashing, images, likeness, near, params
+from pipeline import align, hamming, hashing, identity, images, likeness, near, params
 from pipeline.demo import World
 from pipeline.images import RGB
 from pipeline.params import Demo
@@ -119,3 +119,39 @@ def test_planted_copies(source: str, data: Path, tmp_path: Path) -> None:
             compare(f"{source}, aligned", change, crops | cut, tmp_path)
     if OTHERS:
         show_theirs(tmp_path)
+
+
+def test_people(data: Path, tmp_path: Path) -> None:
+    """Portraits of two sets, of one person where the file names are equal: pairs apart and strangers together; and how
+    many pairs of strangers the hash alone and the second look take for copies."""
+    sys.stdout.write("\n")
+    paths = sorted([*data.glob("train/portraits_*/*/*.jpg"), *data.glob("portraits_gray/*/*.jpg")])
+    aligner, embed = align.Aligner(params.CropRules()), identity.Embedder(tmp_path)
+    crops, names, rows = [], [], []
+    for path in paths:
+        rgb = images.decode(path.read_bytes())
+        cut = next((cut for cut in aligner.cut(rgb, aligner.see(rgb)) if cut.reason == "ok"), None)
+        if cut is None or cut.seen is None or cut.seen.landmarks is None:
+            continue
+        (tmp_path / "crop.png").write_bytes(images.encode_png(cut.image))
+        points = cut.seen.landmarks @ cut.affine[:, :2].T + cut.affine[:, 2]
+        rows.append(embed([identity.Face("crop.png", points)])[0])
+        crops.append(cut.image)
+        names.append(path.name)
+    who = np.array(names)
+    i, j = np.triu_indices(len(who), 1)
+    same = who[i] == who[j]
+    for distance in (0.45, 0.5, 0.55, 0.6):
+        group = identity.people(np.stack(rows), distance)
+        together = group[i] == group[j]
+        row = {"distance": distance, "apart": int((same & ~together).sum()), "of": int(same.sum())}
+        row |= {"strangers_together": int((together & ~same).sum()), "pairs_of_strangers": int((~same).sum())}
+        sys.stdout.write(json.dumps(row | {"largest": int(np.bincount(group).max())}) + "\n")
+    marks = likeness.marks(crops, ())
+    for radius in RADII:
+        found = {}
+        for by, least in (("curate", params.Dedup().likeness), ("hash alone", 0.0)):
+            finder = near.Finder(marks, near.Rule(radius, least, params.Dedup().min_contrast))
+            pairs = hamming.gathered(finder.among(np.arange(len(who))))
+            found[by] = int((who[pairs[:, 0]] != who[pairs[:, 1]]).sum())
+        sys.stdout.write(json.dumps({"radius": radius, "strangers_taken_for_copies": found}) + "\n")
