@@ -81,10 +81,11 @@ def _shown(photos: Sequence[dict[str, Any]], root: Path, task: Task) -> Iterator
     for photo in photos:
         task.advance()
         try:
-            picture = images.decode(shards.read(root, photo["source_path"]))
+            data = shards.read(root, photo["source_path"])
+            picture, divisor = images.preview(data, _SIDE) or (images.decode(data), 1)
         except (OSError, images.ImageError):
             continue
-        boxes = percent(photo["boxes"], (picture.shape[1], picture.shape[0]))
+        boxes = percent(photo["boxes"], (picture.shape[1] * divisor, picture.shape[0] * divisor))
         tile = Tile(inside(picture, _SIDE), photo["source_path"], boxes)
         told = f"{len(photo['boxes'])} faces" if photo["boxes"] else photo["domain"]
         yield Shown(tile, told, photo["domain"] if photo["boxes"] else "", photo["decided"] or "")

@@ -74,9 +74,10 @@ def picture(row: Mapping[str, Any], sizes: Mapping[str, int], root: Path) -> ima
     try:
         if row["path"]:
             return images.decode(shards.read(root, row["path"]))
-        photo = images.decode(shards.read(root, row["source_path"]))
+        data = shards.read(root, row["source_path"])
         if row["affine"] is None:
-            return images.thumbnail(photo, SIDE)
+            return (images.preview(data, SIDE) or (images.decode(data), 1))[0]
+        photo = images.decode(data)
         affine = np.array(row["affine"]).reshape(2, 3)
         scale = SIDE / sizes.get(row["domain"], SIDE)
         affine = np.column_stack([affine[:, :2] * scale, (affine[:, 2] + 0.5) * scale - 0.5])

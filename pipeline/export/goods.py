@@ -49,7 +49,9 @@ class Goods:
         self.kinds = kinds  # what each item's pictures are
         self.domains = domains  # in the order of their numbers
         self.size = size  # px, side; None: as they are
-        self._table = rows
+        self._schema = rows.schema
+        self._lacking = {name for name in rows.schema.names if rows[name].null_count}
+        self._tables: dict[str, pa.Table] = {split: rows.filter(pc.equal(rows["split"], split)) for split in SPLITS}
 
     @property
     def is_pairs(self) -> bool:
@@ -64,11 +66,11 @@ class Goods:
     @property
     def texts(self) -> list[str]:
         """The facts that are words; an item may lack any of them."""
-        return [f.name for f in self._table.schema if pa.types.is_string(f.type) and f.name not in self._hidden]
+        return [f.name for f in self._schema if pa.types.is_string(f.type) and f.name not in self._hidden]
 
     def everywhere(self, fact: str) -> bool:
         """Whether each item has `fact`."""
-        return fact in self._table.schema.names and not self._table[fact].null_count
+        return fact in self._schema.names and fact not in self._lacking
 
     @property
     def _hidden(self) -> set[str]:
@@ -76,12 +78,11 @@ class Goods:
 
     def count(self, split: str) -> int:
         """Items in `split`."""
-        return int(pc.sum(pc.equal(self._table["split"], split)).as_py() or 0)
+        return int(self._tables[split].num_rows)
 
     def items(self, split: str, start: int = 0, most: int | None = None) -> Iterator[Item]:
         """The items of `split` in key order, from the one at `start` on, `most` of them at most."""
-        rows = self._table.filter(pc.equal(self._table["split"], split)).slice(start, most)
-        for batch in rows.to_batches(_BATCH):
+        for batch in self._tables[split].slice(start, most).to_batches(_BATCH):
             for row in batch.to_pylist():
                 pictures = tuple(row.pop(f"{kind}_path") for kind in self.kinds)
                 photos = tuple(row.pop(f"{kind}_id") for kind in self.kinds)
