@@ -63,6 +63,7 @@ def run(
     settings = {"root": root.resolve(), "rules": {digest(params.as_dict(own)): own for own in rules.values()}}
     lost = list(_work(batches, settings, engine, parts, progress, todo.num_rows))
     lost += [_without_faces(item, "no_model", rules[item.domain]) for item in listed.items(left.filter(out))]
+    del batches, left, todo
     data = pa.concat_tables([kept.finished(root, parts, works, rules), manifest.from_rows(manifest.CROPS, lost)])
     data = _current(data, items)
     if gone := kept.gone(root, items):

@@ -19,6 +19,7 @@ from pipeline.likeness import Marks
 from pipeline.parts import digest
 from pipeline.progress import SILENT, Progress
 
+_COLUMNS = "crop_id domain license path face_px sharpness padding status".split()  # people need landmarks, too
 _AT_ONCE = 1024  # crops whose marks are kept at once while a run is at work
 
 
@@ -39,7 +40,7 @@ def run(
     CurateError for a crop whose file is missing or broken.
     """
     engine = engine or params.Engine()
-    crops = manifest.accepted(manifest.read(manifest.CROPS, root))
+    crops = manifest.accepted(manifest.read(manifest.CROPS, root, _COLUMNS if section.identity is None else None))
     others = [_other(folder, root) for folder in section.against]
     turns = hashing.turns(section.variants)
     known = marked.Known(root, _settings(section, root))

@@ -63,10 +63,11 @@ def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
     A crop that lies in a shard stays there; any other one has a file of its own.
     """
     reason, loose = table["reason"], pa.nulls(len(table), pa.string())
+    measured = table.select(["crop_id", "face_index", *judge.COLUMNS])
     photo = table["image_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     for domain, own in rules.items():
         mask = pc.and_(pc.is_valid(table["affine"]), pc.equal(table["domain"], domain))
-        faces, at = table.filter(mask), np.flatnonzero(mask)
+        faces, at = measured.filter(mask), np.flatnonzero(mask)
         measures = {name: _numbers(faces[name]) for name in judge.COLUMNS}
         verdicts = judge.verdicts(measures, photo[at], _numbers(faces["face_index"]), own)
         reason = pc.replace_with_mask(reason, mask.combine_chunks(), pa.array(verdicts, pa.string()))

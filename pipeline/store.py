@@ -34,24 +34,25 @@ def packed(data: pa.Table, root: Path, size: int, progress: Progress = SILENT) -
     packed anew. The files remain until `sweep`, so a run that is killed on the way has lost nothing. Raises
     CurateError for a disk that refuses.
     """
-    data = data.sort_by([("domain", "ascending"), ("crop_id", "ascending")])
-    loose = pc.fill_null(pc.invert(pc.match_substring(data["path"], ".tar/")), False)
-    for shard in _worn(root, data["path"]):
-        loose = pc.or_(loose, pc.fill_null(pc.starts_with(data["path"], f"{shard}/"), False))
+    order = pc.sort_indices(data, [("domain", "ascending"), ("crop_id", "ascending")])
+    small = data.select(["domain", "path"]).take(order)
+    loose = pc.fill_null(pc.invert(pc.match_substring(small["path"], ".tar/")), False)
+    for shard in _worn(root, small["path"]):
+        loose = pc.or_(loose, pc.fill_null(pc.starts_with(small["path"], f"{shard}/"), False))
     packed: list[pa.Array] = []
     with progress.task("pack", pc.sum(loose).as_py() or 0) as task:
-        for domain in pc.unique(data["domain"]).to_pylist():
-            own = data["path"].filter(pc.and_(loose, pc.equal(data["domain"], domain)))
+        for domain in pc.unique(small["domain"]).to_pylist():
+            own = small["path"].filter(pc.and_(loose, pc.equal(small["domain"], domain)))
             for start in range(0, len(own), size):
                 chosen = own.slice(start, size).to_pylist()
                 pictures = ((_name(path), shards.read(root, path)) for path in chosen)
                 packed.append(pa.array(shards.pack(root, folder_of(domain), pictures), pa.string()))
                 task.advance(len(chosen))
-    if packed:
-        index = data.schema.get_field_index("path")
-        path = pc.replace_with_mask(data["path"], loose.combine_chunks(), pa.concat_arrays(packed))
-        data = data.set_column(index, data.schema.field(index), path)
-    return data
+    if not packed:
+        return data
+    paths = pc.replace_with_mask(small["path"], loose.combine_chunks(), pa.concat_arrays(packed))
+    index = data.schema.get_field_index("path")
+    return data.set_column(index, data.schema.field(index), paths.take(pc.sort_indices(order)))
 
 
 def _worn(root: Path, paths: pa.ChunkedArray) -> list[str]:
