@@ -19,7 +19,8 @@ demo: install
 	@curate stats
 	@echo
 	@echo "Report:   processed/report/index.html"
-	@echo "Samples:  processed/runs/cyclegan/samples/ and processed/translated/cyclegan/"
+	@echo "Samples:  processed/runs/{cyclegan,ugatit,cagan}/samples/latest.png"
+	@echo "Photos:   processed/translated/{cyclegan,ugatit,cagan}/ (curate demo --measure FOLDER: how far they went)"
 	@echo "Next:     curate init hair --force   (your own data: it replaces the demo's params.yaml)"
 
 test: install

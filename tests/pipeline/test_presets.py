@@ -15,7 +15,7 @@ from pipeline.sources import SOURCES
 from pipeline.sources.site import read as read_site
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPECTED = ["demo", "hair", "icon", "selfie2anime", "smile", "swimwear"]
+EXPECTED = ["demo", "hair", "icon", "selfie2anime", "smile", "study", "swimwear"]
 
 
 def test_there_is_one_for_each_use() -> None:
