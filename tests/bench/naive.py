@@ -1,14 +1,15 @@
 """The crop stage as a blog author writes it: what `curate crop` is measured against.
 
 cv2.imread; Haar frontalface_default, step 1.1, 5 neighbours, on the full-size grey image; dlib's 68 landmarks; FFHQ
-alignment with Pillow from a second reading of the file (transform at 1024, Lanczos to 256, without FFHQ's costly
-padding); PNG by Pillow; imagehash of the saved file.
+alignment of the largest face from a second reading of the file, by the official function (256 px, transform 1024) where
+it is to be had, else by Pillow alone without FFHQ's costly padding; PNG by Pillow; imagehash of the saved file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import dlib
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline import geometry, images, models
+from tests.bench import official
 
 
 def boxes(image: images.RGB) -> list[geometry.Box]:
@@ -25,12 +27,11 @@ def boxes(image: images.RGB) -> list[geometry.Box]:
     return [geometry.Box(*(float(value) for value in box)) for box in found]
 
 
-def _cascade() -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+def load(module: Any = None) -> Callable[[Path, Path], bool]:
+    """The script: (photo, where to save its crop) -> whether there was a face. Models are loaded here.
 
-
-def load() -> Callable[[Path, Path], bool]:
-    """The script: (photo, where to save its crop) -> whether there was a face. Models are loaded here."""
+    `module`: the official alignment's, if there is one.
+    """
     cascade = _cascade()
     predictor = dlib.shape_predictor(str(models.path("landmarks-68")))
 
@@ -41,15 +42,24 @@ def load() -> Callable[[Path, Path], bool]:
             return False
         x, y, width, height = (int(v) for v in max(boxes, key=lambda box: box[2] * box[3]))
         found = predictor(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dlib.rectangle(x, y, x + width, y + height))
-        quad = geometry.ffhq_quad(np.array([(p.x, p.y) for p in found.parts()], np.float64))
-        corners = tuple((quad + 0.5).ravel())
-        with Image.open(photo) as opened:
-            warped = opened.convert("RGB").transform(
-                (1024, 1024), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR
-            )
-        warped.resize((256, 256), Image.Resampling.LANCZOS).save(target)
+        points = np.array([(p.x, p.y) for p in found.parts()], np.float64)
+        if module is None:
+            _aligned(photo, points).save(target)
+        else:
+            official.align(module, photo, points, target.parent, 256, 1024).replace(target)
         with Image.open(target) as saved:
             imagehash.phash(saved)
         return True
 
     return cut
+
+
+def _cascade() -> cv2.CascadeClassifier:
+    return cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+
+
+def _aligned(photo: Path, points: geometry.Points) -> Image.Image:
+    corners = tuple((geometry.ffhq_quad(points) + 0.5).ravel())
+    with Image.open(photo) as opened:
+        warped = opened.convert("RGB").transform((1024, 1024), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
+    return warped.resize((256, 256), Image.Resampling.LANCZOS)

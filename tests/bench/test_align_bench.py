@@ -2,17 +2,12 @@
 
 CURATE_DATA=... CURATE_FFHQ_SCRIPT=/path/to/download_ffhq.py pytest -m bench -s tests/bench/test_align_bench.py
 
-The script is that of NVlabs/ffhq-dataset (CC BY-NC-SA 4.0), which is called as it is; nothing of it stands here. It
-needs scipy. Prints the table of docs/benchmarks.md.
+The script is a public copy, see official.py. Prints the table of docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import io
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +23,7 @@ from numpy.typing import NDArray
 from pipeline import geometry, images, warp
 from pipeline.align import Aligner
 from pipeline.params import CropRules
+from tests.bench import official
 from tests.bench.likeness import psnr, ssim
 
 pytestmark = pytest.mark.bench
@@ -56,34 +52,24 @@ class Measured(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Official]:
+def aligned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Official]:
     """(photo, landmarks) -> the official crop and the CPU ms it took, by the script's own function, unchanged."""
-    given = os.environ.get("CURATE_FFHQ_SCRIPT")
-    if not given:
-        pytest.skip("CURATE_FFHQ_SCRIPT is not set: download_ffhq.py of NVlabs/ffhq-dataset is needed")
-    pytest.importorskip("scipy", reason="the official script needs scipy")
     folder = tmp_path_factory.mktemp("official")
-    (folder / "LICENSE.txt").touch()  # it copies this file beside its crops
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(PIL.Image, "ANTIALIAS", PIL.Image.Resampling.LANCZOS, raising=False)  # gone since Pillow 10
-        spec = importlib.util.spec_from_file_location("official_ffhq", given)
-        assert spec is not None and spec.loader is not None
-        script = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(script)
-        yield lambda photo, points: _officially(script, folder, photo, points)
+    with official.script(folder) as module:
+        if module is None:
+            pytest.skip("CURATE_FFHQ_SCRIPT is not set: download_ffhq.py of NVlabs/ffhq-dataset is needed")
+        yield lambda photo, points: _officially(module, folder / "out", photo, points)
 
 
-def _officially(script: Any, folder: Path, photo: Path, points: geometry.Points) -> tuple[NDArray[np.uint8], float]:
+def _officially(module: Any, folder: Path, photo: Path, points: geometry.Points) -> tuple[NDArray[np.uint8], float]:
     with PIL.Image.open(photo) as opened:
         decoded = opened.convert("RGB")
     kept: list[PIL.Image.Image] = []
-    item = {"0": {"in_the_wild": {"file_path": photo.name, "face_landmarks": points.tolist()}}}
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PIL.Image, "open", lambda path: decoded)
         patch.setattr(PIL.Image.Image, "save", lambda image, path: kept.append(image))
         start = time.process_time()
-        script.recreate_aligned_images(item, str(photo.parent), str(folder / "out"), SIZE, TRANSFORM)
+        official.align(module, photo, points, folder, SIZE, TRANSFORM)
         spent = time.process_time() - start
     return np.asarray(kept[0], np.uint8), spent * 1000
 
@@ -111,9 +97,9 @@ def ours(photo: NDArray[np.uint8], points: geometry.Points) -> NDArray[np.uint8]
     return warp.cut(photo, geometry.quad_affine(geometry.ffhq_quad(points), SIZE), SIZE, warp.FFHQ_CLEARANCE)
 
 
-def measured(face: Face, official: Official) -> Measured:
+def measured(face: Face, aligned: Official) -> Measured:
     photo = images.decode(face.photo.read_bytes())
-    theirs, spent = official(face.photo, face.points)
+    theirs, spent = aligned(face.photo, face.points)
     start = time.process_time()
     for _ in range(REPEATS):
         crop = ours(photo, face.points)
@@ -144,11 +130,11 @@ def _line(name: str, found: list[Measured]) -> str:
     )
 
 
-def test_likeness_and_time_beside_the_official_alignment(data: Path, official: Official) -> None:
+def test_likeness_and_time_beside_the_official_alignment(data: Path, aligned: Official) -> None:
     cv2.setNumThreads(1)
     faces = [*annotated(data), *others(data)]
-    official(faces[0].photo, faces[0].points)  # what loads late is loaded
-    found = [measured(face, official) for face in faces]
+    aligned(faces[0].photo, faces[0].points)  # what loads late is loaded
+    found = [measured(face, aligned) for face in faces]
     lines = [
         "| faces | n | official, CPU ms, median | ours, CPU ms, median | times faster: median / least | in total | "
         "PSNR dB: median / least | SSIM: median / least |",
