@@ -149,16 +149,17 @@ def steps(photos: list[Path], rules: params.CropRules) -> dict[str, float]:
 
     for path in photos:
         image = timed("decode", images.decode, path.read_bytes())
+        cuts = []
         for face in timed("detect", aligner.detect, image):
             if face.box.side < rules.min_face:
                 continue
             points = timed("landmarks and unrest", aligner.find_landmarks, image, face.box, 0.0).points
             affine = geometry.quad_affine(geometry.ffhq_quad(points), rules.size)
-            cut = timed("cut", warp.cut, image, affine, rules.size, warp.FFHQ_CLEARANCE)
-            timed("measure", quality.measure, cut)
+            cuts.append(timed("cut", warp.cut, image, affine, rules.size, warp.FFHQ_CLEARANCE))
+            timed("measure", quality.measure, cuts[-1])
             timed("skin", skin.shares, image, face.box)
-        if aligner.detect(image):
-            png = timed("encode", images.encode_png, cut)
+        if cuts:
+            png = timed("encode", images.encode_png, cuts[0])
             timed("decode and hash of the crop", lambda png=png: hashing.phash(images.decode(png)))
     return {name: round(value * 1000 / len(photos), 2) for name, value in spent.items()}
 
