@@ -10,7 +10,9 @@ from w3lib.url import safe_url_string
 
 from pipeline.web.faults import FetchError
 
-_SAFE = re.compile(r"https?://[a-z0-9.:-]+/[A-Za-z0-9/._~?&=-]*")  # what stays as it is, as nearly all do
+_SAFE = re.compile(  # what stays as it is, as nearly all do
+    r"https?://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]{0,4})?/[A-Za-z0-9/._~-]*(\?[A-Za-z0-9/._~&=-]+)?", re.ASCII
+)
 _PORTS = {"http": 80, "https": 443}
 _OTHER = {"data": "not_image"}  # a page's placeholder; any other scheme leads away from the public web
 
