@@ -19,12 +19,11 @@ _UPSAMPLE = 1  # the window is 80 px wide, and detect_side leaves many faces sma
 
 def load(rules: CropRules) -> Detector:
     """The detector that dlib brings; its score is the distance from the separating plane."""
-    detector = _detector()
     upsample = _UPSAMPLE if rules.upsample is None else rules.upsample
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
         small, scale = grey(image, rules.detect_side)
-        rectangles, scores, _ = detector.run(small, upsample, 0.0)
+        rectangles, scores, _ = _detector().run(small, upsample, 0.0)
         found = [Face(box(r).scaled(1 / scale), float(s)) for r, s in zip(rectangles, scores, strict=True)]
         return sorted(found, key=lambda face: (-face.score, face.box))
 

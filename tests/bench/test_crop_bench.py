@@ -68,7 +68,7 @@ def test_crop_against_the_naive_script(photos: list[Path], data: Path, tmp_path:
     """The naive script takes the photos by halves, before ours and after: what else the machine does falls on both."""
     cv2.setNumThreads(1)
     for settings in CONFIGS.values():
-        align.Aligner(params.CropRules(**settings))  # models are loaded once a process, and photos are many
+        align.Aligner(params.CropRules(**settings))(faces.photo(1))  # models are loaded once, and photos are many
     targets = tmp_path / "naive"
     targets.mkdir()
     spent = Counter({"naive": naively(photos[::2], targets, tmp_path)})
@@ -187,7 +187,7 @@ def test_two_cores_against_one(photos: list[Path], tmp_path: Path, settings: dic
     for workers in (1, 2):
         root = tmp_path / str(workers)
         faces.table(root, {"people": [path.read_bytes() for path in photos]})
-        repeated(root, int(os.environ.get("CURATE_BENCH_IMAGES", "780")))
+        repeated(root, int(os.environ.get("CURATE_BENCH_IMAGES", "1560")))
         command = [sys.executable, str(script), str(root), json.dumps(settings), str(workers)]
         environment = os.environ | {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
