@@ -42,7 +42,8 @@ class Modes:
             raise UsageError("run.compile: graphs: CUDA graphs want a GPU", "set run.compile to default, or none")
         how = {"mode": "reduce-overhead"} if self.compile == "graphs" else {}
         for network in networks.children():
-            if any(parameter.requires_grad for parameter in network.parameters()):
+            fresh = network._compiled_call_impl is None
+            if fresh and any(parameter.requires_grad for parameter in network.parameters()):
                 network.compile(dynamic=False, **how)
 
     def laid_out(self, batch: Batch) -> Batch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 
 from pipeline.errors import CurateError, UsageError
 from pipeline.params import parse
-from tests.train.recipes.test_every import SIDE, SMALL, every
+from tests.train.recipes.test_every import KEYS, SIDE, SMALL, build, equal, every
+from train.checkpoint import Store
 from train.loop import Plan, train
 from train.modes import Modes
 from train.networks.blocks import InstanceNorm2d, frozen, instance_norm, spectral_norm
@@ -180,6 +182,24 @@ def test_parts_add_up_to_the_whole_batch(name: str) -> None:
         assert parts[1]["G/cycle"] == pytest.approx(whole[1]["G/cycle"], rel=1e-5)
         return
     compared(whole, parts, EXACT)
+
+
+@every
+def test_a_run_in_parts_and_channels_last_goes_on_bit_for_bit(name: str, tmp_path: Path) -> None:
+    def batch(step: int) -> Batch:
+        draws = generator("parts", step)
+        return {key: torch.rand(4, 3, SIDE, SIDE, generator=draws) * 2 - 1 for key in KEYS}
+
+    def trained(steps: int, store: Store | None, stop: Callable[[], bool] = lambda: False) -> dict[str, Tensor]:
+        recipe = build(name)
+        plan = Plan(steps, modes=Modes(channels_last=True), store=store, stop=stop, accumulate=2)
+        train(recipe, batch, plan, lambda clock, scalars: None)
+        return {key: value.clone() for key, value in recipe.state_dict().items()}
+
+    whole, store, asked = trained(4, None), Store(tmp_path), iter([False, True])
+    with pytest.raises(KeyboardInterrupt):
+        trained(4, store, lambda: next(asked))
+    assert equal(whole, trained(4, store))
 
 
 def test_graphs_without_a_gpu_and_compilers_that_fail_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
