@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline import hashing, identity, images, likeness, manifest, marked, near, params, shards
 from pipeline.engine import WorkerDied
@@ -19,7 +20,10 @@ from pipeline.likeness import Marks
 from pipeline.parts import digest
 from pipeline.progress import SILENT, Progress
 
-_COLUMNS = "crop_id domain license path face_px sharpness padding status".split()  # people need landmarks, too
+Objects = NDArray[np.object_]  # [n] texts, or None
+
+_COLUMNS = "crop_id domain path license face_px sharpness padding status".split()
+_PLACES = ("landmarks", "affine")  # of the faces, for identity: the bulk of the table
 _AT_ONCE = 1024  # crops whose marks are kept at once while a run is at work
 
 
@@ -40,7 +44,8 @@ def run(
     CurateError for a crop whose file is missing or broken.
     """
     engine = engine or params.Engine()
-    crops = manifest.accepted(manifest.read(manifest.CROPS, root, _COLUMNS if section.identity is None else None))
+    columns = [*_COLUMNS, *(_PLACES if section.identity is not None else ())]
+    crops = manifest.accepted(manifest.read(manifest.CROPS, root, columns))
     others = [_other(folder, root) for folder in section.against]
     turns = hashing.turns(section.variants)
     known = marked.Known(root, _settings(section, root))
@@ -50,40 +55,43 @@ def run(
     groups = Groups(marks, theirs, _rank(crops, section.keep), rule)
     groups.compare(known, crops["crop_id"])
     stands, foreign = groups.fates()
-    kept = np.flatnonzero((stands == np.arange(len(stands))) & (foreign < 0))
-    people: dict[int, str | None] = dict.fromkeys(kept.tolist())
+    itself = (stands == np.arange(len(stands))) & (foreign < 0)
+    people = np.full(len(stands), None, object)
     if section.identity is not None:
-        told = identity.run(section.identity, crops.take(kept), root, engine, progress)
-        people = dict(zip(kept.tolist(), told, strict=True))
-    ids = crops["crop_id"].to_pylist()
+        kept = np.flatnonzero(itself)
+        people[kept] = identity.run(section.identity, crops.take(pa.array(kept)), root, engine, progress)
+    ids = np.array(crops["crop_id"].to_pylist(), object)
     held = [(crop, other.folder) for other in others for crop in other.ids]
-    fates = [
-        _known(*held[f]) if f >= 0 else _fate(ids[s], people[s], itself=s == i)
-        for i, (s, f) in enumerate(zip(stands.tolist(), foreign.tolist(), strict=True))
-    ]
-    data = marked.columns(crops["crop_id"], marks) | {"domain": crops["domain"]}
-    data |= {name: [fate[name] for fate in fates] for name in _known("", "")}
+    data = marked.columns(crops["crop_id"], marks) | {"domain": crops["domain"], "identity_id": people[stands]}
+    data |= _fates(ids, itself, stands, foreign, held)
     del data["variants"]
     table = pa.table(data).select(manifest.DEDUP.schema.names).cast(manifest.DEDUP.schema)
     manifest.write(manifest.DEDUP, table, root, meta={"section": params.as_dict(section)})
     return manifest.summarize(manifest.DEDUP, table)
 
 
-def _fate(stand: str, person: str | None, *, itself: bool) -> dict[str, str | None]:
-    """What becomes of a crop for which `stand` stands, by column."""
+def _fates(
+    ids: Objects,
+    itself: NDArray[np.bool_],
+    stands: near.Positions,
+    foreign: near.Positions,
+    held: Sequence[tuple[str, str]],
+) -> dict[str, Objects]:
+    """What becomes of each crop, by column. `itself` says which are kept, `stands` has the crops that stand for them,
+    `foreign` the place in `held` (crop, data set) of what does so instead, or -1."""
+    known = foreign >= 0
+    stand, against = ids[stands], np.full(len(ids), None, object)
+    stand[known] = [held[place][0] for place in foreign[known]]
+    against[known] = [held[place][1] for place in foreign[known]]
+    original = stand.copy()
+    original[itself] = None
     return {
         "cluster_id": stand,
-        "duplicate_of": None if itself else stand,
-        "against": None,
-        "identity_id": person,
-        "status": manifest.ACCEPTED if itself else manifest.REJECTED,
-        "reason": manifest.OK if itself else "duplicate",
+        "duplicate_of": original,
+        "against": against,
+        "status": np.where(itself, manifest.ACCEPTED, manifest.REJECTED).astype(object),
+        "reason": np.where(known, "known", np.where(itself, manifest.OK, "duplicate")).astype(object),
     }
-
-
-def _known(crop: str, folder: str) -> dict[str, str | None]:
-    """What becomes of a copy of `crop`, which another data set keeps."""
-    return _fate(crop, None, itself=False) | {"against": folder, "reason": "known"}
 
 
 class Other(NamedTuple):
