@@ -2,7 +2,8 @@
 
 CURATE_DEDUP_PYTHON names the Python of an environment of its own that has faiss-cpu, pybktree and imagededup; without
 it only ours is measured. Each measurement is a process of its own. CURATE_BENCH_LIMIT is the seconds that each may
-take, CURATE_BENCH_COUNTS how many hashes there are, CURATE_BENCH_PLOT a file (.svg or .png, drawn by that environment's matplotlib) for the growth.
+take, CURATE_BENCH_COUNTS how many hashes there are, CURATE_BENCH_PLOT a file (.svg or .png, drawn by that environment's
+matplotlib) for the growth.
 """
 
 from __future__ import annotations
