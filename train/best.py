@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,11 @@ class Best:
         self, folder: Path, config: Mapping[str, Any], evaluator: Evaluator, metrics: Sequence[str], keep: int
     ) -> None:
         self.folder, self.config, self.evaluator, self.metrics, self.keep = folder, config, evaluator, metrics, keep
-        self.untranslated = evaluator.untranslated()
+
+    @cached_property
+    def untranslated(self) -> Mapping[str, float]:
+        """What a translation that does nothing would get, by scalar."""
+        return self.evaluator.untranslated()
 
     def add(self, recipe: Recipe, rows: Rows) -> str:
         """Saves `recipe` where the last of `rows` is among the best by a metric, and says how it stands in words."""

@@ -10,9 +10,10 @@ from pipeline.export import LAYOUTS
 from pipeline.registry import Registry
 from pipeline.sources import SOURCES
 from tests.architecture.imports import ROOT
+from train.metrics import METRICS
 from train.recipes import RECIPES
 
-TABLES = [DETECTORS, SOURCES, RECIPES, LAYOUTS]
+TABLES = [DETECTORS, SOURCES, RECIPES, LAYOUTS, METRICS]
 
 
 @pytest.mark.parametrize(

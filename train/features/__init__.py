@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from pipeline.errors import UsageError
 from train.augment import resize
-from train.features.inception import CLASSES, SIDE, Inception
 from train.features.standin import StandIn
 from train.weights import files
 from train.weights.system import Found, fitted
@@ -49,6 +48,8 @@ def load(path: Path | None, device: torch.device | str = "cpu") -> FeatureNet:
     """
     if path is None:
         return FeatureNet("standin", StandIn(), StandIn.side, device)
+    from train.features.inception import CLASSES, SIDE, Inception  # torchvision takes a second and 150 MB to import
+
     parts = files.state_dicts(path)
     last = parts[0].state.get("fc.weight")
     if len(parts) != 1 or last is None or len(last) not in CLASSES:
