@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+import curate
 from pipeline import images, manifest
 from pipeline.errors import UsageError
 from pipeline.geometry import apply
@@ -224,3 +226,24 @@ def test_chainers_file_paints_what_its_recipe_paints(tmp_path: Path) -> None:
     made = t.recipe.render({"human": seen.seen, "article": seen.worn, "other": seen.wanted})
     assert torch.equal(made["swapped"], seen.made)
     assert np.array_equal(t(person, article=shirt, worn=worn), seen.photo)
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """The exit code of `curate translate WORDS`."""
+    monkeypatch.setattr(sys, "argv", ["curate", "translate", *map(str, words), "--device", "cpu"])
+    with pytest.raises(SystemExit) as caught:
+        curate.main()
+    return int(caught.value.code or 0)
+
+
+def test_the_command_takes_an_article_and_finds_the_run(
+    trained: Path, wardrobe_files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    anna, red, out = (wardrobe_files / name for name in ("people/anna.png", "articles/red.png", "anna.png"))
+    assert call(monkeypatch, anna, "--article", red, "--worn", red, "-o", out, "--root", trained) == 0
+    assert f"{anna} in {red}: {out}" in capsys.readouterr().out
+    assert images.decode(out.read_bytes()).shape == (60, 40, 3)
+    assert call(monkeypatch, anna, "--run", "processed/runs/cagan", "--root", trained) == 2
+    assert "--article shirt.jpg" in capsys.readouterr().err
+    assert call(monkeypatch, "--split", "val", "--article", red, "--root", trained) == 2
+    assert "a split has both" in capsys.readouterr().err
