@@ -209,7 +209,7 @@ def _collect(
         except (FetchError, QuotaError, AuthError) as error:
             broken = error
         window.drain()
-    if broken is None and query.source not in LOCAL:
+    if broken is None:
         journal.done(plan.key, window.count)
         if query.source not in PAGED:
             pages.forget()

@@ -85,8 +85,8 @@ class Fetcher:
             return self._readers.submit(lambda: note(self._read(Path(candidate.file or ""))))
         if candidate.data is not None:  # at once, so that none of them wait in memory
             return _known(note(self._given(candidate.data)))
-        if candidate.image_url is None:
-            return _known(note(Outcome("bad_url")))
+        if candidate.image_url is None:  # of a search of local files that is not asked for now, or no address at all
+            return _known(self._journal.fate(key, index, candidate.address) or note(Outcome("bad_url")))
         url, page = candidate.image_url, candidate.page_url
         past = self._remembered(key, url)
         if past is None:

@@ -183,6 +183,14 @@ class Journal:
             assert isinstance(line, Seen), "the index points at candidates only"
             yield line.candidate
 
+    def fate(self, key: str, index: int, address: str) -> Outcome | None:
+        """What became of the candidate at `address`, found by the search `key` at place `index` or, if some before it
+        were forgotten, later."""
+        for at in self._places.get(key, array("q"))[index:]:
+            if at >= 0 and isinstance(line := self._read(at), Seen) and line.candidate.address == address:
+                return line.outcome
+        return None
+
     def searches(self) -> Iterator[Begin]:
         """Every search ever begun, in order of their beginnings, as it was last finished."""
         for begun in self._begun.values():

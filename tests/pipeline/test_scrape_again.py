@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import scrape
+from pipeline import forget, manifest, scrape
 from pipeline.errors import UsageError
 from pipeline.intake.again import NOTHING, Again, retried
+from pipeline.params import Query, Scrape
 from tests.pipeline.site import Site, photo
 from tests.pipeline.test_scrape import html_site, listed, rows, section
 
@@ -191,3 +193,28 @@ def test_reserved_rights_are_respected(site: Site, tmp_path: Path, body: str, re
     urls = [site.add("/shop/0.jpg", photo(0)), site.add("/shop/1.jpg", photo(1))]
     assert {row["reason"] for row in run(site, tmp_path, urls).values()} == {reason}
     assert site.counts()["/.well-known/tdmrep.json"] == 1
+
+
+def test_a_second_folder_keeps_the_first_ones_rows(tmp_path: Path) -> None:
+    """Also when the first folder has gone, and when one of its pictures was forgotten."""
+    for n, name in enumerate(["a/1.jpg", "a/2.jpg", "a/3.jpg", "a/text.jpg", "b/4.jpg"]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no picture" if "text" in name else photo(n))
+
+    def collected(domain: str) -> dict[str, str]:
+        query = Query(source="folder", input=str(tmp_path / domain), domain=domain)
+        scrape.run(Scrape(queries=(query,), min_side=1), tmp_path)
+        found = manifest.read(manifest.IMAGES, tmp_path).to_pylist()
+        assert all((tmp_path / row["path"]).is_file() for row in found if row["status"] == manifest.ACCEPTED)
+        return {row["title"]: row["reason"] for row in found}
+
+    first = collected("a")
+    assert first == {"1": "ok", "2": "ok", "3": "ok", "text": "not_image"}
+    shutil.rmtree(tmp_path / "a")
+    assert collected("b") == {**first, "4": "ok"}
+    assert collected("b") == {**first, "4": "ok"}
+    [gone] = [r for r in manifest.read(manifest.IMAGES, tmp_path).to_pylist() if r["title"] == "1"]
+    forget.run(gone["image_id"], tmp_path)
+    (tmp_path / "b" / "5.jpg").write_bytes(photo(5))
+    del first["1"]
+    assert collected("b") == {**first, "4": "ok", "5": "ok"}
