@@ -120,7 +120,7 @@ def planted(count: int) -> NDArray[np.uint64]:
 
 
 def posed(count: int) -> NDArray[np.uint64]:
-    """Hashes as aligned faces have them: each bit leans to one side, and one pair of strangers in 10,000 is near."""
+    """Hashes as aligned faces have them: each bit leans to one side, and one pair of strangers in 50,000 is near."""
     rng = np.random.default_rng(7)
     lean = rng.normal(0, 1.05, 64)
     hashes = np.empty(count, np.uint64)
