@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,7 +72,8 @@ def add(app: typer.Typer, body: Callable[..., None]) -> None:
     command.__doc__ = body.__doc__
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
-    app.command(body.__name__.rstrip("_"))(command)
+    brief = re.split("[;:.]", body.__doc__ or "", maxsplit=1)[0]  # as much as a line of `curate --help` holds
+    app.command(body.__name__.rstrip("_"), short_help=" ".join(brief.split()))(command)
 
 
 def finish(house: House, summary: Summary) -> None:
