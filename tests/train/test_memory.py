@@ -89,7 +89,7 @@ memory.keep_freed = lambda: None  # the limit is one on addresses, which the hea
 root = Path(sys.argv[1])
 dataset(root, train=80)
 pages = int(Path("/proc/self/statm").read_text().split()[0])
-limit = pages * resource.getpagesize() + 500 * 2**20
+limit = pages * resource.getpagesize() + 800 * 2**20  # half of what the batch takes
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
     run(tiny(run__batch=64, data__size=64, data__load=64, model__ngf=16, run__measure_every=0), root, root / "run")

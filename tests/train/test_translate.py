@@ -174,8 +174,8 @@ def test_a_direction_or_a_folder_that_is_none(root: Path, tmp_path: Path) -> Non
 
 
 def test_a_real_photo(root: Path, data: Path, tmp_path: Path) -> None:
-    photo = next(iter(sorted((data / "ffhq_reference").rglob("*.png"))), None)
-    if photo is None:
+    photo = data / "ffhq_reference" / "00001.png"
+    if not photo.is_file():
         pytest.skip("no reference photo in CURATE_DATA")
     (outcome, *_) = translate(Translator(of_run(root / "run"), "a2b", all_faces=True), [photo], tmp_path)
     assert outcome.reason == "ok"
