@@ -169,6 +169,7 @@ def test_a_spreadsheet_takes_nothing_for_a_formula(site: Site, tmp_path: Path) -
 
 def test_the_commands(site: Site, tmp_path: Path) -> None:
     html_site(site, tmp_path)
+    (tmp_path / "params.yaml").write_text("scrape: {delay: 0}\n")
     common = ["--root", str(tmp_path), "--json"]
     command = ["scrape", *common, "--source", "html", "--site", "site.yaml", "--allow-net", site.host]
     command += ["--contact", "me@example.org"]

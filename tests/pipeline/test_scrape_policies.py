@@ -67,6 +67,7 @@ def test_licences_from_the_command_line(site: Site, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(
         site_ + "listing: {item: a}\nitem: {license: {css: p}, images: [{css: img}]}\n", "utf-8"
     )
+    (tmp_path / "params.yaml").write_text("scrape: {delay: 0}\n")
     site.page("/list", "".join(f'<a href="/item/{n}">x</a>' for n in range(4)))
     for n, text in enumerate(stated):
         site.page(f"/item/{n}", f'<p>{text}</p><img src="/{n}.jpg">')
