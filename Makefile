@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test test-data test-training lint bench lock clean
 install: $(VENV)/.stamp
 
 $(VENV)/.stamp: pyproject.toml requirements.lock
@@ -24,7 +24,13 @@ demo: install
 	@echo "Next:     curate init hair --force   (your own data: it replaces the demo's params.yaml)"
 
 test: install
-	python -m pytest -q
+	@$(MAKE) --no-print-directory --jobs 2 test-data test-training
+
+test-data: install
+	python -m pytest -q tests --ignore tests/train
+
+test-training: install
+	python -m pytest -q tests/train
 
 lint: install
 	ruff check .
