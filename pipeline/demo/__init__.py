@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.demo.items import Item, Picture
-from pipeline.demo.server import Request, Served, serve
-from pipeline.demo.truth import Truth
-from pipeline.demo.world import HOST, World
+from curate.pipeline.demo.items import Item, Picture
+from curate.pipeline.demo.server import Request, Served, serve
+from curate.pipeline.demo.truth import Truth
+from curate.pipeline.demo.world import HOST, World
 
 __all__ = ["HOST", "Item", "Picture", "Request", "Served", "Truth", "World", "serve"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo import anime_hair, backdrop, palette
-from pipeline.demo.anime_hair import AnimeHair
-from pipeline.demo.backdrop import Tones
-from pipeline.demo.drawing import (
+from curate.pipeline.demo import anime_hair, backdrop, palette
+from curate.pipeline.demo.anime_hair import AnimeHair
+from curate.pipeline.demo.backdrop import Tones
+from curate.pipeline.demo.drawing import (
     WHITE,
     Array,
     Canvas,
@@ -24,8 +24,8 @@ from pipeline.demo.drawing import (
     smooth,
     stroke,
 )
-from pipeline.demo.palette import ink
-from pipeline.demo.portrait import Places, Pose, places
+from curate.pipeline.demo.palette import ink
+from curate.pipeline.demo.portrait import Places, Pose, places
 
 
 @dataclass(frozen=True)

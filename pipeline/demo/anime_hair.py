@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.demo import palette
-from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, Paint, array, ellipse, mirror, mix, smooth
-from pipeline.demo.hair import Length
-from pipeline.demo.palette import ink
+from curate.pipeline.demo import palette
+from curate.pipeline.demo.drawing import WHITE, Array, Canvas, Colour, Paint, array, ellipse, mirror, mix, smooth
+from curate.pipeline.demo.hair import Length
+from curate.pipeline.demo.palette import ink
 
 _NIGHT: Colour = (0.25, 0.15, 0.35)  # the tint of hair in shade
 _STYLES: dict[Length, tuple[str, ...]] = {"long": ("straight", "twin", "wavy"), "short": ("bob", "flip", "bun")}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from pipeline.demo import palette
-from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, mix, similarity, smooth
+from curate.pipeline.demo import palette
+from curate.pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, mix, similarity, smooth
 
 Tones = tuple[Colour, Colour, Colour, Colour]  # light, middle, dark, accent
 

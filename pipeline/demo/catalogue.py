@@ -11,14 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.demo import anime, extras, face, garment, portrait
-from pipeline.demo.drawing import luma
-from pipeline.demo.garment import Worn
-from pipeline.demo.hair import Length
-from pipeline.demo.items import BY_NC_ND, Item, Look, Picture
-from pipeline.demo.portrait import Portrait
-from pipeline.demo.truth import CHANGES, Copy, GarmentTruth, Truth, changed
-from pipeline.params import Demo
+from curate.pipeline.demo import anime, extras, face, garment, portrait
+from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.drawing import luma
+from curate.pipeline.demo.garment import Worn
+from curate.pipeline.demo.hair import Length
+from curate.pipeline.demo.items import BY_NC_ND, Item, Look, Picture
+from curate.pipeline.demo.portrait import Portrait
+from curate.pipeline.demo.truth import CHANGES, Copy, GarmentTruth, Truth, changed
 
 _SIZES = ((480, 480), (480, 600), (400, 500), (512, 640), (560, 560), (360, 450), (600, 480), (420, 420))
 _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif"}

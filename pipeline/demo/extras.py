@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo import backdrop, face, palette, portrait
-from pipeline.demo.backdrop import Tones
-from pipeline.demo.drawing import Canvas, similarity
-from pipeline.demo.portrait import Portrait, Pose
+from curate.pipeline.demo import backdrop, face, palette, portrait
+from curate.pipeline.demo.backdrop import Tones
+from curate.pipeline.demo.drawing import Canvas, similarity
+from curate.pipeline.demo.portrait import Portrait, Pose
 
 _NAMES = (
     "Mika Noor Sam Ada Kai Rin Luca Yuki Ines Omar Freya Jun Amara Theo Sora Lea Ravi Nia Emil Hana Zoe Tomo Iris "

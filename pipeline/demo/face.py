@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.demo import palette
-from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, luma, mirror, mix, smooth, stroke
+from curate.pipeline.demo import palette
+from curate.pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, luma, mirror, mix, smooth, stroke
 
 Glasses = Literal["round", "square"]
 

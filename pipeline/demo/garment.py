@@ -9,9 +9,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo import backdrop, face, hair, palette
-from pipeline.demo.drawing import Array, Canvas, Colour, Paint, apply, array, mirror, mix, ripple, similarity, smooth
-from pipeline.demo.portrait import Places, Point, Portrait, Pose
+from curate.pipeline.demo import backdrop, face, hair, palette
+from curate.pipeline.demo.drawing import (
+    Array,
+    Canvas,
+    Colour,
+    Paint,
+    apply,
+    array,
+    mirror,
+    mix,
+    ripple,
+    similarity,
+    smooth,
+)
+from curate.pipeline.demo.portrait import Places, Point, Portrait, Pose
 
 Sleeve = Literal["short", "long"]
 Neck = Literal["round", "vee"]

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.demo import palette
-from pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, mirror, mix, ripple, smooth
+from curate.pipeline.demo import palette
+from curate.pipeline.demo.drawing import WHITE, Array, Canvas, Colour, array, ellipse, mirror, mix, ripple, smooth
 
 Length = Literal["long", "short"]
 Ornament = Literal["band", "flower"]

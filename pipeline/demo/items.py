@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo.truth import Truth
+from curate.pipeline.demo.truth import Truth
 
 CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
 BY_NC_ND = "https://creativecommons.org/licenses/by-nc-nd/4.0/"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.demo.drawing import Colour, colour, mix
+from curate.pipeline.demo.drawing import Colour, colour, mix
 
 SKIN: tuple[Colour, ...] = tuple(
     map(colour, ("#fbe0cd", "#f5cfb2", "#ecbd98", "#dfa67c", "#c98a5e", "#b57850", "#9c6445"))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo import backdrop, face, hair, palette
-from pipeline.demo.backdrop import Tones
-from pipeline.demo.drawing import Array, Canvas, Colour, apply, array, mirror, mix, ripple, similarity, smooth
-from pipeline.demo.face import Person
-from pipeline.demo.hair import Hair
+from curate.pipeline.demo import backdrop, face, hair, palette
+from curate.pipeline.demo.backdrop import Tones
+from curate.pipeline.demo.drawing import Array, Canvas, Colour, apply, array, mirror, mix, ripple, similarity, smooth
+from curate.pipeline.demo.face import Person
+from curate.pipeline.demo.hair import Hair
 
 Point = tuple[float, float]
 

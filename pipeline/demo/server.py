@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from pipeline.demo.site import CHANGED, Site
-from pipeline.demo.world import HOST, World
-from pipeline.params import Demo
+from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.site import CHANGED, Site
+from curate.pipeline.demo.world import HOST, World
 
 
 class Request(NamedTuple):

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.demo.items import CATEGORIES, LICENSES, Item, Picture
-from pipeline.demo.world import World
+from curate.pipeline.demo.items import CATEGORIES, LICENSES, Item, Picture
+from curate.pipeline.demo.world import World
 
 PER_PAGE = 12
 ROBOTS = "User-agent: *\nDisallow: /private/\n"
@@ -39,7 +39,7 @@ class Site:
     def __init__(self, world: World) -> None:
         self.world = world
         self._pages = Environment(
-            loader=PackageLoader("pipeline.demo"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+            loader=PackageLoader("curate.pipeline.demo"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self._items = {item.path: item for item in world.items}
         self._pictures = {picture.path: picture for picture in world.pictures.values()}

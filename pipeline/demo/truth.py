@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo.hair import Length
-from pipeline.demo.portrait import Places, Point
+from curate.pipeline.demo.hair import Length
+from curate.pipeline.demo.portrait import Places, Point
 
 Kind = Literal["portrait", "anime", "article", "human", "landscape", "couple", "icon", "animated"]
 Change = Literal["recompress", "resize", "crop", "brightness", "flip"]

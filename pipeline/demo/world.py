@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.demo import catalogue, extras
-from pipeline.demo.items import Item, Picture
-from pipeline.demo.truth import change
-from pipeline.params import Demo
+from curate.pipeline.demo import catalogue, extras
+from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.items import Item, Picture
+from curate.pipeline.demo.truth import change
 
 HOST = "demo.curate.test"  # never resolvable: whoever asks for it is told where to dial
 _KEPT = 128  # encoded pictures held in memory

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from curate.train.recipes import RECIPES
 from tests.architecture.imports import ROOT, closure, files, modules
-from train.recipes import RECIPES
 
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 
@@ -24,19 +24,19 @@ PLUMBING = {
 
 # What a stage reaches by name, through a registry or the command's own body.
 BY_NAME = {
-    "scrape": ("pipeline.sources", "pipeline.demo"),
-    "crop": ("pipeline.detectors",),
-    "pairs": ("pipeline.detectors",),
-    "translate": ("pipeline.detectors", "train.dress"),
-    "stats": ("pipeline.report",),
+    "scrape": ("curate.pipeline.scrape.sources", "curate.pipeline.demo"),
+    "crop": ("curate.pipeline.faces.detectors",),
+    "pairs": ("curate.pipeline.faces.detectors",),
+    "translate": ("curate.pipeline.faces.detectors", "curate.train.translate.try_on"),
+    "stats": ("curate.pipeline.stats.report",),
 }
 STARTS = {
-    "scrape": "pipeline.scrape",
-    "crop": "pipeline.crop",
-    "dedup": "pipeline.dedup",
-    "pairs": "pipeline.pairs",
-    "build": "pipeline.build",
-    "stats": "pipeline.stats",
+    "scrape": "curate.pipeline.scrape.stage",
+    "crop": "curate.pipeline.crop.stage",
+    "dedup": "curate.pipeline.dedup.stage",
+    "pairs": "curate.pipeline.pairs.stage",
+    "build": "curate.pipeline.build.stage",
+    "stats": "curate.pipeline.stats.funnel",
 }
 
 
@@ -63,8 +63,8 @@ def test_a_stage_depends_on_the_code_that_it_runs(stage: str) -> None:
 
 def trained(stage: str, recipe: str) -> set[Path]:
     """The source files that a training stage runs for `recipe`."""
-    start = {"train": "train.run", "translate": "train.translate"}[stage]
-    return needed([start, f"train.recipes.{recipe}", *BY_NAME.get(stage, ())])
+    start = {"train": "curate.train.trainer.run", "translate": "curate.train.translate.translator"}[stage]
+    return needed([start, f"curate.train.recipes.{recipe}", *BY_NAME.get(stage, ())])
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -73,7 +73,7 @@ def test_a_training_stage_depends_on_the_code_that_it_runs(stage: str, recipe: s
     deps = [dep.replace("${key}", recipe).replace("${item}", recipe) for dep in STAGES[stage]["do"]["deps"]]
     found = declared({"deps": deps})
     assert trained(stage, recipe) <= found
-    own = {modules()[f"train.recipes.{other}"] for other in RECIPES if other != recipe}
+    own = {modules()[f"curate.train.recipes.{other}"] for other in RECIPES if other != recipe}
     shared = set().union(*(trained(stage, other) for other in RECIPES)) - own
     assert found <= shared, "a stage that depends on code which no recipe runs is run for nothing"
 

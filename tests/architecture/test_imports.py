@@ -12,14 +12,14 @@ from tests.architecture.imports import ROOT, files, imported, modules, name, our
 VERBS = {f"pipeline.{verb}" for verb in "scrape crop dedup pairs build stats sort lists select export".split()}
 SPEAKERS = {
     "curate",
-    "pipeline.cli",
-    "train.showing",
-    "pipeline.console",
-    "pipeline.commands",
-    "pipeline.scraping",
-    "pipeline.choosing",
-    "train.commands",
-    "train.translating",
+    "curate.pipeline.cli.context",
+    "curate.train.cli.params",
+    "curate.pipeline.cli.console",
+    "curate.pipeline.cli.commands",
+    "curate.pipeline.cli.scrape",
+    "curate.pipeline.cli.review",
+    "curate.train.cli.commands",
+    "curate.train.cli.translate",
 }
 LENT_TO_TRAIN = {
     f"pipeline.{module}"
@@ -48,28 +48,37 @@ def test_the_data_half_knows_nothing_of_training(path: Path) -> None:
 @pytest.mark.parametrize("path", sources("train"), ids=str)
 def test_training_takes_only_what_is_lent(path: Path) -> None:
     taken = {m for m in ours(path) if under(m, "pipeline")}
-    assert not {m for m in taken if m not in LENT_TO_TRAIN and not under(m, "pipeline.detectors")}
+    assert not {m for m in taken if m not in LENT_TO_TRAIN and not under(m, "curate.pipeline.faces.detectors")}
 
 
-@pytest.mark.parametrize("path", sources("train.recipes"), ids=str)
+@pytest.mark.parametrize("path", sources("curate.train.recipes"), ids=str)
 def test_recipes_build_on_networks_and_losses(path: Path) -> None:
     training = ("networks", "losses", "augment", "draws", "recipe", "recipes")
-    allowed = [*(f"train.{name}" for name in training), "pipeline.registry", "pipeline.params", "pipeline.errors"]
+    allowed = [
+        *(f"train.{name}" for name in training),
+        "curate.pipeline.core.registry",
+        "curate.pipeline.core.config",
+        "curate.pipeline.core.errors",
+    ]
     stray = {m for m in ours(path) if not under(m, *allowed)}
     assert not stray
 
 
-@pytest.mark.parametrize("path", sources("train.networks"), ids=str)
+@pytest.mark.parametrize("path", sources("curate.train.networks"), ids=str)
 def test_networks_build_on_blocks_and_draws(path: Path) -> None:
-    assert ours(path) <= {"train.networks.blocks", "train.networks", "train.draws"}
+    assert ours(path) <= {"curate.train.networks.blocks", "curate.train.networks", "curate.train.engine.rng"}
 
 
 def test_losses_know_tensors_alone() -> None:
-    assert not ours(modules()["train.losses"])
+    assert not ours(modules()["curate.train.gan.losses"])
 
 
 def test_the_loop_names_no_recipe() -> None:
-    assert not {m for m in ours(modules()["train.loop"]) if under(m, "train.recipes", "train.networks", "train.losses")}
+    assert not {
+        m
+        for m in ours(modules()["curate.train.engine.loop"])
+        if under(m, "curate.train.recipes", "curate.train.networks", "curate.train.gan.losses")
+    }
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS & modules().keys()))
@@ -77,12 +86,12 @@ def test_verbs_do_not_import_each_other(verb: str) -> None:
     assert not ours(modules()[verb]) & (VERBS - {verb})
 
 
-@pytest.mark.parametrize("path", sources("pipeline.sources", "pipeline.detectors"), ids=str)
+@pytest.mark.parametrize("path", sources("curate.pipeline.scrape.sources", "curate.pipeline.faces.detectors"), ids=str)
 def test_sources_and_detectors_import_no_verb(path: Path) -> None:
     assert not ours(path) & VERBS
 
 
-@pytest.mark.parametrize("path", sources("pipeline.sources"), ids=str)
+@pytest.mark.parametrize("path", sources("curate.pipeline.scrape.sources"), ids=str)
 def test_sources_neither_sleep_nor_write_nor_dial(path: Path) -> None:
     assert not imported(path) & {"time", "requests", "urllib3", "socket", "threading"}
 

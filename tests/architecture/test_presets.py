@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import params, presets
+from curate.pipeline.cli import presets
+from curate.pipeline.core import config
+from curate.train.runs.config import read
 from tests.architecture.imports import ROOT
-from train import settings
 
 
 @pytest.mark.parametrize("name", presets.names())
 def test_each_recipe_of_a_preset_is_set_up_strictly(name: str, tmp_path: Path) -> None:
     presets.write(name, tmp_path)
-    given = params.load(tmp_path)
+    given = config.load(tmp_path)
     for recipe in yaml.safe_load(presets.text(name)).get("train", {}):
-        assert settings.read(given, recipe).recipe == recipe
+        assert read(given, recipe).recipe == recipe
 
 
 @pytest.mark.parametrize("name", presets.names())

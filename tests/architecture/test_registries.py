@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.detectors import DETECTORS
-from pipeline.errors import UsageError
-from pipeline.export import LAYOUTS
-from pipeline.registry import Registry
-from pipeline.sources import SOURCES
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.registry import Registry
+from curate.pipeline.export.layouts import LAYOUTS
+from curate.pipeline.faces.detectors import DETECTORS
+from curate.pipeline.scrape.sources import SOURCES
+from curate.train.evaluation.metrics import METRICS
+from curate.train.recipes import RECIPES
 from tests.architecture.imports import ROOT
-from train.metrics import METRICS
-from train.recipes import RECIPES
 
 TABLES = [DETECTORS, SOURCES, RECIPES, LAYOUTS, METRICS]
 

@@ -14,10 +14,10 @@ HEAVY = {"torch", "torchvision", "cv2", "dlib", "numpy", "pandas", "pyarrow", "r
 def loaded(*arguments: str) -> set[str]:
     """Top-level modules that are loaded after `curate *arguments` in a fresh interpreter."""
     code = (
-        "import sys, contextlib, io, curate\n"
+        "import sys, contextlib, io\n"
         f"sys.argv = ['curate', *{list(arguments)!r}]\n"
         "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
-        "    curate.main()\n"
+        "    from curate.__main__ import main; main()\n"
         "print(' '.join({m.partition('.')[0] for m in sys.modules}))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,11 +17,13 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from pipeline import geometry, images, models
+from curate.pipeline.faces import model_files
+from curate.pipeline.faces.ffhq import ffhq_quad
+from curate.pipeline.imaging import codec, geometry
 from tests.bench import official
 
 
-def boxes(image: images.RGB) -> list[geometry.Box]:
+def boxes(image: codec.RGB) -> list[geometry.Box]:
     """All faces that the script's detector sees in `image`, edge coordinates; the script takes the largest."""
     found = _cascade().detectMultiScale(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 1.1, 5)
     return [geometry.Box(*(float(value) for value in box)) for box in found]
@@ -33,7 +35,7 @@ def load(module: Any = None) -> Callable[[Path, Path], bool]:
     `module`: the official alignment's, if there is one.
     """
     cascade = _cascade()
-    predictor = dlib.shape_predictor(str(models.path("landmarks-68")))
+    predictor = dlib.shape_predictor(str(model_files.path("landmarks-68")))
 
     def cut(photo: Path, target: Path) -> bool:
         image = cv2.imread(str(photo))
@@ -59,7 +61,7 @@ def _cascade() -> cv2.CascadeClassifier:
 
 
 def _aligned(photo: Path, points: geometry.Points) -> Image.Image:
-    corners = tuple((geometry.ffhq_quad(points) + 0.5).ravel())
+    corners = tuple((ffhq_quad(points) + 0.5).ravel())
     with Image.open(photo) as opened:
         warped = opened.convert("RGB").transform((1024, 1024), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
     return warped.resize((256, 256), Image.Resampling.LANCZOS)

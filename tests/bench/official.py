@@ -14,7 +14,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from pipeline.geometry import Points
+from curate.pipeline.imaging.geometry import Points
 
 
 @contextlib.contextmanager

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import images
+from curate.pipeline.imaging import codec
 
 RGB = NDArray[np.uint8]  # [H, W, 3]
 
 
 def _recompressed(rgb: RGB) -> RGB:
-    return images.decode(images.encode_jpeg(rgb, 40))
+    return codec.decode(codec.encode_jpeg(rgb, 40))
 
 
 def _resized(rgb: RGB) -> RGB:

@@ -24,13 +24,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from train import memory
-from train.data import Data, Domain, Unpaired
-from train.draws import Portion
-from train.loop import Plan, train
-from train.modes import Modes
-from train.recipe import Batch
-from train.recipes import RECIPES
+from curate.train.data.config import Data
+from curate.train.data.unpaired import Domain, Unpaired
+from curate.train.engine import memory
+from curate.train.engine.contract import Batch
+from curate.train.engine.loop import Plan, train
+from curate.train.engine.precision import Modes
+from curate.train.engine.rng import Portion
+from curate.train.recipes import RECIPES
 
 WARM = 1  # the first step makes the moments and fills the pools of memory
 STEPS = int(os.environ.get("CURATE_STEPS", "3"))

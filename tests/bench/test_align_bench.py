@@ -20,9 +20,10 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import geometry, images, warp
-from pipeline.align import Aligner
-from pipeline.params import CropRules
+from curate.pipeline.faces.alignment import Aligner
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.ffhq import ffhq_quad
+from curate.pipeline.imaging import codec, geometry, warp
 from tests.bench import official
 from tests.bench.likeness import psnr, ssim
 
@@ -88,17 +89,17 @@ def others(data: Path) -> Iterator[Face]:
     photos = sorted((data / "face_recognition_tests").glob("*.jpg"))
     photos += sorted((data / "train/portraits_colour").rglob("*.jpg"))[::40]
     for photo in photos:
-        for seen in aligner.see(images.decode(photo.read_bytes()))[:1]:
+        for seen in aligner.see(codec.decode(photo.read_bytes()))[:1]:
             if seen.landmarks is not None:
                 yield Face(photo, seen.landmarks)
 
 
 def ours(photo: NDArray[np.uint8], points: geometry.Points) -> NDArray[np.uint8]:
-    return warp.cut(photo, geometry.quad_affine(geometry.ffhq_quad(points), SIZE), SIZE, warp.FFHQ_CLEARANCE)
+    return warp.cut(photo, geometry.quad_affine(ffhq_quad(points), SIZE), SIZE, warp.FFHQ_CLEARANCE)
 
 
 def measured(face: Face, aligned: Official) -> Measured:
-    photo = images.decode(face.photo.read_bytes())
+    photo = codec.decode(face.photo.read_bytes())
     theirs, spent = aligned(face.photo, face.points)
     start = time.process_time()
     for _ in range(REPEATS):
@@ -108,7 +109,7 @@ def measured(face: Face, aligned: Official) -> Measured:
 
 
 def _kind(photo: NDArray[np.uint8], points: geometry.Points) -> str:
-    quad = geometry.ffhq_quad(points)
+    quad = ffhq_quad(points)
     side = geometry.quad_side(quad)
     rim = max(0.1 * side, 3)  # nearer to the edge than this by more than 4 px, it pads
     room = min(quad.min(), *(np.array(photo.shape[1::-1]) - 1 - quad.max(axis=0)))
@@ -155,8 +156,8 @@ def test_likeness_to_the_official_crops_that_are_kept(data: Path) -> None:
     values = []
     for face in annotated(data):
         assert face.key is not None
-        kept = images.decode((data / "ffhq_reference" / f"{int(face.key):05}.png").read_bytes())
-        crop = ours(images.decode(face.photo.read_bytes()), face.points)
+        kept = codec.decode((data / "ffhq_reference" / f"{int(face.key):05}.png").read_bytes())
+        crop = ours(codec.decode(face.photo.read_bytes()), face.points)
         values.append((psnr(crop, kept), ssim(crop, kept)))
     found = np.array(values)
     sys.stdout.write(f"\n{len(found)} kept crops: PSNR and SSIM, median {np.median(found, axis=0).round(4)}, ")

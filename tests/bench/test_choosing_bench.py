@@ -19,9 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import manifest, pose, select, sort
-from pipeline.params import Select
-from pipeline.sort import Wish
+from curate.pipeline.faces import pose
+from curate.pipeline.review import select, sort
+from curate.pipeline.review.config import Select
+from curate.pipeline.review.sort import Wish
+from curate.pipeline.tables import manifest
 
 pytestmark = pytest.mark.bench
 

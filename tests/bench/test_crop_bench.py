@@ -24,13 +24,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import align, crop, dedup, geometry, hashing, images, manifest, params, quality, skin, warp
+from curate.pipeline.core.parallel import Engine
+from curate.pipeline.crop import stage as crop
+from curate.pipeline.crop.config import Crop
+from curate.pipeline.dedup import stage as dedup
+from curate.pipeline.dedup.config import Dedup
+from curate.pipeline.faces import alignment, skin
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.ffhq import ffhq_quad
+from curate.pipeline.hashing import phash
+from curate.pipeline.imaging import codec, geometry, quality, warp
+from curate.pipeline.tables import manifest
 from tests.bench import naive, official, truth
 from tests.bench.truth import annotated
-from tests.pipeline import faces
+from tests.support import drawn_people
 
 pytestmark = pytest.mark.bench
-INLINE = params.Engine(kind="inline")
+INLINE = Engine(kind="inline")
 
 
 def cpu(work: Callable[..., Any], *arguments: Any) -> float:
@@ -51,13 +61,13 @@ def photos(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = sorted(found) + sorted((data / "train" / "portraits_colour").rglob("*.jpg"))[::30][:15]
     folder, made = tmp_path_factory.mktemp("photos"), []
     for n, path in enumerate(found):
-        image = images.decode(path.read_bytes())
+        image = codec.decode(path.read_bytes())
         for megapixels in (None, 1, 2):
             scale = (megapixels * 1e6 / (image.shape[0] * image.shape[1])) ** 0.5 if megapixels else 1.0
             how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
             resized = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how), np.uint8)
             made.append(folder / f"{n:02}-{megapixels}.jpg")
-            made[-1].write_bytes(images.encode_jpeg(resized, 89))
+            made[-1].write_bytes(codec.encode_jpeg(resized, 89))
     return made
 
 
@@ -68,14 +78,14 @@ def test_crop_against_the_naive_script(photos: list[Path], data: Path, tmp_path:
     """The naive script takes the photos by halves, before ours and after: what else the machine does falls on both."""
     cv2.setNumThreads(1)
     for settings in CONFIGS.values():
-        align.Aligner(params.CropRules(**settings))(faces.photo(1))  # models are loaded once, and photos are many
+        alignment.Aligner(CropRules(**settings))(drawn_people.photo(1))  # models are loaded once, and photos are many
     targets = tmp_path / "naive"
     targets.mkdir()
     spent = Counter({"naive": naively(photos[::2], targets, tmp_path)})
     cut = Counter[str]()
     for name, settings in CONFIGS.items():
         root = tmp_path / name
-        faces.table(root, {"people": [path.read_bytes() for path in photos]})
+        drawn_people.table(root, {"people": [path.read_bytes() for path in photos]})
         spent[name] = cpu(whole_stage, root, settings)
         cut[name] = manifest.accepted(manifest.read(manifest.CROPS, root)).num_rows
     spent["naive"] += naively(photos[1::2], targets, tmp_path)
@@ -91,7 +101,7 @@ def test_crop_against_the_naive_script(photos: list[Path], data: Path, tmp_path:
             times_the_naive=round(spent["naive"] / spent[name], 1),
             annotated=found,
             annotated_when_all_are_wanted=found if name == "naive" else recall(known, standing(CONFIGS[name], "all")),
-            steps_ms={} if name == "naive" else steps(photos, params.CropRules(**CONFIGS[name])),
+            steps_ms={} if name == "naive" else steps(photos, CropRules(**CONFIGS[name])),
         )
     show(
         "the photos",
@@ -110,17 +120,17 @@ def naively(photos: list[Path], targets: Path, folder: Path) -> float:
 
 def whole_stage(root: Path, settings: dict[str, Any]) -> None:
     """Crop and dedup, from files to tables."""
-    crop.run(params.Crop(**settings), root, engine=INLINE)
-    dedup.run(params.Dedup(), root, engine=INLINE)
+    crop.run(Crop(**settings), root, engine=INLINE)
+    dedup.run(Dedup(), root, engine=INLINE)
 
 
-def standing(settings: dict[str, Any], wanted: str = "largest") -> Callable[[images.RGB], list[geometry.Box]]:
+def standing(settings: dict[str, Any], wanted: str = "largest") -> Callable[[codec.RGB], list[geometry.Box]]:
     """The boxes that count as faces, whether or not they are the largest, of 20 px and more."""
-    aligner = align.Aligner(params.CropRules(**settings, faces=wanted, min_face=20, max_upscale=1e6, max_padding=1.0))
+    aligner = alignment.Aligner(CropRules(**settings, faces=wanted, min_face=20, max_upscale=1e6, max_padding=1.0))
     return lambda image: [c.box for c in aligner(image) if c.box is not None and c.reason in {"ok", "not_largest"}]
 
 
-def recall(photos: list[truth.Photo], find: Callable[[images.RGB], list[geometry.Box]]) -> str:
+def recall(photos: list[truth.Photo], find: Callable[[codec.RGB], list[geometry.Box]]) -> str:
     """How many of the faces that people or tools have boxed are found, and what else is."""
     tally = Counter(boxed=0, found=0, false=0)
     for image, boxes in photos:
@@ -132,9 +142,9 @@ def recall(photos: list[truth.Photo], find: Callable[[images.RGB], list[geometry
     return f"{tally['found']} of {tally['boxed']}, {tally['false']} false"
 
 
-def steps(photos: list[Path], rules: params.CropRules) -> dict[str, float]:
+def steps(photos: list[Path], rules: CropRules) -> dict[str, float]:
     """CPU ms per photo of each step of ours, for every face that is found; the better of two runs."""
-    aligner = align.Aligner(rules)
+    aligner = alignment.Aligner(rules)
     assert aligner.detect is not None and aligner.find_landmarks is not None
     spent: Counter[str] = Counter()
 
@@ -148,30 +158,32 @@ def steps(photos: list[Path], rules: params.CropRules) -> dict[str, float]:
         return result
 
     for path in photos:
-        image = timed("decode", images.decode, path.read_bytes())
+        image = timed("decode", codec.decode, path.read_bytes())
         cuts = []
         for face in timed("detect", aligner.detect, image):
             if face.box.side < rules.min_face:
                 continue
             points = timed("landmarks and unrest", aligner.find_landmarks, image, face.box, 0.0).points
-            affine = geometry.quad_affine(geometry.ffhq_quad(points), rules.size)
+            affine = geometry.quad_affine(ffhq_quad(points), rules.size)
             cuts.append(timed("cut", warp.cut, image, affine, rules.size, warp.FFHQ_CLEARANCE))
             timed("measure", quality.measure, cuts[-1])
             timed("skin", skin.shares, image, face.box)
         if cuts:
-            png = timed("encode", images.encode_png, cuts[0])
-            timed("decode and hash of the crop", lambda png=png: hashing.phash(images.decode(png)))
+            png = timed("encode", codec.encode_png, cuts[0])
+            timed("decode and hash of the crop", lambda png=png: phash.phash(codec.decode(png)))
     return {name: round(value * 1000 / len(photos), 2) for name, value in spent.items()}
 
 
 WORKERS = """
 import json, resource, sys, time
 from pathlib import Path
-from pipeline import crop, params
+from curate.pipeline.core.parallel import Engine
+from curate.pipeline.crop import stage as crop
+from curate.pipeline.crop.config import Crop
 if __name__ == "__main__":
-    section = params.Crop(**json.loads(sys.argv[2]))
+    section = Crop(**json.loads(sys.argv[2]))
     start = time.perf_counter()
-    crop.run(section, Path(sys.argv[1]), engine=params.Engine(kind="process", workers=int(sys.argv[3])))
+    crop.run(section, Path(sys.argv[1]), engine=Engine(kind="process", workers=int(sys.argv[3])))
     wall = time.perf_counter() - start
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(json.dumps([wall, *(own.ru_utime + own.ru_stime for own in used)]))
@@ -186,7 +198,7 @@ def test_two_cores_against_one(photos: list[Path], tmp_path: Path, settings: dic
     figures: dict[int, list[float]] = {}
     for workers in (1, 2):
         root = tmp_path / str(workers)
-        faces.table(root, {"people": [path.read_bytes() for path in photos]})
+        drawn_people.table(root, {"people": [path.read_bytes() for path in photos]})
         repeated(root, int(os.environ.get("CURATE_BENCH_IMAGES", "1560")))
         command = [sys.executable, str(script), str(root), json.dumps(settings), str(workers)]
         environment = os.environ | {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
@@ -226,17 +238,19 @@ def test_aligning_by_size_of_the_face() -> None:
 
 
 def test_hashing_against_imagehash() -> None:
-    pictures = [faces.photo(seed)[:256, :256] for seed in range(20)] * 5
+    pictures = [drawn_people.photo(seed)[:256, :256] for seed in range(20)] * 5
     theirs = cpu(lambda: [imagehash.phash(Image.fromarray(picture)) for picture in pictures])
-    ours = cpu(lambda: hashing.phashes(pictures))
+    ours = cpu(lambda: phash.phashes(pictures))
     show("phash of 256 px, CPU us", imagehash=round(theirs * 1e4), ours=round(ours * 1e4))
 
 
 PEAK = """
 import resource, sys
 from pathlib import Path
-from pipeline import crop, params
-crop.run(params.Crop(), Path(sys.argv[1]), engine=params.Engine(kind="inline"))
+from curate.pipeline.core.parallel import Engine
+from curate.pipeline.crop import stage as crop
+from curate.pipeline.crop.config import Crop
+crop.run(Crop(), Path(sys.argv[1]), engine=Engine(kind="inline"))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
@@ -245,7 +259,7 @@ def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
     figures = {}
     for count in (50, 500):
         root = tmp_path / str(count)
-        faces.table(root, {"people": [faces.png(faces.photo(seed)) for seed in range(10)]})
+        drawn_people.table(root, {"people": [drawn_people.png(drawn_people.photo(seed)) for seed in range(10)]})
         repeated(root, count)
         command = [sys.executable, "-c", PEAK, str(root)]
         environment = os.environ | {"PYTHONPATH": str(Path.cwd())}

@@ -20,12 +20,12 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import images, manifest
-from tests.pipeline import faces
+from curate.pipeline.imaging import codec
+from curate.pipeline.tables import manifest
+from tests.support import ROOT, drawn_people
 
 pytestmark = pytest.mark.bench
 
-ROOT = Path(__file__).parents[2]
 RADIUS = 8
 COUNTS = [int(count) for count in os.environ.get("CURATE_BENCH_COUNTS", "10000 100000 1000000").split()]
 LIMIT = float(os.environ.get("CURATE_BENCH_LIMIT", "300"))
@@ -34,7 +34,7 @@ OTHERS = os.environ.get("CURATE_DEDUP_PYTHON")
 # Each searches `hashes` (uint64) for pairs at most `radius` apart and says how many it found.
 SEARCHES = {
     "curate": """
-from pipeline import hamming
+from curate.pipeline.hashing import hamming
 begin()
 pairs = sum(len(chunk) for chunk in hamming.within(hashes, radius))
 """,
@@ -181,9 +181,11 @@ figure.savefig(sys.argv[2], metadata={"Date": None} if sys.argv[2].endswith("svg
 RUN = """
 import json, resource, sys, time
 from pathlib import Path
-from pipeline import dedup, params
+from curate.pipeline.core.parallel import Engine
+from curate.pipeline.dedup import stage as dedup
+from curate.pipeline.dedup.config import Dedup
 began = time.perf_counter()
-dedup.run(params.Dedup(), Path(sys.argv[1]), engine=params.Engine(kind="inline"))
+dedup.run(Dedup(), Path(sys.argv[1]), engine=Engine(kind="inline"))
 own = resource.getrusage(resource.RUSAGE_SELF)
 status = open("/proc/self/status").read().split()
 print(json.dumps({"wall_s": round(time.perf_counter() - began, 1), "cpu_s": round(own.ru_utime + own.ru_stime, 1),
@@ -211,20 +213,22 @@ def crops(root: Path, ids: list[str], picture: bytes) -> None:
 @pytest.mark.parametrize("count", COUNTS[1:])
 def test_a_hundred_more(tmp_path: Path, count: int) -> None:
     """The stage as a whole: first with all marks known and no pairs, then again with 100 new crops."""
-    from pipeline import dedup, marked, params
-    from pipeline.likeness import THUMB, Marks
+    from curate.pipeline.dedup import cache
+    from curate.pipeline.dedup import stage as dedup
+    from curate.pipeline.dedup.config import Dedup
+    from curate.pipeline.dedup.fingerprints import THUMB, Marks
 
     rng = np.random.default_rng(1)
     ids = [f"{n:032x}" for n in range(count)]
     crops(tmp_path, ids, b"")
     thumbs = rng.integers(0, 256, (count, THUMB), np.uint8)
     marks = Marks(planted(count), np.zeros((count, 0), np.uint64), np.full(count, 30, np.float32), thumbs)
-    section = params.Dedup()
-    marked.Known(tmp_path, dedup._settings(section, tmp_path)).write(pa.chunked_array([ids]), marks, None, np.arange(0))
+    section = Dedup()
+    cache.Known(tmp_path, dedup._settings(section, tmp_path)).write(pa.chunked_array([ids]), marks, None, np.arange(0))
     del marks, thumbs
     for step, more in (("all pairs", 0), ("100 more", 100), ("nothing more", 0)):
         if more:
-            crops(tmp_path, ids + [f"new{n:029}" for n in range(more)], images.encode_png(faces.photo(3)))
+            crops(tmp_path, ids + [f"new{n:029}" for n in range(more)], codec.encode_png(drawn_people.photo(3)))
         output = subprocess.run(
             [sys.executable, "-c", RUN, str(tmp_path)], cwd=ROOT, check=True, capture_output=True, text=True
         ).stdout

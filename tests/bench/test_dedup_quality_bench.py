@@ -19,10 +19,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import align, hamming, hashing, identity, images, likeness, near, params
-from pipeline.demo import World
-from pipeline.images import RGB
-from pipeline.params import Demo
+from curate.pipeline.dedup import fingerprints, identity, search
+from curate.pipeline.dedup.config import Dedup
+from curate.pipeline.demo import World
+from curate.pipeline.demo.config import Demo
+from curate.pipeline.faces import alignment
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.hashing import hamming, phash
+from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.codec import RGB
 from tests.bench.planted import CHANGES
 
 pytestmark = pytest.mark.bench
@@ -44,19 +49,19 @@ print(json.dumps({f"{path.parent.name}/{path.stem}": method.encode_image(image_f
 
 def photos(data: Path) -> list[RGB]:
     paths = sorted((data / "train" / "portraits_colour").glob("*/*.jpg"))
-    return [images.decode(path.read_bytes()) for path in paths[:: max(len(paths) // COUNT, 1)][:COUNT]]
+    return [codec.decode(path.read_bytes()) for path in paths[:: max(len(paths) // COUNT, 1)][:COUNT]]
 
 
 def drawings() -> list[RGB]:
     world = World(Demo(seed=11, portraits=COUNT // 2, anime=0, garments=0))
     sound = [p for p in world.pictures.values() if p.truth.copy is None and p.truth.fault is None]
-    return [images.decode(world.encoded(p)) for p in sound if p.truth.kind == "portrait"]
+    return [codec.decode(world.encoded(p)) for p in sound if p.truth.kind == "portrait"]
 
 
 def write(pictures: Mapping[str, RGB], folder: Path) -> None:
     folder.mkdir(parents=True)
     for name, rgb in pictures.items():
-        (folder / f"{name}.png").write_bytes(images.encode_png(rgb))
+        (folder / f"{name}.png").write_bytes(codec.encode_png(rgb))
 
 
 def show_theirs(folder: Path) -> None:
@@ -88,12 +93,12 @@ def show(what: str, change: str, by: str, scores: Mapping[int, tuple[float | Non
 def compare(what: str, change: str, pictures: Mapping[str, RGB], tmp: Path) -> None:
     names = list(pictures)
     for kinds in ((), VARIANTS[change]) if change in VARIANTS else ((),):
-        turns = hashing.turns(kinds)
-        marks = likeness.marks(list(pictures.values()), turns)
-        for by, least in (("curate", params.Dedup().likeness), ("hash alone", 0.0)):
+        turns = phash.turns(kinds)
+        marks = fingerprints.marks(list(pictures.values()), turns)
+        for by, least in (("curate", Dedup().likeness), ("hash alone", 0.0)):
             scores = {}
             for radius in RADII:
-                finder = near.Finder(marks, near.Rule(radius, least, params.Dedup().min_contrast, turns))
+                finder = search.Finder(marks, search.Rule(radius, least, Dedup().min_contrast, turns))
                 scores[radius] = score(finder.among(np.arange(len(names))), names)
             show(what, change, " ".join((by, *kinds)), scores)
     if OTHERS:
@@ -104,7 +109,7 @@ def compare(what: str, change: str, pictures: Mapping[str, RGB], tmp: Path) -> N
 def test_planted_copies(source: str, data: Path, tmp_path: Path) -> None:
     sys.stdout.write("\n")
     originals = photos(data) if source == "photos" else drawings()
-    aligner = align.Aligner(params.CropRules())
+    aligner = alignment.Aligner(CropRules())
 
     def face(rgb: RGB) -> RGB | None:
         return next((cut.image for cut in aligner.cut(rgb, aligner.see(rgb)) if cut.reason == "ok"), None)
@@ -126,14 +131,14 @@ def test_people(data: Path, tmp_path: Path) -> None:
     many pairs of strangers the hash alone and the second look take for copies."""
     sys.stdout.write("\n")
     paths = sorted([*data.glob("train/portraits_*/*/*.jpg"), *data.glob("portraits_gray/*/*.jpg")])
-    aligner, embed = align.Aligner(params.CropRules()), identity.Embedder(tmp_path)
+    aligner, embed = alignment.Aligner(CropRules()), identity.Embedder(tmp_path)
     crops, names, rows = [], [], []
     for path in paths:
-        rgb = images.decode(path.read_bytes())
+        rgb = codec.decode(path.read_bytes())
         cut = next((cut for cut in aligner.cut(rgb, aligner.see(rgb)) if cut.reason == "ok"), None)
         if cut is None or cut.seen is None or cut.seen.landmarks is None:
             continue
-        (tmp_path / "crop.png").write_bytes(images.encode_png(cut.image))
+        (tmp_path / "crop.png").write_bytes(codec.encode_png(cut.image))
         points = cut.seen.landmarks @ cut.affine[:, :2].T + cut.affine[:, 2]
         rows.append(embed([identity.Face("crop.png", points)])[0])
         crops.append(cut.image)
@@ -147,11 +152,11 @@ def test_people(data: Path, tmp_path: Path) -> None:
         row = {"distance": distance, "apart": int((same & ~together).sum()), "of": int(same.sum())}
         row |= {"strangers_together": int((together & ~same).sum()), "pairs_of_strangers": int((~same).sum())}
         sys.stdout.write(json.dumps(row | {"largest": int(np.bincount(group).max())}) + "\n")
-    marks = likeness.marks(crops, ())
+    marks = fingerprints.marks(crops, ())
     for radius in RADII:
         found = {}
-        for by, least in (("curate", params.Dedup().likeness), ("hash alone", 0.0)):
-            finder = near.Finder(marks, near.Rule(radius, least, params.Dedup().min_contrast))
+        for by, least in (("curate", Dedup().likeness), ("hash alone", 0.0)):
+            finder = search.Finder(marks, search.Rule(radius, least, Dedup().min_contrast))
             pairs = hamming.gathered(finder.among(np.arange(len(who))))
             found[by] = int((who[pairs[:, 0]] != who[pairs[:, 1]]).sum())
         sys.stdout.write(json.dumps({"radius": radius, "strangers_taken_for_copies": found}) + "\n")

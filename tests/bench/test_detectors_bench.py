@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import judge, models
-from pipeline.align import Aligner, Cut
-from pipeline.geometry import Box, overlap
-from pipeline.params import CropRules
+from curate.pipeline.faces import criteria, model_files
+from curate.pipeline.faces.alignment import Aligner, Cut
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.imaging.geometry import Box, overlap
 from tests.bench import truth
 from tests.bench.truth import Photo
 
@@ -91,8 +91,8 @@ def hits(known: list[Box] | int, boxes: list[Box]) -> tuple[int, int]:
 
 
 def passed(cuts: list[Cut], rules: CropRules) -> list[bool]:
-    columns = {name: np.array([cut.measures.get(name, np.nan) for cut in cuts], float) for name in judge.COLUMNS}
-    reasons = judge.verdicts(columns, np.zeros(len(cuts), int), np.arange(len(cuts), dtype=float), rules)
+    columns = {name: np.array([cut.measures.get(name, np.nan) for cut in cuts], float) for name in criteria.COLUMNS}
+    reasons = criteria.verdicts(columns, np.zeros(len(cuts), int), np.arange(len(cuts), dtype=float), rules)
     return [bool(reason == "ok") for reason in reasons]
 
 
@@ -108,7 +108,7 @@ def test_precision_and_recall(photos: dict[str, list[Photo]]) -> None:
     lines = ["| detector | " + " | ".join(heads) + " | CPU ms per picture |", "|---" * (len(SETS) + 2) + "|"]
     tallies: dict[str, dict[str, Tally]] = {}
     for name, settings in ROWS.items():
-        if name == "yunet" and models.find("yunet") is None:
+        if name == "yunet" and model_files.find("yunet") is None:
             lines.append("| yunet | its file is not on this machine |" + " |" * len(SETS))
             continue
         tallies[name], spent = measured(settings, photos)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import scale
+from tests.support import scale
 
 pytestmark = pytest.mark.bench
 

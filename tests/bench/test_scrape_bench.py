@@ -25,9 +25,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import manifest
+from curate.pipeline.tables import manifest
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 IMAGES = 2000
 WORKERS = 3  # a server without latency needs no more at once
 HOSTS = int(os.environ.get("CURATE_BENCH_HOSTS", "1000"))
@@ -37,8 +37,8 @@ DELAY = float(os.environ.get("CURATE_BENCH_DELAY", "2.0"))  # s between two requ
 CURATE = """
 import sys
 from pathlib import Path
-from pipeline import scrape
-from pipeline.params import Query, Scrape
+from curate.pipeline.scrape import stage as scrape
+from curate.pipeline.scrape.config import Query, Scrape
 root, site, name, delay, workers = Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4]), int(sys.argv[5])
 dial = {f"h{n}.test": ("127.0.0.1", int(site.rpartition(":")[2])) for n in range(int(sys.argv[6]))}
 section = Scrape(

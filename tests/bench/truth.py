@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import images
-from pipeline.geometry import Box
-from tests.pipeline import faces
+from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.geometry import Box
+from tests.support import drawn_people
 
 LISTS = ("training_with_face_landmarks.xml", "testing_with_face_landmarks.xml")
 
@@ -18,7 +18,7 @@ LISTS = ("training_with_face_landmarks.xml", "testing_with_face_landmarks.xml")
 class Photo(NamedTuple):
     """A picture, and its faces: boxes, or how many there are."""
 
-    image: images.RGB
+    image: codec.RGB
     truth: list[Box] | int
 
 
@@ -34,23 +34,23 @@ def _annotated(folder: Path) -> Iterator[Photo]:
                 Box(*(float(box.attrib[key]) for key in ("left", "top", "width", "height")))
                 for box in entry.iter("box")
             ]
-            yield Photo(images.decode((folder / entry.attrib["file"]).read_bytes()), boxes)
+            yield Photo(codec.decode((folder / entry.attrib["file"]).read_bytes()), boxes)
 
 
 def drawn() -> list[Photo]:
     """The demo's people, whose faces are where they were drawn."""
-    return [Photo(faces.photo(seed), [Box(*faces.person(seed).places().face)]) for seed in range(30)]
+    return [Photo(drawn_people.photo(seed), [Box(*drawn_people.person(seed).places().face)]) for seed in range(30)]
 
 
 def portraits(data: Path) -> list[Photo]:
     """One person in each: a second box is false."""
     colour = sorted((data / "train/portraits_colour").rglob("*.jpg"))[4::10]
     paths = [*sorted((data / "portraits_gray").rglob("*.jpg"))[2::3], *colour]
-    return [Photo(images.decode(path.read_bytes()), 1) for path in paths]
+    return [Photo(codec.decode(path.read_bytes()), 1) for path in paths]
 
 
 def garments(data: Path) -> list[Photo]:
     """Nobody in any."""
     more = sorted((data / "train/clothing_cc0").rglob("*.jpg"))[5::20]
     paths = [*sorted((data / "clothing_cc0").rglob("*.jpg")), *more]
-    return [Photo(images.decode(path.read_bytes()), 0) for path in paths]
+    return [Photo(codec.decode(path.read_bytes()), 0) for path in paths]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.pipeline.site import Site, serving
+from tests.support.http_server import Site, serving
 
 
 @pytest.fixture

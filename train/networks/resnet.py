@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from train.networks.blocks import ResizeConv2d, ResnetBlock, Upsampling, init_normal, instance_norm, relu
+from curate.train.networks.blocks import ResizeConv2d, ResnetBlock, Upsampling, init_normal, instance_norm, relu
 
 
 class ResnetGenerator(nn.Module):

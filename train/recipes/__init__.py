@@ -1,17 +1,18 @@
-"""Recipes. One file per model; this is the table of them.
+"""Recipes: a folder per model, and the table of them.
 
-A recipe is an nn.Module that keeps the contract of train.recipe. A new one is one file and one line in RECIPES.
+A recipe is an nn.Module that keeps the contract of train/engine/contract.py. A new one is a
+folder and a line in RECIPES.
 """
 
 from __future__ import annotations
 
-from pipeline.registry import Registry
+from curate.pipeline.core.registry import Registry
 
 RECIPES = Registry(
     "recipe",
     {
-        "cyclegan": "train.recipes.cyclegan:CycleGAN",
-        "ugatit": "train.recipes.ugatit:UGATIT",
-        "cagan": "train.recipes.cagan:CAGAN",
+        "cyclegan": "curate.train.recipes.cyclegan.recipe:CycleGAN",
+        "ugatit": "curate.train.recipes.ugatit.recipe:UGATIT",
+        "cagan": "curate.train.recipes.cagan.recipe:CAGAN",
     },
 )

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import UsageError
-from train.networks.unet import AdditiveUNet, GlobalDiscriminator
-from train.recipes.cagan import CAGANConfig
-from train.weights.system import Direction, Found, Imported, State, agreed, fitted, placed, tensor
+from curate.pipeline.core.errors import UsageError
+from curate.train.recipes.cagan.networks import AdditiveUNet, GlobalDiscriminator
+from curate.train.recipes.cagan.recipe import CAGANConfig
+from curate.train.weights.format import Direction, Found, Imported, State, agreed, fitted, placed, tensor
 
 NETWORKS = ("generator", "discriminator")
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.errors import UsageError
-from train.networks.patch import PatchDiscriminator
-from train.networks.resnet import ResnetGenerator
-from train.recipes.cyclegan import CycleGANConfig
-from train.weights.system import Direction, Found, Imported, State, agreed, fitted, placed, tensor
+from curate.pipeline.core.errors import UsageError
+from curate.train.networks.patchgan import PatchDiscriminator
+from curate.train.networks.resnet import ResnetGenerator
+from curate.train.recipes.cyclegan.recipe import CycleGANConfig
+from curate.train.weights.format import Direction, Found, Imported, State, agreed, fitted, placed, tensor
 
 OFFICIAL = {"g_a2b": "latest_net_G_A", "g_b2a": "latest_net_G_B", "d_b": "latest_net_D_A", "d_a": "latest_net_D_B"}
 """The authors' files. Their D_A judges the fakes of G_A, which are images of b: it is our d_b."""

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pipeline.errors import CurateError, UsageError
-from pipeline.manifest import replacing
-from train.weights.system import Found, without_prefix
+from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.files import atomic_write
+from curate.train.weights.format import Found, without_prefix
 
 HEADER = "curate_weights"
 """The metadata key that marks a safetensors file as ours; its value is JSON."""
@@ -45,7 +45,7 @@ def state_dicts(path: Path) -> list[Found]:
 
 def write(content: Mapping[str, Any], path: Path) -> None:
     """Writes `content` in the format that `path` ends in: .npz as Chainer does, else torch's."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         if path.suffix == ".npz":
             with temporary.open("wb") as file:
                 np.savez_compressed(file, **{name: value.numpy() for name, value in content.items()})

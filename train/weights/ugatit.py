@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.errors import UsageError
-from train.networks.adalin import AttentionDiscriminator, AttentionGenerator
-from train.recipes.ugatit import UGATITConfig
-from train.weights.system import Direction, Found, Imported, State, agreed, fitted, placed, tensor
+from curate.pipeline.core.errors import UsageError
+from curate.train.recipes.ugatit.networks import AttentionDiscriminator, AttentionGenerator
+from curate.train.recipes.ugatit.recipe import UGATITConfig
+from curate.train.weights.format import Direction, Found, Imported, State, agreed, fitted, placed, tensor
 
 NETWORKS = {
     "g_a2b": "genA2B",

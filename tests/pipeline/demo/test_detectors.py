@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import models as model_files
-from pipeline.demo import Picture, World
-from pipeline.params import Demo
+from curate.pipeline.demo import Picture, World
+from curate.pipeline.demo.config import Demo
+from curate.pipeline.faces import model_files
 
 COUNT = 24  # portraits of each hair length, and anime faces
 HAAR = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")

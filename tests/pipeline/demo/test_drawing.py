@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.demo.drawing import Canvas, apply, colour, ellipse, mirror, ripple, similarity, smooth, stroke
+from curate.pipeline.demo.drawing import Canvas, apply, colour, ellipse, mirror, ripple, similarity, smooth, stroke
 
 RED = (1.0, 0.0, 0.0)
 

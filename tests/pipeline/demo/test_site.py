@@ -12,12 +12,13 @@ import pytest
 import requests
 from bs4 import BeautifulSoup
 
-from pipeline.demo import HOST, Served, serve
-from pipeline.demo.items import CATEGORIES
-from pipeline.params import Demo, Query
-from pipeline.sources import html
-from pipeline.sources.candidate import Candidate
-from pipeline.web.session import Response
+from curate.pipeline.demo import HOST, Served, serve
+from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.items import CATEGORIES
+from curate.pipeline.scrape.config import Query
+from curate.pipeline.scrape.sources import html
+from curate.pipeline.scrape.sources.candidate import Candidate
+from curate.pipeline.scrape.web.client import Response
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +164,7 @@ class Reader:
 
 def walk(served: Served, query: str) -> list[Candidate]:
     name = "shop.yaml" if query == "garments" else "site.yaml"
-    site = str(resources.files("pipeline.demo") / name)
+    site = str(resources.files("curate.pipeline.demo") / name)
     return list(html.search(Query(source="html", site=site, query=query), Reader(served)))
 
 

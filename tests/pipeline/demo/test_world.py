@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import hashing
-from pipeline.demo import Picture, World
-from pipeline.demo.truth import CHANGES
-from pipeline.params import Demo
+from curate.pipeline.demo import Picture, World
+from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.truth import CHANGES
+from curate.pipeline.hashing import phash
 
 SMALL = Demo(seed=5, portraits=33, anime=4, garments=3)  # 33 portraits hold one copy of each change
 
@@ -105,7 +105,7 @@ def test_a_planted_copy_is_found_by_its_hash_exactly_when_its_truth_says_so(how:
     for picture in planted:
         assert picture.truth.copy
         pair = (picture, world().pictures[picture.truth.copy.of])
-        hashes = [hashing.phash(np.asarray(Image.open(io.BytesIO(world().encoded(p))).convert("RGB"))) for p in pair]
+        hashes = [phash.phash(np.asarray(Image.open(io.BytesIO(world().encoded(p))).convert("RGB"))) for p in pair]
         assert ((hashes[0] ^ hashes[1]).bit_count() <= 8) == picture.truth.copy.found
 
 

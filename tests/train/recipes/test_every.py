@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.params import parse
-from train.checkpoint import Store
-from train.loop import Plan, train
-from train.meter import Scalars
-from train.modes import Modes
-from train.recipe import Batch, Clock, Recipe
-from train.recipes import RECIPES
-from train.seeding import generator
+from curate.pipeline.core.config import parse
+from curate.train.engine.checkpoint import Store
+from curate.train.engine.contract import Batch, Clock, Recipe
+from curate.train.engine.loop import Plan, train
+from curate.train.engine.meter import Scalars
+from curate.train.engine.precision import Modes
+from curate.train.engine.rng import generator
+from curate.train.recipes import RECIPES
 
 SIDE = 32  # px
 KEYS = ("a", "b", "human", "article", "other")  # of every pairing

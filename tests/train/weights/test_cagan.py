@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import UsageError
-from tests.train import cagan_numpy
-from tests.train.weights.samples import WIDTH, chainer, chainer_content
-from train import weights
-from train.recipes.cagan import CAGAN, CAGANConfig
+from curate.pipeline.core.errors import UsageError
+from curate.train.recipes.cagan.recipe import CAGAN, CAGANConfig
+from curate.train.weights import exchange
+from tests.support import cagan_numpy
+from tests.support.foreign_weights import WIDTH, chainer, chainer_content
 
 torch.set_num_threads(1)
 
@@ -37,10 +37,10 @@ def files(folder: Path, **shapes: int) -> list[Path]:
 
 
 def test_both_networks_come_in_as_they_were(tmp_path: Path) -> None:
-    imported = weights.read(files(tmp_path))
+    imported = exchange.read(files(tmp_path))
     assert (imported.system, imported.side, imported.notes) == ("cagan", 64, ())
     assert imported.config == CAGANConfig(variant="chainer", width=WIDTH, size=64)
-    recipe = weights.build(imported)
+    recipe = exchange.build(imported)
     for name, network in chainer().items():
         ours = getattr(recipe, name).state_dict()
         assert all(torch.equal(value, ours[key]) for key, value in network.state_dict().items())
@@ -48,7 +48,7 @@ def test_both_networks_come_in_as_they_were(tmp_path: Path) -> None:
 
 def test_what_comes_in_paints_like_the_formulas_on_the_file(tmp_path: Path) -> None:
     path = saved(tmp_path / "gen.npz", content())
-    recipe = weights.build(weights.read(path))
+    recipe = exchange.build(exchange.read(path))
     draws = np.random.default_rng(0)
     human, worn, wanted = draws.random((3, 2, 3, 64, 64))
     theirs = {_key(name): value.astype(float) for name, value in np.load(path).items()}
@@ -71,35 +71,35 @@ def _key(name: str) -> str:
 
 def test_what_comes_in_goes_out_bit_for_bit(tmp_path: Path) -> None:
     before = files(tmp_path)
-    after = weights.write(weights.read(before), tmp_path / "out")
+    after = exchange.write(exchange.read(before), tmp_path / "out")
     assert [path.name for path in after] == ["generator.npz", "discriminator.npz"]
     for one, other in zip(before, after, strict=True):
         a, b = np.load(one, allow_pickle=False), np.load(other, allow_pickle=False)
         assert sorted(a.files) == sorted(b.files)
         assert all(a[key].tobytes() == b[key].tobytes() and a[key].dtype == b[key].dtype for key in a.files)
-    again = weights.read(tmp_path / "out")
-    for role, state in weights.read(before).networks.items():
+    again = exchange.read(tmp_path / "out")
+    for role, state in exchange.read(before).networks.items():
         assert all(torch.equal(value, again.networks[role][key]) for key, value in state.items())
 
 
 def test_of_a_run_the_moving_average_goes_out(tmp_path: Path) -> None:
     recipe = CAGAN(CAGANConfig(width=2, size=64))
     states = {role: dict(getattr(recipe, role).state_dict()) for role in ("generator", "discriminator")}
-    imported = weights.Imported("cagan", recipe.config, states, 64)
-    (out,) = weights.write(imported, tmp_path, generators_only=True)
+    imported = exchange.Imported("cagan", recipe.config, states, 64)
+    (out,) = exchange.write(imported, tmp_path, generators_only=True)
     assert out.name == "generator.npz"
-    assert torch.equal(weights.read(out).networks["generator"]["dc3.weight"], states["generator"]["dc3.weight"])
+    assert torch.equal(exchange.read(out).networks["generator"]["dc3.weight"], states["generator"]["dc3.weight"])
 
 
 def test_a_generator_alone_takes_any_size(tmp_path: Path) -> None:
-    imported = weights.read(saved(tmp_path / "gen.npz", content()))
+    imported = exchange.read(saved(tmp_path / "gen.npz", content()))
     assert (list(imported.networks), imported.side) == (["generator"], None)
 
 
 def test_running_averages_are_left_out(tmp_path: Path) -> None:
     extra = {f"{norm}/{name}": np.ones(4, np.float32) for norm in ("bn1", "dbn0") for name in ("avg_mean", "avg_var")}
     path = saved(tmp_path / "gen.npz", {**content(), **extra, "bn1/N": np.array(0)})
-    imported = weights.read(path)
+    imported = exchange.read(path)
     assert "5 running averages left out" in imported.notes[0]
     assert imported.networks["generator"].keys() == chainer()["generator"].state_dict().keys()
 
@@ -126,17 +126,17 @@ def test_what_does_not_fit_is_named(
     else:
         arrays[key] = value
     with pytest.raises(UsageError, match=message):
-        weights.read(saved(tmp_path / "net.npz", arrays))
+        exchange.read(saved(tmp_path / "net.npz", arrays))
 
 
 def test_two_generators_and_two_widths_are_refused(tmp_path: Path) -> None:
     paths = [saved(tmp_path / f"{n}.npz", content()) for n in "ab"]
     with pytest.raises(UsageError, match=r"a\.npz and .*b\.npz: both are generator"):
-        weights.read(paths)
+        exchange.read(paths)
     (tmp_path / "wide").mkdir()
     wide = files(tmp_path / "wide", width=8)
     with pytest.raises(UsageError, match=r"has width 4, .*has 8: they are not of one model"):
-        weights.read([paths[0], wide[1]])
+        exchange.read([paths[0], wide[1]])
 
 
 class Hostile:
@@ -151,7 +151,7 @@ def test_an_array_of_objects_is_refused_and_runs_nothing(tmp_path: Path) -> None
     trace = tmp_path / "trace"
     path = saved(tmp_path / "gen.npz", {**content(), "c0/W": np.array([Hostile(trace)], object)})
     with pytest.raises(UsageError, match=r"refused: c0/W holds Python objects, .* run code of its own"):
-        weights.read(path)
+        exchange.read(path)
     assert not trace.exists()
 
 
@@ -161,7 +161,7 @@ def test_a_file_cut_short_is_broken(tmp_path: Path, share: float) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(UsageError, match="broken"):
-        weights.read(path)
+        exchange.read(path)
 
 
 def test_a_damaged_member_is_broken(tmp_path: Path) -> None:
@@ -170,12 +170,12 @@ def test_a_damaged_member_is_broken(tmp_path: Path) -> None:
     whole[len(whole) // 3 : len(whole) // 3 + 64] = bytes(64)
     path.write_bytes(bytes(whole))
     with pytest.raises(UsageError, match="broken"):
-        weights.read(path)
+        exchange.read(path)
 
 
 def test_arrays_of_another_byte_order_come_in_as_numbers(tmp_path: Path) -> None:
     swapped = {key: value.astype(">f4") for key, value in content().items()}
-    state = weights.read(saved(tmp_path / "gen.npz", swapped)).networks["generator"]
+    state = exchange.read(saved(tmp_path / "gen.npz", swapped)).networks["generator"]
     assert all(torch.equal(value, state[key]) for key, value in chainer()["generator"].state_dict().items())
 
 
@@ -183,15 +183,15 @@ def test_arrays_of_another_byte_order_come_in_as_numbers(tmp_path: Path) -> None
 def test_other_variants_do_not_go_out(tmp_path: Path, variant: str) -> None:
     config = CAGANConfig(variant=variant, width=2, size=64)  # type: ignore[arg-type]
     states = {"generator": dict(CAGAN(config).generator.state_dict())}
-    imported = weights.Imported("cagan", config, states, 64)
+    imported = exchange.Imported("cagan", config, states, 64)
     with pytest.raises(UsageError, match=r"Chainer's files are of model\.variant chainer alone"):
-        weights.write(imported, tmp_path)
-    again = weights.read(weights.save(imported, tmp_path / "own.safetensors"))  # our own file takes them all
+        exchange.write(imported, tmp_path)
+    again = exchange.read(exchange.save(imported, tmp_path / "own.safetensors"))  # our own file takes them all
     assert again.config == config
 
 
 def test_show_knows_the_file(tmp_path: Path) -> None:
-    (shown,) = weights.show(saved(tmp_path / "gen.npz", content()))
+    (shown,) = exchange.show(saved(tmp_path / "gen.npz", content()))
     assert shown.system == "cagan"
     assert shown.tensors["dc3/W"] == ("float32", (WIDTH, 4, 4, 4))
     assert json.dumps(shown.tensors)

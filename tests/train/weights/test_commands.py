@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-import curate
-from pipeline import images
-from tests.train.weights.samples import SIDE, cyclegan, cyclegan_files, ugatit, ugatit_content
-from tests.train.worlds import dataset, tiny
-from train.run import run
+from curate.__main__ import main
+from curate.pipeline.imaging import codec
+from curate.train.trainer.run import run
+from tests.support.foreign_weights import SIDE, cyclegan, cyclegan_files, ugatit, ugatit_content
+from tests.support.training import dataset, tiny
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     def called(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["curate", *map(str, words)])
         with pytest.raises(SystemExit) as caught:
-            curate.main()
+            main()
         return int(caught.value.code or 0), *capsys.readouterr()
 
     return called
@@ -44,12 +44,12 @@ def test_what_comes_in_translates_at_once_and_goes_out_again(full: Path, tmp_pat
     told = json.loads(out)
     assert (told["system"], told["side"], told["config"]["light"]) == ("ugatit", SIDE, False)
     photo = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    (tmp_path / "photo.png").write_bytes(images.encode_png(photo))
+    (tmp_path / "photo.png").write_bytes(codec.encode_png(photo))
     made = []
     for weights in (full, tmp_path / "mine.safetensors"):
         words = ["--weights", weights, "--system", "ugatit", "--direction", "b2a", "--no-align", "--device", "cpu"]
         assert call("translate", tmp_path / "photo.png", *words, "-o", tmp_path / "out.png")[0] == 0
-        made.append(images.decode((tmp_path / "out.png").read_bytes()))
+        made.append(codec.decode((tmp_path / "out.png").read_bytes()))
     assert np.array_equal(made[0], made[1])
     assert made[0].shape == photo.shape
     code, out, _ = call("weights", "export", tmp_path / "mine.safetensors", "-o", tmp_path / "back")
@@ -63,12 +63,12 @@ def test_a_run_goes_out_and_its_files_translate_like_the_run(tmp_path: Path, cal
     run(tiny(run__steps=1, run__samples=0), tmp_path, tmp_path / "run")
     assert call("weights", "export", tmp_path / "run", "-o", tmp_path / "files")[0] == 0
     photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    (tmp_path / "photo.png").write_bytes(images.encode_png(photo))
+    (tmp_path / "photo.png").write_bytes(codec.encode_png(photo))
     made = []
     for source in (["--run", tmp_path / "run"], ["--weights", tmp_path / "files"]):
         words = [*source, "--no-align", "--device", "cpu", "-o", tmp_path / "out.png"]
         assert call("translate", tmp_path / "photo.png", *words)[0] == 0
-        made.append(images.decode((tmp_path / "out.png").read_bytes()))
+        made.append(codec.decode((tmp_path / "out.png").read_bytes()))
     assert np.array_equal(made[0], made[1])
 
 

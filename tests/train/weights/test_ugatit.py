@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.errors import UsageError
-from tests.train.weights.samples import SIDE, WIDTH, ugatit, ugatit_content
-from train import weights
-from train.recipes.ugatit import UGATIT, UGATITConfig
+from curate.pipeline.core.errors import UsageError
+from curate.train.recipes.ugatit.recipe import UGATIT, UGATITConfig
+from curate.train.weights import exchange
+from tests.support.foreign_weights import SIDE, WIDTH, ugatit, ugatit_content
 
 torch.set_num_threads(1)
 
@@ -35,13 +35,13 @@ def written(tmp_path: Path, light: bool = True, **shapes: int) -> tuple[Path, di
 @pytest.mark.parametrize("light", [True, False])
 def test_six_networks_come_in_as_they_were(tmp_path: Path, light: bool) -> None:
     path, networks = written(tmp_path, light)
-    imported = weights.read(path)
+    imported = exchange.read(path)
     size = None if light else SIDE
     assert imported.config == UGATITConfig(
         size=size, width=WIDTH, blocks=2, light=light, global_layers=7, local_layers=5
     )
     assert (imported.system, imported.side, imported.notes) == ("ugatit", size, ())
-    recipe = weights.build(imported)
+    recipe = exchange.build(imported)
     x = torch.rand(1, 3, SIDE, SIDE) * 2 - 1
     for theirs, ours in OURS.items():
         side = 96 if theirs.startswith("dis") else SIDE
@@ -53,7 +53,7 @@ def test_six_networks_come_in_as_they_were(tmp_path: Path, light: bool) -> None:
 @pytest.mark.parametrize("light", [True, False])
 def test_what_comes_in_goes_out_bit_for_bit(tmp_path: Path, light: bool) -> None:
     path, _ = written(tmp_path, light, blocks=3)
-    (out,) = weights.write(weights.read(path), tmp_path / "out")
+    (out,) = exchange.write(exchange.read(path), tmp_path / "out")
     assert out.name == "curate_params_latest.pt"
     before, after = (torch.load(p, weights_only=True) for p in (path, out))
     assert list(before) == list(after)
@@ -66,8 +66,8 @@ def test_a_run_trained_here_goes_out_and_comes_back(tmp_path: Path) -> None:
     torch.manual_seed(0)
     recipe = UGATIT(UGATITConfig(size=96, width=2, blocks=1))
     networks = {role: dict(getattr(recipe, role).state_dict()) for role in OURS.values()}
-    imported = weights.Imported("ugatit", recipe.config, networks)
-    again = weights.build(weights.read(weights.write(imported, tmp_path)))
+    imported = exchange.Imported("ugatit", recipe.config, networks)
+    again = exchange.build(exchange.read(exchange.write(imported, tmp_path)))
     assert recipe.state_dict().keys() == again.state_dict().keys()
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in recipe.state_dict().items())
 
@@ -82,16 +82,16 @@ def test_a_run_trained_here_goes_out_and_comes_back(tmp_path: Path) -> None:
     ],
 )
 def test_a_bare_generator_is_placed_by_its_name_or_as_one_asks(
-    tmp_path: Path, name: str, direction: weights.Direction, role: str
+    tmp_path: Path, name: str, direction: exchange.Direction, role: str
 ) -> None:
     path = tmp_path / f"{name}.pth"
     torch.save(ugatit_content(ugatit(blocks=6))["genA2B"], path)
-    imported = weights.read(path, direction=direction)
+    imported = exchange.read(path, direction=direction)
     assert list(imported.networks) == [role]
     assert bool(imported.notes) == (name == "mine")
     assert imported.config == UGATITConfig(width=WIDTH, blocks=6)
     if role == "g_a2b":
-        (out,) = weights.write(imported, tmp_path / "out", "image_converter")
+        (out,) = exchange.write(imported, tmp_path / "out", "image_converter")
         assert out.name == "generator_A2B_trained_model_cpu.pth"
         before, after = (torch.load(p, weights_only=True) for p in (path, out))
         assert before.keys() == after.keys()
@@ -102,7 +102,7 @@ def test_the_official_layout_wants_all_six(tmp_path: Path) -> None:
     path = tmp_path / "generator_A2B_trained_model_cpu.pth"
     torch.save(ugatit_content(ugatit())["genA2B"], path)
     with pytest.raises(UsageError, match=r"d_a_global, d_a_local, .* are missing"):
-        weights.write(weights.read(path), tmp_path / "out")
+        exchange.write(exchange.read(path), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, key: str, value: torch.Tenso
         content["genA2B"][key] = value
     torch.save(content, path)
     with pytest.raises(UsageError, match=message):
-        weights.read(path)
+        exchange.read(path)
 
 
 def test_many_missing_keys_are_counted(tmp_path: Path) -> None:
@@ -139,14 +139,14 @@ def test_many_missing_keys_are_counted(tmp_path: Path) -> None:
     content["disLB"] = {key: value for key, value in content["disLB"].items() if not re.match(r"model\.[47]\.", key)}
     torch.save(content, path)
     with pytest.raises(UsageError, match=r"disLB: missing: model\.4\.\w+, (model\.4\.\w+, ){2}model.4.\w+ and 4 more"):
-        weights.read(path)
+        exchange.read(path)
 
 
 def test_networks_of_two_widths_are_not_one_model(tmp_path: Path) -> None:
     path, networks = written(tmp_path)
     torch.save(ugatit_content({**networks, "genB2A": ugatit(width=8)["genB2A"]}), path)
     with pytest.raises(UsageError, match=r"has width 4, .*genB2A has 8: they are not of one model"):
-        weights.read(path)
+        exchange.read(path)
 
 
 def test_a_prefix_of_data_parallel_is_taken_off(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_prefix_of_data_parallel_is_taken_off(tmp_path: Path) -> None:
     content = ugatit_content(networks)
     prefixed = {name: {f"module.{key}": value for key, value in state.items()} for name, state in content.items()}
     torch.save(prefixed, path)
-    imported = weights.read(path)
+    imported = exchange.read(path)
     assert torch.equal(imported.networks["g_a2b"]["gamma.weight"], content["genA2B"]["gamma.weight"])
 
 
@@ -162,4 +162,4 @@ def test_a_nameless_discriminator_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.pt"
     torch.save(ugatit_content(ugatit())["disLA"], path)
     with pytest.raises(UsageError, match="a discriminator, but its name doesn't say which"):
-        weights.read(path)
+        exchange.read(path)

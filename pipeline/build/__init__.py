@@ -1,0 +1,1 @@
+"""The stage `curate build`: what trains, and its split -> manifests/dataset.parquet."""

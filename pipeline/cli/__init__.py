@@ -1,0 +1,1 @@
+"""The commands of the data half: flags in, text out; the only place that prints."""

@@ -1,0 +1,138 @@
+"""The one place that writes to a person's terminal: progress, lines, tables, errors, JSON.
+
+Progress and notes go to stderr, results to stdout, so that `--json` can be piped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, is_dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.progress import SILENT, Progress, Task
+
+
+class Console:
+    """What a command says, as loudly as the person asked: quiet, json, or for people."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self.as_json = as_json
+
+    @property
+    def progress(self) -> Progress:
+        """Bars on a terminal, a line now and then in a log, nothing when quiet."""
+        if self.quiet or self.as_json:
+            return SILENT
+        return _Bars() if sys.stderr.isatty() else _Lines()
+
+    def say(self, text: str) -> None:
+        """A line of the result, for people."""
+        if not (self.quiet or self.as_json):
+            sys.stdout.write(text + "\n")
+
+    def result(self, value: Any, text: str) -> None:
+        """The result: `value` as one JSON document under --json, else `text`."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
+        else:
+            self.say(text)
+
+    def error(self, error: CurateError) -> None:
+        """What is wrong and what to do next."""
+        if self.as_json:
+            document = {"error": error.message, "hint": error.hint, "code": error.code}
+            sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        sys.stderr.write(f"curate: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for: dataclasses as objects, anything else as its text."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+class _Lines:
+    """Plain lines for a log: at the start, every ten seconds, at the end."""
+
+    def task(self, name: str, total: int | None) -> Task:
+        return _Line(name, total)
+
+    def note(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+
+class _Line:
+    every = 10.0  # seconds
+
+    def __init__(self, name: str, total: int | None) -> None:
+        self.name, self.total, self.done, self.notes = name, total, 0, ""
+        self.started = self.last = time.monotonic()
+
+    def advance(self, n: int = 1, **notes: object) -> None:
+        self.done += n
+        self.notes = "".join(f" {key}={value}" for key, value in notes.items())
+        if time.monotonic() - self.last >= self.every:
+            self.last = time.monotonic()
+            self._print()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._print()
+
+    def _print(self) -> None:
+        of = f"/{self.total}" if self.total is not None else ""
+        rate = self.done / max(time.monotonic() - self.started, 1e-9)
+        sys.stderr.write(f"{self.name}: {self.done}{of} ({rate:.1f}/s){self.notes}\n")
+
+
+class _Bars:
+    """A live bar per step."""
+
+    def task(self, name: str, total: int | None) -> Task:
+        return _Bar(name, total)
+
+    def note(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+
+class _Bar:
+    def __init__(self, name: str, total: int | None) -> None:
+        from rich import progress  # rich costs 50 ms and only a terminal needs it
+
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.fields[notes]}", style="dim"),
+            console=_stderr(),
+        )
+        self._task = self._bar.add_task(name, total=total, notes="")
+
+    def advance(self, n: int = 1, **notes: object) -> None:
+        text = " ".join(f"{key}={value}" for key, value in notes.items())
+        self._bar.update(self._task, advance=n, notes=text)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def _stderr() -> Any:
+    from rich.console import Console as RichConsole
+
+    return RichConsole(stderr=True)

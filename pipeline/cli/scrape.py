@@ -1,0 +1,158 @@
+"""The commands around scraping: finding, looking first, crediting, forgetting."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from curate.pipeline.cli import context
+from curate.pipeline.cli.context import House
+from curate.pipeline.core.config import override
+from curate.pipeline.scrape.config import Query, Scrape
+
+if TYPE_CHECKING:
+    from curate.pipeline.scrape.preview import Preview
+    from curate.pipeline.scrape.revisit import Again
+
+
+# The switches of `curate scrape`.
+_License = Annotated[
+    list[str] | None,
+    typer.Option("--license", metavar="NAME", help="Permit it instead of the usual ones, like by-nc; repeatable."),
+]
+_Animated = Annotated[str | None, typer.Option(help="Animations: reject, or first for their first frame.")]
+_AllowDataUrls = Annotated[
+    bool | None, typer.Option("--allow-data-urls", help="Take pictures that a list holds as data: URLs.")
+]
+_AllowUnknown = Annotated[
+    bool | None, typer.Option("--allow-unknown-license", help="Accept found images without a stated licence.")
+]
+_AllowScrape = Annotated[
+    bool | None, typer.Option("--allow-scrape-source", help="Ask search engines, whose terms forbid it.")
+]
+_AllowNet = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST[:PORT]", help="Or CIDR; beyond the public web; repeatable."),
+]
+_Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Ask whether the stored images have changed, and fetch those.")
+]
+_Retry = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[=REASON]", help="Try failures again: those that may pass, or of one reason."),
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be found and what each selector matched.")]
+
+
+def sources(house: House) -> None:
+    """List where pictures come from: terms, key, limits and an example of each source."""
+    from curate.pipeline.scrape.sources import overview
+
+    rows = overview.listed()
+    house.console.result(rows, overview.text(rows))
+
+
+def scrape(
+    house: House,
+    query: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="What to look for; repeatable.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where to look; see: curate sources.")] = None,
+    domain: Annotated[str | None, typer.Option(help="The domain that the images belong to.")] = None,
+    site: Annotated[str | None, typer.Option(help="Source html: the site file.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="Sources urls, folder, video: where it is.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="A host that answers like the source's.")] = None,
+    every: Annotated[float | None, typer.Option(help="Source video: seconds between frames.")] = None,
+    want: Annotated[int | None, typer.Option(help="Accepted images to stop at, per query.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Candidates to stop at, per query.")] = None,
+    contact: Annotated[str | None, typer.Option(help="Your mail or URL, shown to the sites you ask.")] = None,
+    min_side: Annotated[int | None, typer.Option(help="Px, the shorter side of an accepted image.")] = None,
+    license_: _License = None,
+    animated: _Animated = None,
+    allow_data_urls: _AllowDataUrls = None,
+    allow_unknown_license: _AllowUnknown = None,
+    allow_scrape_source: _AllowScrape = None,
+    allow_net: _AllowNet = None,
+    refresh: _Refresh = False,
+    retry_failed: _Retry = None,
+    dry_run: _DryRun = False,
+) -> None:
+    """Find images and download them, politely; each candidate gets a row in manifests/images.parquet."""
+    from curate.pipeline.scrape.revisit import Again, retried
+
+    section = house.section(
+        "scrape",
+        Scrape,
+        want=want,
+        limit=limit,
+        contact=contact,
+        min_side=min_side,
+        licenses=license_ or None,
+        animated=animated,
+        allow_data_urls=allow_data_urls,
+        allow_unknown_license=allow_unknown_license,
+        allow_scrape_source=allow_scrape_source,
+    )
+    asked = {"every": every, "source": source, "domain": domain, "site": site, "input": input_, "base_url": base_url}
+    if query or any(asked.values()):
+        searches = [override(Query(), "scrape.queries", query=text, **asked) for text in query or (None,)]
+        section = override(section, "scrape", queries=searches)
+    _scrape(house, section, Again(refresh, retried(retry_failed or ())), tuple(allow_net or ()), dry_run)
+
+
+def _scrape(house: House, section: Scrape, again: Again, allow: tuple[str, ...], dry_run: bool) -> None:
+    from curate.pipeline.scrape import stage as verb
+    from curate.pipeline.scrape import summary
+
+    with contextlib.ExitStack() as stack:
+        dial: dict[str, tuple[str, int]] = {}
+        if section.demo is not None:
+            from curate.pipeline.demo import serve
+
+            dial = dict(stack.enter_context(serve(section.demo)).dial)
+        net: dict[str, Any] = {"allow": allow, "dial": dial, "progress": house.console.progress}
+        if dry_run:
+            found = verb.previews(section, house.root, **net)
+            house.console.result(found, "\n".join(_shown(one) for one in found))
+            return
+        done = verb.run(section, house.root, again=again, **net)
+    context.finish(house, done)
+    house.console.say(summary.text(done))
+
+
+def credits_(house: House) -> None:
+    """Write who made the pictures: processed/credits/ATTRIBUTION.csv and a page to publish."""
+    from curate.pipeline.stats import credits as verb
+
+    done = verb.run(house.root)
+    house.console.result(done, f"{done.pictures} pictures by {done.creators} creators\n  {done.table}\n  {done.page}")
+
+
+def forget(
+    house: House,
+    what: Annotated[str, typer.Argument(metavar="URL|SHA256|CREATOR", help="What is to go, and never come back.")],
+) -> None:
+    """Remove an item everywhere: files, tables, crops, pairs; and never fetch it again."""
+    from curate.pipeline.scrape import forget as verb
+
+    done = verb.run(what, house.root)
+    house.console.result(done, verb.text(done))
+
+
+def _shown(found: Preview) -> str:
+    """A dry run for a terminal."""
+    lines = [f"{found.query['source']}: {found.query['query'] or ''}".rstrip(": ")]
+    page: str | None = None
+    for match in found.matches:
+        if match.page != page:
+            page = match.page
+            lines.append(f"  {page}")
+        first = f"   first: {match.first[:80]}" if match.first else ""
+        lines.append(f"    {match.count:4} x {match.key}: {match.selector}{first}")
+    lines.append(f"  {len(found.candidates)} candidates looked at")
+    for one in found.candidates:
+        facts = [one[name] for name in ("role", "title", "license", "refused") if one[name]]
+        lines.append(f"    {one['address']}  {' | '.join(facts)}")
+    if found.broken:
+        lines.append(f"  no further: {found.broken}")
+    return "\n".join(lines)

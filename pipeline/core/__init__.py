@@ -1,0 +1,1 @@
+"""What everything stands on and what changes no result: errors, config, files, processes."""

@@ -1,0 +1,44 @@
+"""Files: written whole or not at all, locked, and what to say when a disk refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from curate.pipeline.core.errors import CurateError
+
+REMOTE = "CURATE_RAW"  # the address of what is not in raw/ here
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
+
+    Makes the folder. `durable` waits until the bytes are on the disk, which is slow for many small files. Raises
+    CurateError when the disk is full or not writable.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if durable:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise CurateError(
+            f"{path}: cannot write: {error.strerror or error}",
+            "free some space or mend the rights, then run it again",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # mostly it is gone: renamed, or never written
+            temporary.unlink()
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Writes `text` whole or not at all."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, "utf-8")
+    return path

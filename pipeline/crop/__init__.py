@@ -1,0 +1,1 @@
+"""The stage `curate crop`: detect, align, measure -> manifests/crops.parquet."""

@@ -1,0 +1,22 @@
+"""The section crop: the rules of faces.config, overridden per domain, and how crops are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from curate.pipeline.core.config import NonNegative, Positive, parse
+from curate.pipeline.faces.config import CropRules
+
+
+class Crop(CropRules, frozen=True, kw_only=True):
+    """Detecting, aligning and measuring faces; `domains` overrides any key for one domain."""
+
+    domains: Mapping[str, Mapping[str, Any]] = {}
+    shard_above: NonNegative = 50_000  # accepted crops; more of them are packed into tar shards
+    shard_size: Positive = 1000  # crops in one shard
+
+    def rules(self, domain: str) -> CropRules:
+        """The rules for `domain`: this section with that domain's overrides. Raises UsageError for a bad one."""
+        own = {key: getattr(self, key) for key in CropRules.__struct_fields__}
+        return parse(CropRules, {**own, **self.domains.get(domain, {})}, f"crop.domains.{domain}")

@@ -1,0 +1,136 @@
+"""What earlier runs of crop left: rows that still hold, and faces that need no second detection.
+
+A row holds as long as its image is looked at and its face is framed as before; thresholds may have changed, so every
+row is judged again. Where only the framing is another one, or a crop is newly accepted, the known faces are cut again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.pipeline.core.config import digest
+from curate.pipeline.core.errors import TableError
+from curate.pipeline.crop import rows
+from curate.pipeline.faces import criteria
+from curate.pipeline.faces.alignment import Seen
+from curate.pipeline.faces.config import CropRules, framing, looking
+from curate.pipeline.imaging import shards
+from curate.pipeline.tables import arrow, manifest
+from curate.pipeline.tables.partial import Parts
+
+TRANSIENT = frozenset({"missing_file", "worker_died", "no_model"})  # tried again by the next run
+_UNSEEN = TRANSIENT | {"decode_failed", "bomb"}  # images in which nobody looked for faces
+
+
+class Work(NamedTuple):
+    """The settings that one domain's rows are made by, each kind named by its digest."""
+
+    looking: str
+    framing: str
+
+    @property
+    def name(self) -> str:
+        """Names both."""
+        return f"{self.looking}-{self.framing}"
+
+
+def work(rules: CropRules, version: int) -> Work:
+    """What rows made by `rules` are made by; `version` is that of the code."""
+    return Work(digest({"version": version, **looking(rules)}), digest(framing(rules)))
+
+
+def finished(root: Path, parts: Parts, works: Mapping[str, Work], rules: Mapping[str, CropRules]) -> pa.Table:
+    """The rows of images that need not be opened, as `rules` (by domain) judge them: their crops are all there."""
+    before = _whole(judged(_before(root, works, lambda own: own.name), rules), root)
+    found = pa.concat_tables([before, *(_whole(judged(part, rules), root) for part in _parts(parts, works))])
+    first = arrow.firsts(found["crop_id"])
+    return found if len(first) == len(found) else found.take(pa.array(first))
+
+
+def _whole(table: pa.Table, root: Path) -> pa.Table:
+    """The rows of `table` of images all of whose crops are there and that need no second try."""
+    table = arrow.where(table, pc.invert(arrow.has(table["reason"], TRANSIENT)))
+    lost = [path is not None and not shards.stands(root, path) for path in arrow.texts(table["path"])]
+    return arrow.where(table, pc.invert(rows.among(table, table.filter(pa.array(lost, pa.bool_())))))
+
+
+def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
+    """`table` with the status, reason and path of each face as `rules` (by domain) have it now.
+
+    A crop that lies in a shard stays there; any other one has a file of its own.
+    """
+    reason, loose = table["reason"], pa.nulls(len(table), pa.string())
+    measured = table.select(["crop_id", "face_index", *criteria.COLUMNS])
+    photo = table["image_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    for domain, own in rules.items():
+        mask = pc.and_(pc.is_valid(table["affine"]), pc.equal(table["domain"], domain))
+        faces, at = measured.filter(mask), np.flatnonzero(mask)
+        measures = {name: _numbers(faces[name]) for name in criteria.COLUMNS}
+        verdicts = criteria.verdicts(measures, photo[at], _numbers(faces["face_index"]), own)
+        reason = pc.replace_with_mask(reason, mask.combine_chunks(), pa.array(verdicts, pa.string()))
+        loose = pc.replace_with_mask(loose, mask.combine_chunks(), rows.paths(domain, faces["crop_id"]))
+    packed = pc.fill_null(pc.match_substring(table["path"], ".tar/"), False)
+    accepted = pc.equal(reason, manifest.OK)
+    path = pc.if_else(accepted, pc.if_else(packed, table["path"], loose), pa.scalar(None, pa.string()))
+    status = pc.if_else(accepted, manifest.ACCEPTED, manifest.REJECTED)
+    for name, values in (("status", status), ("reason", reason), ("path", path)):
+        index = table.schema.get_field_index(name)
+        table = table.set_column(index, table.schema.field(index), values)
+    return table
+
+
+def gone(root: Path, wanted: pa.Table) -> set[str]:
+    """The crop_ids in the table that stands whose images are none of `wanted` any more."""
+    with suppress(TableError):
+        table = manifest.read(manifest.CROPS, root, ["crop_id", "domain", "image_id"])
+        return set(table.filter(pc.invert(rows.among(table, wanted)))["crop_id"].to_pylist())
+    return set()
+
+
+class Faces:
+    """The faces of images that were looked at before, by the same settings of looking."""
+
+    def __init__(self, root: Path, parts: Parts, works: Mapping[str, Work], wanted: pa.Table) -> None:
+        found = [_before(root, works, lambda own: own.looking), *_parts(parts, works)]
+        table = pa.concat_tables(one.select(["domain", "image_id", "reason", *rows.SEEN]) for one in found)
+        table = table.filter(pc.and_(rows.among(table, wanted), pc.invert(arrow.has(table["reason"], _UNSEEN))))
+        self._table = table.sort_by([(name, "ascending") for name in ("domain", "image_id", "face_index")])
+        own = rows.key(self._table)
+        starts = arrow.firsts(own)
+        self._ends = np.append(starts, len(own))
+        self._groups = pc.index_in(rows.key(wanted), value_set=own.take(pa.array(starts))).fill_null(-1).to_numpy()
+
+    def of(self, place: int) -> tuple[Seen, ...] | None:
+        """The faces of the image at `place` among those wanted, by falling score; None when nobody looked."""
+        if (group := self._groups[place]) < 0:
+            return None
+        start, end = self._ends[group : group + 2].tolist()
+        found = {row["face_index"]: row for row in self._table.slice(start, end - start).to_pylist()}
+        return tuple(rows.seen(row) for row in found.values() if row["box"] is not None)
+
+
+def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) -> pa.Table:
+    """The rows of the table that stands, of the domains for which `what` of the work is the same; none without it."""
+    with suppress(TableError):  # a broken table counts as none
+        made_by = manifest.meta(manifest.CROPS, root).get("works", {})
+        same = [d for d, own in works.items() if d in made_by and what(Work(*made_by[d])) == what(own)]
+        table = manifest.read(manifest.CROPS, root)
+        return table.filter(arrow.has(table["domain"], same))
+    return manifest.empty(manifest.CROPS)
+
+
+def _parts(parts: Parts, works: Mapping[str, Work]) -> Iterator[pa.Table]:
+    """What each kind of work has left, one after the other."""
+    return (parts.read(name) for name in sorted({own.name for own in works.values()}))
+
+
+def _numbers(column: pa.ChunkedArray) -> criteria.Column:
+    """float64, NaN for null."""
+    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)

@@ -1,0 +1,126 @@
+"""Rows of crops.parquet: what is known of an image and of each of its faces, and back from a row to the face."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.pipeline.crop import storage
+from curate.pipeline.faces.alignment import Cut, Seen
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.detectors import Face
+from curate.pipeline.imaging.geometry import Box
+from curate.pipeline.tables import manifest
+from curate.pipeline.tables.schema import POINTS
+
+Row = dict[str, Any]
+
+SEEN = "face_index box score scores agreement angle landmarks unrest".split()  # the columns that `seen` reads
+
+
+class Item(NamedTuple):
+    """An image to cut."""
+
+    image_id: str
+    path: str
+    domain: str
+    license: str
+
+
+def of_image(item: Item, reason: str, rules: CropRules, align: str, faces: int = 0) -> Row:
+    """What is known of an image without any of its faces; `align` is how its faces would be aligned."""
+    return {
+        "crop_id": _hashed(item.domain, item.image_id, "no face"),
+        "image_id": item.image_id,
+        "source_path": item.path,
+        "domain": item.domain,
+        "license": item.license,
+        "detector": rules.detector if align != "none" else "none",
+        "align": align,
+        "framing": rules.framing,
+        "faces": faces,
+        "face_index": -1,
+        "status": manifest.ACCEPTED if reason == manifest.OK else manifest.REJECTED,
+        "reason": reason,
+    }
+
+
+def of_face(item: Item, cut: Cut, rules: CropRules, align: str, faces: int) -> Row:
+    """The row of one face; its path is there when it is accepted."""
+    row = of_image(item, cut.reason, rules, align, faces)
+    row |= {**cut.measures, "crop_id": crop_id(item, cut, rules, align), "face_index": cut.index}
+    row |= {"affine": cut.affine.ravel(), "is_grey": bool(cut.measures["is_grey"])}
+    if cut.reason == manifest.OK:
+        row["path"] = path(item.domain, row["crop_id"])
+    if cut.seen:
+        face, points, _ = cut.seen
+        row |= {"box": face.box, "scores": face.scores, "angle": face.angle}
+        row["landmarks"] = None if points is None else points.ravel()
+    return row
+
+
+def path(domain: str, crop: str) -> str:
+    """Where the picture of the crop `crop` stands."""
+    return f"{storage.folder_of(domain)}/{crop[:2]}/{crop}.png"
+
+
+def paths(domain: str, crops: pa.ChunkedArray) -> pa.Array:
+    """The same for every crop_id of a column."""
+    folder, ends = f"{storage.folder_of(domain)}/", pc.utf8_slice_codeunits(crops, 0, 2)
+    return pc.binary_join_element_wise(folder, ends, "/", crops, ".png", "").combine_chunks()
+
+
+def seen(row: Mapping[str, Any]) -> Seen:
+    """The face of a row, as detection left it."""
+    points = row["landmarks"]
+    face = Face(Box(*row["box"]), row["score"], tuple(row["scores"]), row["agreement"], row["angle"])
+    if points is None:
+        return Seen(face)
+    return Seen(face, np.reshape(np.array(points, np.float64), (POINTS, 2)), row["unrest"])
+
+
+def crop_id(item: Item, cut: Cut, rules: CropRules, align: str) -> str:
+    """Names a crop by what it shows: image, face and framing. Thresholds don't change it, so decisions stay valid."""
+    box = [round(value, 1) for value in cut.box] if cut.box else []
+    frame: list[object] = [rules.framing, rules.scale, rules.shift_y] if cut.box else []
+    if align == "box":
+        frame += [rules.margin, rules.rotate]
+    detector = rules.detector if cut.box else "none"
+    return _hashed(item.domain, item.image_id, detector, align, rules.size, *frame, *box)
+
+
+def _hashed(*values: object) -> str:
+    return hashlib.sha256("\0".join(map(str, values)).encode()).hexdigest()[:32]
+
+
+def read(root: Path) -> pa.Table:
+    """Item's columns of every image that scrape accepted and that has no role, each once, by domain and image.
+
+    Raises TableError for images.parquet.
+    """
+    data = manifest.accepted(manifest.read(manifest.IMAGES, root, [*Item._fields, "role", "status"]))
+    data = data.filter(pc.is_null(data["role"])).select(Item._fields)
+    data = data.sort_by([(name, "ascending") for name in ("domain", "image_id", "path", "license")]).combine_chunks()
+    own = key(data)
+    return data.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(own[1:], own[:-1])])) if len(own) else data
+
+
+def key(table: pa.Table) -> pa.Array:
+    """What names the image of each row: its domain and image_id."""
+    return pc.binary_join_element_wise(table["domain"], table["image_id"], "\0").combine_chunks()
+
+
+def among(table: pa.Table, others: pa.Table) -> pa.Array:
+    """Whether the image of each row of `table` is that of a row of `others`."""
+    return pc.is_in(key(table), value_set=key(others))
+
+
+def items(table: pa.Table) -> tuple[Item, ...]:
+    """The rows of `table`, which must be few."""
+    return tuple(Item(**row) for row in table.select(Item._fields).to_pylist())

@@ -1,0 +1,218 @@
+"""Cuts the faces out of the fetched images and measures them: manifests/crops.parquet and processed/crops.
+
+Work is keyed by content. An image whose rows stand in the table that was made before, or in a part file of a run that
+was interrupted, is not opened again while it is looked at and framed by the same rules; thresholds are applied to the
+rows. So a run that is killed goes on where it stopped, a run after new images were fetched opens those alone, and
+another threshold opens only the images whose crops it newly accepts. Another framing cuts again without a second
+detection. Whichever way, table and files equal those of one run over everything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.pipeline.core import config
+from curate.pipeline.core.config import digest
+from curate.pipeline.core.errors import ModelError
+from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.parallel import Engine, WorkerDied
+from curate.pipeline.core.parallel import run as run_batches
+from curate.pipeline.core.progress import SILENT, Progress
+from curate.pipeline.crop import resume, rows, storage
+from curate.pipeline.crop.config import Crop
+from curate.pipeline.crop.rows import Item, Row
+from curate.pipeline.faces.alignment import Aligner, Cut, Seen, alignment, prepare
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.imaging import codec, shards
+from curate.pipeline.tables import arrow, manifest
+from curate.pipeline.tables.partial import Parts
+from curate.pipeline.tables.schema import CROPS
+
+VERSION = 3  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
+
+
+class Batch(NamedTuple):
+    """Images that are cut by the same rules."""
+
+    rules: str  # their digest
+    work: str  # the name of what the rows are made by
+    items: tuple[Item, ...]
+    known: tuple[tuple[Seen, ...] | None, ...]  # the faces of each image that was looked at before
+
+
+def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Progress = SILENT) -> manifest.Summary:
+    """Writes manifests/crops.parquet and one PNG for each accepted face.
+
+    Every image accepted by scrape that has no role gets a row for each face found, or one that says why there is
+    none. Memory holds a few images and the rows, not the pictures. A domain whose model file can't be had is refused
+    with the reason no_model and tried again by the next run. Raises UsageError for a bad rule or detector, TableError
+    for images.parquet, ModelError when no domain has its model, CurateError for a disk that refuses.
+    """
+    engine = engine or Engine()
+    items = rows.read(root)
+    rules = {domain: section.rules(domain) for domain in sorted(pc.unique(items["domain"]).to_pylist())}
+    works = {domain: resume.work(own, VERSION) for domain, own in rules.items()}
+    barred = _without_model(rules, progress)
+    parts = Parts(manifest.CROPS, root / CROPS.pictures / ".parts")
+    left = items.filter(pc.invert(rows.among(items, resume.finished(root, parts, works, rules))))
+    out = arrow.has(left["domain"], barred)
+    todo = left.filter(pc.invert(out))
+    batches = _batches(todo, rules, works, resume.Faces(root, parts, works, todo), engine.batch)
+    settings = {"root": root.resolve(), "rules": {digest(config.as_dict(own)): own for own in rules.values()}}
+    lost = list(_work(batches, settings, engine, parts, progress, todo.num_rows))
+    lost += [_without_faces(item, "no_model", rules[item.domain]) for item in rows.items(left.filter(out))]
+    del batches, left, todo
+    data = pa.concat_tables([resume.finished(root, parts, works, rules), manifest.from_rows(manifest.CROPS, lost)])
+    data = _current(data, items)
+    if gone := resume.gone(root, items):
+        shards.remove(root, CROPS.pictures, {f"{crop}.png" for crop in gone})
+    if pc.count(data["path"]).as_py() > section.shard_above:
+        data = storage.packed(data, root, section.shard_size, progress)
+    os.sync()  # the pictures reach the disk before the table that names them
+    manifest.write(manifest.CROPS, data, root, meta={"section": config.as_dict(section), "works": works})
+    storage.sweep(root, arrow.texts(data["path"]))
+    parts.clear()
+    return manifest.summarize(manifest.CROPS, data)
+
+
+def _without_model(rules: dict[str, CropRules], progress: Progress) -> set[str]:
+    """The domains whose detector or landmarks need a file that can't be had; fetches files, once, for all workers."""
+    missing: dict[str, ModelError] = {}
+    for domain, own in rules.items():
+        try:
+            prepare(own)
+        except ModelError as error:
+            missing[domain] = error
+    if missing and len(missing) == len(rules):
+        raise next(iter(missing.values()))
+    for domain, why in missing.items():
+        progress.note(f"{domain}: left out: {why.message}\n  {why.hint}")
+    return set(missing)
+
+
+def _batches(
+    todo: pa.Table,
+    rules: dict[str, CropRules],
+    works: dict[str, resume.Work],
+    faces: resume.Faces,
+    size: int,
+) -> Iterator[Batch]:
+    """`todo` in batches of one set of rules each."""
+    groups: dict[str, list[str]] = {}
+    for domain, own in rules.items():
+        groups.setdefault(digest(config.as_dict(own)), []).append(domain)
+    for name, domains in groups.items():
+        places = np.flatnonzero(arrow.has(todo["domain"], domains))
+        for start in range(0, len(places), size):
+            chosen = places[start : start + size]
+            known = tuple(faces.of(place) for place in chosen)
+            yield Batch(name, works[domains[0]].name, rows.items(todo.take(pa.array(chosen))), known)
+
+
+def _work(
+    batches: Iterable[Batch],
+    settings: dict[str, Any],
+    section: Engine,
+    parts: Parts,
+    progress: Progress,
+    total: int,
+) -> Iterator[Row]:
+    """Cuts every batch into `parts`; yields the rows that the next run should try again."""
+    died: list[Batch] = []
+    accepted = 0
+    with progress.task("crop", total) as task:
+        for result in run_batches(Worker, settings, batches, section):
+            if isinstance(result, WorkerDied):
+                # Only one of its images need be the killer: each is tried alone.
+                name, work, items, known = result.batch
+                died += [Batch(name, work, (one,), (seen,)) for one, seen in zip(items, known, strict=True)]
+                continue
+            work, found = result
+            parts.add(work, [row for row in found if row["reason"] not in resume.TRANSIENT])
+            yield from (row for row in found if row["reason"] in resume.TRANSIENT)
+            accepted += sum(row["status"] == manifest.ACCEPTED for row in found)
+            task.advance(len({(row["domain"], row["image_id"]) for row in found}), accepted=accepted)
+        for result in run_batches(Worker, settings, died, section):
+            if isinstance(result, WorkerDied):
+                own = settings["rules"][result.batch.rules]
+                yield from (_without_faces(item, "worker_died", own) for item in result.batch.items)
+            else:
+                parts.add(*result)
+            task.advance()
+
+
+class Worker:
+    """Cuts batches of images; lives in each worker process, with the models of the rules it has met."""
+
+    def __init__(self, root: Path, rules: dict[str, CropRules]) -> None:
+        cv2.setNumThreads(1)  # the processes are the parallelism
+        self.root = root
+        self.rules = rules
+        self.aligners: dict[str, Aligner] = {}
+
+    def __call__(self, batch: Batch) -> tuple[str, list[Row]]:
+        """The name of the work and the rows of the batch; the crops are written."""
+        if batch.rules not in self.aligners:
+            self.aligners[batch.rules] = Aligner(self.rules[batch.rules])
+        aligner = self.aligners[batch.rules]
+        pairs = zip(batch.items, batch.known, strict=True)
+        return batch.work, [row for item, known in pairs for row in self._rows(aligner, item, known)]
+
+    def _rows(self, aligner: Aligner, item: Item, known: tuple[Seen, ...] | None) -> list[Row]:
+        rules, align = aligner.rules, aligner.align
+        if known == () and align != "none":
+            return [rows.of_image(item, "no_face", rules, align)]
+        try:
+            data = shards.read(self.root, item.path)
+        except OSError:
+            return [rows.of_image(item, "missing_file", rules, align)]
+        try:
+            seen, cuts = _cuts(aligner, data, known)
+        except codec.ImageError as error:
+            reason = "bomb" if error.reason == "bomb" else "decode_failed"
+            return [rows.of_image(item, reason, rules, align)]
+        if not cuts:
+            return [rows.of_image(item, "no_face", rules, align)]
+        found = [rows.of_face(item, cut, rules, align, seen) for cut in cuts]
+        for row, cut in zip(found, cuts, strict=True):
+            if path := row.get("path"):
+                with atomic_write(self.root / path, durable=False) as temporary:
+                    temporary.write_bytes(codec.encode_png(cut.image))
+        return found
+
+
+def _cuts(aligner: Aligner, data: bytes, known: tuple[Seen, ...] | None) -> tuple[int, list[Cut]]:
+    """How many faces the photo in `data` shows, and their crops; a large photo is decoded whole only for faces.
+
+    Raises ImageError.
+    """
+    small = codec.preview(data, aligner.rules.detect_side) if known is None and aligner.detect else None
+    faces = aligner.look(*small) if small else None
+    if faces == []:
+        return 0, []
+    image = codec.decode(data)
+    if known is None:
+        known = tuple(aligner.see(image) if faces is None else aligner.mark(image, faces))
+    return len(known), aligner.cut(image, known)
+
+
+def _without_faces(item: Item, reason: str, rules: CropRules) -> Row:
+    return rows.of_image(item, reason, rules, alignment(rules))
+
+
+def _current(data: pa.Table, items: pa.Table) -> pa.Table:
+    """The rows of `items` in `data`, with their paths and licences as scrape knows them now."""
+    places = pc.index_in(rows.key(data), value_set=rows.key(items))
+    data, places = arrow.where(data, pc.is_valid(places)), pc.drop_null(places)
+    for name, known in (("source_path", "path"), ("license", "license")):
+        index = data.schema.get_field_index(name)
+        data = data.set_column(index, data.schema.field(index), items[known].take(places))
+    return data

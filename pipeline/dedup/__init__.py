@@ -1,0 +1,1 @@
+"""The stage `curate dedup`: near-duplicates and people -> manifests/dedup.parquet."""

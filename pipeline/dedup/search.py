@@ -1,0 +1,87 @@
+"""Copies among pictures, by their marks: near in their hashes, alike at the second look. Streamed, so that memory does
+not grow with what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.pipeline.dedup.fingerprints import Look, Marks
+from curate.pipeline.hashing import hamming
+from curate.pipeline.hashing.phash import Turn, distance
+
+_SURE, _STEP = 4, 0.004  # the likeness asked for grows by this with each bit beyond so many
+
+Positions = NDArray[np.int64]  # [n]
+Pairs = NDArray[np.int64]  # [n, 2] positions
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When two pictures are copies."""
+
+    radius: int  # bits of 64 in which the hashes may differ
+    likeness: float  # cosine between the steps in luma, at least; 0: the hashes alone decide
+    contrast: float  # of flatter pictures only equal ones are copies: their hashes are made from noise
+    turns: tuple[Turn, ...] = ()  # the other ways in which a copy may show the picture
+
+
+def distinct(marks: Marks) -> tuple[Positions, Positions]:
+    """Equal marks are one: the first picture of each group of equal ones, [g], and the group of each picture, [n]."""
+    odd = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio
+    digest = marks.hashes.copy()
+    for word in np.ascontiguousarray(marks.thumbs).view(np.uint64).T:  # mixed well, 64 bits tell any number apart
+        digest = (digest ^ word) * odd
+        digest ^= digest >> np.uint64(29)
+    _, first, which = np.unique(digest, return_index=True, return_inverse=True)
+    return first, which
+
+
+class Finder:
+    """The copies among pictures, no two of them with equal marks."""
+
+    def __init__(self, marks: Marks, rule: Rule) -> None:
+        self._marks, self._rule = marks, rule
+        self._sharp = marks.contrast >= rule.contrast
+        self._looks: dict[Turn | None, Look] = {}
+
+    def among(self, some: Positions) -> Iterator[Pairs]:
+        """Every pair of copies among `some` pictures, i < j; one that is a copy in several ways may come as often."""
+        some = some[self._sharp[some]]
+        hashes = self._marks.hashes[some]
+        for chunk in hamming.within(hashes, self._rule.radius):
+            yield self._copies(some[chunk])
+        for n, turn in enumerate(self._rule.turns):
+            for chunk in hamming.between(self._marks.variants[some, n], hashes, self._rule.radius):
+                yield self._copies(some[chunk], n, turn)
+
+    def across(self, new: Positions, old: Positions, *, turn_old: bool = True) -> Iterator[Pairs]:
+        """Every pair of copies of one of `new` and one of `old`, like `among`; without `turn_old` only the new ones are
+        looked at in other ways."""
+        new, old = new[self._sharp[new]], old[self._sharp[old]]
+        hashes, variants, radius = self._marks.hashes, self._marks.variants, self._rule.radius
+        for chunk in hamming.between(hashes[new], hashes[old], radius):
+            yield self._copies(np.column_stack([new[chunk[:, 0]], old[chunk[:, 1]]]))
+        for n, turn in enumerate(self._rule.turns):
+            for chunk in hamming.between(variants[new, n], hashes[old], radius):
+                yield self._copies(np.column_stack([new[chunk[:, 0]], old[chunk[:, 1]]]), n, turn)
+            for chunk in hamming.between(hashes[new], variants[old, n], radius) if turn_old else ():
+                yield self._copies(np.column_stack([old[chunk[:, 1]], new[chunk[:, 0]]]), n, turn)
+
+    def _copies(self, pairs: Pairs, n: int = -1, turn: Turn | None = None) -> Pairs:
+        """Those of `pairs` that are copies, i < j; with `turn`, the `n`th, the first of each is seen that way."""
+        pairs = np.sort(pairs, axis=1) if turn is None else pairs[pairs[:, 0] != pairs[:, 1]]
+        if self._rule.likeness > 0:
+            seen = self._marks.hashes if turn is None else self._marks.variants[:, n]
+            apart = distance(seen[pairs[:, 0]], self._marks.hashes[pairs[:, 1]]).astype(np.float32)
+            least = self._rule.likeness + _STEP * np.clip(apart - _SURE, 0, None)
+            pairs = pairs[self._look(turn).copies(pairs, least)]
+        return np.sort(pairs, axis=1)
+
+    def _look(self, turn: Turn | None) -> Look:
+        if turn not in self._looks:
+            self._looks = {turn: Look(self._marks.thumbs, self._marks.thumbs, turn)}  # one at a time: they are large
+        return self._looks[turn]

@@ -1,0 +1,170 @@
+"""What is exported: the crops or the pairs that train, in their splits, with their pixels and their papers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.files import atomic_write
+from curate.pipeline.imaging import codec, shards
+from curate.pipeline.tables import manifest
+from curate.pipeline.tables.manifest import DATASET, IMAGES, PAIRS
+from curate.pipeline.tables.splits import SPLITS
+
+CROP = ("image",)
+PAIR = ("article", "human")
+_PAPERS = ("creator", "title", "page_url", "license_url")
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Item:
+    """One crop, or one pair."""
+
+    key: str
+    domain: str
+    pictures: tuple[str, ...]  # paths below the root, in the order of Goods.kinds
+    image_ids: tuple[str, ...]  # the photos that they come from
+    facts: dict[str, Any]  # what is told of it beside the pictures
+
+    @property
+    def file(self) -> str:
+        """A name for a file of its own."""
+        return f"{self.key}.png"
+
+
+class Goods:
+    """Everything that is exported."""
+
+    def __init__(
+        self, root: Path, kinds: tuple[str, ...], rows: pa.Table, domains: tuple[str, ...], size: int | None
+    ) -> None:
+        self.root = root
+        self.kinds = kinds  # what each item's pictures are
+        self.domains = domains  # in the order of their numbers
+        self.size = size  # px, side; None: as they are
+        self._schema = rows.schema
+        self._lacking = {name for name in rows.schema.names if rows[name].null_count}
+        self._tables: dict[str, pa.Table] = {split: rows.filter(pc.equal(rows["split"], split)) for split in SPLITS}
+
+    @property
+    def is_pairs(self) -> bool:
+        """Whether each item is an article and a human."""
+        return self.kinds == PAIR
+
+    @property
+    def splits(self) -> list[str]:
+        """Those that have rows."""
+        return [split for split in SPLITS if self.count(split)]
+
+    @property
+    def texts(self) -> list[str]:
+        """The facts that are words; an item may lack any of them."""
+        return [f.name for f in self._schema if pa.types.is_string(f.type) and f.name not in self._hidden]
+
+    def everywhere(self, fact: str) -> bool:
+        """Whether each item has `fact`."""
+        return fact in self._schema.names and fact not in self._lacking
+
+    @property
+    def _hidden(self) -> set[str]:
+        return {f"{kind}_{what}" for kind in self.kinds for what in ("path", "id")}
+
+    def count(self, split: str) -> int:
+        """Items in `split`."""
+        return int(self._tables[split].num_rows)
+
+    def items(self, split: str, start: int = 0, most: int | None = None) -> Iterator[Item]:
+        """The items of `split` in key order, from the one at `start` on, `most` of them at most."""
+        for batch in self._tables[split].slice(start, most).to_batches(_BATCH):
+            for row in batch.to_pylist():
+                pictures = tuple(row.pop(f"{kind}_path") for kind in self.kinds)
+                photos = tuple(row.pop(f"{kind}_id") for kind in self.kinds)
+                facts = {name: value for name, value in row.items() if value is not None}
+                yield Item(row["id"], row["domain"], pictures, photos, facts)
+
+    def png(self, path: str) -> bytes:
+        """The picture at `path` as PNG, of `size` px where one was asked for. Raises CurateError if it is not there."""
+        try:
+            data = shards.read(self.root, path)
+            if self.size is None and codec.sniff(data[:32]) is codec.Format.PNG:
+                return data
+            picture = codec.decode(data)
+        except (OSError, codec.ImageError) as error:
+            what = (error.strerror or "cannot read it") if isinstance(error, OSError) else str(error)
+            raise CurateError(f"{self.root / path}: {what}", "make it again: curate crop, or curate pairs") from None
+        return codec.encode_png(picture if self.size is None else _resized(picture, self.size))
+
+
+def read(root: Path, domains: Sequence[str], *, pairs: bool, size: int | None) -> Goods:
+    """What trains of `domains` (of all for none).
+
+    Raises TableError without its table and UsageError for a domain that is not there, or when nothing trains.
+    """
+    table = PAIRS if pairs else DATASET
+    rows = manifest.accepted(manifest.read(table, root))
+    rows = manifest.of_domains(table, rows, domains, root)
+    if not rows.num_rows:
+        raise UsageError(f"{table.path(root)}: nothing in it trains", f"make it: {table.made_by}")
+    known = tuple(domains) or tuple(sorted(pc.unique(rows["domain"]).to_pylist()))
+    return Goods(root, PAIR if pairs else CROP, (_pairs if pairs else _crops)(rows, root), known, size)
+
+
+def _crops(rows: pa.Table, root: Path) -> pa.Table:
+    photos = pa.array([Path(path).stem for path in rows["source_path"].to_pylist()], pa.string())
+    found = {"id": rows["crop_id"], "image_path": rows["path"], "image_id": photos}
+    found |= {name: rows[name] for name in ("domain", "split", "license", "cluster_id", "landmarks")}
+    return pa.table(found | _papers(root, photos))
+
+
+def _pairs(rows: pa.Table, root: Path) -> pa.Table:
+    found = {"id": rows["pair_id"]}
+    for kind in PAIR:
+        found |= {f"{kind}_path": rows[f"{kind}_path"], f"{kind}_id": rows[f"{kind}_image_id"]}
+    found |= {name: rows[name] for name in ("domain", "split", "license", "cluster_id", "group_id")}
+    return pa.table(found | _papers(root, rows["human_image_id"]))
+
+
+def _papers(root: Path, photos: pa.Array) -> dict[str, pa.Array]:
+    """Who made each photo and where, as images.parquet has it; nothing without that table."""
+    if not manifest.exists(IMAGES, root):
+        return {}
+    known = manifest.accepted(manifest.read(IMAGES, root, ["image_id", "status", *_PAPERS]))
+    place = pc.index_in(photos, value_set=known["image_id"].combine_chunks())
+    return {name: known[name].take(place) for name in _PAPERS}
+
+
+def _resized(picture: codec.RGB, size: int) -> codec.RGB:
+    height, width = picture.shape[:2]
+    if (height, width) == (size, size):
+        return picture
+    method = cv2.INTER_AREA if max(height, width) > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=method), np.uint8)
+
+
+def put(goods: Goods, path: str, target: Path, *, link: bool) -> None:
+    """The picture at `path` as `target`, unless it stands there: a hard link with `link` where that can be, or a copy.
+
+    Raises CurateError for a picture that is missing and for a disk that refuses.
+    """
+    if target.exists():
+        return
+    source = goods.root / path
+    if link and goods.size is None and source.is_file():
+        with suppress(OSError):  # another file system, or one without links
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, target)
+            return
+    data = goods.png(path)
+    with atomic_write(target, durable=False) as temporary:
+        temporary.write_bytes(data)

@@ -1,0 +1,29 @@
+"""One file per layout; LAYOUTS is their table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from curate.pipeline.core.registry import Registry
+from curate.pipeline.export.export_set import Item
+
+LAYOUTS = Registry(
+    "layout",
+    {
+        "folders": "curate.pipeline.export.layouts.folders:Folders",
+        "webdataset": "curate.pipeline.export.layouts.webdataset:WebDataset",
+        "stylegan-zip": "curate.pipeline.export.layouts.stylegan:StyleGan",
+        "huggingface": "curate.pipeline.export.layouts.huggingface:HuggingFace",
+    },
+)
+
+
+class Layout(Protocol):
+    """How a set stands in a folder. Made of `goods` and the section; raises UsageError for goods that do not fit."""
+
+    names: Sequence[str]  # everything that it makes directly below the folder
+
+    def write(self, out: Path) -> Iterator[tuple[Item, str]]:
+        """Writes what is not there yet, each file whole or not at all; yields every item with its name below `out`."""

@@ -1,0 +1,60 @@
+"""WebDataset: tar shards of samples, each a picture (or an article and a human), its label and its facts.
+
+    train-000000.tar:  KEY.png KEY.cls KEY.json   or   KEY.article.png KEY.human.png KEY.json
+
+Keys are hashes, so shards in key order are shuffled already. The label in KEY.cls is the domain's number.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from curate.pipeline.core.files import atomic_write
+from curate.pipeline.export.config import Export
+from curate.pipeline.export.export_set import Goods, Item
+
+
+class WebDataset:
+    """Shards of at most section.shard samples."""
+
+    def __init__(self, goods: Goods, section: Export) -> None:
+        self.goods, self.most = goods, section.shard
+        self.shards = [
+            (split, start, f"{split}-{number:06}.tar")
+            for split in goods.splits
+            for number, start in enumerate(range(0, goods.count(split), self.most))
+        ]
+        self.names = [name for _, _, name in self.shards]
+
+    def write(self, out: Path) -> Iterator[tuple[Item, str]]:
+        """See Layout."""
+        for split, start, name in self.shards:
+            items = list(self.goods.items(split, start, self.most))
+            if not (out / name).exists():
+                with (
+                    atomic_write(out / name) as temporary,
+                    tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as shard,
+                ):
+                    for item in items:
+                        for extension, data in self._sample(item):
+                            _add(shard, f"{item.key}.{extension}", data)
+            yield from ((item, f"{name}/{item.key}") for item in items)
+
+    def _sample(self, item: Item) -> Iterator[tuple[str, bytes]]:
+        """Extension and content of each file of a sample."""
+        for kind, path in zip(self.goods.kinds, item.pictures, strict=True):
+            yield f"{kind}.png" if self.goods.is_pairs else "png", self.goods.png(path)
+        if not self.goods.is_pairs:
+            yield "cls", str(self.goods.domains.index(item.domain)).encode()
+        yield "json", json.dumps(item.facts, ensure_ascii=False, sort_keys=True).encode()
+
+
+def _add(shard: tarfile.TarFile, name: str, data: bytes) -> None:
+    """One member, with nothing in it that depends on when and where it was made."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(data), 0o644
+    shard.addfile(member, io.BytesIO(data))

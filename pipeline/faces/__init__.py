@@ -1,0 +1,1 @@
+"""From a photo to aligned faces: detectors, landmarks, alignment, criteria."""

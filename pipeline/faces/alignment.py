@@ -1,0 +1,217 @@
+"""From a photo to aligned crops of its faces: detect, find landmarks, frame, cut, measure, judge.
+
+What is seen (boxes, scores, landmarks), what is measured and what is judged are kept apart: another framing cuts what
+was seen again, and other thresholds need no pixels at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.pipeline.faces import criteria, detectors, landmarks, model_files, plausibility, skin
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.detectors import Detector, Face, ensemble
+from curate.pipeline.faces.ffhq import ffhq_quad
+from curate.pipeline.imaging import geometry, quality, warp
+from curate.pipeline.imaging.geometry import Affine, Box, Points
+from curate.pipeline.tables.manifest import OK
+
+
+class Seen(NamedTuple):
+    """A face as detection left it, in the float32 numbers that the table keeps, so that it comes back equal."""
+
+    face: Face
+    landmarks: Points | None = None  # [68, 2], raw px, index coordinates; None for drawn faces
+    unrest: float | None = None  # how far the landmarks move when the box does
+
+
+class Framing(NamedTuple):
+    """How much of a person a crop shows, beside FFHQ's square."""
+
+    zoom: float  # its side, in sides of FFHQ's
+    shift_y: float  # how much further down its middle lies, in the same
+    upright: bool = False  # bodies stand, however the head leans
+
+
+FRAMINGS: Mapping[str, Framing] = {
+    "face": Framing(0.7, 0.03),
+    "ffhq": Framing(1.0, 0.0),
+    "head": Framing(1.35, 0.0),
+    "bust": Framing(2.2, 0.55, upright=True),
+    "person": Framing(6.5, 2.7, upright=True),
+}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One face of a photo: what was seen, how its crop is made, what was measured, the crop and the verdict.
+
+    `reason` is "ok" or why the face is refused (a reason of manifest.CROPS). `measures` are columns of that table.
+    """
+
+    index: int  # by falling score; -1 when the whole photo is cut
+    affine: Affine  # [2, 3], raw px -> crop px
+    image: NDArray[np.uint8]  # [size, size, 3], RGB
+    measures: Mapping[str, float] = field(default_factory=dict)
+    seen: Seen | None = None
+    reason: str = OK
+
+    @property
+    def box(self) -> Box | None:
+        """The detector's, edge coordinates, raw px."""
+        return self.seen.face.box if self.seen else None
+
+    @property
+    def landmarks(self) -> Points | None:
+        """[68, 2], raw px; human faces only."""
+        return self.seen.landmarks if self.seen else None
+
+
+class Aligner:
+    """Cuts the faces out of photos by one set of rules; loads its models once."""
+
+    def __init__(self, rules: CropRules) -> None:
+        """Raises UsageError for an unknown detector and ModelError for a model file that can't be had."""
+        self.rules = rules
+        self.align = alignment(rules)
+        self.detect = ensemble.load(rules) if self.align != "none" else None
+        self.find_landmarks = landmarks.load() if has_landmarks(rules) else None
+
+    def __call__(self, image: NDArray[np.uint8]) -> list[Cut]:
+        """Every face of `image` (RGB [height, width, 3]) by falling score, those that are refused included.
+
+        Without a face the list is empty. With `align: none` it holds the middle square of the photo.
+        """
+        return self.cut(image, self.see(image))
+
+    def see(self, image: NDArray[np.uint8]) -> list[Seen]:
+        """Every face of `image`, by falling score: none with `align: none`."""
+        return self.mark(image, self.detect(image) if self.detect else ())
+
+    def look(self, preview: NDArray[np.uint8], divisor: int) -> list[Face]:
+        """The faces, in raw px, of a photo that `preview` shows at 1 / `divisor` of its size."""
+        detect = self.detect_small
+        return [face._replace(box=face.box.scaled(divisor)) for face in detect(preview)] if detect else []
+
+    @cached_property
+    def detect_small(self) -> Detector | None:
+        """Detection for previews, in whose px min_face is not given."""
+        return ensemble.load(msgspec.structs.replace(self.rules, min_face=1)) if self.align != "none" else None
+
+    def mark(self, image: NDArray[np.uint8], faces: Iterable[Face]) -> list[Seen]:
+        """The `faces` of `image` with their landmarks."""
+        seen = []
+        for face in map(rounded, faces):
+            if self.find_landmarks is None or face.box.side < self.rules.min_face:  # refused whatever its landmarks
+                seen.append(Seen(face))
+                continue
+            marks = self.find_landmarks(image, face.box, face.angle)
+            points = marks.points.astype(np.float32).astype(np.float64)
+            seen.append(Seen(face, points, float(np.float32(marks.unrest))))
+        return seen
+
+    def cut(self, image: NDArray[np.uint8], seen: Sequence[Seen]) -> list[Cut]:
+        """The faces `seen` in `image` cut, measured and judged; detects nothing."""
+        if self.align == "none":
+            cuts = [self._cut(image, -1, None)]
+        else:
+            coloured = any(one.landmarks is not None for one in seen) and skin.has_colour(image)
+            cuts = [self._cut(image, index, one, coloured=coloured) for index, one in enumerate(seen)]
+        columns = {name: np.array([c.measures.get(name, np.nan) for c in cuts], float) for name in criteria.COLUMNS}
+        index = np.array([cut.index for cut in cuts], float)
+        reasons = criteria.verdicts(columns, np.zeros(len(cuts), int), index, self.rules)
+        return [replace(cut, reason=str(reason)) for cut, reason in zip(cuts, reasons, strict=True)]
+
+    def _cut(self, image: NDArray[np.uint8], index: int, seen: Seen | None, *, coloured: bool = False) -> Cut:
+        size, (height, width) = self.rules.size, image.shape[:2]
+        quad = self._quad(seen) if seen else _middle(width, height)
+        affine = geometry.quad_affine(quad, size)
+        crop = warp.cut(image, affine, size, warp.FFHQ_CLEARANCE if self.align == "ffhq" else 0)
+        measures = quality.measure(crop, geometry.apply(affine, _outline(seen)) if seen else None)
+        measures |= {
+            "padding": geometry.padding_share(affine, size, width, height),
+            "upscale": size / geometry.quad_side(quad),
+        }
+        if seen:
+            measures |= _of_face(seen)
+        if seen and seen.landmarks is not None and coloured:
+            measures |= skin.shares(image, seen.face.box)
+        return Cut(index, affine, crop, {name: float(np.float32(value)) for name, value in measures.items()}, seen)
+
+    def _quad(self, seen: Seen) -> Points:
+        """What the crop shows of a face: nw, sw, se, ne, [4, 2]."""
+        rules, frame = self.rules, FRAMINGS[self.rules.framing]
+        if self.align == "ffhq" and seen.landmarks is not None:
+            quad = ffhq_quad(seen.landmarks)
+        else:
+            quad = geometry.box_quad(seen.face.box, rules.margin, rules.rotate + seen.face.angle)
+        zoom = frame.zoom * rules.scale
+        return geometry.framed(quad, zoom, frame.shift_y + rules.shift_y * zoom, upright=frame.upright)
+
+
+def prepare(rules: CropRules) -> None:
+    """Sees to it that what an Aligner for `rules` needs is on this machine, without loading it all.
+
+    Raises UsageError for an unknown detector and ModelError for a model file that can't be had.
+    """
+    if alignment(rules) != "none":
+        ensemble.load(rules)
+    if has_landmarks(rules):
+        model_files.path("landmarks-68")
+
+
+def alignment(rules: CropRules) -> str:
+    """How `rules` align a face: ffhq, box or none; `auto` is ffhq for photos and box for drawings."""
+    if rules.align == "auto":
+        return "box" if detectors.drawn(rules) else "ffhq"
+    return rules.align
+
+
+def has_landmarks(rules: CropRules) -> bool:
+    """Whether faces get landmarks: those of photos always, as they tell false detections, too."""
+    return alignment(rules) == "ffhq" or (alignment(rules) == "box" and not detectors.drawn(rules))
+
+
+def rounded(face: Face) -> Face:
+    """`face` with its numbers in float32, as the table keeps them."""
+
+    def single(value: float | None) -> float | None:
+        return None if value is None else float(np.float32(value))
+
+    return Face(
+        Box(*(float(np.float32(value)) for value in face.box)),
+        float(np.float32(face.score)),
+        tuple(single(score) for score in face.scores or (face.score,)),
+        single(face.agreement),
+        float(np.float32(face.angle)),
+    )
+
+
+def _of_face(seen: Seen) -> dict[str, float]:
+    face = seen.face
+    found = {"face_px": face.box.side, "score": face.score}
+    if face.agreement is not None:
+        found["agreement"] = face.agreement
+    if seen.landmarks is not None and seen.unrest is not None:
+        found |= {"unrest": seen.unrest, **plausibility.scores(seen.landmarks, face.box)}
+    return found
+
+
+def _outline(seen: Seen) -> Points:
+    """Points around the face, raw px, index coordinates, [n, 2]: its landmarks, or the corners of its box."""
+    if seen.landmarks is not None:
+        return seen.landmarks
+    return geometry.box_quad(seen.face.box, 0.0, seen.face.angle)
+
+
+def _middle(width: int, height: int) -> Points:
+    """The middle square of a photo."""
+    side = min(height, width)
+    return geometry.box_quad(Box((width - side) / 2, (height - side) / 2, side, side))

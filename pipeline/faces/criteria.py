@@ -1,0 +1,99 @@
+"""Which faces are accepted, by what was measured of them: thresholds, and the rule on several faces in one photo.
+
+Works on columns, those of one photo's faces or those of a whole table alike; pixels are not needed. So other thresholds
+judge a set of crops again in the time that it takes to read its table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.tables.schema import OK
+
+Column: TypeAlias = NDArray[np.float64]  # NaN where it was not measured, which passes any threshold
+Reasons: TypeAlias = NDArray[np.str_]
+
+_INF = float("inf")
+
+
+class Check(NamedTuple):
+    """A column, the range in which it passes, and the reason when it does not."""
+
+    reason: str
+    column: str
+    low: float = -_INF
+    high: float = _INF
+
+
+def of_face(rules: CropRules) -> Iterator[Check]:
+    """What a detection must pass to count as a face of the photo, in order."""
+    yield Check("too_small", "face_px", low=rules.min_face)
+    yield Check("low_score", "score", low=-_INF if rules.min_score is None else rules.min_score)
+    yield Check("disagreement", "agreement", low=rules.min_agreement)
+    yield Check("implausible", "unrest", high=rules.max_unrest)
+    yield Check("implausible", "roll", -rules.max_roll, rules.max_roll)
+    yield Check("implausible", "eye_share", *rules.eye_share)
+    yield Check("implausible", "mouth_drop", *rules.mouth_drop)
+    yield Check("implausible", "offset", high=rules.max_offset)
+    yield Check("implausible", "asymmetry", high=rules.max_asymmetry)
+    yield Check("implausible", "shape_error", high=rules.max_shape_error)
+    yield Check("implausible", "quad_share", *rules.quad_share)
+    yield Check("implausible", "roll_left", high=rules.max_roll_left)
+    yield Check("not_skin", "skin", low=rules.min_skin)
+    yield Check("not_skin", "skin_rim", low=rules.min_skin_rim)
+
+
+def of_crop(rules: CropRules) -> Iterator[Check]:
+    """What the crop of a face must pass, in order."""
+    yield Check("eyes_too_close", "eye_px", low=rules.min_eye_px)
+    yield Check("padding", "padding", high=rules.max_padding)
+    yield Check("upscaled", "upscale", high=rules.max_upscale)
+    yield Check("blurry", "sharpness", low=rules.min_sharpness)
+    yield Check("too_dark", "brightness", low=rules.brightness[0])
+    yield Check("too_bright", "brightness", high=rules.brightness[1])
+    yield Check("clipped", "clipped", high=rules.max_clipped)
+    yield Check("grey", "is_grey", high=0.5 if rules.reject_grey else _INF)
+    yield Check("grey", "colourfulness", low=rules.min_colourfulness)
+    yield Check("tinted", "chroma_rest", low=rules.min_chroma_rest)
+    yield Check("drawing", "outlines", high=rules.max_outlines)
+
+
+COLUMNS = tuple(dict.fromkeys(c.column for make in (of_face, of_crop) for c in make(CropRules())))
+
+
+def verdicts(measures: Mapping[str, Column], photo: NDArray[np.generic], index: Column, rules: CropRules) -> Reasons:
+    """Why each face is refused, or "ok": [n].
+
+    `measures` holds COLUMNS as they are in the table (float32 precision), `photo` tells which faces share one and
+    `index` is the face's in it. The faces rule chooses among those that count as faces, before their crops are judged.
+    """
+    reasons: Reasons = np.full(len(photo), OK, dtype="<U16")
+    _refuse(reasons, measures, of_face(rules))
+    if rules.faces != "all":
+        _choose(reasons, measures["face_px"], photo, index, rules.faces)
+    _refuse(reasons, measures, of_crop(rules))
+    return reasons
+
+
+def _refuse(reasons: Reasons, measures: Mapping[str, Column], checks: Iterator[Check]) -> None:
+    for check in checks:
+        value = measures[check.column]
+        reasons[(reasons == OK) & ((value < check.low) | (value > check.high))] = check.reason
+
+
+def _choose(reasons: Reasons, side: Column, photo: NDArray[np.generic], index: Column, faces: str) -> None:
+    """Refuses all but the largest standing face of each photo; with `single`, all of a photo with several."""
+    standing = np.flatnonzero(reasons == OK)
+    order = standing[np.lexsort((index[standing], -side[standing], photo[standing]))]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = photo[order][1:] != photo[order][:-1]
+    if faces == "largest":
+        reasons[order[~first]] = "not_largest"
+    else:
+        group = np.cumsum(first) - 1
+        reasons[order[np.bincount(group, minlength=1)[group] > 1]] = "many_faces"

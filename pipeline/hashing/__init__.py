@@ -1,0 +1,1 @@
+"""Perceptual hashes: compute, search, cluster, order."""

@@ -1,0 +1,1 @@
+"""Bytes <-> pixels, geometry, warping, quality, picture storage."""

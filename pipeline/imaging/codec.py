@@ -1,0 +1,299 @@
+"""Bytes of any image format <-> uint8 RGB arrays of shape HWC: the only place that knows decoders and colour orders.
+
+What comes out is what a person would see: turned by its EXIF orientation, converted to sRGB, CMYK and palettes
+resolved, 16 bits scaled to 8, transparency laid on white, an animation's first frame. Formats are told by their leading
+bytes, never by a name or a Content-Type. Files that are cut short or too large are refused with an ImageError whose
+`reason` is one of REASONS; sizes are read from the header, before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import re
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from curate.pipeline.imaging import jpeg
+from curate.pipeline.imaging.formats import Format as Format
+from curate.pipeline.imaging.formats import sniff as sniff
+
+RGB = NDArray[np.uint8]  # [H, W, 3], sRGB, 0..255
+
+REASONS = frozenset("bomb decode_failed animated not_image unsupported too_large".split())
+MAX_PIXELS = 64_000_000
+MAX_SIDE = 20_000  # px
+
+Image.MAX_IMAGE_PIXELS = MAX_SIDE**2  # process-wide, so only here; max_pixels is checked before any pixel is decoded
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+class ImageError(Exception):
+    """Bytes that are not an acceptable image, and why: `reason` is one of REASONS."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        assert reason in REASONS, reason
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the header says."""
+
+    format: Format
+    width: int  # px, after EXIF rotation
+    height: int
+    mode: str  # Pillow's name: 1 L LA P RGB RGBA CMYK I;16 ...
+    orientation: int = 1  # EXIF, 1..8
+    animated: bool = False
+    alpha: bool = False
+    icc: bytes | None = None
+
+
+_PILLOW = {**{f: f.name for f in Format}, Format.HEIC: "HEIF"}
+
+
+def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
+    """What the header of `data` says, without decoding pixels.
+
+    Raises ImageError: not_image, unsupported, decode_failed for a broken header, bomb above `max_pixels` or MAX_SIDE.
+    """
+    return _open(data, max_pixels)[0]
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
+    """The picture in `data`: uint8 RGB [H, W, 3], upright, in sRGB, on white. Raises ImageError."""
+    info, header, lazy = _open(data, max_pixels)
+    if header is not None and is_fast(header):
+        return _upright(_decode_jpeg(data, cv2.IMREAD_COLOR, header, 1), info.orientation)
+    return _decode_pillow(lazy or _pillow(data, info.format), info)
+
+
+def preview(data: bytes, least: int, *, max_pixels: int = MAX_PIXELS) -> tuple[RGB, int] | None:
+    """A large JPEG at 1/8 or 1/4 of its size, and that divisor; None for every other picture. Raises ImageError.
+
+    Its longer side keeps `least` px or more. JPEG's own scaling; by half it costs nearly what the whole costs.
+    """
+    if (header := plain_jpeg(data)) is None:
+        return None
+    info = _facts(header, max_pixels)
+    for divisor, flags in ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4)):
+        if max(info.width, info.height) >= divisor * least:
+            return _upright(_decode_jpeg(data, flags, header, divisor), info.orientation), divisor
+    return None
+
+
+def plain_jpeg(data: bytes) -> jpeg.Jpeg | None:
+    """The header of a whole JPEG that the fast decoder takes; None for everything else."""
+    header = jpeg.walk(data) if sniff(data[:32]) is Format.JPEG else None
+    return header if header is not None and is_fast(header) else None
+
+
+def verify(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, header: jpeg.Jpeg | None = None, animated: bool = False
+) -> Info:
+    """Proves that `data` are whole and that `decode` takes them, as cheaply as can be. Raises ImageError.
+
+    `header`: what `plain_jpeg` said, where it was asked before. An animation is refused unless `animated`.
+    """
+    if header is not None:
+        info = _facts(header, max_pixels)
+    else:
+        info, header, _ = _open(data, max_pixels)
+    if info.animated and not animated:
+        raise ImageError("animated")
+    if header is None or not is_fast(header):
+        decode(data, max_pixels=max_pixels)
+    elif (start := jpeg.beginning(data, header)) is None:
+        _decode_jpeg(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, header, 8)  # all of the entropy coding, 1/64 of the rest
+    else:  # by Pillow, which does not print that it ends early
+        _load(_pillow(start, info.format))
+    return info
+
+
+def encode_png(rgb: RGB) -> bytes:
+    """`rgb`, uint8 [H, W, 3], as PNG."""
+    return _encode(".png", rgb, [])
+
+
+def encode_jpeg(rgb: RGB, quality: int = 95) -> bytes:
+    """`rgb`, uint8 [H, W, 3], as JPEG without chroma subsampling from quality 90 up."""
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if quality >= 90 else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+    return _encode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, int(sampling)])
+
+
+def thumbnail(rgb: RGB, side: int) -> RGB:
+    """`rgb` shrunk (never enlarged) so that its longer side is at most `side` px."""
+    height, width = rgb.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _encode(extension: str, rgb: RGB, settings: list[int]) -> bytes:
+    assert rgb.dtype == np.uint8 and rgb.ndim == 3 and rgb.shape[2] == 3, (rgb.dtype, rgb.shape)
+    done, buffer = cv2.imencode(extension, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), settings)
+    assert done, f"cv2 cannot write {extension} of shape {rgb.shape}"
+    return buffer.tobytes()
+
+
+def _open(data: bytes, max_pixels: int) -> tuple[Info, jpeg.Jpeg | None, Image.Image | None]:
+    """The header's facts, and the structure that they were read from: a regular JPEG's, or Pillow's."""
+    kind = sniff(data[:32])
+    if kind is None:
+        raise ImageError("not_image", repr(data[:64]))
+    header = jpeg.walk(data) if kind is Format.JPEG else None
+    if header is not None and header.plain:
+        return _facts(header, max_pixels), header, None
+    lazy = _pillow(data, kind)
+    _bounded(*lazy.size, max_pixels)
+    return _described(lazy, kind, data), header, lazy
+
+
+def _facts(header: jpeg.Jpeg, max_pixels: int) -> Info:
+    turned = jpeg.orientation(header.exif)
+    size = (header.height, header.width) if turned >= 5 else (header.width, header.height)
+    _bounded(*size, max_pixels)
+    return Info(Format.JPEG, *size, "L" if header.components == 1 else "RGB", turned, icc=header.icc)
+
+
+def _bounded(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels or max(width, height) > MAX_SIDE:
+        raise ImageError("bomb", f"{width}x{height} px")
+
+
+def is_fast(header: jpeg.Jpeg) -> bool:
+    """Whether the fast decoder gives a JPEG's true colours."""
+    return header.plain and (header.icc is None or _is_srgb(header.icc))
+
+
+def _decode_jpeg(data: bytes, flags: int, header: jpeg.Jpeg, reduction: int) -> RGB:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    expected = (-(-header.height // reduction), -(-header.width // reduction))
+    if pixels is None or pixels.shape[:2] != expected:
+        raise ImageError("decode_failed", "JPEG")
+    if pixels.ndim == 3:
+        cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+    return np.asarray(pixels, np.uint8)
+
+
+def _upright(rgb: RGB, orientation: int) -> RGB:
+    if orientation in {5, 6, 7, 8}:
+        rgb = rgb.transpose(1, 0, 2)
+    if orientation in {2, 3, 6, 7}:
+        rgb = rgb[:, ::-1]
+    if orientation in {3, 4, 7, 8}:
+        rgb = rgb[::-1]
+    return np.require(rgb, requirements=["C", "W"])
+
+
+def _pillow(data: bytes, kind: Format) -> Image.Image:
+    """A lazily opened image. The list of formats keeps Pillow's other decoders shut."""
+    if kind is Format.HEIC and not _reads_heic():
+        raise ImageError("unsupported", "HEIC; to read it: pip install 'curate[heic]'")
+    try:
+        return Image.open(io.BytesIO(data), formats=[_PILLOW[kind]])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError("bomb", str(error)) from None
+    except Exception as error:  # bytes from strangers: a decoder may raise anything, and each means the same to us
+        raise ImageError("decode_failed", str(error)) from None
+
+
+@lru_cache(maxsize=1)
+def _reads_heic() -> bool:
+    """Whether the optional plugin is there; it joins Pillow's formats then."""
+    with contextlib.suppress(ImportError):
+        pillow_heif = importlib.import_module("pillow_heif")
+        pillow_heif.register_heif_opener()
+    return "HEIF" in Image.OPEN
+
+
+def _described(image: Image.Image, kind: Format, data: bytes) -> Info:
+    width, height = image.size
+    try:
+        # A PNG's EXIF may follow its pixels, so Pillow decodes them all to look for it.
+        turned = 1 if kind is Format.PNG and b"eXIf" not in data else image.getexif().get(0x0112, 1)
+        animated = bool(getattr(image, "is_animated", False)) and kind not in {Format.JPEG, Format.TIFF}
+    except Exception as error:  # as in _pillow
+        raise ImageError("decode_failed", str(error)) from None
+    turned = turned if turned in range(1, 9) else 1
+    width, height = (height, width) if turned >= 5 else (width, height)
+    alpha, icc = image.has_transparency_data, image.info.get("icc_profile") or None
+    return Info(kind, width, height, image.mode, turned, animated, alpha, icc)
+
+
+def _decode_pillow(image: Image.Image, info: Info) -> RGB:
+    with image:
+        _load(image)
+        try:
+            shown = _flat(_in_srgb(_eight_bit(image), info.icc))
+            return _upright(np.asarray(shown, np.uint8), info.orientation)
+        except Exception as error:  # as in _pillow
+            raise ImageError("decode_failed", str(error)) from None
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError("bomb", str(error)) from None
+    except Exception as error:  # as in _pillow
+        raise ImageError("decode_failed", str(error)) from None
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Deep grey scaled to 8 bits; Pillow's own conversion would clip everything above 255 to white."""
+    if not re.match(r"I|F", image.mode):
+        return image
+    values = np.asarray(image).astype(np.float64)
+    if image.mode == "F":
+        values = np.nan_to_num(values) * (255.0 if np.nanmax(values, initial=0.0) <= 1.0 else 1.0)
+    else:
+        values = values // (256 if values.max(initial=0) <= 0xFFFF else 1 << 24)
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def _in_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """`image` in sRGB, its alpha kept. A profile that is broken or of another colour space is ignored."""
+    if icc is None or _is_srgb(icc):
+        return image
+    if image.mode not in {"L", "RGB", "RGBA", "CMYK"}:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    colour = image.convert("RGB") if alpha is not None else image
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        done = ImageCms.profileToProfile(colour, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (OSError, ImageCms.PyCMSError, ValueError):
+        return image
+    assert done is not None, "profileToProfile returns None only in place"
+    if alpha is not None:
+        done.putalpha(alpha)
+    return done
+
+
+@lru_cache(maxsize=64)
+def _is_srgb(icc: bytes) -> bool:
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc)))
+    except (OSError, ImageCms.PyCMSError):
+        return True  # a broken profile says nothing
+    return "srgb" in name.lower()
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """`image` as RGB, transparency laid on white."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    shown = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")

@@ -1,0 +1,166 @@
+"""Pictures in tar shards, and the one way to the bytes of a picture by its row's path, in a shard or not.
+
+A shard is a plain tar file in WebDataset's layout (one member, KEY.png, per sample), named after its content, with
+nothing in it that depends on when or where it was made. The path of a picture in it says where its bytes lie,
+"FOLDER/SHARD.tar/OFFSET+BYTES/KEY.png", so that reading one costs one seek: there is no index to load, to keep or to
+lose. A shard never changes once it stands, except that a picture can be taken out (`remove`), which moves no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tarfile
+from collections.abc import Iterable, Iterator, Set
+from pathlib import Path
+from typing import NamedTuple
+
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.files import REMOTE, atomic_write
+
+_BLOCK = 512  # bytes, of a tar file
+_END = bytes(2 * _BLOCK)
+_PLACE = re.compile(r"(?P<shard>.+\.tar)/(?P<offset>\d+)\+(?P<size>\d+)/(?P<name>[^/]+)")
+
+
+class Place(NamedTuple):
+    """Where a picture lies in a shard."""
+
+    shard: str  # relative path of the tar file
+    offset: int  # bytes, of the picture's first
+    size: int  # bytes
+    name: str  # of the member
+
+    @property
+    def path(self) -> str:
+        """As tables have it."""
+        return f"{self.shard}/{self.offset}+{self.size}/{self.name}"
+
+
+def place(path: str) -> Place | None:
+    """The place that `path` names; None for the path of a file."""
+    found = _PLACE.fullmatch(path)
+    return Place(found["shard"], int(found["offset"]), int(found["size"]), found["name"]) if found else None
+
+
+def file(path: str) -> str:
+    """The file that holds the picture at `path`: its shard, or itself."""
+    found = place(path)
+    return found.shard if found else path
+
+
+def read(root: Path, path: str) -> bytes:
+    """The bytes of the picture at `path` below `root`, in a shard or not.
+
+    What is missing below raw/ is looked for at the address in CURATE_RAW (s3://bucket/raw, or any other that fsspec
+    knows), if that is set. Raises FileNotFoundError when there is no such file, or when its shard holds it no longer,
+    and other OSErrors.
+    """
+    found = place(path)
+    if found is None:
+        return _file(root, path)
+    with (root / found.shard).open("rb", buffering=0) as stream:
+        stream.seek(found.offset - _BLOCK)
+        header, data = stream.read(_BLOCK), stream.read(found.size)
+    if header != _header(found.name, found.size) or len(data) != found.size:
+        raise FileNotFoundError(2, "not in this shard any more", str(root / path))
+    return data
+
+
+def _file(root: Path, path: str) -> bytes:
+    try:
+        return (root / path).read_bytes()
+    except FileNotFoundError:
+        if (base := os.environ.get(REMOTE)) and path.startswith("raw/"):
+            import fsspec
+
+            files, top = fsspec.url_to_fs(base)
+            data: bytes = files.cat_file(f"{top.rstrip('/')}/{path.removeprefix('raw/')}")
+            return data
+        raise
+
+
+def stands(root: Path, path: str) -> bool:
+    """Whether the picture at `path` below `root` is there, by the size of its file alone."""
+    found = place(path)
+    try:
+        size = (root / (found.shard if found else path)).stat().st_size
+    except OSError:
+        return False
+    return size >= found.offset + found.size + len(_END) if found else size > 0
+
+
+def stamp(root: Path, path: str) -> str:
+    """Changes when the picture at `path` may have changed. Raises FileNotFoundError when its file is not there."""
+    found = place(path)
+    stat = (root / (found.shard if found else path)).stat()
+    return f"{found.offset if found else stat.st_size} {stat.st_mtime_ns}"
+
+
+def pack(root: Path, folder: str, pictures: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Writes `pictures`, each a member's name and its bytes, into one shard in `folder`; returns their paths in order.
+
+    Equal pictures in equal order give an equal shard of an equal name, whoever packs them and when. It takes its place
+    whole or not at all. Raises CurateError for a disk that refuses.
+    """
+    digest = hashlib.sha256()
+    places: list[tuple[int, int, str]] = []
+    unnamed = root / folder / "shard.tmp"
+    with atomic_write(unnamed) as temporary, temporary.open("wb") as stream:
+        for name, data in pictures:
+            places.append((stream.tell() + _BLOCK, len(data), name))
+            whole = _header(name, len(data)) + data + bytes(-len(data) % _BLOCK)
+            digest.update(whole)
+            stream.write(whole)
+        stream.write(_END)
+    shard = f"{folder}/{digest.hexdigest()[:16]}.tar"
+    unnamed.replace(root / shard)
+    return [Place(shard, *each).path for each in places]
+
+
+def remove(root: Path, folder: str, names: Set[str]) -> int:
+    """Takes the members called `names` out of every shard in and below `folder`; returns how many there were.
+
+    Where one lay, a comment of its length stays (the global header of pax, which readers pass over), so that the paths
+    of all others still hold. Raises CurateError for a disk that refuses.
+    """
+    count = 0
+    for path in sorted((root / folder).rglob("*.tar")):
+        members = list(_members(path))
+        if gone := [member for member in members if member.name in names]:
+            end = max((m.offset + m.size for m in members if m.name not in names), default=0)
+            with atomic_write(path) as temporary:
+                shutil.copyfile(path, temporary)
+                with temporary.open("r+b") as stream:
+                    for member in gone:
+                        stream.seek(member.offset - _BLOCK)
+                        stream.write(_header("pax_global_header", member.size, tarfile.XGLTYPE))
+                        stream.write(f"{member.size} comment=".encode().ljust(member.size - 1, b"-") + b"\n")
+                    stream.truncate(end + -end % _BLOCK)
+                    stream.seek(0, os.SEEK_END)
+                    stream.write(_END)
+            count += len(gone)
+    return count
+
+
+def _members(path: Path) -> Iterator[Place]:
+    """What lies in the shard at `path`, in order."""
+    with path.open("rb") as stream:
+        offset = _BLOCK
+        while (header := stream.read(_BLOCK)) not in {b"", _END[:_BLOCK]}:
+            try:
+                member = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
+            except tarfile.TarError as error:
+                raise CurateError(f"{path}: not a whole shard: {error}", "delete it and run: curate crop") from None
+            if member.isreg():
+                yield Place(str(path), offset, member.size, member.name)
+            offset += member.size + -member.size % _BLOCK + _BLOCK
+            stream.seek(offset - _BLOCK)
+
+
+def _header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    info = tarfile.TarInfo(name)  # no owner, and modified in 1970
+    info.size, info.type = size, kind
+    return info.tobuf(tarfile.USTAR_FORMAT)

@@ -1,0 +1,50 @@
+"""The pages' templates: escaping whatever came from the web, strict about names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import ChoiceLoader, Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+_HERE = "curate.pipeline.pages"
+
+
+def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
+    """The template `name` of `package`'s folder for `view`; this folder's page.css stands in it as `css`.
+
+    Templates import this folder's others by their names.
+    """
+    loader = ChoiceLoader([FunctionLoader(partial(_text, package)), FunctionLoader(partial(_text, _HERE))])
+    environment = Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    environment.filters |= {"web": _web, "count": _count, "size": _size}
+    return environment.get_template(name).render(view, css=Markup(_text(_HERE, "page.css") or ""))
+
+
+def _text(package: str, name: str) -> str | None:
+    file = resources.files(package) / name
+    return file.read_text("utf-8") if file.is_file() else None
+
+
+def _web(url: str | None) -> str | None:
+    """`url` if it is one that a browser may follow: addresses come from strangers."""
+    return url if url and urlsplit(url).scheme in {"http", "https"} else None
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"

@@ -1,0 +1,1 @@
+"""The stage `curate pairs`: Article/Human pairs -> manifests/pairs.parquet."""

@@ -1,0 +1,35 @@
+"""The section pairs: what makes an article and a person a pair."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from curate.pipeline.core.config import NonNegative, Section, Share
+from curate.pipeline.faces.config import Range
+
+
+class Pairs(Section, frozen=True, kw_only=True):
+    """Article/Human pairs from product pages."""
+
+    size: Annotated[int, Meta(ge=32, le=1024)] = 256  # px, side of the letterboxed pictures
+    article: str = "article"  # the role of the picture of the garment alone
+    human: str = "human"  # the role of the picture of a person wearing it
+    background: tuple[int, int, int] = (255, 255, 255)  # RGB of the letterbox
+    radius: Annotated[int, Meta(ge=0, le=32)] = 8  # bits of 64 in which copies of an article may differ
+    colour: Annotated[float, Meta(ge=0.0, le=255.0)] = 8.0  # mean difference in colour of copies, 0..255
+    family_radius: Annotated[int, Meta(ge=0, le=32)] = 4  # bits in which articles of one cut and other colours differ
+    faces: bool = True  # look for faces in both pictures; without, no_face and article_person refuse nothing
+    val: Share = 0.1
+    test: Share = 0.1
+
+    # Thresholds on the evidence, which stays in the table: other values measure nothing again
+    exclude: tuple[str, ...] = ()  # words in what the page says, in any width and case: bottom only, back view
+    need_face: bool = False  # a person whose face is not seen may show the back
+    max_article_faces: NonNegative | None = None  # 0: nobody in the article's picture
+    min_border: Share = 0.0  # how plain the article's ground is
+    aspect: Range = (0.0, 100.0)  # height over width of the article
+    min_agreement: Share = 0.0  # share of the article whose colours the person wears; true pairs have 0.9
+    max_others: Share = 1.0  # share of the torso in other colours than the article's, skin and ground
+    worn_at: Range = (-10.0, 100.0)  # face heights below the chin; a top lies at 1.5, bottoms alone lower

@@ -1,0 +1,126 @@
+"""What the pixels of an Article and a Human picture say about whether they are a pair: measures, no verdicts.
+
+The rules that a person goes by (the article is not only the lower half, the wearer faces the camera and has no other
+clothes on) become numbers here; thresholds in params.yaml, section pairs, refuse by them, and the rest is for review.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.pipeline.imaging.codec import RGB
+from curate.pipeline.imaging.geometry import Box
+
+_GRID = 48  # px, longest side at which colours are compared: one sample per few px of cloth is enough
+_ALIKE = 12.0  # of CIELAB with half the weight on lightness: folds and shadows stay one colour
+_SKIN = 16.0  # the same, between the middle of a face and the rest of the skin
+_SEEN = 0.01  # share of a region that a colour covers to count as being there
+_GROUND = 24  # 0..255 in the worst channel: farther from the ground's colour, something lies on it
+
+Lab: TypeAlias = NDArray[np.float32]  # [..., 3], CIE L*a*b* with L halved, so that Euclid's distance is the one above
+
+
+def border(rgb: RGB) -> float:
+    """How plain the ground of `rgb`, uint8 [H, W, 3], is: share of its outermost px near their median colour, 0..1."""
+    ring = _ring(rgb)
+    return float((np.abs(ring.astype(np.int16) - np.median(ring, axis=0)).max(axis=1) <= _GROUND).mean())
+
+
+def figure(rgb: RGB) -> NDArray[np.bool_]:
+    """Where `rgb`, uint8 [H, W, 3], shows something other than the colour of its border: [H, W]."""
+    apart: NDArray[np.bool_] = np.abs(rgb.astype(np.int16) - np.median(_ring(rgb), axis=0)).max(axis=2) > _GROUND
+    return apart
+
+
+def aspect(rgb: RGB) -> float | None:
+    """Height of what `rgb`, uint8 [H, W, 3], shows over its width; None for a plain picture."""
+    ys, xs = np.nonzero(figure(rgb))
+    return float((np.ptp(ys) + 1) / (np.ptp(xs) + 1)) if len(ys) else None
+
+
+def worn(article: RGB, human: RGB, faces: Sequence[Box]) -> dict[str, float | None]:
+    """How much of `article` the person in `human` (uint8 [H, W, 3]) wears; `faces` are boxes in px of `human`.
+
+    `agreement`: share of the article's px whose colour the torso shows, too, 0..1. `others`: share of the torso that
+    is neither of the article's colours nor skin nor ground, 0..1. `worn_at`: where the article's colours lie on the
+    person, in face heights below the chin. The torso is looked for below the largest face, else in the middle of the
+    picture; without a face the last two are None.
+    """
+    small, seen = _sampled(article), _sampled(human)
+    cloth = _lab(small)[figure(small)]
+    if not len(cloth):
+        return {"agreement": None, "others": None, "worn_at": None}
+    colours = _lab(seen)
+    face = max(faces, key=lambda box: box.side, default=None)
+    scaled = face.scaled(seen.shape[1] / human.shape[1]) if face else None
+    torso = _torso(seen.shape[0], seen.shape[1], scaled)
+    found: dict[str, float | None] = {"agreement": _covered(cloth, colours[torso]), "others": None, "worn_at": None}
+    if scaled is None:
+        return found
+    bare = np.linalg.norm(colours - _skin(colours, scaled), axis=-1) < _SKIN
+    own = _near(colours.reshape(-1, 3), cloth).reshape(bare.shape)
+    clothed = figure(seen) & ~bare
+    found["others"] = float((clothed & ~own)[torso].mean())
+    chin = scaled.y + scaled.height
+    rows = np.nonzero((clothed & own)[max(0, round(chin)) :])[0]
+    if len(rows):
+        found["worn_at"] = float((rows.mean() + max(0, round(chin)) - chin) / scaled.height)
+    return found
+
+
+def _ring(rgb: RGB) -> NDArray[np.uint8]:
+    """The px along the four sides, [n, 3]: a fiftieth of the shorter side deep."""
+    deep = max(1, min(rgb.shape[:2]) // 50)
+    sides = (rgb[:deep], rgb[-deep:], rgb[:, :deep], rgb[:, -deep:])
+    return np.concatenate([side.reshape(-1, 3) for side in sides])
+
+
+def _sampled(rgb: RGB) -> RGB:
+    """At most _GRID px on a side; px are picked, not mixed: a mean of stripes is a colour that nobody wears."""
+    height, width = rgb.shape[:2]
+    scale = min(1.0, _GRID / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _lab(rgb: RGB) -> Lab:
+    lab: Lab = np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+    lab[..., 0] /= 2
+    return lab
+
+
+def _torso(height: int, width: int, face: Box | None) -> tuple[slice, slice]:
+    """Rows and columns, never empty."""
+    if face is None:
+        return slice(height // 4, height * 3 // 4 + 1), slice(width // 4, width * 3 // 4 + 1)
+    middle, chin = face.x + face.width / 2, face.y + face.height
+    left, right = (int(np.clip(middle + side * face.width, 0, width)) for side in (-0.9, 0.9))
+    top, bottom = (int(np.clip(chin + down * face.height, 0, height)) for down in (0.3, 2.8))
+    top, left = min(top, height - 1), min(left, width - 1)
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
+
+
+def _skin(colours: Lab, face: Box) -> Lab:
+    """The colour of the middle of a face."""
+    x, y = face.x + face.width / 2, face.y + face.height / 2
+    reach = face.side / 5
+    height, width = colours.shape[:2]
+    top, left = int(np.clip(y - reach, 0, height - 1)), int(np.clip(x - reach, 0, width - 1))
+    patch = colours[top : max(top + 1, round(y + reach)), left : max(left + 1, round(x + reach))]
+    return np.asarray(np.median(patch.reshape(-1, 3), axis=0), np.float32)
+
+
+def _near(these: Lab, those: Lab) -> NDArray[np.bool_]:
+    """Which of `these` [n, 3] have the colour of enough of `those` [m, 3]: [n]."""
+    squares = (these**2).sum(1)[:, None] + (those**2).sum(1) - 2 * these @ those.T
+    enough: NDArray[np.bool_] = (squares < _ALIKE**2).mean(axis=1) >= _SEEN
+    return enough
+
+
+def _covered(cloth: Lab, torso: Lab) -> float:
+    return float(_near(cloth, torso.reshape(-1, 3)).mean())

@@ -1,0 +1,308 @@
+"""Article/Human pairs from the pictures of each product: letterboxed, measured, free of copies, split by family.
+
+Of a product's pictures the first article, by order of discovery, stands for the garment; each picture of a person
+wearing it makes a pair with it. Products whose articles are copies of one another are kept once; those that are one
+another's colour variants share a cluster, and so a split. What was measured for a pair stays in its row, and a row
+that stands needs no pixels again: thresholds, copies and splits are decided from the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from curate.pipeline.core.config import as_dict, digest
+from curate.pipeline.core.errors import TableError
+from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.parallel import Engine, WorkerDied
+from curate.pipeline.core.parallel import run as run_engine
+from curate.pipeline.core.progress import SILENT, Progress
+from curate.pipeline.faces.alignment import Aligner
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.hashing import clustering, phash
+from curate.pipeline.imaging import codec, letterbox
+from curate.pipeline.imaging.codec import RGB
+from curate.pipeline.imaging.geometry import Affine, Box
+from curate.pipeline.imaging.shards import read
+from curate.pipeline.pairs import article_copies, evidence, products
+from curate.pipeline.pairs.config import Pairs
+from curate.pipeline.pairs.products import Picture, Product
+from curate.pipeline.tables import decisions, manifest, splits
+from curate.pipeline.tables.manifest import OK, PAIRS
+from curate.pipeline.tables.partial import Parts
+
+_VERSION = 1  # raise it when the same pictures give other evidence
+_UNTRIED = frozenset({"missing_file", "worker_died", "decode_failed"})  # looked at again by the next run
+_FACES = CropRules(faces="all", min_face=24, max_upscale=1000.0, max_padding=1.0)  # how small does not matter here
+
+Row = dict[str, Any]
+
+
+def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILENT) -> manifest.Summary:
+    """Writes manifests/pairs.parquet and the pictures below processed/pairs from the rows that have a role.
+
+    Pairs that were measured before are not opened again. Decisions in manifests/review.jsonl outrank the thresholds;
+    a product whose pairs are all rejected stands for no copy. Raises UsageError for shares above 1 and TableError when
+    images.parquet is missing or broken.
+    """
+    splits.check_shares("pairs", section.val, section.test)
+    found = list(products.read(root, section.article, section.human))
+    whole = [product for product in found if not product.missing]
+    parts, work = Parts(PAIRS, root / PAIRS.pictures / ".parts"), digest({"version": _VERSION, "faces": section.faces})
+    known = _known(root, parts, work)
+    todo = [product for product in whole if any(_pair_id(section, product, h) not in known for h in product.humans)]
+    lost: dict[str, Row] = {}
+    with progress.task("pairs", len(todo)) as task:
+        for rows in _measured_all(section, root, todo, engine):
+            parts.add(work, [row for row in rows if row["reason"] not in _UNTRIED])
+            lost |= {row["pair_id"]: row for row in rows if row["reason"] in _UNTRIED}
+            task.advance(len({row["group_id"] for row in rows}))
+    known = _known(root, parts, work) | lost
+    decided = decisions.read(root, progress.note)
+    made = [
+        (product, _judged(section, product, human, known[_pair_id(section, product, human)], decided))
+        for product in whole
+        for human in product.humans
+    ]
+    _group(section, made)
+    rows = [_incomplete(product) for product in found if product.missing] + [row for _, row in made]
+    for row in rows:
+        row["split"] = splits.split_of(row["cluster_id"], val=section.val, test=section.test)
+    data = manifest.from_rows(PAIRS, rows)
+    os.sync()  # the pictures reach the disk before the table that names them
+    manifest.write(PAIRS, data, root, meta={"section": as_dict(section), "work": work})
+    parts.clear()
+    _sweep(root, {row.get(key) for row in rows for key in ("article_path", "human_path")})
+    places = ((row["domain"], row["split"]) for row in rows if row["status"] == manifest.ACCEPTED)
+    for line in splits.gaps(places, {"val": section.val, "test": section.test}):
+        progress.note(line)
+    return manifest.summarize(PAIRS, data)
+
+
+def _known(root: Path, parts: Parts, work: str) -> dict[str, Row]:
+    """The rows that earlier runs measured the same way and whose pictures stand, by pair_id."""
+    tables = [parts.read(work)]
+    with suppress(TableError):  # a broken table counts as none
+        if manifest.exists(PAIRS, root) and manifest.meta(PAIRS, root).get("work") == work:
+            tables.append(manifest.read(PAIRS, root))
+    there = {
+        path.relative_to(root).as_posix() for path in (root / PAIRS.pictures).glob("*/*.png") if path.stat().st_size
+    }
+    return {
+        row["pair_id"]: row
+        for table in tables
+        for row in table.to_pylist()
+        if row["article_affine"] is not None and {row["article_path"], row["human_path"]} <= there
+    }
+
+
+def _pair_id(section: Pairs, product: Product, human: Picture) -> str:
+    """Names a pair by everything that its pictures depend on, so that one that stands there is the right one."""
+    parts = (product.domain, product.group_id, product.articles[0].image_id, human.image_id)
+    return hashlib.sha256("\n".join(map(str, (*parts, section.size, *section.background))).encode()).hexdigest()[:32]
+
+
+def _paths(pair_id: str) -> tuple[str, str]:
+    """Of the article and the human, below the root."""
+    stem = f"{PAIRS.pictures}/{pair_id[:2]}/{pair_id}"
+    return f"{stem}_article.png", f"{stem}_human.png"
+
+
+def _incomplete(product: Product) -> Row:
+    name = hashlib.sha256(f"{product.domain}\n{product.group_id}".encode()).hexdigest()[:32]
+    article, human = (next(iter(pictures), None) for pictures in (product.articles, product.humans))
+    return _row(name, product, article, human, product.missing or OK)
+
+
+def _row(pair_id: str, product: Product, article: Picture | None, human: Picture | None, reason: str) -> Row:
+    """What is known of a pair without its pixels."""
+    pictures = [picture for picture in (article, human) if picture]
+    return {
+        "pair_id": pair_id,
+        "group_id": product.group_id,
+        "domain": product.domain,
+        "article_image_id": article and article.image_id,
+        "human_image_id": human and human.image_id,
+        "article_text": " ".join(filter(None, [product.title, article.text if article else ""])) or None,
+        "human_text": (human and human.text) or None,
+        "cluster_id": product.group_id,
+        "split": "train",
+        "license": "+".join(sorted({picture.license for picture in pictures})),  # all bind whoever uses the pair
+        "status": manifest.ACCEPTED if reason == OK else manifest.REJECTED,
+        "reason": reason,
+    }
+
+
+def _measured_all(section: Pairs, root: Path, todo: Sequence[Product], engine: Engine) -> Iterator[list[Row]]:
+    """The rows of each batch of products, measured and not judged, in order."""
+    settings = {"section": section, "root": root.resolve()}
+    batches = [todo[i : i + engine.batch] for i in range(0, len(todo), engine.batch)]
+    for batch, result in zip(batches, run_engine(_Worker, settings, batches, engine), strict=True):
+        if isinstance(result, WorkerDied):  # one of them kills its decoder: the others still count
+            for product in batch:
+                [alone] = run_engine(_Worker, settings, [[product]], engine)
+                yield _died(section, product) if isinstance(alone, WorkerDied) else alone
+        else:
+            yield result
+
+
+def _died(section: Pairs, product: Product) -> list[Row]:
+    article = product.articles[0]
+    return [_row(_pair_id(section, product, h), product, article, h, "worker_died") for h in product.humans]
+
+
+class _Worker:
+    """Letterboxes and measures batches of products; lives in each worker process."""
+
+    def __init__(self, section: Pairs, root: Path) -> None:
+        cv2.setNumThreads(1)  # the pool has a process per core already
+        self.section, self.root = section, root
+
+    def __call__(self, batch: Sequence[Product]) -> list[Row]:
+        return [row for product in batch for row in self._rows(product)]
+
+    def _rows(self, product: Product) -> Iterator[Row]:
+        """A row per person in `product`; the pictures that are not there yet are written."""
+        article = product.articles[0]
+        for human in product.humans:
+            pair_id = _pair_id(self.section, product, human)
+            article_path, human_path = _paths(pair_id)
+            try:
+                measured = self._measured(self._image(article), self._image(human), article_path, human_path)
+            except OSError:
+                yield _row(pair_id, product, article, human, "missing_file")
+            except codec.ImageError:
+                yield _row(pair_id, product, article, human, "decode_failed")
+            else:
+                paths = {"article_path": article_path, "human_path": human_path}
+                yield _row(pair_id, product, article, human, OK) | paths | measured
+
+    def _image(self, picture: Picture) -> RGB:
+        return codec.decode(read(self.root, picture.path))
+
+    def _measured(self, article: RGB, human: RGB, article_path: str, human_path: str) -> Row:
+        """The columns that pixels decide, uint8 RGB [H, W, 3] in."""
+        article_affine, square = self._letterboxed(article, article_path)
+        human_affine, _ = self._letterboxed(human, human_path)
+        faces = [self._faces(rgb) if self.section.faces else None for rgb in (article, human)]
+        return {
+            "article_affine": article_affine.ravel().tolist(),
+            "human_affine": human_affine.ravel().tolist(),
+            "article_phash": phash.phash(square),
+            "article_colours": article_copies.colours(square),
+            "article_faces": None if faces[0] is None else len(faces[0]),
+            "human_faces": None if faces[1] is None else len(faces[1]),
+            "border": evidence.border(article),
+            "aspect": evidence.aspect(article),
+            **evidence.worn(article, human, faces[1] or ()),
+        }
+
+    def _letterboxed(self, rgb: RGB, target: str) -> tuple[Affine, RGB]:
+        height, width = rgb.shape[:2]
+        square = letterbox.boxed(rgb, self.section.size, self.section.background)
+        with atomic_write(self.root / target, durable=False) as temporary:
+            temporary.write_bytes(codec.encode_png(square))
+        return letterbox.affine(width, height, self.section.size), square
+
+    def _faces(self, rgb: RGB) -> list[Box]:
+        """The faces that look like one."""
+        return [cut.box for cut in self._aligner(rgb) if cut.reason == OK and cut.box]
+
+    @cached_property
+    def _aligner(self) -> Callable[[RGB], list[Any]]:
+        return Aligner(_FACES)
+
+
+def _judged(
+    section: Pairs, product: Product, human: Picture, measured: Mapping[str, Any], decided: decisions.Decisions
+) -> Row:
+    """`measured` with today's texts, licences and verdict: a decision's, else that of the thresholds."""
+    items = measured["pair_id"], product.articles[0].image_id, human.image_id
+    if measured["reason"] in _UNTRIED:
+        reason = measured["reason"]
+    elif decided.refusal(*items):
+        reason = "review"
+    else:
+        reason = OK if decided.kept_by_person(items[0]) else _verdict(section, product, human, measured)
+    return {**measured, **_row(measured["pair_id"], product, product.articles[0], human, reason), "duplicate_of": None}
+
+
+def _verdict(section: Pairs, product: Product, human: Picture, measured: Mapping[str, Any]) -> str:
+    """The first reason to refuse a pair, else ok. What was not measured refuses nothing."""
+    said = products.folded(f"{product.title} {product.articles[0].text} {human.text}")
+    faces, persons = measured["article_faces"], measured["human_faces"]
+
+    def outside(column: str, low: float, high: float) -> bool:
+        value = measured[column]
+        return value is not None and not low <= value <= high
+
+    checks = {
+        "excluded": any(products.folded(word) in said for word in section.exclude),
+        "article_person": None not in (faces, section.max_article_faces) and faces > section.max_article_faces,
+        "no_face": section.need_face and persons == 0,
+        "busy_article": outside("border", section.min_border, 1.0),
+        "aspect": outside("aspect", *section.aspect),
+        "colours_differ": outside("agreement", section.min_agreement, 1.0),
+        "other_clothes": outside("others", 0.0, section.max_others),
+        "worn_at": outside("worn_at", *section.worn_at),
+    }
+    return next((reason for reason, refuses in checks.items() if refuses), OK)
+
+
+def _group(section: Pairs, made: Sequence[tuple[Product, Row]]) -> None:
+    """Gives families of products one cluster, and refuses the pairs of all but the first of copied articles."""
+    first: dict[Product, Row] = {}
+    for product, row in made:
+        if row.get("article_phash") is not None:
+            first.setdefault(product, row)
+    group = list(first)
+    hashes = np.array([row["article_phash"] for row in first.values()], np.uint64)
+    colours = np.frombuffer(b"".join(row["article_colours"] for row in first.values()), np.uint8)
+    near = article_copies.near(
+        hashes, colours.reshape(len(group), article_copies.GRID**2, 3), section.radius, section.colour
+    )
+    families = np.concatenate([near, _variants(section, group, hashes)])
+    cluster = {p: group[i] for p, i in zip(group, clustering.components(len(group), [families]), strict=True)}
+    pair_of = {product: row["pair_id"] for product, row in reversed(made) if row["reason"] == OK}
+    usable = [group[i] in pair_of and group[j] in pair_of for i, j in near.tolist()]
+    stand_ins = clustering.stand_ins(len(group), [near[np.array(usable, bool)]])
+    kept = {p: group[i] for p, i in zip(group, stand_ins, strict=True)}
+    for product, row in made:
+        stand_in = kept.get(product, product)
+        row["cluster_id"] = cluster.get(product, product).group_id
+        if stand_in != product and row["reason"] == OK:
+            row |= {"status": manifest.REJECTED, "reason": "duplicate", "duplicate_of": pair_of[stand_in]}
+
+
+def _variants(section: Pairs, group: Sequence[Product], hashes: phash.Hashes) -> np.ndarray[Any, Any]:
+    """Pairs of positions [n, 2], i < j, of products that are colours of one another: of one shape, or of one name.
+
+    A shape joins a product to the first that it resembles itself, not to what that one resembles, so that plain cuts on
+    plain grounds do not chain a whole shop into one family.
+    """
+    alike = article_copies.of_one_shape(hashes, section.family_radius)
+    same = [group[i].domain == group[j].domain for i, j in alike.tolist()]
+    heads = clustering.stand_ins(len(group), [alike[np.array(same, bool)]])
+    edges = [(head, item) for item, head in enumerate(heads.tolist()) if head != item]
+    named: dict[tuple[str, str], int] = {}
+    for item, product in enumerate(group):
+        if product.name and (head := named.setdefault((product.domain, product.name), item)) != item:
+            edges.append((head, item))
+    return np.array(edges, np.int64).reshape(-1, 2)
+
+
+def _sweep(root: Path, named: set[str | None]) -> None:
+    """Takes away the pictures that no row names: of older settings, or half-written when a run was killed."""
+    for path in (root / PAIRS.pictures).glob("*/*"):
+        if path.relative_to(root).as_posix() not in named:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.parent.rmdir()  # only when it is empty

@@ -1,0 +1,1 @@
+"""Where a person looks and decides: sort, list, select."""

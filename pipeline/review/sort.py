@@ -1,0 +1,126 @@
+"""Crops in order of one measure, to look at: a contact sheet and a list. A view only: no file or table changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.pipeline.core.config import parse
+from curate.pipeline.core.errors import UsageError, nearest
+from curate.pipeline.core.progress import SILENT, Progress, Task
+from curate.pipeline.crop.config import Crop
+from curate.pipeline.imaging import codec, shards, warp
+from curate.pipeline.pages import contact_sheet
+from curate.pipeline.pages.contact_sheet import Shown, Tile
+from curate.pipeline.pages.thumbnails import SIDE, inside
+from curate.pipeline.review import sort_keys
+from curate.pipeline.tables import crop_status, decisions, manifest
+
+STATUSES = (manifest.ACCEPTED, manifest.REJECTED, "all")
+_HEADER = ("crop_id", "value", "domain", "path", "status", "reason", "source_path")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to look at, and in which order."""
+
+    by: str  # a key of pipeline.keys
+    domains: tuple[str, ...] = ()  # none: all
+    status: str = "accepted"  # one of STATUSES, by the last word of all stages and decisions
+    reverse: bool = False
+    top: int | None = None  # rows on list and sheet; None: all on the list, the first on the sheet
+
+
+def run(wish: Wish, root: Path, *, progress: Progress = SILENT) -> contact_sheet.SheetFiles:
+    """Writes processed/views/KEY-....html and .tsv.
+
+    Raises UsageError for an unknown key or domain and TableError when crops.parquet is missing, or dedup.parquet where
+    the key is the hash.
+    """
+    key = sort_keys.named(wish.by)
+    if wish.status not in STATUSES:
+        raise UsageError(f"there is no status '{wish.status}'{nearest(wish.status, STATUSES)}", " ".join(STATUSES))
+    decided = decisions.read(root, progress.note)
+    table = crop_status.of_crops(root, ["affine", *key.columns], decided)
+    table = manifest.of_domains(manifest.CROPS, table, wish.domains, root)
+    if wish.status != "all":
+        table = table.filter(pc.equal(table["status"], wish.status))
+    places, values = sort_keys.sort(table, key, reverse=wish.reverse)
+    total = len(places)
+    places, values = places[: wish.top], values[: wish.top]
+    table = table.take(pa.array(places))
+    first = table.slice(0, wish.top or contact_sheet.SHOWN).to_pylist()
+    with progress.task("sheet", len(first)) as task:
+        pictures = list(_shown(first, values, root, decided, task))
+    return contact_sheet.write(
+        root,
+        "-".join([wish.by, *wish.domains, *([] if wish.status == "accepted" else [wish.status])]),
+        heading=f"by {wish.by}",
+        lead=_lead(wish, total, len(pictures)),
+        header=_HEADER,
+        rows=list(_rows(table, values)),
+        shown=pictures,
+    )
+
+
+def picture(row: Mapping[str, Any], sizes: Mapping[str, int], root: Path) -> codec.RGB | None:
+    """What a row of crops.parquet shows, small: its crop, or what its crop would be, or the photo; None without a file.
+
+    `row` holds path, source_path, affine and domain, `sizes` the side of a domain's crops in px.
+    """
+    try:
+        if row["path"]:
+            return codec.decode(shards.read(root, row["path"]))
+        data = shards.read(root, row["source_path"])
+        if row["affine"] is None:
+            return (codec.preview(data, SIDE) or (codec.decode(data), 1))[0]
+        photo = codec.decode(data)
+        affine = np.array(row["affine"]).reshape(2, 3)
+        scale = SIDE / sizes.get(row["domain"], SIDE)
+        affine = np.column_stack([affine[:, :2] * scale, (affine[:, 2] + 0.5) * scale - 0.5])
+        return warp.cut(photo, affine, SIDE)
+    except (OSError, codec.ImageError):
+        return None
+
+
+def crop_sizes(root: Path, domains: Sequence[str]) -> dict[str, int]:
+    """The side of each domain's crops in px, as crops.parquet says that they were cut."""
+    section = parse(Crop, manifest.meta(manifest.CROPS, root).get("section", {}), "crop")
+    return {domain: section.rules(domain).size for domain in domains}
+
+
+def _shown(
+    rows: Sequence[Mapping[str, Any]], values: sort_keys.Values, root: Path, decided: decisions.Decisions, task: Task
+) -> Iterator[Shown]:
+    """The pictures of `rows`; those whose file has gone are left out."""
+    sizes = crop_sizes(root, sorted({row["domain"] for row in rows}))
+    for row, value in zip(rows, values, strict=False):
+        task.advance()
+        small = picture(row, sizes, root)
+        if small is not None:
+            said = decided.of(row["crop_id"], row["image_id"]) if row["reason"] in {"review", "select"} else None
+            why = f"{row['reason']}: {said.reason}" if said and said.reason else row["reason"]
+            told = "no value" if np.isnan(value) else f"{value:.4g}"
+            refused = row["status"] == manifest.REJECTED
+            yield Shown(Tile(inside(small), row["crop_id"]), told, row["domain"], why if refused else "")
+
+
+def _rows(table: pa.Table, values: sort_keys.Values) -> Iterator[tuple[object, ...]]:
+    columns = [table[name].to_pylist() for name in _HEADER if name != "value"]
+    for value, crop_id, *others in zip(values.tolist(), *columns, strict=True):
+        yield (crop_id, value, *others)
+
+
+def _lead(wish: Wish, rows: int, shown: int) -> str:
+    first = (
+        ("the other way round", "in that order") if wish.by in sort_keys.BY_HASH else ("highest first", "lowest first")
+    )
+    return (
+        f"{', '.join(wish.domains) or 'all domains'}, {wish.status}, {first[not wish.reverse]}: {shown:,} of {rows:,}"
+    )

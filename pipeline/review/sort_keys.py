@@ -1,0 +1,120 @@
+"""What crops can be sorted by: every number that was measured of them, the pose, and the likeness of their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.pipeline.core.errors import TableError, UsageError, nearest
+from curate.pipeline.faces import pose
+from curate.pipeline.hashing import ordering
+from curate.pipeline.hashing.phash import Hashes
+from curate.pipeline.tables.manifest import CROPS, DEDUP
+from curate.pipeline.tables.schema import POINTS
+
+Values: TypeAlias = NDArray[np.float64]  # [n], NaN where there is none
+Places: TypeAlias = NDArray[np.int64]
+Order: TypeAlias = tuple[Places, Values]
+
+
+@dataclass(frozen=True)
+class Key:
+    """Something to sort crops by."""
+
+    name: str
+    columns: tuple[str, ...]  # of crops.parquet, which it needs
+    values: Callable[[pa.Table], Values] | None = None
+    ordered: Callable[[pa.Table], Order] | None = None  # instead, where the values follow from the order
+
+
+def named(name: str) -> Key:
+    """The key called `name`. Raises UsageError, with the nearest, if there is none."""
+    if name not in KEYS:
+        raise UsageError(f"there is no key '{name}'{nearest(name, KEYS)}", f"keys: {', '.join(KEYS)}")
+    return KEYS[name]
+
+
+def sort(table: pa.Table, key: Key, *, reverse: bool = False) -> Order:
+    """The rows of `table` in order of `key`, as positions, and the value of each in that order.
+
+    Lowest first, with `reverse` the highest; those without a value come last. Equal ones stay in the table's order.
+    """
+    if key.ordered:
+        places, values = key.ordered(table)
+        known = int(np.isfinite(values).sum())
+        turn = np.arange(len(places))
+        turn[:known] = turn[:known][:: -1 if reverse else 1]
+        return places[turn], values[turn]
+    assert key.values is not None, f"the key {key.name} has neither values nor an order"
+    values = key.values(table)
+    places = np.argsort(-values if reverse else values, kind="stable")  # NaN last, either way
+    return places, values[places]
+
+
+def numbers(table: pa.Table, name: str) -> Values:
+    """The column `name`, NaN for null."""
+    return np.asarray(table[name].cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
+def poses(table: pa.Table) -> Values:
+    """Yaw and pitch, degrees, [n, 2]; NaN without landmarks."""
+    known = pc.and_(pc.is_valid(table["landmarks"]), pc.equal(pc.list_value_length(table["landmarks"]), 136))
+    mask = pc.fill_null(known, False).to_numpy(zero_copy_only=False)
+    flat = pc.list_flatten(table["landmarks"].filter(pa.array(mask))).to_numpy(zero_copy_only=False)
+    points = np.asarray(flat, np.float64).reshape(-1, POINTS, 2)
+    angles = np.full((table.num_rows, 2), np.nan)
+    angles[mask] = pose.yaw_pitch(points)
+    return angles
+
+
+def _number(name: str) -> Key:
+    return Key(name, (name,), lambda table: numbers(table, name))
+
+
+def _flag(table: pa.Table) -> Values:
+    return numbers(table.append_column("flag", table["is_grey"].cast(pa.int8())), "flag")
+
+
+def _hue(table: pa.Table) -> Values:
+    """A grey crop has no hue."""
+    grey = pc.fill_null(table["is_grey"], True).to_numpy(zero_copy_only=False)
+    return np.where(grey, np.nan, numbers(table, "hue"))
+
+
+def _by_hash(function: Callable[[Hashes], tuple[Places, NDArray[np.int64]]]) -> Callable[[pa.Table], Order]:
+    """Orders the rows that have a hash by `function`, the others after them."""
+
+    def ordered(table: pa.Table) -> Order:
+        known = pc.is_valid(table["phash"]).to_numpy(zero_copy_only=False)
+        if table.num_rows and not known.any():
+            raise TableError("none of these crops has a hash: dedup hashes what crop accepted", f"run: {DEDUP.made_by}")
+        have, lack = np.flatnonzero(known), np.flatnonzero(~known)
+        places, bits = function(pc.drop_null(table["phash"]).to_numpy().astype(np.uint64))
+        return np.concatenate([have[places], lack]), np.concatenate([bits, np.full(len(lack), np.nan)])
+
+    return ordered
+
+
+BY_HASH = {"alike": ordering.alike, "least-alike": ordering.least_alike}
+
+
+def _keys() -> Iterator[Key]:
+    yield Key("yaw", ("landmarks",), lambda table: poses(table)[:, 0])
+    yield Key("pitch", ("landmarks",), lambda table: poses(table)[:, 1])
+    for name, function in BY_HASH.items():
+        yield Key(name, (), ordered=_by_hash(function))
+    yield Key("hue", ("hue", "is_grey"), _hue)
+    yield Key("is_grey", ("is_grey",), _flag)
+    for column in CROPS.schema:
+        measured = pa.types.is_floating(column.type) or column.name == "faces"
+        if measured and column.name != "hue":
+            yield _number(column.name)
+
+
+KEYS: Mapping[str, Key] = {key.name: key for key in _keys()}

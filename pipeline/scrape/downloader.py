@@ -1,0 +1,178 @@
+"""Finds out what a candidate's bytes are: from the journal, from a local file, or from the web."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.scrape.config import Scrape
+from curate.pipeline.scrape.inspector import Examiner
+from curate.pipeline.scrape.journal import Journal, Past, Seen
+from curate.pipeline.scrape.outcome import Outcome, extension, holds
+from curate.pipeline.scrape.raw_store import Store
+from curate.pipeline.scrape.revisit import NOTHING, Again
+from curate.pipeline.scrape.sources.candidate import Candidate
+from curate.pipeline.scrape.web.address_guard import Guard
+from curate.pipeline.scrape.web.client import NOT_MODIFIED, Response, Web
+from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.request import held, http_date
+from curate.pipeline.tables import manifest
+
+ALIKE = 8  # bits of 64 in which the perceptual hashes of copies of one picture may differ
+
+
+class Fetcher:
+    """Fetches, examines, stores and journals; threads and connections are made when they are first needed."""
+
+    def __init__(
+        self, section: Scrape, store: Store, journal: Journal, guard: Guard, stack: ExitStack, again: Again = NOTHING
+    ) -> None:
+        self._section = section
+        self._again = again
+        self._store = store
+        self._journal = journal
+        self._guard = guard
+        self._stack = stack
+        self._layer: Web | None = None
+        self._avoided = np.array(sorted(journal.avoided), np.uint64)
+        self._examiner = stack.enter_context(Examiner(section, hashed=bool(journal.avoided)))
+        self._readers: ThreadPoolExecutor | None = None
+
+    def web(self) -> Web:
+        """The HTTP layer. Raises UsageError when there is no contact to show to the sites."""
+        if self._layer is None:
+            contact = self._section.contact or ""
+            if not contact.strip() or not contact.isprintable() or not contact.isascii():
+                raise UsageError(
+                    "sites must be told who asks for their images: an address or URL in plain ASCII",
+                    "add: --contact you@example.org   (or scrape.contact in params.yaml)",
+                )
+            self._layer = Web(self._section, self._guard, self._store.hosts)
+            self._stack.callback(self._layer.close)
+        return self._layer
+
+    def asked(self) -> dict[str, int]:
+        """Requests of this run by host and port."""
+        return self._layer.asked() if self._layer is not None else {}
+
+    def start(
+        self, key: str, index: int, candidate: Candidate, refused: Callable[[], str | None]
+    ) -> Future[Outcome | None]:
+        """Sees to it that the fate of candidate `index` of the search `key` becomes known, and is journalled by then.
+
+        `refused` tells whether it is still worth asking for, just before it is.
+        """
+
+        def note(outcome: Outcome | None) -> Outcome | None:
+            self._journal.seen(Seen(key, index, candidate, outcome))
+            return outcome
+
+        if self._journal.forgotten(candidate.address, candidate.image_url, candidate.page_url, candidate.creator):
+            return _known(None)  # and not a word of it in the journal
+        if refused() is not None:
+            return _known(note(None))
+        if candidate.file is not None:
+            if self._readers is None:
+                self._readers = self._stack.enter_context(ThreadPoolExecutor(self._section.workers))
+            return self._readers.submit(lambda: note(self._read(Path(candidate.file or ""))))
+        if candidate.data is not None:  # at once, so that none of them wait in memory
+            return _known(note(self._given(candidate.data)))
+        if candidate.image_url is None:  # of a search of local files that is not asked for now, or no address at all
+            return _known(self._journal.fate(key, index, candidate.address) or note(Outcome("bad_url")))
+        url, page = candidate.image_url, candidate.page_url
+        past = self._remembered(key, url)
+        if past is None:
+            return self.web().image(url, page, lambda got: note(self._examined(got)))
+        outcome = past.outcome
+        if not self._again.refresh or past.fresh or outcome.path is None:
+            return _known(note(outcome))
+        asking = held(outcome.etag, outcome.last_modified or http_date(outcome.retrieved_at))
+        return self.web().image(url, page, lambda got: note(self._renewed(outcome, got)), asking)
+
+    def _remembered(self, key: str | None, name: str) -> Past | None:
+        """An earlier fetch, if its outcome still holds and its bytes still stand."""
+        past = self._journal.past(name)
+        if past is None or not holds(past.outcome, self._section, past.key == key):
+            return None
+        outcome = past.outcome
+        if outcome.reason in self._again.retry and not past.fresh:
+            return None
+        stands = outcome.path is None or self._store.has(outcome.path, outcome.bytes or 0)
+        return past if stands else None
+
+    def _renewed(self, past: Outcome, got: Response | FetchError) -> Outcome:
+        """What a conditional request makes of a stored image. A failure that says nothing about it changes nothing."""
+        now = datetime.now(UTC)
+        if isinstance(got, FetchError):
+            if got.reason == "optout_header":
+                return self._examined(got)
+            gone = got.status in {404, 410}
+            return msgspec.structs.replace(past, gone=True, checked_at=now) if gone else past
+        if got.status == NOT_MODIFIED:
+            return msgspec.structs.replace(past, gone=False, checked_at=now)
+        found = self._examined(got)
+        return found if found.reason == manifest.OK else past
+
+    def _examined(self, got: Response | FetchError) -> Outcome:
+        if isinstance(got, FetchError):
+            return Outcome(got.reason, got.detail or None, http_status=got.status, final_url=got.final_url)
+        return msgspec.structs.replace(
+            self._stored(got.body),
+            mime=got.content_type or None,
+            final_url=got.final_url,
+            http_status=got.status,
+            etag=got.etag,
+            last_modified=got.last_modified,
+            retrieved_at=got.received,
+        )
+
+    def _read(self, path: Path) -> Outcome:
+        """A local file's outcome; its bytes are copied, and decoded only if they were never seen before."""
+        try:
+            if path.stat().st_size > self._section.max_bytes:
+                return Outcome("too_large")
+            data = path.read_bytes()
+        except OSError as error:
+            return Outcome("decode_failed", str(error))
+        return self._given(data)
+
+    def _given(self, data: bytes) -> Outcome:
+        """The outcome of bytes of the user's own."""
+        past = self._remembered(None, hashlib.sha256(data).hexdigest())
+        if past is None:
+            return self._stored(data)
+        facts = {name: getattr(past.outcome, name) for name in ("sha256", "path", "bytes", "width", "height", "mode")}
+        return Outcome(past.outcome.reason, **facts)
+
+    def _stored(self, data: bytes) -> Outcome:
+        outcome = self._examiner.examine(data)
+        if self._journal.forgotten(outcome.sha256):
+            return Outcome("excluded", sha256=outcome.sha256)
+        if outcome.reason == manifest.OK and self._like_forgotten(outcome.phash):
+            return Outcome(
+                "excluded", "nearly the same as a picture that was forgotten", outcome.sha256, bytes=len(data)
+            )
+        outcome = msgspec.structs.replace(outcome, phash=None)
+        if outcome.reason != manifest.OK:
+            return outcome
+        assert outcome.sha256 is not None
+        return msgspec.structs.replace(outcome, path=self._store.put(data, outcome.sha256, extension(data)))
+
+    def _like_forgotten(self, phash: int | None) -> bool:
+        if phash is None:
+            return False
+        return bool((np.bitwise_count(self._avoided ^ np.uint64(phash)) <= ALIKE).any())
+
+
+def _known(outcome: Outcome | None) -> Future[Outcome | None]:
+    future: Future[Outcome | None] = Future()
+    future.set_result(outcome)
+    return future

@@ -1,0 +1,173 @@
+"""Removing an item from everything that curate made, and remembering, without its name, not to fetch it again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.hashing import phash
+from curate.pipeline.imaging import codec, shards
+from curate.pipeline.scrape.journal import Journal
+from curate.pipeline.scrape.raw_store import open_store
+from curate.pipeline.tables import manifest
+from curate.pipeline.tables.schema import CROPS
+
+# Pictures of the pictures, and the pages where they were found: made or read anew by the next command that needs them.
+_DERIVED = ("processed/cache", "processed/dedup", "processed/report", "processed/views", "raw/.pages")
+_RUNS = "processed/runs"
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was removed, and what had used it."""
+
+    images: int  # distinct pictures
+    rows: dict[str, int]  # removed, by table
+    files: int
+    datasets: list[str]  # what of it trained: "dataset: domain, split"
+    runs: list[str]  # folders of trained runs that may have seen it
+
+
+def run(what: str, root: Path) -> Forgotten:
+    """Forgets the image or page at a URL, the image with a sha256, or everything by a creator.
+
+    Copies of the same bytes go, too; near copies are refused when they are met. The journal keeps digests and
+    perceptual hashes of what was forgotten, never its names. Interrupted, the same call goes on. Raises UsageError when
+    `what` is nothing that is known, or while a scrape is at work.
+    """
+    what = what.strip()
+    with open_store(root) as store, Journal(store.journal) as journal:
+        table = manifest.read(manifest.IMAGES, root) if manifest.exists(manifest.IMAGES, root) else None
+        named = _named(table, what) if table is not None else []
+        ids = {row["image_id"] for row in named if row["image_id"]}
+        if not named and not _is_address(what):
+            raise UsageError(
+                f"nothing here is by or called {what!r}",
+                "a creator's name as in manifests/images.parquet, a sha256 or a URL",
+            )
+        rows = {row["candidate_id"] or "" for row in named} | _having(manifest.IMAGES, root, ["image_id"], ids)
+        journal.avoid(_looks(table, root, ids))
+        journal.forget([what, *sorted(ids), *_addresses(table, rows)])
+        crops = _having(manifest.CROPS, root, ["image_id"], ids)
+        pairs = _having(manifest.PAIRS, root, ["article_image_id", "human_image_id"], ids)
+        datasets = sorted({*_used(manifest.DATASET, root, crops), *_used(manifest.PAIRS, root, pairs)})
+        runs = sorted(_runs(root, {line.split(": ")[1].split(",")[0] for line in datasets}))
+        removed: dict[str, int] = {}
+        files = 0
+        for kind, keys in (
+            (manifest.DATASET, crops),
+            (manifest.DEDUP, crops),
+            (manifest.PAIRS, pairs),
+            (manifest.CROPS, crops),
+            (manifest.IMAGES, rows),  # last: its rows find the others when this is interrupted
+        ):
+            count, gone = _remove(kind, root, keys)
+            files += gone
+            if count:
+                removed[kind.name] = count
+        for folder in _DERIVED if ids else ():
+            shutil.rmtree(root / folder, ignore_errors=True)
+        journal.purge()
+        return Forgotten(len(ids), removed, files, datasets, runs)
+
+
+def text(done: Forgotten) -> str:
+    """What happened, for a terminal."""
+    rows = ", ".join(f"{count} of {name}" for name, count in done.rows.items()) or "none"
+    lines = [f"forgotten: {done.images} pictures, {done.files} files, rows: {rows}; never to be fetched again"]
+    lines += [f"  had trained in {line}" for line in done.datasets]
+    lines += [f"  may be in what {line} has learnt, and in its samples: train it anew" for line in done.runs]
+    if done.rows:
+        lines.append("next: curate dedup && curate pairs && curate build   (and dvc gc, where DVC keeps old versions)")
+    return "\n".join(lines)
+
+
+def _is_address(what: str) -> bool:
+    return bool(re.match(r"https?://|[0-9a-f]{64}$", what))
+
+
+def _named(table: pa.Table, what: str) -> list[dict[str, str | None]]:
+    """The rows that `what` names."""
+    if re.fullmatch(r"[0-9a-f]{64}", what):
+        columns = ["image_id"]
+    else:
+        columns = ["image_url", "final_url", "page_url"] if _is_address(what) else ["creator"]
+    mask = pc.equal(table[columns[0]], what)
+    for column in columns[1:]:
+        mask = pc.or_kleene(mask, pc.equal(table[column], what))
+    rows: list[dict[str, str | None]] = table.filter(mask).select(["candidate_id", "image_id", "image_url"]).to_pylist()
+    return rows
+
+
+def _looks(table: pa.Table | None, root: Path, ids: set[str]) -> Iterator[int]:
+    """The perceptual hashes of the images called `ids`, as far as they are stored."""
+    if table is not None and ids:
+        found = table.filter(pc.is_in(table["image_id"], pa.array(sorted(ids), pa.string())))
+        for path in sorted(set(pc.drop_null(found["path"]).to_pylist())):
+            with contextlib.suppress(OSError, codec.ImageError):
+                yield phash.phash(codec.decode((root / path).read_bytes()))
+
+
+def _addresses(table: pa.Table | None, rows: set[str]) -> list[str]:
+    """Where the images of these rows came from."""
+    if table is None:
+        return []
+    found = table.filter(pc.is_in(table["candidate_id"], pa.array(sorted(rows), pa.string())))
+    urls: list[str] = pc.drop_null(found["image_url"]).to_pylist()
+    return urls
+
+
+def _having(kind: manifest.Table, root: Path, columns: Iterable[str], ids: set[str]) -> set[str]:
+    """The keys of the rows with one of `ids` in one of `columns`."""
+    if not manifest.exists(kind, root):
+        return set()
+    table, wanted = manifest.read(kind, root), pa.array(sorted(ids), pa.string())
+    return {key for column in columns for key in table.filter(pc.is_in(table[column], wanted))[kind.key].to_pylist()}
+
+
+def _used(kind: manifest.Table, root: Path, keys: set[str]) -> Iterator[str]:
+    """Where rows with these keys trained, as "table: domain, split"."""
+    if manifest.exists(kind, root):
+        table = manifest.read(kind, root)
+        used = table.filter(pc.is_in(table[kind.key], pa.array(sorted(keys), pa.string())))
+        used = used.filter(pc.equal(used["status"], manifest.ACCEPTED)) if kind.reasons else used
+        for domain, split in zip(used["domain"].to_pylist(), used["split"].to_pylist(), strict=True):
+            yield f"{kind.name}: {domain}, {split}"
+
+
+def _runs(root: Path, domains: set[str]) -> Iterator[str]:
+    """The runs whose settings name one of `domains`, or none at all and so the pairs."""
+    for config in (root / _RUNS).glob("*/config.json"):
+        with contextlib.suppress(OSError, ValueError):
+            named = (json.loads(config.read_text("utf-8")).get("data") or {}).get("domains")
+            told = set(named.values()) if isinstance(named, dict) else domains
+            if domains & told:
+                yield config.parent.relative_to(root).as_posix()
+
+
+def _remove(kind: manifest.Table, root: Path, keys: set[str]) -> tuple[int, int]:
+    """Deletes the files of the rows with these keys, then the rows; returns how many of each."""
+    if not keys or not manifest.exists(kind, root):
+        return 0, 0
+    table = manifest.read(kind, root)
+    hit = pc.is_in(table[kind.key], pa.array(sorted(keys), pa.string()))
+    gone, files = table.filter(hit), 0
+    own = [name for name in kind.paths if name != "source_path"] if kind is not manifest.DATASET else []
+    if kind is manifest.CROPS:
+        files += shards.remove(root, CROPS.pictures, {f"{crop}.png" for crop in keys})
+    for path in {path for name in own for path in gone[name].to_pylist() if path and not shards.place(path)}:
+        with contextlib.suppress(FileNotFoundError):
+            (root / path).unlink()
+            files += 1
+    if gone.num_rows:
+        manifest.write(kind, table.filter(pc.invert(hit)), root, meta=manifest.meta(kind, root))
+    return gone.num_rows, files

@@ -1,0 +1,99 @@
+"""What fetching and examining one candidate gave."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.jpeg import Jpeg
+from curate.pipeline.scrape.config import Scrape
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The facts about one image's bytes, or the reason why there are none. `reason` as in manifest.IMAGES."""
+
+    reason: str
+    detail: str | None = None  # for people; never in a table, it differs from run to run
+    sha256: str | None = None
+    path: str | None = None  # of the stored bytes, below the root
+    bytes: int | None = None
+    width: int | None = None  # px, upright
+    height: int | None = None
+    mode: str | None = None  # Pillow's name of the pixel layout
+    mime: str | None = None  # as the server claimed
+    final_url: str | None = None
+    http_status: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    retrieved_at: datetime | None = None
+    checked_at: datetime | None = (
+        None  # when the server last said that these are still its bytes, or that they are gone
+    )
+    gone: bool = False  # the server has it no more; our bytes stay
+    animated: bool = False  # its first frame is the picture
+    phash: int | None = None  # where something was forgotten that it may be like; never in the journal
+
+
+# Reasons that another day, or another run, may not give again.
+PASSING = frozenset("network http_4xx http_5xx too_slow robots_denied robots_unreachable quota host_off".split())
+# Reasons by a limit whose measure is not known afterwards.
+UNMEASURED = frozenset("too_large bomb".split())
+
+
+def examine(data: bytes, limits: Scrape, header: Jpeg | None = None, hashed: bool = False) -> Outcome:
+    """What `data` are: ok only for a whole picture within `limits`. `header` as for images.verify.
+
+    `hashed`: a good one is decoded for its perceptual hash, too.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    if len(data) > limits.max_bytes:
+        return Outcome("too_large", sha256=digest, bytes=len(data))
+    try:
+        first = limits.animated == "first"
+        info = codec.verify(data, max_pixels=limits.max_pixels, header=header, animated=first)
+        phash = _phash(data, limits) if hashed else None
+    except codec.ImageError as error:
+        return Outcome(error.reason, str(error), sha256=digest, bytes=len(data))
+    small = min(info.width, info.height) < limits.min_side
+    return Outcome(
+        "too_small" if small else "ok",
+        sha256=digest,
+        bytes=len(data),
+        width=info.width,
+        height=info.height,
+        mode=info.mode,
+        animated=info.animated,
+        phash=phash,
+    )
+
+
+def _phash(data: bytes, limits: Scrape) -> int:
+    from curate.pipeline.hashing.phash import phash  # with scipy, which few runs need
+
+    return phash(codec.decode(data, max_pixels=limits.max_pixels))
+
+
+def extension(data: bytes) -> str:
+    """The file name extension that the bytes deserve."""
+    kind = codec.sniff(data[:32])
+    assert kind is not None, "only pictures are stored"
+    return kind.value
+
+
+def holds(outcome: Outcome, limits: Scrape, same_run: bool) -> bool:
+    """Whether an outcome of the past is what a fetch under `limits` would give.
+
+    `same_run`: it belongs to the very search that is going on again, so what failed then has failed now.
+    """
+    if outcome.reason in PASSING | UNMEASURED:
+        return same_run
+    if (outcome.animated or outcome.reason == "animated") and outcome.animated != (limits.animated == "first"):
+        return False
+    if outcome.width is None or outcome.height is None or outcome.bytes is None:
+        return True
+    small = min(outcome.width, outcome.height) < limits.min_side
+    large = outcome.bytes > limits.max_bytes or outcome.width * outcome.height > limits.max_pixels
+    return not large and outcome.reason == ("too_small" if small else "ok")

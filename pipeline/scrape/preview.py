@@ -1,0 +1,99 @@
+"""What a search would find, without downloading a picture: its first candidates, and what each selector matched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup
+
+from curate.pipeline.scrape.config import Query
+from curate.pipeline.scrape.sources import Pages, load
+from curate.pipeline.scrape.sources.site_file import Site, read, selector, value
+from curate.pipeline.scrape.web import charset
+from curate.pipeline.scrape.web.client import Response
+from curate.pipeline.scrape.web.fetch_errors import FetchError
+
+SHOWN = 20  # candidates
+
+
+@dataclass(frozen=True)
+class Match:
+    """What one selector of a site file found on one page."""
+
+    page: str
+    key: str  # of the site file
+    selector: str
+    count: int
+    first: str | None  # the text, or the address, of the first element
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One search: its candidates as far as they were looked at, and the selectors of the pages on the way."""
+
+    query: Mapping[str, Any]
+    candidates: list[Mapping[str, Any]]
+    matches: list[Match]
+    broken: str | None  # why no more was seen
+
+
+class _Watched:
+    """Pages that remember what was read."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self.read: list[Response] = []
+
+    def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
+        response = self._pages.page(url, allowed=allowed)
+        self.read.append(response)
+        return response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pages, name)
+
+
+def preview(query: Query, pages: Pages, limit: int = SHOWN) -> Preview:
+    """The first candidates of `query`. Raises what the source raises but FetchError, which ends the looking."""
+    watched = _Watched(pages)
+    found: list[Mapping[str, Any]] = []
+    broken = None
+    try:
+        for candidate in islice(load(query.source)(query, watched), limit):
+            shown = ("address", "role", "group_id", "title", "creator", "license", "page_url", "refused")
+            found.append({name: getattr(candidate, name) for name in shown})
+    except FetchError as error:
+        broken = str(error)
+    site = read(Path(query.site)) if query.source == "html" and query.site else None
+    matches = [match for page in watched.read for match in _matches(site, page)] if site else []
+    return Preview({"source": query.source, "query": query.query}, found, matches, broken)
+
+
+def _matches(site: Site, response: Response) -> Iterator[Match]:
+    html, _ = charset.decode(response.body, response.content_type, site.html_encoding)
+    soup = BeautifulSoup(html, site.parser)
+    for key, css in _selectors(site):
+        bare, attribute = selector(css)
+        found = soup.select(bare)
+        first = None
+        if found:
+            names = [attribute] if attribute else [None, "href", "src", "data-src"]
+            first = next((said for name in names if (said := value(found[0], name))), None)
+        yield Match(response.final_url, key, css, len(found), first)
+
+
+def _selectors(site: Site) -> Iterator[tuple[str, str]]:
+    yield "listing.item", site.listing.item
+    if site.listing.next:
+        yield "listing.next", site.listing.next
+    for name in ("id", "title", "creator", "license"):
+        rule = getattr(site.item, name)
+        if rule is not None and rule.css:
+            yield f"item.{name}.css", rule.css
+    for n, pictures in enumerate(site.item.images):
+        if pictures.css:
+            yield f"item.images[{n}].css", pictures.css

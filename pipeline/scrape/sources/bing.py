@@ -1,0 +1,63 @@
+"""Bing's pictures, read from its result pages, whose terms forbid programs: off unless the user turns it on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bs4 import BeautifulSoup
+
+from curate.pipeline.scrape.config import Query
+from curate.pipeline.scrape.sources import Pages, licenses
+from curate.pipeline.scrape.sources.api import Interface, address, word
+from curate.pipeline.scrape.sources.candidate import Candidate, tidy
+from curate.pipeline.scrape.sources.facts import Facts, Limits
+
+FACTS = Facts(
+    terms="unknown",
+    what="any picture of the web; states no licences, and its terms forbid programs",
+    example="curate scrape --source bing --query ロングヘア --allow-scrape-source --allow-unknown-license "
+    "--contact you@example.org",
+    base="https://www.bing.com",
+    limits=Limits(page_size=35, depth=1000, delay=3.0),
+    said="no interface for programs is left; its robots.txt is obeyed; about 1,000 results per query",
+    gated=True,
+)
+
+_PATIENCE = 2  # pages in a row without a new picture
+
+
+def search(query: Query, web: Pages) -> Iterator[Candidate]:
+    """The pictures that Bing finds for `query`, with its strict filter."""
+    ask = Interface("bing", FACTS, query, web)
+    return ask.candidates(_pages(ask), _PATIENCE)
+
+
+def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+    first = 1
+    while ask.limits.depth is None or first <= ask.limits.depth:
+        sent = {"q": ask.sent, "first": first, "count": ask.limits.page_size, "mmasync": 1, "adlt": "strict"}
+        body = ask.html("/images/async", sent)
+        items = BeautifulSoup(body.decode("utf-8", "replace"), "lxml").select("a.iusc[m]")
+        if not items:
+            if b"murl" in body or b"iusc" in body:
+                raise ask.changed("pictures that are no longer marked as they were")
+            return
+        yield ask.read([str(item["m"]) for item in items], _candidate)  # its escapes were undone with the page's
+        first += len(items)
+
+
+def _candidate(text: Any) -> Candidate:
+    row = json.loads(text)
+    if not isinstance(row, Mapping):
+        raise TypeError("not an object")
+    url, page = address(row, "murl"), address(row, "purl")
+    return Candidate(
+        address=url,
+        image_url=url,
+        page_url=page,
+        title=tidy(row.get("t")),
+        license=licenses.UNKNOWN,
+        extra={"source_id": word(row, "md5") or url},
+    )

@@ -1,0 +1,74 @@
+"""Pixabay: photographs under Pixabay's own licence. Needs a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from curate.pipeline.core.errors import AuthError
+from curate.pipeline.scrape.config import Query
+from curate.pipeline.scrape.sources import Pages
+from curate.pipeline.scrape.sources.api import Interface, address, need, number, said_by, word
+from curate.pipeline.scrape.sources.candidate import Candidate, tidy
+from curate.pipeline.scrape.sources.facts import Facts, Limits
+from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.request import Asking
+
+LICENSE_URL = "https://pixabay.com/service/license-summary/"
+
+FACTS = Facts(
+    terms="platform",
+    what="photographs under Pixabay's own licence; no systematic mass downloads",
+    example="CURATE_PIXABAY_KEY=... curate scrape --source pixabay --query ロングヘア --contact you@example.org",
+    base="https://pixabay.com",
+    key="required",
+    key_from="https://pixabay.com/api/docs/",
+    limits=Limits(page_size=100, depth=500, per_run=100, delay=1.0, text=100),
+    said="100 requests a minute; 500 results per query; 100 per run here, because its terms forbid mass downloads",
+)
+
+
+def search(query: Query, web: Pages) -> Iterator[Candidate]:
+    """The photographs that Pixabay finds for `query`, most popular first."""
+    ask = Interface("pixabay", FACTS, query, web)
+    return ask.candidates(_pages(ask))
+
+
+def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+    size = max(3, ask.limits.page_size)  # the least that it takes
+    sent = {"q": ask.sent, "image_type": "photo", "safesearch": "true", "order": "popular", "per_page": size}
+    if ask.japanese:
+        sent["lang"] = "ja"
+    reachable = ask.limits.depth or 500
+    page, seen = 1, 0
+    while seen < reachable:
+        try:
+            answer = ask.json("/api/", {**sent, "page": page}, Asking(params={"key": ask.key or ""}), spare={400})
+        except FetchError as error:
+            if error.status != 400:
+                raise
+            said = said_by(error)
+            if page > 1 and "range" in said:
+                return
+            if "key" in said.lower():
+                raise AuthError(f"pixabay: {said}", f"set CURATE_PIXABAY_KEY; keys: {FACTS.key_from}") from error
+            raise FetchError("http_4xx", f"pixabay: {said}", error.status) from error
+        hits = ask.rows(answer, "hits")
+        yield ask.read(hits, _candidate)
+        reachable = min(reachable, number(answer, "totalHits") or 0) if hits else 0
+        seen += len(hits)
+        page += 1
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate:
+    identity, url = need(row, "id"), address(row, "largeImageURL")
+    return Candidate(
+        address=f"pixabay {identity}",  # its addresses change every day
+        image_url=url,
+        page_url=word(row, "pageURL"),
+        title=tidy(row.get("tags")),
+        creator=tidy(row.get("user")),
+        license="pixabay",
+        license_url=LICENSE_URL,
+        extra={"source_id": identity},
+    )

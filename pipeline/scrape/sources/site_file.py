@@ -1,0 +1,173 @@
+"""The site file of the html source: which elements of a site's pages are its items, their facts and their pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import soupsieve
+import yaml
+from bs4 import Tag
+from msgspec import Meta
+
+from curate.pipeline.core.config import Positive, Seconds, Section, parse
+from curate.pipeline.core.errors import UsageError
+
+
+class Rule(Section, frozen=True, kw_only=True):
+    """Where one fact of an item stands; the first that gives something wins: jsonld, css, regex, default."""
+
+    jsonld: str | None = None  # a key of the page's structured data
+    css: str | None = None  # a selector, with @attribute for an attribute instead of the text
+    regex: str | None = None  # on the item's URL; its first group
+    default: str | None = None
+
+
+class Pictures(Section, frozen=True, kw_only=True):
+    """Which pictures of an item play one role."""
+
+    role: str | None = None
+    css: str | None = None
+    jsonld: str | None = None  # a key of the structured data that holds addresses
+    where: Mapping[Literal["alt", "src", "title", "class"], str] = {}  # attribute: regex; all must be found
+    pick: Literal["first", "all"] = "all"
+    max: Positive = 200
+
+
+class Listing(Section, frozen=True, kw_only=True):
+    """The pages that lead to items."""
+
+    item: str  # a selector of the links to items; where item.images is empty, of the pictures themselves
+    attr: str = "href"
+    next: str | None = None  # a selector of the link to the next page; None: {page} counts up
+    page_start: int = 1
+    max_pages: Positive = 20
+    max_items: Positive = 2000
+
+
+class Item(Section, frozen=True, kw_only=True):
+    """One product, or one picture's own page."""
+
+    id: Rule | None = None
+    title: Rule = Rule(jsonld="name", css="h1")
+    creator: Rule = Rule(jsonld="creator")
+    license: Rule = Rule(css="a[rel=license]@href")
+    images: tuple[Pictures, ...] = ()  # none: the listing pages show the pictures
+    exclude_text: tuple[str, ...] = ()  # words in the title that exclude an item
+    require: tuple[str, ...] = ()  # roles without which an item is incomplete
+
+
+class Site(Section, frozen=True, kw_only=True, dict=True):
+    """A site: where to start, whom to ask, what to read."""
+
+    name: str
+    start: Annotated[tuple[str, ...], Meta(min_length=1)]  # with {query} and {page}
+    allowed_hosts: tuple[str, ...] = ()  # HOST or HOST:PORT of pages and images; empty: those of `start`
+    query_encoding: str = "utf-8"
+    html_encoding: str | None = None  # overrides what the pages declare
+    parser: Literal["lxml", "html5lib", "html.parser"] = "lxml"
+    delay: Seconds | None = None  # between two requests to its hosts; None: as for every site
+    terms_checked: str | None = None  # the day on which somebody read the site's terms
+    listing: Listing
+    item: Item = Item()
+
+    @cached_property
+    def listing_links(self) -> soupsieve.SoupSieve:
+        """The compiled listing.item."""
+        return soupsieve.compile(self.listing.item)
+
+
+def read(path: Path) -> Site:
+    """The site file at `path`. Raises UsageError that names the file, the line and the key."""
+    try:
+        text = path.read_text("utf-8")
+        raw = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such site file", "name one with: curate scrape --site FILE") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or error
+        raise UsageError(f"{path}{line}: not valid YAML: {problem}", "mend the file") from None
+    try:
+        site = msgspec.convert(_texts(raw), Site)
+    except msgspec.ValidationError as error:
+        return parse(Site, _texts(raw), "site", Path(f"{path}:{_line(text, str(error))}"))
+    _compile(site, path, text)
+    return site
+
+
+def selector(css: str) -> tuple[str, str | None]:
+    """`css` without its @attribute, and the attribute."""
+    bare, at, attribute = css.rpartition("@")
+    return (bare, attribute) if at and re.fullmatch(r"[\w:-]+", attribute) else (css, None)
+
+
+def value(found: Tag, attribute: str | None) -> str | None:
+    """The text of an element, or one of its attributes, stripped; None if there is nothing."""
+    raw: Any = found.get(attribute) if attribute else found.get_text(" ", strip=True)
+    return (" ".join(raw) if isinstance(raw, list) else str(raw or "")).strip() or None
+
+
+def _texts(raw: Any) -> Any:
+    """Dates, which YAML makes of terms_checked, as the text that they were."""
+    if isinstance(raw, dict) and hasattr(raw.get("terms_checked"), "isoformat"):
+        return {**raw, "terms_checked": raw["terms_checked"].isoformat()}
+    return raw
+
+
+def _compile(site: Site, path: Path, text: str) -> None:
+    """Proves every selector, pattern and encoding, so that a mistake shows before anything is fetched."""
+    for key, check in _checks(site):
+        try:
+            check()
+        except (soupsieve.SelectorSyntaxError, re.error, LookupError, ValueError) as error:
+            where = f"{path}:{_line(text, f'at `$.{key}')}"
+            detail = str(error).splitlines()[0]
+            raise UsageError(f"{where}: site.{key}: {detail}", f"mend site.{key} and try again") from None
+
+
+def _checks(site: Site) -> Iterator[tuple[str, Callable[[], object]]]:
+    yield "listing.item", partial(soupsieve.compile, site.listing.item)
+    yield "listing.next", partial(soupsieve.compile, site.listing.next or "*")
+    for name in ("id", "title", "creator", "license"):
+        rule: Rule = getattr(site.item, name) or Rule()
+        yield f"item.{name}.css", partial(soupsieve.compile, selector(rule.css or "*")[0])
+        yield f"item.{name}.regex", partial(re.compile, rule.regex or "")
+    for n, pictures in enumerate(site.item.images):
+        yield f"item.images[{n}].css", partial(soupsieve.compile, pictures.css or "*")
+        for attribute, pattern in pictures.where.items():
+            yield f"item.images[{n}].where.{attribute}", partial(re.compile, pattern)
+    yield "query_encoding", partial(str.encode, "", site.query_encoding)
+    yield "html_encoding", partial(str.encode, "", site.html_encoding or "utf-8")
+    yield "item.require", partial(_has_roles, site.item)
+
+
+def _has_roles(item: Item) -> None:
+    if missing := set(item.require) - {pictures.role for pictures in item.images}:
+        raise ValueError(f"no picture has the role {', '.join(sorted(missing))}")
+
+
+def _line(text: str, message: str) -> int:
+    """The line of the key that a msgspec message is about, as near as the file has it."""
+    steps = re.findall(r"\.(\w+)|\[(\d+)\]", message.partition("at `$")[2])
+    if unknown := re.search(r"unknown field `(.+?)`", message):
+        steps.append((unknown.group(1), ""))
+    node: Any = yaml.compose(text)
+    line = 0
+    for name, index in steps:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == name), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
+            node = node.value[int(index)]
+            line = node.start_mark.line
+    return line + 1

@@ -1,0 +1,298 @@
+"""Finding images and downloading them: one row in manifests/images.parquet for each candidate that was seen.
+
+Candidates are fetched many at once and decided one by one, in the order of their discovery. What was fetched before,
+in this run or in one that was killed, is taken from the journal; a search that has come to its end asks nobody.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from curate.pipeline.core.config import as_dict
+from curate.pipeline.core.errors import AuthError, BlockedError, QuotaError, UsageError, YieldError
+from curate.pipeline.core.progress import SILENT, Progress
+from curate.pipeline.scrape.admission import Ledger, domain_of
+from curate.pipeline.scrape.config import Query, Scrape
+from curate.pipeline.scrape.data_urls import unpacked
+from curate.pipeline.scrape.downloader import Fetcher
+from curate.pipeline.scrape.journal import Begin, Journal
+from curate.pipeline.scrape.outcome import Outcome
+from curate.pipeline.scrape.raw_store import Store, open_store
+from curate.pipeline.scrape.revisit import NOTHING, Again
+from curate.pipeline.scrape.sources import LOCAL, PAGED, SOURCES, facts, licenses, load
+from curate.pipeline.scrape.sources.candidate import Candidate
+from curate.pipeline.scrape.summary import Collected, collected
+from curate.pipeline.scrape.web.address_guard import Guard, parse_permit
+from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.page_cache import StoredPages
+from curate.pipeline.scrape.window import Forecast, Window
+from curate.pipeline.tables import manifest
+
+if TYPE_CHECKING:
+    from curate.pipeline.scrape.preview import Preview
+
+
+# The settings that a search's result depends on, beside its own.
+_DECISIVE = frozenset(
+    "want limit allow_unknown_license licenses min_side max_bytes max_pixels animated allow_data_urls demo".split()
+)
+
+
+def run(
+    section: Scrape,
+    root: Path,
+    *,
+    allow: tuple[str, ...] = (),
+    dial: Mapping[str, tuple[str, int]] | None = None,
+    again: Again = NOTHING,
+    progress: Progress = SILENT,
+) -> Collected:
+    """Runs every search of `section` and writes the images table.
+
+    `allow` names hosts, addresses or blocks beyond the public web that may be dialled; `dial` maps a host to the
+    address to dial in its place; `again` says what of an earlier run to ask for once more. Raises UsageError,
+    BlockedError when a listing cannot be read, QuotaError when a source's quota is used up, AuthError when it wants a
+    key, and YieldError when fewer images than wanted were accepted; for these four the table is written first.
+    """
+    if not section.queries:
+        raise UsageError("nothing to look for", "say what: curate scrape --query TEXT   (or: curate init demo)")
+    for name in {*section.sources, *(name for words in section.map.values() for name in words)}:
+        _ = SOURCES[name]  # limits and words for a source that is none would go unnoticed
+    licenses.permitted(section.licenses)
+    guard = Guard([parse_permit(text) for text in allow], dial)
+    with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
+        stack.enter_context(_seldom_collected())
+        fetcher = Fetcher(section, store, journal, guard, stack, again)
+        plans = [_reopened(plan, journal, again) for plan in _plans(section, store, journal)]
+        if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
+            fetcher.web()
+        ledger = Ledger(section, store.temporary, journal.forgotten)
+        results = [_collect(plan, section, store, journal, fetcher, ledger, progress, again) for plan in plans]
+        manifest.write_batches(manifest.IMAGES, ledger.batches(), root, meta={"section": as_dict(section)})
+    _complain(results, progress)
+    return collected(ledger.tally, fetcher.asked())
+
+
+def previews(
+    section: Scrape,
+    root: Path,
+    *,
+    allow: tuple[str, ...] = (),
+    dial: Mapping[str, tuple[str, int]] | None = None,
+    progress: Progress = SILENT,
+) -> list[Preview]:
+    """What every search of `section` would find first; reads pages, downloads no picture, writes no table."""
+    from curate.pipeline.scrape.preview import preview  # with the parser of HTML, which few runs need
+
+    guard = Guard([parse_permit(text) for text in allow], dial)
+    with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
+        fetcher = Fetcher(section, store, journal, guard, stack)
+        found = []
+        for query in section.queries:
+            pages = _pages(query, "dry-run", section, store, fetcher, progress)
+            found.append(preview(_plan(query, section, store, journal).query, pages))
+            pages.forget()
+        return found
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Looks for cycles after 50,000 objects, not 700: they are few, and the looking took 6 % of a run's time."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+class _Plan(NamedTuple):
+    """One search to go through."""
+
+    search: str  # names it whatever the settings
+    key: str  # names it with everything that its result depends on
+    query: Query  # with absolute paths
+    want: int | None
+    finished: bool  # its candidates are all in the journal
+
+
+_Ended: TypeAlias = FetchError | QuotaError | AuthError  # what a search can come to before its end
+
+
+class _Result(NamedTuple):
+    domain: str
+    want: int | None
+    reasons: Counter[str]
+    broken: _Ended | None
+
+    @property
+    def short(self) -> bool:
+        return self.want is not None and self.reasons[manifest.OK] < self.want
+
+
+def _plans(section: Scrape, store: Store, journal: Journal) -> list[_Plan]:
+    """Every search of the journal in the order in which they were first begun, then the new ones.
+
+    Searches that are not asked for now keep their rows, if they came to their end.
+    """
+    asked = {plan.search: plan for plan in (_plan(query, section, store, journal) for query in section.queries)}
+    plans: list[_Plan] = []
+    for known in journal.searches():
+        if known.search in asked:
+            plans.append(asked.pop(known.search))
+        elif journal.count(known.key) is not None:
+            plans.append(_Plan(known.search, known.key, known.query, None, finished=True))
+    return [*plans, *asked.values()]
+
+
+def _plan(query: Query, section: Scrape, store: Store, journal: Journal) -> _Plan:
+    known = facts(query.source)  # a typo is an error before anything is done
+    if known.terms == "refused":
+        raise UsageError(known.what, f"instead: {known.example}")
+    if known.gated and not section.allow_scrape_source:
+        raise UsageError(
+            f"{query.source}: its terms forbid programs, so it is off",
+            "if you may use it all the same: --allow-scrape-source",
+        )
+    paths = {name: str(store.root / path) for name in ("site", "input") if (path := getattr(query, name))}
+    rules = {name: value for name, value in as_dict(section).items() if name in _DECISIVE}
+    rules["said"] = [_words(section, query), section.sources.get(query.source)]
+    search = _digest({**as_dict(query), "want": None})
+    key = _digest([as_dict(query), rules, [_content(Path(path)) for path in paths.values()]])
+    finished = query.source not in LOCAL and journal.count(key) is not None
+    return _Plan(search, key, msgspec.structs.replace(query, **paths), query.want or section.want, finished)
+
+
+def _reopened(plan: _Plan, journal: Journal, again: Again) -> _Plan:
+    """`plan`, to be gone through anew if pages of it failed that are to be tried once more, or may have changed."""
+    refresh = again.refresh and plan.query.source in PAGED
+    failed = (candidate.refused in again.retry for candidate in journal.candidates(plan.key))
+    if not plan.finished or not (refresh or (again.retry and any(failed))):
+        return plan
+    journal.reopen(Begin(plan.search, plan.key, plan.query, refresh))
+    return plan._replace(finished=False)
+
+
+def _collect(
+    plan: _Plan,
+    section: Scrape,
+    store: Store,
+    journal: Journal,
+    fetcher: Fetcher,
+    ledger: Ledger,
+    progress: Progress,
+    again: Again,
+) -> _Result:
+    """Goes through one search to its end, or to as many accepted images as are wanted."""
+    query = plan.query
+    journal.begin(Begin(plan.search, plan.key, query))
+    pages = _pages(query, plan.key, section, store, fetcher, progress, again)
+    forecast = Forecast(plan.want)
+    broken: _Ended | None = None
+    with progress.task(f"scrape {domain_of(query)}", plan.want) as task:
+
+        def decide(candidate: Candidate, outcome: Outcome | None) -> str | None:
+            reason = ledger.enter(query, candidate, outcome)
+            accepted = reason == manifest.OK
+            task.advance(int(accepted or plan.want is None), refused=window.reasons.total() - window.accepted)
+            if line := forecast.decided(window.accepted, window.reasons.total()):
+                progress.note(f"{domain_of(query)}: {line}")
+            return reason
+
+        window = Window(
+            lambda index, one: fetcher.start(plan.key, index, one, lambda: ledger.settled(query, one)),
+            decide,
+            plan.want,
+        )
+        try:
+            for candidate in _candidates(plan, pages, section, journal, again):
+                if not window.admit(candidate):
+                    break
+        except (FetchError, QuotaError, AuthError) as error:
+            broken = error
+        window.drain()
+    if broken is None:
+        journal.done(plan.key, window.count)
+        if query.source not in PAGED:
+            pages.forget()
+    return _Result(domain_of(query), plan.want, window.reasons, broken)
+
+
+def _pages(
+    query: Query,
+    key: str,
+    section: Scrape,
+    store: Store,
+    fetcher: Fetcher,
+    progress: Progress,
+    again: Again = NOTHING,
+) -> StoredPages:
+    settings = section.sources.get(query.source, {})
+    refresh = again.refresh and query.source in PAGED
+    return StoredPages(fetcher.web, store.pages(key), progress.note, settings, _words(section, query), refresh)
+
+
+def _candidates(
+    plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal, again: Again
+) -> Iterator[Candidate]:
+    """What the search finds; when it is refreshed, what it found before and then the rest, so that no row is lost."""
+    if plan.finished:
+        return journal.candidates(plan.key)
+    found = load(plan.query.source)(plan.query, pages)
+    if section.allow_data_urls:
+        found = map(unpacked, found)
+    former = [one for one in journal.candidates(plan.key) if one.refused not in again.retry]  # while it is refreshed
+    known = {(one.address, one.role, one.group_id) for one in former}
+    fresh = (one for one in found if (one.address, one.role, one.group_id) not in known)
+    return islice(chain(former, fresh), section.limit)
+
+
+def _complain(results: list[_Result], progress: Progress) -> None:
+    """Says what the run has to say for itself where it did not get what was asked for."""
+    reasons: Counter[str] = sum((result.reasons for result in results), Counter())
+    hint = "every reason stands in manifests/images.parquet; more queries, or a lower want, would end this"
+    if reasons["license"]:
+        hint = f"{reasons['license']} state no licence or another; if you may use them: --allow-unknown-license"
+    for kind in (AuthError, QuotaError):
+        if said := [r.broken for r in results if isinstance(r.broken, kind)]:
+            raise said[0]
+    if broken := [f"{r.domain}: a listing could not be read: {r.broken}" for r in results if r.broken is not None]:
+        raise BlockedError("; ".join(broken), "the same command goes on from here")
+    if short := [f"{r.domain}: {r.reasons[manifest.OK]} of {r.want} images{_why(r)}" for r in results if r.short]:
+        raise YieldError("; ".join(short), hint)
+    if reasons["license"] and reasons["license"] == reasons.total():
+        progress.note(hint)
+
+
+def _why(result: _Result) -> str:
+    refused = [f"{count} {reason}" for reason, count in result.reasons.most_common() if reason != manifest.OK]
+    return f" ({', '.join(refused)})" if refused else ""
+
+
+def _words(section: Scrape, query: Query) -> dict[str, str]:
+    """What the user calls the query elsewhere: the text for each source, found however its kana are spelled."""
+    known = {unicodedata.normalize("NFKC", text): words for text, words in section.map.items()}
+    return dict(known.get(unicodedata.normalize("NFKC", query.query or ""), {}))
+
+
+def _content(path: Path) -> str | None:
+    """What a site file or a list holds, as a digest."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(settings: Any) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,119 @@
+"""Whether an origin lets us in: its robots.txt and its reservations are read before anything else is asked of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Protocol
+
+from curate.pipeline.scrape.web import robots, tdmrep
+from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.origin_cache import Shelf
+from curate.pipeline.scrape.web.scheduler import Turn
+from curate.pipeline.scrape.web.tdmrep import Reservations
+from curate.pipeline.scrape.web.url import Target
+
+MAX_REDIRECTS = 5
+
+
+class Text(Protocol):
+    """A response, as far as it matters here."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def content_type(self) -> str: ...
+
+
+Read = Callable[[Target, bool], Generator[Turn, None, Text | Target]]  # one hop: what it gave, or where it leads
+Widen = Callable[[str, float], None]  # host, and the seconds between two requests that it asks for
+
+
+class Gate:
+    """What is known of each origin; `folder` keeps it for later runs."""
+
+    def __init__(self, read: Read, widen: Widen, folder: Path | None = None) -> None:
+        self._read = read
+        self._widen = widen
+        self._shelf = Shelf(folder)
+        self._robots = robots.Book()
+        self._reserved: dict[str, Reservations] = {}
+
+    def enter(self, target: Target, image: bool) -> Generator[Turn, None, None]:
+        """Waits until the origin's rules are known, and raises FetchError if they say no to `target`.
+
+        Rights that are reserved are those in images; pages may be read to find out.
+        """
+        rules = self._known(target)
+        if rules is None:
+            yield Turn(target.key, urgent=True)
+            rules = self._known(target)  # another fetch may have been first
+        if rules is None:
+            rules = yield from self._ask(target)
+        verdict = rules.verdict(target.url)
+        if verdict != "allowed":
+            raise FetchError(verdict, final_url=target.url)
+        if image and self._reserved.get(target.origin, tdmrep.NONE).cover(target.url):
+            raise FetchError("optout_header", "tdmrep.json", final_url=target.url)
+
+    def _known(self, target: Target) -> robots.Rules | None:
+        """The rules of this run, or those that an earlier one kept."""
+        rules = self._robots.known(target.origin, time.monotonic())
+        if rules is not None:
+            return rules
+        kept, reserved = (self._shelf.get(target.origin, what) for what in ("robots", "tdmrep"))
+        if kept is None or reserved is None:
+            return None
+        rules = robots.parse(kept[0], "")
+        self._reserved[target.origin] = tdmrep.parse(reserved[0])
+        self._robots.recall(target.origin, rules, time.monotonic() + min(kept[1], reserved[1]))
+        self._widen(target.key, rules.delay)
+        return rules
+
+    def _ask(self, target: Target) -> Generator[Turn, None, robots.Rules]:
+        """Reads both files in one turn of the host, which nobody else is asked in meanwhile."""
+        rules, body = yield from self._ask_robots(target)
+        if rules.reachable:
+            yield Turn(target.key, urgent=True, keep=True)  # spaced like any other request
+            self._reserved[target.origin] = yield from self._ask_reservations(target)
+            self._shelf.put(target.origin, "robots", body)
+        held = self._robots.keep(target.origin, rules, time.monotonic())
+        self._widen(target.key, held.delay)
+        return held
+
+    def _ask_robots(self, target: Target) -> Generator[Turn, None, tuple[robots.Rules, bytes]]:
+        """The rules, and the text that says the same to a later run."""
+        start = target.at("/robots.txt")
+        try:
+            answer = yield from self._follow(start)
+        except FetchError as error:
+            if error.reason == "ssrf_blocked" and error.final_url == start.url:
+                raise
+            denied = error.status is not None and 400 <= error.status < 500 and error.status != 429
+            return robots.NO_RULES if denied else robots.UNREACHABLE, b""
+        if answer is None:
+            return robots.UNREACHABLE, b""
+        rules = robots.parse(answer.body, answer.content_type)
+        return rules, answer.body if rules.parser is not None else b""
+
+    def _ask_reservations(self, target: Target) -> Generator[Turn, None, Reservations]:
+        """Only a statement counts: a file that cannot be had reserves nothing."""
+        body = b""
+        try:
+            answer = yield from self._follow(target.at(tdmrep.PATH))
+            body = answer.body if answer is not None else b""
+        except FetchError:
+            pass
+        self._shelf.put(target.origin, "tdmrep", body)
+        return tdmrep.parse(body)
+
+    def _follow(self, start: Target) -> Generator[Turn, None, Text | None]:
+        """What `start` answers after its redirects; None after too many. The turn of its host is held, and kept."""
+        hop = start
+        for _ in range(MAX_REDIRECTS + 1):
+            result = yield from self._read(hop, hop.key == start.key)
+            if not isinstance(result, Target):
+                return result
+            hop = result
+        return None

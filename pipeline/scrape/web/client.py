@@ -1,0 +1,277 @@
+"""One request after the other, under every rule of the layer: the only place that sends anything."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+import requests
+import urllib3
+
+from curate.pipeline.scrape.config import Scrape
+from curate.pipeline.scrape.web import backoff, body, headers, optout, robots
+from curate.pipeline.scrape.web.access import MAX_REDIRECTS, Gate
+from curate.pipeline.scrape.web.address_guard import Guard, RefusedAddressError
+from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
+from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.scheduler import Scheduler, Steps, Turn
+from curate.pipeline.scrape.web.transport import Exchange, Watchdog, adapter, request
+from curate.pipeline.scrape.web.url import Target, parse
+
+R = TypeVar("R")
+
+PAGE_BYTES = 5 * 1024 * 1024
+ANSWER_BYTES = 20 * 1024 * 1024
+LONGEST_PARK = 3600.0  # s; a host that asks for more is left alone for this run
+NOT_MODIFIED = 304
+_MOVED = frozenset({301, 302, 303, 307, 308})
+
+
+class Kind(Enum):
+    """What is asked for, and so which rules hold."""
+
+    PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+    IMAGE = "image/*,*/*;q=0.8"
+    ANSWER = "application/json"  # of a documented interface that the user invokes: robots.txt is not about it
+    ROBOTS = "text/plain,*/*;q=0.8"
+
+
+@dataclass(frozen=True)
+class Response:
+    """A 200 with its whole body, decoded; or a 304 without one, to a request with conditions."""
+
+    final_url: str
+    status: int
+    body: bytes
+    content_type: str
+    etag: str | None
+    last_modified: str | None
+    optout: str | None  # the refusal in its headers; an image that carries one is never read
+    received: datetime
+    wait: float | None = None  # s, by its Retry-After: some interfaces refuse with a 200
+
+
+@dataclass(frozen=True)
+class _Moved:
+    location: str
+
+
+class Web:
+    """The layer, open for one run: a scheduler, a connection pool and what was learnt about each host."""
+
+    def __init__(self, section: Scrape, guard: Guard, hosts: Path | None = None) -> None:
+        self._section = section
+        self._http = adapter(guard, section.workers)
+        self._timeout = section.connect_timeout, section.read_timeout
+        self._agent = headers.agent(section.contact)
+        self._watchdog = Watchdog()
+        self._scheduler = Scheduler(section.workers, section.delay)
+        self._gate = Gate(self._hop, lambda host, delay: self._scheduler.widen(host, section.per_host, delay), hosts)
+        self._random = random.Random()
+        self._dry: dict[str, float] = {}  # interfaces whose quota is used up, until when (monotonic s)
+
+    def close(self) -> None:
+        """Starts no more requests, lets those under way end for a moment, then cuts them."""
+        self._scheduler.close()
+        self._watchdog.close()
+        self._http.close()
+
+    def image(
+        self, url: str, page_url: str | None, then: Callable[[Response | FetchError], R], asking: Asking = PLAIN
+    ) -> Future[R]:
+        """Fetches an image and hands it, or the FetchError, to `then` on the fetching thread."""
+        return self._scheduler.submit(self._caught(self._fetch(url, Kind.IMAGE, page_url, asking=asking)), then)
+
+    def page(self, url: str, *, allowed: Callable[[str], bool] | None = None, asking: Asking = PLAIN) -> Response:
+        """Fetches an HTML page and waits for it; `allowed` judges the host of every hop. Raises FetchError."""
+        steps = self._fetch(url, Kind.PAGE, allowed=allowed, asking=asking)
+        return self._scheduler.submit(steps, lambda done: done).result()
+
+    def answer(self, url: str, asking: Asking = PLAIN) -> Response:
+        """Fetches an answer of a documented interface and waits for it. Raises FetchError, without any secret."""
+        steps = self._fetch(asking.address(url), Kind.ANSWER, asking=asking)
+        try:
+            response = self._scheduler.submit(steps, lambda done: done).result()
+        except FetchError as error:
+            asking.rethrow(error)
+        return replace(response, final_url=asking.without(response.final_url))
+
+    def asked(self) -> dict[str, int]:
+        """Requests so far by host and port."""
+        return self._scheduler.started()
+
+    def space(self, host: str, delay: float) -> None:
+        """Sets the seconds between two requests to `host`."""
+        self._scheduler.space(host, delay)
+
+    @staticmethod
+    def _caught(steps: Steps[Response]) -> Steps[Response | FetchError]:
+        try:
+            return (yield from steps)
+        except FetchError as error:
+            return error
+
+    def _fetch(
+        self,
+        url: str,
+        kind: Kind,
+        page_url: str | None = None,
+        allowed: Callable[[str], bool] | None = None,
+        asking: Asking = PLAIN,
+    ) -> Steps[Response]:
+        """The request with its redirects, each hop under all the rules."""
+        target = parse(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            if allowed is not None and not (allowed(target.host) or allowed(target.key)):
+                raise FetchError("excluded", f"{target.host} is not among the allowed hosts", final_url=target.url)
+            if kind is not Kind.ANSWER:
+                yield from self._gate.enter(target, kind is Kind.IMAGE)
+            else:
+                self._scheduler.widen(target.key, 1, 0.0)
+                if (left := self._dry.get(target.key, 0.0) - time.monotonic()) > 0:
+                    raise FetchError("quota", "said that its allowance is used up", final_url=target.url, wait=left)
+            result = yield from self._insist(target, kind, page_url, asking=asking)
+            if isinstance(result, Response):
+                return result
+            following = self._next_hop(target, result, kind)
+            if following.key != target.key or asking.form:  # keys are for the host, and the address, that gave them
+                following, asking = parse(asking.without(following.url)), asking.elsewhere
+            elif asking.params:
+                following = parse(asking.address(asking.without(following.url)))
+            target = following
+        raise FetchError("network", f"more than {MAX_REDIRECTS} redirects", final_url=target.url)
+
+    @staticmethod
+    def _next_hop(target: Target, moved: _Moved, kind: Kind) -> Target:
+        following = target.redirected(moved.location)
+        if kind is Kind.ANSWER and target.scheme == "https" and following.scheme == "http":
+            raise FetchError("ssrf_blocked", "redirected from https to http", final_url=following.url)
+        return following
+
+    def _hop(self, target: Target, holding: bool) -> Generator[Turn, None, Response | Target]:
+        """One hop towards what an origin says about itself."""
+        result = yield from self._insist(target, Kind.ROBOTS, None, holding=holding)
+        return result if isinstance(result, Response) else target.redirected(result.location)
+
+    def _insist(
+        self, target: Target, kind: Kind, page_url: str | None, holding: bool = False, asking: Asking = PLAIN
+    ) -> Generator[Turn, None, Response | _Moved]:
+        """One hop, tried again while its failures may pass. `holding`: the turn is held already, and kept."""
+        after = 0.0
+        for attempt in range(self._section.tries):
+            if attempt or not holding:
+                yield Turn(target.key, after, urgent=kind is not Kind.IMAGE, keep=holding)
+            try:
+                result = self._send(target, kind, page_url, asking)
+            except TransientError as error:
+                last = error
+                if error.status in {429, 503} and not attempt:  # its further tries are spaced by themselves
+                    self._scheduler.refused(target.key)
+                if error.wait is not None:
+                    if error.wait > LONGEST_PARK:
+                        raise FetchError(
+                            "quota", f"asks to wait {error.wait:.0f} s", error.status, wait=error.wait, body=error.body
+                        ) from error
+                    self._scheduler.park(target.key, error.wait)
+                after = time.monotonic() + (error.wait or 0.0)
+                after += backoff.backoff(attempt, self._section.delay, self._random)
+            else:
+                self._scheduler.served(target.key)
+                return result
+        raise FetchError(last.reason, last.detail, last.status, target.url, wait=last.wait, body=last.body) from last
+
+    def _send(self, target: Target, kind: Kind, page_url: str | None, asking: Asking) -> Response | _Moved:
+        """One request and its response. Raises FetchError, TransientError when another try may help."""
+        encoding = "identity" if kind is Kind.IMAGE else "gzip, deflate"
+        sent = {
+            "User-Agent": self._agent,
+            "Accept": kind.value,
+            "Accept-Encoding": encoding,
+            **headers.referer(page_url, target),
+            **asking.headers,
+            **asking.conditions,
+        }
+        with self._watchdog.watch(self._section.deadline) as exchange:
+            try:
+                with self._http.send(
+                    request(target.url, sent, asking.form), stream=True, timeout=self._timeout
+                ) as reply:
+                    try:
+                        result = self._judge(reply, target, kind, exchange, asking)
+                    finally:
+                        body.drain(reply)
+                if asking.check is not None and isinstance(result, Response):
+                    asking.check(result)
+                return result
+            except RefusedAddressError as error:
+                raise FetchError("ssrf_blocked", str(error), final_url=target.url) from error
+            except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
+                raise FetchError("bad_url", str(error)) from error
+            except requests.exceptions.SSLError as error:
+                raise FetchError("network", f"TLS: {error}", final_url=target.url) from error
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, AttributeError) as error:
+                if exchange.expired:  # what a socket that was shut under a reader raises is anyone's guess
+                    raise FetchError("too_slow", "over the deadline or under the rate") from error
+                if isinstance(error, AttributeError):
+                    raise
+                late = isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError)
+                raise TransientError("too_slow" if late else "network", str(error)) from error
+
+    def _judge(
+        self, reply: requests.Response, target: Target, kind: Kind, exchange: Exchange, asking: Asking
+    ) -> Response | _Moved:
+        """What the status and the headers mean; the body is read only when both are fine."""
+        now = datetime.now(UTC)
+        status = reply.status_code
+        if status in _MOVED and (location := reply.headers.get("Location")):
+            return _Moved(location)
+        if reply.headers.get("cf-mitigated", "").lower() == "challenge":
+            raise FetchError("host_off", "a challenge page", status, target.url)
+        family = "http_5xx" if status >= 500 else "http_4xx"
+        if status in backoff.RETRIED:
+            wait = backoff.asked_wait(reply.headers, now)
+            raise TransientError(family, str(status), status, wait, self._excerpt(reply, kind))
+        if status not in ({200, NOT_MODIFIED} if asking.conditions else {200}):
+            reason = family if status >= 400 else "network"
+            raise FetchError(reason, f"status {status}", status, target.url, body=self._excerpt(reply, kind))
+        refusal = optout.refused_by_headers(
+            reply.raw.headers.getlist("X-Robots-Tag"), reply.headers.get("TDM-Reservation")
+        )
+        if refusal and kind is Kind.IMAGE:
+            raise FetchError("optout_header", refusal, status, target.url)
+        if (pause := backoff.spent(reply.headers, now)) is not None:
+            self._rest(target.key, pause, kind)
+        return Response(
+            target.url,
+            status,
+            body.read(reply, self._cap(kind), kind is Kind.ROBOTS, exchange),
+            reply.headers.get("Content-Type", ""),
+            reply.headers.get("ETag"),
+            reply.headers.get("Last-Modified"),
+            refusal,
+            now,
+            backoff.asked_wait(reply.headers, now),
+        )
+
+    def _rest(self, host: str, pause: float, kind: Kind) -> None:
+        """Leaves a host alone whose quota is used up; for one that takes too long to fill, the next request fails."""
+        if pause <= LONGEST_PARK:
+            self._scheduler.park(host, pause)
+        elif kind is Kind.ANSWER:
+            self._dry[host] = time.monotonic() + pause
+
+    @staticmethod
+    def _excerpt(reply: requests.Response, kind: Kind) -> bytes:
+        """How an interface's refusal begins: it often says why."""
+        return body.beginning(reply) if kind is Kind.ANSWER else b""
+
+    def _cap(self, kind: Kind) -> int:
+        caps = {Kind.IMAGE: self._section.max_bytes, Kind.PAGE: PAGE_BYTES, Kind.ANSWER: ANSWER_BYTES}
+        return caps.get(kind, robots.MAX_BYTES)

@@ -1,0 +1,29 @@
+"""Who we say we are, and which page we say an image was found on."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
+
+from curate.pipeline.scrape.web.url import Target, parse
+
+
+def agent(contact: str | None) -> str:
+    """The User-Agent: our own name, and whom to write to."""
+    try:
+        known = version("curate")
+    except PackageNotFoundError:
+        known = "0"
+    return f"curate/{known} (+{contact})"
+
+
+def referer(page_url: str | None, target: Target) -> dict[str, str]:
+    """The page that an image was found on; across hosts, its origin alone."""
+    if page_url is None:
+        return {}
+    page = urlsplit(page_url)
+    if page.scheme not in {"http", "https"} or (page.scheme == "https" and target.scheme == "http"):
+        return {}
+    if page.hostname == target.host:
+        return {"Referer": parse(page_url).url}
+    return {"Referer": f"{page.scheme}://{page.netloc.rpartition('@')[2]}/"}

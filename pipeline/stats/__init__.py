@@ -1,0 +1,1 @@
+"""The stage `curate stats`: the funnel, the HTML report, credits."""

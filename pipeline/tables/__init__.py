@@ -1,0 +1,1 @@
+"""The manifests: schema, reading, writing, decisions, splits."""

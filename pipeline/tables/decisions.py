@@ -1,0 +1,219 @@
+"""Decisions on single items, by a person or by a command: manifests/review.jsonl, read and written here alone.
+
+One JSON object per line, in the order in which they were made, so that git can diff and merge them:
+
+    {"item": "4be1...", "decision": "reject", "reason": "mirrored", "by": "person", "when": "2026-01-02T03:04:05Z"}
+
+`item` is a crop_id, a pair_id or an image_id; what is said of an image holds for every crop and pair made of it. Of
+several decisions on one item the last line wins, but a person's outranks a command's, whichever came first. Lines that
+are no decisions are told and left where they are; they decide nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.files import atomic_write
+
+FILE = "manifests/review.jsonl"
+SELECT = "select"
+COMMANDS = frozenset({SELECT})  # whoever else has decided is a person
+
+_Word = Annotated[str, Meta(min_length=1)]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was decided on one item."""
+
+    item: _Word  # crop_id, pair_id or image_id
+    decision: Literal["keep", "reject"]
+    reason: str = ""
+    by: _Word  # "select", or who it was
+    when: str = ""  # UTC, ISO 8601
+
+    @property
+    def of_person(self) -> bool:
+        """Whether a person made it."""
+        return self.by not in COMMANDS
+
+
+class Decisions:
+    """The decisions that hold."""
+
+    def __init__(self, made: Iterable[Decision]) -> None:
+        """`made` in the order of the file."""
+        self._by_person: dict[str, Decision] = {}
+        self._by_command: dict[str, Decision] = {}
+        for one in made:
+            (self._by_person if one.of_person else self._by_command)[one.item] = one
+
+    def __bool__(self) -> bool:
+        return bool(self._by_person or self._by_command)
+
+    def by_persons(self) -> Decisions:
+        """Those of persons alone."""
+        return Decisions(self._by_person.values())
+
+    def by_command(self, name: str) -> Mapping[str, Decision]:
+        """Those of the command `name`, by item."""
+        return {item: one for item, one in self._by_command.items() if one.by == name}
+
+    def of(self, item: str | None, *images: str | None) -> Decision | None:
+        """What holds for `item`, which is made of `images`; None when nothing was decided.
+
+        A person's word goes before a command's; of the same rank, that on the item before those on its images, and of
+        these a rejection before a keep.
+        """
+        for known in (self._by_person, self._by_command):
+            if item in known:
+                return known[item]
+            found = [known[image] for image in images if image in known]
+            if found:
+                return next((one for one in found if one.decision == "reject"), found[0])
+        return None
+
+    def refusal(self, item: str | None, *images: str | None) -> str | None:
+        """The reason that a table gives for a rejected item: "review" for a person's, "select" for a command's."""
+        found = self.of(item, *images)
+        if found is None or found.decision == "keep":
+            return None
+        return "review" if found.of_person else "select"
+
+    def kept_by_person(self, item: str | None, *images: str | None) -> bool:
+        """Whether a person said to keep it."""
+        found = self.of(item, *images)
+        return found is not None and found.decision == "keep" and found.of_person
+
+
+def read(root: Path, tell: Callable[[str], object] | None = None) -> Decisions:
+    """The decisions below `root`; none without a file. `tell` hears of each line that is none, with its number.
+
+    Raises CurateError for a file that can't be read.
+    """
+    good: list[Decision] = []
+    for number, _, found in _lines(root):
+        if isinstance(found, Decision):
+            good.append(found)
+        elif found and tell:
+            tell(f"{root / FILE}:{number}: decides nothing: {found}: mend the line or delete it")
+    return Decisions(good)
+
+
+def now() -> str:
+    """The time as decisions have it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def append(root: Path, made: Iterable[Decision]) -> None:
+    """Adds `made` at the end of the file, all or none; makes the file. Raises CurateError for a disk that refuses."""
+    text = b"".join(msgspec.json.encode(one) + b"\n" for one in made)
+    with _locked(root) as stream:
+        size = os.fstat(stream).st_size
+        if size and os.pread(stream, 1, size - 1) != b"\n":  # an editor, or a writer that was killed, left it open
+            text = b"\n" + text
+        try:
+            written = 0
+            while written < len(text):
+                written += os.write(stream, text[written:])
+            os.fsync(stream)
+        except OSError:
+            os.ftruncate(stream, size)
+            raise
+
+
+def replace(root: Path, by: str, made: Mapping[str, Decision]) -> None:
+    """Makes `made` (by item) the only decisions of the command `by`; those that stay the same keep their lines.
+
+    Nothing is written when nothing changes, so equal decisions leave an equal file.
+    """
+    stays: set[str] = set()
+
+    def keep(one: Decision) -> bool:
+        new = made.get(one.item)
+        same = new is not None and (new.decision, new.reason) == (one.decision, one.reason)
+        if one.by == by and same and one.item not in stays:
+            stays.add(one.item)
+            return True
+        return one.by != by
+
+    _rewrite(root, keep, lambda: [one for item, one in made.items() if item not in stays])
+
+
+def remove(root: Path, by: str) -> int:
+    """Takes back every decision of the command or person `by`; returns how many. All other lines stay as they are."""
+    removed = 0
+
+    def keep(one: Decision) -> bool:
+        nonlocal removed
+        removed += one.by == by
+        return one.by != by
+
+    if (root / FILE).exists():
+        _rewrite(root, keep, list)
+    return removed
+
+
+def _rewrite(root: Path, keep: Callable[[Decision], bool], new: Callable[[], list[Decision]]) -> None:
+    """Leaves out the decisions that `keep` does not want and adds what `new` says then."""
+    with _locked(root):
+        lines = list(_lines(root))
+        left = [text for _, text, found in lines if not isinstance(found, Decision) or keep(found)]
+        left += [msgspec.json.encode(one) for one in new()]
+        if left != [text for _, text, _ in lines]:
+            with atomic_write(root / FILE) as temporary:
+                temporary.write_bytes(b"".join(text + b"\n" for text in left))
+
+
+def _lines(root: Path) -> Iterator[tuple[int, bytes, Decision | str]]:
+    """Number, text and decision of each line; instead of a decision, what is wrong with the line: "" for a blank."""
+    try:
+        data = (root / FILE).read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CurateError(f"{root / FILE}: cannot read: {error.strerror}", "mend the file or its rights") from None
+    for number, text in enumerate(data.splitlines(), 1):
+        found: Decision | str = ""
+        if text.strip():
+            try:
+                found = _DECODER.decode(text)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                found = str(error)
+        yield number, text, found
+
+
+_DECODER = msgspec.json.Decoder(Decision)
+
+
+@contextlib.contextmanager
+def _locked(root: Path) -> Iterator[int]:
+    """The file, made if need be and open for appending, while no other process writes to it."""
+    path = root / FILE
+    stream = -1
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            stream = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(os.fstat(stream), path.stat()):
+                break
+            os.close(stream)  # another process has put a new file in its place
+        yield stream
+    except OSError as error:
+        raise CurateError(
+            f"{path}: cannot write: {error.strerror or error}", "free some space or mend the rights, then run it again"
+        ) from error
+    finally:
+        if stream >= 0:
+            with contextlib.suppress(OSError):
+                os.close(stream)

@@ -1,0 +1,252 @@
+"""Every table of curate: reading, checking and writing it. Its columns are declared in curate.pipeline.tables.schema.
+
+Tables are Parquet, sorted by key, with relative posix paths; equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+import pyarrow.parquet as pq
+
+from curate.pipeline.core.errors import TableError, UsageError, nearest
+from curate.pipeline.core.files import atomic_write
+from curate.pipeline.tables.schema import (
+    ACCEPTED,
+    CROPS,
+    DATASET,
+    DEDUP,
+    EMBEDDINGS,
+    IMAGES,
+    MARKS,
+    OK,
+    PAIRS,
+    REJECTED,
+    TABLES,
+    Table,
+)
+
+__all__ = [
+    "ACCEPTED",
+    "CROPS",
+    "DATASET",
+    "DEDUP",
+    "EMBEDDINGS",
+    "GROUP",
+    "IMAGES",
+    "MARKS",
+    "OK",
+    "PAIRS",
+    "REJECTED",
+    "TABLES",
+    "Summary",
+    "Table",
+    "accepted",
+    "empty",
+    "exists",
+    "from_lines",
+    "from_rows",
+    "meta",
+    "of_domains",
+    "read",
+    "summarize",
+    "write",
+    "write_batches",
+]
+
+GROUP = 2048  # rows that are compressed together in a file, and read or written at once where tables are long
+
+_VERSION, _META = b"curate.version", b"curate.meta"
+
+
+def from_rows(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """`rows` as an Arrow table of `table`'s schema; a key that is absent is null. Raises TableError if ill-typed."""
+    rows = list(rows)
+    stray = {key for row in rows for key in row} - set(table.schema.names)
+    if stray:
+        raise TableError(f"{table.name}: no such column: {', '.join(sorted(stray))}")
+    try:
+        return pa.Table.from_pylist(rows, schema=table.schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise TableError(f"{table.name}: {error}") from error
+
+
+def from_lines(table: Table, lines: bytes) -> pa.Table:
+    """JSON objects, one a line, as an Arrow table of `table`'s schema; a key that is absent is null.
+
+    Faster than `from_rows`, which loads pandas where it is installed, and for plain columns only. Raises TableError.
+    """
+    try:
+        return pyarrow.json.read_json(
+            io.BytesIO(lines),
+            pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
+            pyarrow.json.ParseOptions(explicit_schema=table.schema, unexpected_field_behavior="error"),
+        ).cast(table.schema)
+    except (ValueError, pa.ArrowException) as error:
+        raise TableError(f"{table.name}: {error}") from error
+
+
+def empty(table: Table) -> pa.Table:
+    """A `table` without rows."""
+    return table.schema.empty_table()
+
+
+def accepted(data: pa.Table) -> pa.Table:
+    """The rows of `data` that were not refused."""
+    return data.filter(pc.equal(data["status"], ACCEPTED))
+
+
+def of_domains(table: Table, data: pa.Table, domains: Sequence[str], root: Path) -> pa.Table:
+    """The rows of `data`, which are of `table`, in `domains`; all for none.
+
+    Raises UsageError for a domain that is not there, with the nearest name.
+    """
+    known = sorted(set(pc.unique(data["domain"]).to_pylist()))
+    for domain in domains:
+        if domain not in known:
+            raise UsageError(
+                f"{table.path(root)}: there is no domain '{domain}'{nearest(domain, known)}",
+                f"domains: {', '.join(known) or 'none'}",
+            )
+    return data.filter(pc.is_in(data["domain"], pa.array(domains, pa.string()))) if domains else data
+
+
+def write(table: Table, data: pa.Table, root: Path, meta: Mapping[str, Any] | None = None) -> Path:
+    """Checks, sorts and writes `data` below `root`, whole or not at all, and returns the file's path.
+
+    `meta` is kept as JSON in the file's metadata: the settings that made the table. Raises TableError for data that
+    break the table's rules and CurateError for a disk that refuses.
+    """
+    try:
+        data = data.cast(table.schema).combine_chunks()
+        order = pc.sort_indices(data[table.key])
+    except (ValueError, pa.ArrowException) as error:
+        raise TableError(f"{table.name}: {error}") from error
+    batches = (data.take(order.slice(start, GROUP)) for start in range(0, len(order), GROUP))
+    return write_batches(table, batches, root, meta)
+
+
+def write_batches(table: Table, batches: Iterable[pa.Table], root: Path, meta: Mapping[str, Any] | None = None) -> Path:
+    """The same for rows that come sorted, GROUP at a time: a table of any length in little memory."""
+    notes = {_VERSION: str(table.version).encode(), _META: json.dumps(meta or {}, sort_keys=True).encode()}
+    path, last = table.path(root), ""
+    with (
+        atomic_write(path) as temporary,
+        pq.ParquetWriter(temporary, table.schema.with_metadata(notes), compression="zstd") as file,
+    ):
+        for data in batches:
+            last = _check(table, data, table.name, last)
+            file.write_table(data, row_group_size=GROUP)
+    return path
+
+
+def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table:
+    """The checked table below `root`, in key order.
+
+    Raises TableError when it is missing, broken, invalid or of another schema version.
+    """
+    path = table.path(root)
+    metadata = _metadata(table, path)
+    found = metadata.get(_VERSION, b"none").decode("ascii", "replace")
+    if found != str(table.version):
+        raise TableError(
+            f"{path}: schema version {found}, this curate reads {table.version}",
+            f"make it again: {table.made_by}",
+        )
+    try:
+        data = pq.read_table(path, columns=columns, memory_map=True)
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(f"{path}: broken: {error}", f"make it again: {table.made_by}") from error
+    data = data.replace_schema_metadata(None)
+    if columns is None:
+        try:
+            data = data.cast(table.schema)
+            _check(table, data, str(path))
+        except (ValueError, pa.ArrowException) as error:
+            raise TableError(f"{path}: {error}", f"make it again: {table.made_by}") from error
+    return data
+
+
+def meta(table: Table, root: Path) -> dict[str, Any]:
+    """The settings that made the table below `root`. Raises TableError like `read`."""
+    settings: dict[str, Any] = json.loads(_metadata(table, table.path(root)).get(_META, b"{}"))
+    return settings
+
+
+def exists(table: Table, root: Path) -> bool:
+    """Whether the table's file stands below `root`."""
+    return table.path(root).is_file()
+
+
+def _metadata(table: Table, path: Path) -> Mapping[bytes, bytes]:
+    try:
+        return pq.read_schema(path, memory_map=True).metadata or {}
+    except FileNotFoundError:
+        raise TableError(f"{path}: not there yet", f"make it: {table.made_by}") from None
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(f"{path}: not a Parquet file: {error}", f"make it again: {table.made_by}") from None
+
+
+def _check(table: Table, data: pa.Table, where: str, last: str = "") -> str:
+    """Raises TableError for rows that break the rules. `last`: the key before them; returns their own last one."""
+    if data.schema.names != table.schema.names:
+        raise TableError(f"{where}: columns {data.schema.names}, not {table.schema.names}")
+    for column in table.schema:
+        if not column.nullable and data[column.name].null_count:
+            raise TableError(f"{where}: {column.name}: {data[column.name].null_count} rows are empty")
+    keys = data[table.key].combine_chunks()
+    ends = [keys[at].as_py() for at in (0, -1)] if len(keys) else ["", last]
+    if not pc.all(pc.greater(keys[1:], keys[:-1]), min_count=0).as_py() or (len(keys) and ends[0] <= last):
+        raise TableError(f"{where}: {table.key}: not sorted, or not unique")
+    for name in table.paths:
+        paths = pc.drop_null(data[name])
+        if pc.any(pc.match_substring_regex(paths, r"^$|^/|\\|(^|/)\.\.(/|$)|^[A-Za-z]:")).as_py():
+            raise TableError(f"{where}: {name}: not a relative posix path below the root")
+    if table.reasons:
+        _check_reasons(table, data, where)
+    return str(ends[1])
+
+
+def _check_reasons(table: Table, data: pa.Table, where: str) -> None:
+    stray = set(pc.unique(data["reason"]).to_pylist()) - table.reasons
+    if stray:
+        raise TableError(f"{where}: reason: not in the list: {', '.join(sorted(stray))}")
+    unsaid = set(pc.unique(data["status"]).to_pylist()) - {ACCEPTED, REJECTED}
+    agree = pc.equal(_is(data["status"], ACCEPTED), _is(data["reason"], OK))
+    if unsaid or not pc.all(agree, min_count=0).as_py():
+        raise TableError(f"{where}: status: must be accepted with the reason ok, or rejected with another")
+
+
+def _is(column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
+    """Whether each value is `text`; in buffers, because Arrow loads pandas, for a fifth of a second, to read a str."""
+    said = text.encode()
+    ends = pa.py_buffer(array("i", [0, len(said)]))
+    return pc.is_in(column, value_set=pa.StringArray.from_buffers(1, ends, pa.py_buffer(said)))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a stage went: rows by what became of them."""
+
+    table: str
+    rows: int
+    accepted: int
+    reasons: Mapping[str, int]  # why the others were refused, most frequent first
+
+
+def summarize(table: Table, data: pa.Table) -> Summary:
+    """Counts `data` by status and reason."""
+    if not table.reasons:
+        return Summary(table.name, data.num_rows, data.num_rows, {})
+    counts = pc.value_counts(data["reason"]).to_pylist()
+    reasons = {c["values"]: c["counts"] for c in sorted(counts, key=lambda c: (-c["counts"], c["values"]))}
+    return Summary(table.name, data.num_rows, reasons.pop(OK, 0), reasons)

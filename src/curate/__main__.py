@@ -1,0 +1,54 @@
+"""The `curate` command. Imports nothing heavy, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from curate.pipeline.cli import commands as data_commands
+from curate.pipeline.cli.console import Console
+from curate.pipeline.cli.context import spelled_out
+from curate.pipeline.core.errors import EXIT_BUG, EXIT_INTERRUPTED, CurateError
+from curate.train.cli import commands as training_commands
+
+app = typer.Typer(
+    name="curate",
+    help="From a query to a trained image translator: scrape, crop, dedup, pair, train, translate.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_commands.register(app)
+training_commands.register(app)
+
+
+def main() -> None:
+    """Runs a command and turns what went wrong into one clear line and the right exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        app(spelled_out(sys.argv[1:]))
+    except CurateError as error:
+        if debug:
+            raise
+        Console(as_json="--json" in sys.argv).error(error)
+        sys.exit(error.code)
+    except KeyboardInterrupt:
+        sys.stderr.write("curate: interrupted; the same command goes on where it stopped\n")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has left: not an error
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        sys.stderr.write(
+            f"curate: a bug of ours: {type(error).__name__}: {error}\n"
+            "  run it again with --debug and report what it prints\n"
+        )
+        sys.exit(EXIT_BUG)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The presets: each loads strictly, and a written one is a whole project wherever it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curate.pipeline.cli import presets
+from curate.pipeline.core.config import SECTIONS, load
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.crop.config import Crop
+from curate.pipeline.faces.detectors import DETECTORS
+from curate.pipeline.scrape.config import Scrape
+from curate.pipeline.scrape.sources import SOURCES
+from curate.pipeline.scrape.sources.site_file import read as read_site
+from curate.pipeline.tables import decisions
+from tests.support import ROOT
+
+EXPECTED = ["demo", "hair", "icon", "selfie2anime", "smile", "study", "swimwear"]
+
+
+def test_there_is_one_for_each_use() -> None:
+    assert presets.names() == EXPECTED
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_loads_strictly(name: str, tmp_path: Path) -> None:
+    presets.write(name, tmp_path)
+    params = load(tmp_path)
+    for section, kind in ((name, SECTIONS.resolve(name)) for name in SECTIONS):
+        params.section(section, kind)
+    crop = params.section("crop", Crop)
+    scrape = params.section("scrape", Scrape)
+    domains = {query.domain for query in scrape.queries}
+    assert None not in domains, "a preset says which domain a query feeds"
+    assert crop.domains.keys() <= domains
+    for domain in domains:
+        assert DETECTORS[crop.rules(str(domain)).detector]
+    assert all(SOURCES[query.source] for query in scrape.queries)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_names_only_domains_that_it_fills(name: str) -> None:
+    preset = yaml.safe_load(presets.text(name))
+    filled = {query["domain"] for query in preset["scrape"]["queries"]}
+    for recipe in preset.get("train", {}).values():
+        assert set(recipe["data"].get("domains", {}).values()) <= filled
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_written_preset_has_its_site_files_and_folders(name: str, tmp_path: Path) -> None:
+    written = presets.write(name, tmp_path / "new")
+    root = tmp_path / "new"
+    assert written[0] == root / "params.yaml"
+    assert all(path.is_file() for path in written)
+    assert all((root / folder).is_dir() for folder in ("raw", "processed", "manifests"))
+    for query in load(root).section("scrape", Scrape).queries:
+        if query.site:
+            assert read_site(root / query.site).allowed_hosts
+
+
+def test_the_default_params_are_the_demo() -> None:
+    assert (ROOT / "params.yaml").read_text("utf-8") == presets.text("demo")
+
+
+def test_a_site_file_below_the_root_is_used_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("mine: true\n", "utf-8")
+    assert presets.write("swimwear", tmp_path) == [tmp_path / "params.yaml"]
+    assert (tmp_path / "site.yaml").read_text("utf-8") == "mine: true\n"
+
+
+def test_the_demo_in_a_clone_uses_the_demo_s_own_site(tmp_path: Path) -> None:
+    for site in ("site", "shop"):
+        path = tmp_path / "pipeline" / "demo" / f"{site}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("name: x\n", "utf-8")
+    assert presets.write("demo", tmp_path) == [tmp_path / "params.yaml"]
+    assert (tmp_path / "params.yaml").read_text("utf-8") == presets.text("demo")
+
+
+def test_a_params_file_that_is_there_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("mine: 1\n", "utf-8")
+    with pytest.raises(UsageError, match="there already") as told:
+        presets.write("hair", tmp_path)
+    assert "--force" in told.value.hint
+    assert (tmp_path / "params.yaml").read_text("utf-8") == "mine: 1\n"
+    presets.write("hair", tmp_path, force=True)
+    assert (tmp_path / "params.yaml").read_text("utf-8") == presets.text("hair")
+
+
+def test_a_typo_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'swimwear'"):
+        presets.write("swimware", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_there_yet_is_said() -> None:
+    for name in ("selfie2anime", "smile"):
+        assert "comes later" in presets.text(name)
+
+
+def test_init_makes_an_empty_review_file_and_never_empties_one(tmp_path: Path) -> None:
+    presets.write("demo", tmp_path)
+    assert (tmp_path / decisions.FILE).read_bytes() == b""
+    (tmp_path / decisions.FILE).write_text("decided", "utf-8")
+    presets.write("demo", tmp_path, force=True)
+    assert (tmp_path / decisions.FILE).read_text("utf-8") == "decided"

@@ -1,0 +1,49 @@
+"""Errors: each kind has its exit code, and says what to do next."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from curate.pipeline.core import errors
+from curate.pipeline.core.errors import CurateError, nearest
+
+CODES = {
+    "CurateError": 2,
+    "UsageError": 2,
+    "TableError": 2,
+    "AuthError": 3,
+    "QuotaError": 4,
+    "BlockedError": 5,
+    "YieldError": 6,
+    "ModelError": 2,
+}
+
+
+def kinds() -> list[type[CurateError]]:
+    return [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, CurateError)]
+
+
+def test_the_exit_codes_are_those_of_the_manual() -> None:
+    assert {kind.__name__: kind.code for kind in kinds()} == CODES
+    assert (errors.EXIT_BUG, errors.EXIT_INTERRUPTED) == (1, 130)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_an_error_crosses_a_process_border_whole(kind: type[CurateError]) -> None:
+    error = pickle.loads(pickle.dumps(kind("what and where", "what to do")))
+    assert type(error) is kind
+    assert (error.message, error.hint) == ("what and where", "what to do")
+
+
+def test_text_has_the_hint_when_there_is_one() -> None:
+    assert str(CurateError("what", "do this")) == "what\n  do this"
+    assert str(CurateError("what")) == "what"
+
+
+def test_nearest() -> None:
+    known = ["haar", "anime"]
+    assert nearest("har", known) == "; did you mean 'haar'?"
+    assert nearest("zzz", known) == ""
+    assert nearest("x", []) == ""

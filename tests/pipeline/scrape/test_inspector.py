@@ -1,0 +1,56 @@
+"""Decoding in another process: the same verdicts, and a death that costs one image."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from curate.pipeline.scrape import inspector
+from curate.pipeline.scrape.config import Scrape
+from curate.pipeline.scrape.inspector import Examiner
+from curate.pipeline.scrape.outcome import examine
+from tests.support.http_server import photo
+
+LIMITS = Scrape(min_side=10)
+
+
+def test_verdicts_are_the_same_in_either_process() -> None:
+    kinds = [photo(1), photo(2)[:-500], photo(3, "PNG"), photo(4, "WEBP")[:-400], b"<html>", b"", photo(5, "AVIF")]
+    with Examiner(LIMITS) as apart:
+        assert [apart.examine(data).reason for data in kinds] == [examine(data, LIMITS).reason for data in kinds]
+
+
+def test_jpegs_need_no_other_process() -> None:
+    with Examiner(LIMITS) as apart:
+        assert apart.examine(photo(1)).reason == "ok"
+        assert apart._process is None
+
+
+def test_a_decoder_that_dies_costs_one_image() -> None:
+    with Examiner(LIMITS) as apart:
+        assert apart.examine(photo(1, "PNG")).reason == "ok"
+        assert apart._process is not None
+        os.kill(apart._process.pid, signal.SIGSTOP)
+        threading.Timer(0.2, apart._process.kill).start()
+        dead = apart.examine(photo(2, "PNG"))
+        assert (dead.reason, dead.detail) == ("decode_failed", "its decoder died")
+        assert apart.examine(photo(2, "PNG")).reason == "ok"
+
+
+def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Examiner(LIMITS) as apart:
+        assert apart.examine(photo(1, "PNG")).reason == "ok"
+        assert apart._process is not None
+        os.kill(apart._process.pid, signal.SIGSTOP)
+        monkeypatch.setattr(inspector, "LONGEST", 0.2)
+        assert apart.examine(photo(2, "PNG")).reason == "decode_failed"
+
+
+def test_the_process_ends_with_the_run() -> None:
+    with Examiner(LIMITS) as apart:
+        apart.examine(photo(1, "PNG"))
+        process = apart._process
+    assert process is not None and process.poll() is not None

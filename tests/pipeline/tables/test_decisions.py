@@ -1,0 +1,149 @@
+"""Decisions: who outranks whom, what a broken file costs, and that no writer loses another's lines."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.tables import decisions
+from curate.pipeline.tables.decisions import Decision
+
+
+def made(item: str, decision: str = "reject", by: str = "ann", **more: str) -> Decision:
+    return Decision(item=item, decision=decision, by=by, **more)  # type: ignore[arg-type]
+
+
+def lines(root: Path) -> list[str]:
+    return (root / decisions.FILE).read_text("utf-8").splitlines()
+
+
+def test_no_file_decides_nothing(tmp_path: Path) -> None:
+    found = decisions.read(tmp_path)
+    assert not found
+    assert found.of("a") is None
+    assert found.refusal("a", "b") is None
+
+
+def test_a_decision_comes_back_as_it_was_made(tmp_path: Path) -> None:
+    one = made("a", reason='鏡像 \n "quoted"', when=decisions.now())
+    decisions.append(tmp_path, [one])
+    assert decisions.read(tmp_path).of("a") == one
+    assert len(lines(tmp_path)) == 1
+
+
+def test_the_last_line_wins(tmp_path: Path) -> None:
+    decisions.append(tmp_path, [made("a"), made("a", "keep")])
+    assert decisions.read(tmp_path).refusal("a") is None
+    decisions.append(tmp_path, [made("a", by="bob")])
+    assert decisions.read(tmp_path).refusal("a") == "review"
+
+
+def test_a_person_outranks_select_whichever_came_last(tmp_path: Path) -> None:
+    decisions.append(tmp_path, [made("a", "keep"), made("a", by="select"), made("b", by="select"), made("b", "keep")])
+    found = decisions.read(tmp_path)
+    assert found.refusal("a") is None
+    assert found.refusal("b") is None
+    assert found.kept_by_person("a")
+
+
+def test_an_image_speaks_for_what_is_made_of_it_until_that_is_decided_itself(tmp_path: Path) -> None:
+    decisions.append(tmp_path, [made("image"), made("other", "keep"), made("crop", "keep")])
+    found = decisions.read(tmp_path)
+    assert found.refusal("another crop", "image") == "review"
+    assert found.refusal("crop", "image") is None
+    assert found.refusal("pair", "other", "image") == "review"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("no json", "JSON"),
+        ('{"item": "a"', "truncated"),
+        ('{"item": "a", "decision": "drop", "by": "ann"}', "drop"),
+        ('{"item": "", "decision": "keep", "by": "ann"}', "item"),
+        ('{"decision": "keep", "by": "ann"}', "item"),
+        ("[1, 2]", "object"),
+        ('{"item": "\udcff", "decision": "keep", "by": "ann"}', "utf-8"),
+    ],
+)
+def test_a_malformed_line_is_told_with_its_number_and_costs_no_other(line: str, said: str, tmp_path: Path) -> None:
+    decisions.append(tmp_path, [made("a")])
+    with (tmp_path / decisions.FILE).open("ab") as file:
+        file.write(b"\n" + line.encode("utf-8", "surrogateescape") + b"\n")
+    decisions.append(tmp_path, [made("b")])
+    problems: list[str] = []
+    found = decisions.read(tmp_path, problems.append)
+    assert [found.refusal(item) for item in "ab"] == ["review", "review"]
+    (problem,) = problems
+    assert problem.startswith(f"{tmp_path / decisions.FILE}:3: ")
+    assert said in problem
+
+
+def test_a_line_that_was_left_open_is_closed_first(tmp_path: Path) -> None:
+    decisions.append(tmp_path, [made("a")])
+    path = tmp_path / decisions.FILE
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    decisions.append(tmp_path, [made("b")])
+    found = decisions.read(tmp_path)
+    assert found.of("a")
+    assert found.of("b")
+
+
+def test_removing_takes_that_deciders_lines_and_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / decisions.FILE
+    path.parent.mkdir()
+    odd = '{"by": "ann",  "item": "a", "decision": "reject", "mood": "fine"}'
+    path.write_text(f'{odd}\nbroken\n\n{{"item": "b", "decision": "reject", "by": "select"}}\n', "utf-8")
+    assert decisions.remove(tmp_path, "select") == 1
+    assert lines(tmp_path) == [odd, "broken", ""]
+    assert decisions.remove(tmp_path, "select") == 0
+
+
+def test_removing_makes_no_file(tmp_path: Path) -> None:
+    assert decisions.remove(tmp_path, "select") == 0
+    assert not (tmp_path / decisions.FILE).exists()
+
+
+def test_replacing_by_the_same_leaves_the_file_alone(tmp_path: Path) -> None:
+    first = {item: made(item, by="select", reason="surplus", when="2026-01-01T00:00:00Z") for item in "abc"}
+    decisions.append(tmp_path, [made("z")])
+    decisions.replace(tmp_path, "select", first)
+    before = lines(tmp_path)
+    later = {item: made(item, by="select", reason="surplus", when="2026-02-02T00:00:00Z") for item in "abd"}
+    decisions.replace(tmp_path, "select", {k: later.get(k, first[k]) for k in "abc"})
+    assert lines(tmp_path) == before
+    decisions.replace(tmp_path, "select", later)
+    assert lines(tmp_path)[:3] == before[:3]
+    assert [line for line in lines(tmp_path) if '"c"' in line] == []
+    assert decisions.read(tmp_path).refusal("z") == "review"
+
+
+def test_writers_do_not_lose_each_others_lines(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=_write, args=(tmp_path, name)) for name in ("ann", "bob")]
+    for writer in writers:
+        writer.start()
+    for _ in range(20):
+        decisions.remove(tmp_path, "select")
+        decisions.append(tmp_path, [made("s", by="select")])
+    for writer in writers:
+        writer.join()
+    decisions.remove(tmp_path, "select")
+    problems: list[str] = []
+    decisions.read(tmp_path, problems.append)
+    assert not problems
+    assert len(lines(tmp_path)) == 100
+
+
+def _write(root: Path, name: str) -> None:
+    for number in range(50):
+        decisions.append(root, [made(f"{name}{number}", by=name)])
+
+
+def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / decisions.FILE).mkdir(parents=True)
+    with pytest.raises(CurateError, match="cannot write"):
+        decisions.append(tmp_path, [made("a")])

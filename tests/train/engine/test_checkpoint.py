@@ -1,0 +1,148 @@
+"""Checkpoints: everything in them, nothing half written, nothing executed on reading."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from curate.pipeline.core.errors import CurateError, UsageError
+from curate.train.engine.checkpoint import Store, newest, steps
+from curate.train.engine.loop import Plan, train
+from curate.train.engine.meter import Meter
+from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
+from tests.support import ROOT
+
+SMALL = {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 2}
+
+
+def build(**keys: Any) -> CycleGAN:
+    torch.manual_seed(0)
+    return CycleGAN(CycleGANConfig(**{**SMALL, **keys}))
+
+
+def batch(step: int) -> dict[str, torch.Tensor]:
+    torch.manual_seed(step)
+    return {key: torch.rand(1, 3, 32, 32) * 2 - 1 for key in "ab"}
+
+
+def trained(folder: Path, total: int, **keys: Any) -> CycleGAN:
+    recipe = build()
+    train(recipe, batch, Plan(total, tick=2, store=Store(folder, **keys)), lambda clock, scalars: None)
+    return recipe
+
+
+def test_a_checkpoint_holds_networks_pools_optimisers_losses_and_config(tmp_path: Path) -> None:
+    trained(tmp_path, 3, config={"recipe": "cyclegan"})
+    with safe_open(tmp_path / "00000003.safetensors", framework="pt") as file:
+        header = json.loads(file.metadata()["curate"])
+        names = set(file.keys())
+        pool = file.get_tensor("model/pool_a._extra_state")
+    assert header["step"] == 3
+    assert header["config"] == {"recipe": "cyclegan"}
+    assert header["versions"]["torch"] == torch.__version__
+    assert pool.shape == (2, 3, 32, 32)
+    assert {"model/g_a2b.model.1.weight", "optimizer/G/0/exp_avg", "optimizer/D/0/exp_avg_sq"} <= names
+    assert "optimizer/G/0/step" in names
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    recipe = build()
+    store = Store(tmp_path, keep_last=2)
+    for step in (1, 2, 3, 10):
+        store.save(step, recipe, Meter())
+    assert steps(tmp_path) == [3, 10]
+    assert newest(tmp_path) == tmp_path / "00000010.safetensors"
+
+
+def test_a_failed_write_leaves_the_last_checkpoint_and_no_scraps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, recipe = Store(tmp_path), build()
+    store.save(1, recipe, Meter())
+
+    def full(tensors: object, path: Path, notes: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("curate.train.engine.checkpoint.save_file", full)
+    with pytest.raises(CurateError, match="No space left on device"):
+        store.save(2, recipe, Meter())
+    assert [path.name for path in tmp_path.iterdir()] == ["00000001.safetensors"]
+
+
+def test_scraps_of_a_killed_process_are_cleared_away(tmp_path: Path) -> None:
+    trained(tmp_path, 1)
+    (tmp_path / ".00000002.safetensors.123.tmp").write_bytes(b"half")
+    assert Store(tmp_path).restore(build(), Meter()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["00000001.safetensors"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "pickle", "foreign"])
+def test_a_broken_file_is_named_with_what_to_do(tmp_path: Path, damage: str) -> None:
+    trained(tmp_path, 1)
+    path = tmp_path / "00000001.safetensors"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "garbage":
+        path.write_bytes(os.urandom(1000))
+    elif damage == "pickle":
+        torch.save({"step": 1}, path)
+    else:
+        from safetensors.torch import save_file
+
+        save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(CurateError, match=r"00000001\.safetensors: not a checkpoint of curate, or broken") as caught:
+        Store(tmp_path).restore(build(), Meter())
+    assert "delete it" in caught.value.hint
+
+
+def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
+    trained(tmp_path, 1)
+    with pytest.raises(UsageError, match=r"does not fit CycleGAN as it is configured: .*mismatch"):
+        Store(tmp_path).restore(build(ngf=8), Meter())
+
+
+CHILD = """
+import sys, torch
+from pathlib import Path
+from tests.train.engine.test_checkpoint import batch, build
+from curate.train.engine.checkpoint import Store
+from curate.train.engine.loop import Plan, train
+torch.set_num_threads(1)
+def tick(clock, scalars):
+    print(clock.step, flush=True)
+train(build(), batch, Plan(int(sys.argv[2]), tick=1, store=Store(Path(sys.argv[1])), checkpoint_every=1), tick)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_run_ends_as_if_it_had_never_been(tmp_path: Path) -> None:
+    total = 24
+    command = [sys.executable, "-c", CHILD, str(tmp_path), str(total)]
+    killed = 0
+    for delay in (0.0, 0.02):  # somewhere in a step, in a save
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert run.stdout is not None
+        for _ in range(4):
+            run.stdout.readline()
+        time.sleep(delay)
+        run.send_signal(signal.SIGKILL)
+        killed += run.wait() == -signal.SIGKILL
+        run.stdout.close()
+        assert steps(tmp_path)
+    assert killed == 2
+    assert 0 < steps(tmp_path)[-1] < total
+    resumed, whole = trained(tmp_path, total), build()
+    train(whole, batch, Plan(total), lambda clock, scalars: None)
+    expected = whole.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())

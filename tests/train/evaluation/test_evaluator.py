@@ -1,0 +1,208 @@
+"""What a run is measured by on the way: when, on what, and which networks are kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from curate.pipeline.core.config import Params
+from curate.pipeline.core.errors import UsageError
+from curate.train.engine import checkpoint
+from curate.train.engine.contract import Batch
+from curate.train.evaluation.evaluator import Evaluator, due
+from curate.train.evaluation.features import extractor
+from curate.train.runs.config import read
+from curate.train.runs.factory import build
+from curate.train.runs.trained import of_run
+from curate.train.trainer import data_module
+from curate.train.trainer.best_checkpoint import PATIENCE, Best
+from curate.train.trainer.run import run
+from tests.support.training import dataset, tiny, wardrobe
+
+
+class Told:
+    """Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.shown: list[dict[str, object]] = []
+
+    def task(self, name: str, total: int | None) -> Any:
+        return self
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def advance(self, n: int = 1, **notes: object) -> None:
+        self.shown.append(notes)
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+class Fixed(torch.nn.Module):
+    """A recipe of a kind that makes `make(images)` of every image."""
+
+    def __init__(self, make: Any) -> None:
+        super().__init__()
+        self.make = make
+
+    def render(self, batch: Batch) -> Batch:
+        return {"a2b": self.make(batch["a"])} if "a" in batch else {"b2a": self.make(batch["b"])}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("root")
+    dataset(path, train=4, val=10, test=6)
+    return path
+
+
+def evaluator(root: Path, **flags: Any) -> Evaluator:
+    held_out = data_module.prepare(tiny(**flags), root).held_out
+    return Evaluator(held_out, extractor.load(None), ("kid", "fid"), root)
+
+
+def test_intervals_grow_and_depend_on_the_step_alone() -> None:
+    measured = [step for step in range(50, 20001, 50) if due(step, 50, 500)]
+    assert measured[:6] == [500, 1000, 1500, 2000, 2500, 3000]
+    assert measured[6:9] == [3600, 4350, 5200]
+    assert len(measured) < 20
+    assert not any(due(step, 50, 0) for step in range(0, 2000, 50))
+    assert [step for step in range(300, 3001, 300) if due(step, 300, 500)] == [600, 1200, 1500, 2100, 2700, 3000]
+
+
+def test_the_goals_own_images_are_near_and_the_inputs_are_far(root: Path) -> None:
+    measure = evaluator(root)
+    idle = measure.measure(Fixed(lambda images: images))  # type: ignore[arg-type]
+    untranslated = measure.untranslated()
+    for view in ("a2b", "b2a"):
+        assert idle[f"val/kid_standin_{view}"] == pytest.approx(untranslated[f"val/kid_standin_{view}"])
+        assert idle[f"val/structure_{view}"] == pytest.approx(1.0, abs=1e-4)
+        assert idle[f"val/change_{view}"] == 0.0
+    goal = measure.views["b2a"].sources(0, 16)
+    perfect = Fixed(lambda images: goal[: len(images)])
+    found = measure.measure(perfect)  # type: ignore[arg-type]
+    error = idle["val/kid_std_standin_a2b"]
+    assert found["val/kid_standin_a2b"] < idle["val/kid_standin_a2b"] - 2 * error
+    assert found["val/structure_a2b"] < 0.95
+    assert measure.measure(Fixed(torch.zeros_like))["val/diversity_standin_a2b"] < 0.05  # type: ignore[arg-type]
+
+
+def test_only_images_that_do_not_train_are_measured(root: Path) -> None:
+    prepared = data_module.prepare(tiny(), root)
+    held = prepared.held_out.views["a2b"].sources(0, 16)
+    trained = torch.cat([prepared.batches(step)["a"] for step in range(40)])
+    assert not prepared.held_out.trained_on
+    assert prepared.held_out.count == 16
+    distance = torch.cdist(held.flatten(1), torch.cat([trained, trained.flip(3)]).flatten(1)).min()
+    assert distance > 1.0
+    assert data_module.prepare(tiny(run__held_out=3), root).held_out.count == 3
+
+
+def test_real_features_are_computed_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = evaluator(root)
+    expected = first.untranslated()
+    cached = sorted((root / "processed/cache").glob("features-standin-*"))
+    again = evaluator(root)
+    monkeypatch.setattr(type(again.net), "__call__", lambda self, images: pytest.fail("computed again"))
+    assert again.untranslated() == expected
+    monkeypatch.undo()
+    cached[0].write_bytes(b"torn")
+    assert evaluator(root).untranslated() == expected
+    assert sorted((root / "processed/cache").glob("features-standin-*")) == cached
+
+
+def test_a_run_is_measured_kept_and_told(root: Path, tmp_path: Path) -> None:
+    told = Told()
+    settings = tiny(run__steps=8, run__measure_every=2, run__metrics=["kid", "fid"], run__keep_best=2)
+    result = run(settings, root, tmp_path / "run", progress=told)  # type: ignore[arg-type]
+    rows = [json.loads(line) for line in (tmp_path / "run/scalars.jsonl").read_text().splitlines()]
+    for metric in ("kid", "fid"):
+        values = {r["step"]: (r[f"val/{metric}_standin_a2b"] + r[f"val/{metric}_standin_b2a"]) / 2 for r in rows}
+        assert len(values) == 4
+        ranked = sorted(values, key=lambda step: values[step])
+        kept = {int(path.stem[-8:]) for path in (tmp_path / "run/best").glob(f"{metric}_standin-*")}
+        assert kept == set(ranked[:2])
+        assert result.metrics["best"][f"{metric}_standin"]["step"] == ranked[0]
+    assert (tmp_path / "run/scores.tsv").read_text().count("\n") == 5
+    assert "val/" not in (tmp_path / "run/scalars.tsv").read_text()
+    assert any("kid_standin a2b" in note and "untranslated" in note for note in told.notes)
+    assert {"images/s", "left", "G", "D", "health"} <= told.shown[-1].keys()
+
+
+def test_the_best_networks_are_those_of_their_step(root: Path, tmp_path: Path) -> None:
+    run(tiny(run__steps=4, run__measure_every=4), root, tmp_path / "run")
+    (best,) = (tmp_path / "run/best").iterdir()
+    header, tensors = checkpoint.read(best)
+    newest = checkpoint.newest(tmp_path / "run/checkpoints")
+    assert newest is not None
+    whole = checkpoint.read(newest)[1]
+    assert (header["step"], header["metric"]) == (4, "kid_standin")
+    assert tensors.keys() == {name for name in whole if name.startswith("model/")}
+    assert all(torch.equal(tensors[name], whole[name]) for name in tensors)
+    assert checkpoint.load_weights(build(tiny()), best) == 4
+
+
+def test_the_best_of_a_run_translates(root: Path, tmp_path: Path) -> None:
+    settings = tiny(run__steps=8, run__measure_every=2, run__metrics=["kid", "fid"], run__keep_best=2)
+    steps = run(settings, root, tmp_path / "run").metrics["best"]
+    for metric in ("kid", "kid_standin", "fid"):
+        step = steps[f"{metric.removesuffix('_standin')}_standin"]["step"]
+        assert of_run(tmp_path / "run", best=metric).step == step
+    with pytest.raises(UsageError, match=r"no best by 'kdi': there are fid_standin, kid_standin"):
+        of_run(tmp_path / "run", best="kdi")
+    other = next((tmp_path / "run/best").glob("kid_*"))
+    other.with_name("kid_inception-00000002.safetensors").write_bytes(other.read_bytes())
+    with pytest.raises(UsageError, match=r"more than one best by 'kid': there are kid_inception, kid_standin"):
+        of_run(tmp_path / "run", best="kid")
+
+
+def test_measuring_changes_nothing_that_is_learnt(root: Path, tmp_path: Path) -> None:
+    for name, every in (("with", 2), ("without", 0)):
+        run(tiny(run__measure_every=every), root, tmp_path / name)
+    one, other = (checkpoint.read(tmp_path / n / "checkpoints/00000006.safetensors")[1] for n in ("with", "without"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert not (tmp_path / "without/best").exists()
+
+
+def test_swapped_articles_are_measured_too(tmp_path: Path) -> None:
+    wardrobe(tmp_path, train=4, val=6)
+    sizes = {"data": {"size": 32}, "model": {"variant": "modern", "width": 4}}
+    flags = {"run.steps": 1, "run.batch": 2, "run.samples": 2, "run.measure_every": 1}
+    settings = read(Params({"train": {"cagan": sizes}}, None), "cagan", flags)
+    run(settings, tmp_path, tmp_path / "run")
+    (row,) = [json.loads(line) for line in (tmp_path / "run/scalars.jsonl").read_text().splitlines()]
+    assert {"val/kid_standin_swapped", "val/structure_swapped", "val/change_swapped"} <= row.keys()
+    view = data_module.prepare(settings, tmp_path).held_out.views["swapped"]
+    batch = view.batch(0, 6)
+    assert not any(torch.equal(worn, other) for worn, other in zip(batch["article"], batch["other"], strict=True))
+
+
+def test_without_held_out_images_it_says_so(tmp_path: Path) -> None:
+    dataset(tmp_path, val=0, test=0)
+    told = Told()
+    run(tiny(run__steps=2), tmp_path, tmp_path / "run", progress=told)  # type: ignore[arg-type]
+    assert any("measured on training images" in note for note in told.notes)
+    dataset(tmp_path, val=1, test=0)
+    told = Told()
+    run(tiny(run__steps=2), tmp_path, tmp_path / "other", progress=told)  # type: ignore[arg-type]
+    assert any("too few to be measured on" in note for note in told.notes)
+
+
+def test_stopping_is_reasonable_once_nothing_has_got_better_for_long(root: Path, tmp_path: Path) -> None:
+    measure = evaluator(root)
+    best = Best(tmp_path, {}, measure, ("kid",), 0)
+    keys = [measure.key("kid", view) for view in ("a2b", "b2a")]
+    rows = [{"step": float(step), **dict.fromkeys(keys, value)} for step, value in enumerate([0.3, 0.1, *[0.2] * 9], 1)]
+    recipe = build(tiny())
+    assert "the best so far" in best.add(recipe, rows[:2])
+    assert "the best was 0.1 after step 2" in best.add(recipe, rows[:4])
+    assert "stopping" not in best.add(recipe, rows[: 1 + PATIENCE])
+    assert "6 measurements ago: stopping is reasonable" in best.add(recipe, rows[: 2 + PATIENCE])

@@ -1,0 +1,206 @@
+"""U-GAT-IT's recipe: its losses against the formulas, its order, its schedule, its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from curate.pipeline.core.errors import UsageError
+from curate.train.engine.contract import Clock, Update
+from curate.train.recipes.ugatit.networks import AttentionDiscriminator
+from curate.train.recipes.ugatit.recipe import UGATIT, UGATITConfig, overlay
+from tests.support.training import whole
+
+torch.set_num_threads(1)
+
+SMALL = {"size": 32, "width": 4, "blocks": 1}
+
+
+def build(**keys: object) -> UGATIT:
+    torch.manual_seed(0)
+    recipe = UGATIT(UGATITConfig(**{**SMALL, **keys}))  # type: ignore[arg-type]
+    with torch.no_grad():  # the first weights hide errors: zero biases, rho at its bounds
+        for parameter in recipe.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return recipe
+
+
+def batch(count: int = 1, side: int = 32) -> dict[str, Tensor]:
+    torch.manual_seed(1)
+    return {key: torch.rand(count, 3, side, side) * 2 - 1 for key in "ab"}
+
+
+def stepped(recipe: UGATIT, updates: Iterator[Update]) -> Update:
+    """The next update, after which its optimiser has stepped."""
+    update = whole(updates)
+    optimizer = recipe.optimizers[update.optimizer]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    optimizer.zero_grad()
+    torch.stack(list(update.losses.values())).sum().backward(inputs=parameters)
+    optimizer.step()
+    return update
+
+
+def squared(values: Tensor, target: float) -> Tensor:
+    return (values - target).square().mean()
+
+
+def entropy(logits: Tensor, target: float) -> Tensor:
+    share = torch.sigmoid(logits)
+    return -(target * share.log() + (1 - target) * (1 - share).log()).mean()
+
+
+def test_the_discriminators_losses_are_the_formulas() -> None:
+    recipe, images = build(), batch()
+    recipe.eval()  # spectral norm stands still, so that the networks can be asked again
+    losses = whole(recipe.step(images, Clock(0, 10))).losses
+    assert set(losses) == {"d_a_global", "d_a_local", "d_b_global", "d_b_local"}
+    made = {"a": recipe.g_b2a(images["b"]).out, "b": recipe.g_a2b(images["a"]).out}
+    for name, loss in losses.items():
+        real, fake = (getattr(recipe, name)(x) for x in (images[name[2]], made[name[2]]))
+        wanted = squared(real.out, 1) + squared(fake.out, 0) + squared(real.cam, 1) + squared(fake.cam, 0)
+        torch.testing.assert_close(loss, wanted, rtol=1e-5, atol=0)
+
+
+def test_the_generators_losses_are_the_formulas() -> None:
+    recipe, images = build(adversarial=2.0, cycle=3.0, identity=5.0, cam=7.0), batch()
+    recipe.eval()
+    updates = recipe.step(images, Clock(0, 10))
+    whole(updates)
+    losses = whole(updates).losses
+    a, b = images["a"], images["b"]
+    for name, source, target, there, back in (
+        ("a2b", a, b, recipe.g_a2b, recipe.g_b2a),
+        ("b2a", b, a, recipe.g_b2a, recipe.g_a2b),
+    ):
+        fake, same = there(source), there(target)
+        judged = [getattr(recipe, f"d_{name[2]}_{view}")(fake.out) for view in ("global", "local")]
+        wanted = {
+            f"gan_{name}": 2 * sum(squared(seen.out, 1) + squared(seen.cam, 1) for seen in judged),
+            f"cycle_{name[0]}": 3 * (back(fake.out).out - source).abs().mean(),
+            f"identity_{name[2]}": 5 * (same.out - target).abs().mean(),
+            f"cam_{name}": 7 * entropy(fake.cam, 1.0),
+            f"cam_{name[2]}": 7 * entropy(same.cam, 0.0),
+        }
+        for key, value in wanted.items():
+            torch.testing.assert_close(losses[key], value, rtol=1e-4, atol=1e-6)
+    assert len(losses) == 10
+
+
+def test_fakes_are_made_once_and_reach_the_generators_through_their_own_losses_alone() -> None:
+    recipe, images = build(), batch()
+    calls = []
+    recipe.g_a2b.register_forward_hook(lambda *_: calls.append("a2b"))
+    updates = recipe.step(images, Clock(0, 10))
+    stepped(recipe, updates)
+    assert all(p.grad is None for p in (*recipe.g_a2b.parameters(), *recipe.g_b2a.parameters()))
+    before = [p.grad.clone() for p in recipe.d_a_global.parameters()]
+    stepped(recipe, updates)
+    assert all(torch.equal(p.grad, kept) for p, kept in zip(recipe.d_a_global.parameters(), before, strict=True))
+    assert len(calls) == 2  # the source; and identity and the way back in one call
+
+
+def test_the_generators_meet_the_discriminators_as_they_are_after_their_update() -> None:
+    recipe, images = build(), batch()
+    recipe.optimizers["D"].param_groups[0]["lr"] = 0.1
+    updates = recipe.step(images, Clock(0, 10))
+    fake = recipe.g_a2b(images["a"]).out
+    stepped(recipe, updates)
+    recipe.eval()
+    losses = whole(updates).losses
+    wanted = sum(
+        squared(seen.out, 1) + squared(seen.cam, 1)
+        for d in (recipe.d_b_global, recipe.d_b_local)
+        for seen in (d(fake),)
+    )
+    torch.testing.assert_close(losses["gan_a2b"], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_each_discriminator_takes_three_power_iterations_a_step() -> None:
+    recipe = build()
+    seen = []
+    for name in ("d_a_global", "d_a_local", "d_b_global", "d_b_local"):
+        judge: AttentionDiscriminator = getattr(recipe, name)
+        judge.register_forward_hook(lambda *_, name=name: seen.append(name))
+    for update in (updates := recipe.step(batch(), Clock(0, 10))):
+        assert update.losses
+    del updates
+    assert {name: seen.count(name) for name in seen} == dict.fromkeys(seen, 3)
+
+
+def test_rho_is_back_in_its_bounds_after_a_step() -> None:
+    recipe = build()
+    recipe.optimizers["G"].param_groups[0]["lr"] = 2.0
+    updates = recipe.step(batch(), Clock(0, 10))
+    stepped(recipe, updates)
+    stepped(recipe, updates)
+    rhos = [value for name, value in recipe.named_parameters() if name.endswith("rho")]
+    assert any(((rho < 0) | (rho > 1)).any() for rho in rhos)
+    assert next(updates, None) is None
+    assert all(((rho >= 0) & (rho <= 1)).all() for rho in rhos)
+
+
+def test_weights_decay_through_the_gradient() -> None:
+    for optimizer in build().optimizers.values():
+        assert type(optimizer) is torch.optim.Adam  # not AdamW
+        assert optimizer.defaults["weight_decay"] == 1e-4
+        assert optimizer.defaults["betas"] == (0.5, 0.999)
+
+
+@pytest.mark.parametrize(("step", "factor"), [(0, 1.0), (499, 1.0), (500, 1 - 1 / 500), (749, 0.5), (999, 0.0)])
+def test_the_learning_rate_falls_in_the_second_half(step: int, factor: float) -> None:
+    assert build().schedule(Clock(step, 1000)) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("total", [1, 2, 7])
+def test_the_learning_rate_of_short_and_odd_runs_never_turns_negative(total: int) -> None:
+    factors = [build().schedule(Clock(step, total)) for step in range(total)]
+    assert min(factors) >= 0
+    assert factors == sorted(factors, reverse=True)
+
+
+def test_pictures_come_with_their_attention() -> None:
+    recipe, images = build(), batch(2)
+    made = recipe.render(images)
+    assert set(made) == {"a2b", "a2b_attention", "b2a", "b2a_attention"}
+    for picture in made.values():
+        assert picture.shape == (2, 3, 32, 32)
+        assert picture.abs().max() <= 1
+        assert not picture.requires_grad
+    assert set(recipe.render({"b": images["b"]})) == {"b2a", "b2a_attention"}
+
+
+def test_attention_is_red_where_it_is_highest_and_blue_where_it_is_lowest() -> None:
+    heatmap = torch.tensor([[3.0, 5.0], [5.0, 7.0]]).reshape(1, 1, 2, 2)
+    drawn = overlay(torch.zeros(1, 3, 8, 8), heatmap) * 2  # images of 0 leave the colours at one half
+    assert drawn[0, :, 0, 0].tolist() == [-1.0, -1.0, 0.0]
+    assert drawn[0, :, 7, 7].tolist() == [0.0, -1.0, -1.0]
+    assert drawn[0, 1, 3, 4] > 0.9  # halfway: green
+    assert torch.isfinite(overlay(torch.zeros(1, 3, 8, 8), torch.ones(1, 1, 2, 2))).all()
+
+
+def test_small_images_get_smaller_discriminators() -> None:
+    assert build().d_a_global.layers == 5
+    assert build(size=256, width=1).d_a_global.layers == 7
+    assert build(size=256, width=1).d_a_local.layers == 5
+
+
+def test_discriminators_too_deep_for_the_images_are_refused() -> None:
+    with pytest.raises(UsageError, match="images of 32 px: a discriminator of 7 layers needs more, 5 layers fit"):
+        next(build(global_layers=7).step(batch(), Clock(0, 10)))
+
+
+def test_only_the_full_generator_refuses_images_of_another_size() -> None:
+    next(build().step(batch(side=48), Clock(0, 10)))
+    with pytest.raises(UsageError, match="images of 48 px, but the full generator was made for 32 px alone"):
+        next(build(light=False).step(batch(side=48), Clock(0, 10)))
+
+
+def test_normal_first_weights() -> None:
+    torch.manual_seed(0)
+    recipe = UGATIT(UGATITConfig(**SMALL, init="normal"))  # type: ignore[arg-type]
+    assert recipe.g_a2b.down[5].weight.std().item() == pytest.approx(0.02, rel=0.2)
+    assert recipe.g_a2b.blocks[0].norm1.rho[0, 0].item() == pytest.approx(0.9)

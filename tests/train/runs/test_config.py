@@ -1,0 +1,113 @@
+"""Settings: strict where a person mistypes, defaults from the paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from curate.pipeline.core.config import Params
+from curate.pipeline.core.errors import UsageError
+from curate.train.runs.config import Settings, assignment, device, from_dict, read
+
+
+def settings(section: dict[str, Any] | None = None, **flags: Any) -> Settings:
+    train = {} if section is None else {"cyclegan": section}
+    return read(Params({"train": train}, None), "cyclegan", {k.replace("__", "."): v for k, v in flags.items()})
+
+
+def test_defaults_are_the_papers() -> None:
+    made = settings().as_dict()
+    assert made["run"]["epochs"] == 200
+    assert made["run"]["batch"] == 1
+    assert (made["data"]["size"], settings().data.load_side) == (256, 286)
+    papers = {
+        "ngf": 64,
+        "blocks": 9,
+        "ndf": 64,
+        "layers": 3,
+        "lambda_a": 10.0,
+        "lambda_b": 10.0,
+        "lambda_identity": 0.5,
+        "pool": 50,
+        "lr": 2e-4,
+        "beta1": 0.5,
+        "beta2": 0.999,
+        "constant_epochs": 100,
+        "decay_epochs": 100,
+    }
+    assert made["model"].items() >= papers.items()
+    off = {key: made["model"][key] for key in ("ema", "face_loss", "bcr_real", "bcr_fake", "face_branch", "cutmix")}
+    assert not any(off.values()), "what the paper doesn't have is off"
+    assert (made["model"]["gan_loss"], made["model"]["d_kind"], made["model"]["d_norm"]) == (
+        "lsgan",
+        "patch",
+        "instance",
+    )
+    assert (made["model"]["augment"], made["model"]["penalty"]) == ([], "none")
+
+
+def test_flags_override_the_file_and_none_is_no_flag() -> None:
+    made = settings({"run": {"steps": 10, "batch": 2}, "model": {"lr": 0.5}}, run__steps=20, run__batch=None)
+    assert (made.run.steps, made.run.batch, made.as_dict()["model"]["lr"]) == (20, 2, 0.5)
+
+
+def test_ugatits_are_its_papers_and_epochs_take_the_place_of_its_steps() -> None:
+    def run(section: dict[str, Any], **flags: Any) -> tuple[int | None, int]:
+        made = read(Params({"train": {"ugatit": {"run": section}}}, None), "ugatit", flags)
+        return made.run.steps, made.run.epochs
+
+    assert run({}) == (1_000_000, 200)
+    assert run({"epochs": 40}) == (None, 40)
+    assert run({"steps": 9}) == (9, 200)
+    assert run({"steps": 9}, **{"run.epochs": 3}) == (None, 3)
+    assert run({"steps": 9, "epochs": 4}) == (9, 4)
+    assert run({"epochs": 40}, **{"run.steps": 7}) == (7, 40)
+
+
+def test_settings_come_back_from_their_plain_form() -> None:
+    made = settings({"data": {"domains": {"a": "x", "b": "y"}}})
+    assert from_dict(made.as_dict()) == made
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"modle": {}}, "train.cyclegan.modle: there is no such key; did you mean 'model'"),
+        ({"model": {"nfg": 3}}, "train.cyclegan.model.nfg: there is no such key; did you mean 'ngf'"),
+        ({"run": {"steps": 0}}, "train.cyclegan.run.steps: 0"),
+        ({"data": {"size": 30}}, "train.cyclegan.data.size: 30"),
+        ({"data": {"size": 64, "load": 60}}, "train.cyclegan.data.load: 60 is less than size, 64"),
+        ({"run": {"device": "gpu"}}, "train.cyclegan.run.device: 'gpu'"),
+    ],
+)
+def test_mistakes_are_named_by_their_dotted_key(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings(section)
+    assert message in caught.value.message
+
+
+def test_recipes_with_a_typo_name_the_nearest() -> None:
+    with pytest.raises(UsageError, match="no recipe 'cyclgan'; did you mean 'cyclegan'"):
+        read(Params({}, None), "cyclgan")
+    with pytest.raises(UsageError, match=r"train\.cycelgan: there is no such key; did you mean 'cyclegan'"):
+        read(Params({"train": {"cycelgan": {}}}, None), "cyclegan")
+
+
+def test_an_assignment_is_read_as_yaml() -> None:
+    assert assignment("model.lr=1.0e-3") == ("model.lr", 1e-3)
+    assert assignment("data.domains={a: x, b: y}") == ("data.domains", {"a": "x", "b": "y"})
+    with pytest.raises(UsageError, match=r"--set model.lr: no '='"):
+        assignment("model.lr")
+    with pytest.raises(UsageError, match=r"there is no key 'run\.stps'|there is no such key; did you mean 'steps'"):
+        settings(None, **{"run__stps": 3})
+    with pytest.raises(UsageError, match=r"there is no key 'lr'; did you mean 'model.lr'"):
+        settings(None, lr=3)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there() -> None:
+    assert device("auto") == torch.device("cpu")
+    with pytest.raises(UsageError, match="torch sees no GPU here"):
+        device("cuda")

@@ -1,0 +1,87 @@
+"""Runs that go wrong in each of the known ways, and one that does not, told from their lines alone."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curate.train.trainer.diagnostics import CHECKS, diagnose
+from curate.train.trainer.run import run
+from tests.support.training import dataset, tiny
+from tests.train.evaluation.test_evaluator import Told
+
+
+def healthy(lines: int = 40, **changes: Any) -> list[dict[str, float]]:
+    """The lines of a run in which nothing is wrong, but for `changes`: functions of the line's number by scalar."""
+    draws = random.Random(0)
+    rows = []
+    for number in range(lines):
+        row = {
+            "step": 50.0 * (number + 1),
+            "G/gan_a2b": draws.uniform(0.2, 0.6),
+            "G/cycle_a": draws.uniform(1.0, 2.0) * 10 / (10 + number),
+            "D/d_a": draws.uniform(0.1, 0.3),
+            "seen/accuracy_a": draws.uniform(0.6, 0.99),
+            "seen/accuracy_b": draws.uniform(0.6, 0.95),
+            "G/lr": 2e-4,
+            "D/lr": 2e-4,
+        }
+        if number % 10 == 9:
+            row |= {"val/kid_standin_a2b": 0.1, "val/diversity_standin_a2b": 0.9, "val/change_a2b": 0.1}
+        rows.append(row | {key.replace("__", "/"): make(number) for key, make in changes.items()})
+    return rows
+
+
+def test_a_healthy_run_is_one_at_every_line() -> None:
+    rows = healthy(100)
+    assert all(not diagnose(rows[:count]) for count in range(101))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "said"),
+    [
+        ({"seen__accuracy_b": lambda n: 0.995 if n >= 30 else 0.8}, "d_wins", r"wins \(b\).* for 10 lines"),
+        ({"G__cycle_a": lambda n: 60.0 if n == 39 else 1.0}, "diverging", r"losses of G are \d\d times"),
+        ({"G__cycle_a": lambda n: math.nan if n == 39 else 1.0}, "not_finite", r"G/cycle_a is no longer a number"),
+        ({"val__diversity_standin_a2b": lambda n: 0.9 - 0.02 * n}, "collapse", r"mode collapse: .* a2b 12%"),
+        ({"val__change_b2a": lambda n: 0.05 / (1 + n)}, "copies", r"just the input, changed only b2a by 0\.1%"),
+        ({"seen__article": lambda n: 0.5 + 0.02 * (n % 2)}, "article_ignored", r"ignores the article: .* 51% of"),
+    ],
+)
+def test_each_trouble_is_found_and_said(changes: dict[str, Any], name: str, said: str) -> None:
+    found = diagnose(healthy(**changes))
+    assert list(found) == [name]
+    assert re.search(said, found[name]), found[name]
+    assert name in CHECKS
+
+
+def test_without_an_accuracy_the_loss_near_its_floor_tells() -> None:
+    def without(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+        return [{k: v for k, v in row.items() if not k.startswith("seen/")} for row in rows]
+
+    assert not diagnose(without(healthy()))
+    assert list(diagnose(without(healthy(D__d_a=lambda n: 0.25 * 0.8**n)))) == ["d_wins"]
+
+
+def test_what_passes_is_no_trouble() -> None:
+    assert not diagnose(healthy(seen__accuracy_b=lambda n: 0.99 if n % 9 else 0.9)), "not for long enough"
+    assert not diagnose(healthy(lines=15, seen__article=lambda n: 0.5)), "it has only begun to learn"
+    once = healthy()
+    once[-1] |= {"val/change_a2b": 0.01}
+    assert not diagnose(once), "one measurement is an accident"
+
+
+def test_a_run_tells_its_health_where_it_is_seen(tmp_path: Path) -> None:
+    """Generators that can't learn, against discriminators that can: they win."""
+    dataset(tmp_path)
+    told = Told()
+    flags = {"run__steps": 60, "run__tick": 2, "model__lr": 1e-8, "model__lr_d": 0.005, "run__measure_every": 0}
+    run(tiny(**flags), tmp_path, tmp_path / "run", progress=told)  # type: ignore[arg-type]
+    assert any("health: the discriminator wins" in note for note in told.notes)
+    assert "the discriminator wins" in (tmp_path / "run/health.txt").read_text()
+    assert told.shown[-1]["health"] == "d_wins"

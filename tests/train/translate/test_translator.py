@@ -1,0 +1,190 @@
+"""Photos through a tiny trained run: what is written, where it lies in the photo, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.crop.config import Crop
+from curate.pipeline.demo import World
+from curate.pipeline.demo.config import Demo
+from curate.pipeline.faces.config import CropRules
+from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.geometry import apply
+from curate.pipeline.tables import manifest
+from curate.train.engine.contract import Batch
+from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
+from curate.train.runs.trained import Trained, of_run
+from curate.train.trainer.run import run
+from curate.train.translate.translator import Translator, split
+from curate.train.translate.translator import run as translate
+from tests.support.training import dataset, tiny
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with a run of one step, whose crops were cut at 128 px."""
+    path = tmp_path_factory.mktemp("root")
+    dataset(path)
+    section = {"size": 128, "domains": {"short": {"align": "none"}}}
+    manifest.write(manifest.CROPS, manifest.empty(manifest.CROPS), path, meta={"section": section})
+    run(tiny(run__steps=1, run__samples=0), path, path / "run")
+    return path
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn portrait twice under one name, a picture without a face, and a file that is no picture."""
+    folder = tmp_path_factory.mktemp("photos")
+    world = World(Demo(portraits=4, anime=0, garments=1))
+    portrait = next(item for item in world.items if item.category == "portraits/long" and item.allowed)
+    data = world.encoded(portrait.pictures[0])
+    (folder / "more").mkdir()
+    (folder / "anna.jpg").write_bytes(data)
+    (folder / "more/anna.jpg").write_bytes(data)
+    (folder / "wall.png").write_bytes(codec.encode_png(np.full((300, 300, 3), 128, np.uint8)))
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_a_photo_gives_the_aligned_face_and_the_way_back(root: Path, photos: Path, tmp_path: Path) -> None:
+    translator = Translator(of_run(root / "run"), "a2b")
+    (outcome,) = translate(translator, [photos / "anna.jpg"], tmp_path / "out.png", compare=True)
+    assert outcome.reason == "ok"
+    assert codec.decode((tmp_path / "out.png").read_bytes()).shape == (32, 32, 3)
+    assert codec.decode((tmp_path / "out-compare.png").read_bytes()).shape == (36, 72, 3)
+    notes = json.loads((tmp_path / "out.json").read_text())
+    assert (notes["direction"], notes["step"], notes["side"]) == ("a2b", 1, 32)
+    x, y, width, height = notes["box"]
+    middle = apply(notes["affine"], [[x + width / 2, y + height / 2]])[0]
+    assert np.abs(middle - 15.5).max() < 8  # the face's middle is in the middle of the output
+
+
+def test_the_output_is_what_the_recipe_makes_of_the_crop(root: Path, photos: Path) -> None:
+    translator = Translator(of_run(root / "run"), "a2b")
+    photo = codec.decode((photos / "anna.jpg").read_bytes())
+    ((cut, seen, made),) = translator(photo)
+    assert cut.image is not None and cut.image.shape == (128, 128, 3)
+    assert seen is not None and made is not None
+    assert torch.equal(translator.recipe.render({"a": seen})["a2b"], made)
+    grey = cut.image.astype(float).mean() / 127.5 - 1
+    assert seen.mean().item() == pytest.approx(grey, abs=0.01)
+
+
+def test_the_map_to_the_output_puts_pixel_centres_on_pixel_centres(root: Path, photos: Path) -> None:
+    translator = Translator(of_run(root / "run"), "b2a")  # b is cut whole: align none
+    photo = np.zeros((200, 200, 3), np.uint8)
+    ((cut, _, _),) = translator(photo)
+    corners = apply(translator.affine(cut), [[-0.5, -0.5], [199.5, 199.5]])
+    assert np.allclose(corners, [[-0.5, -0.5], [31.5, 31.5]])
+
+
+def test_each_direction_cuts_by_the_rules_of_its_own_domain(root: Path, photos: Path, tmp_path: Path) -> None:
+    translator = Translator(of_run(root / "run"), "b2a")
+    assert translator.aligner.rules.align == "none"
+    assert translator.domain == "short"
+    (outcome,) = translate(translator, [photos / "wall.png"], tmp_path)
+    assert outcome.reason == "ok"
+
+
+def test_a_folder_is_searched_and_equal_names_are_told_apart(root: Path, photos: Path, tmp_path: Path) -> None:
+    outcomes = translate(Translator(of_run(root / "run"), "a2b"), [photos], tmp_path)
+    reasons = {Path(o.input).relative_to(photos).as_posix(): o.reason for o in outcomes}
+    assert reasons == {"anna.jpg": "ok", "more/anna.jpg": "ok", "wall.png": "no_face"}
+    assert {path.name for path in tmp_path.iterdir()} == {"anna.png", "anna.json", "anna~2.png", "anna~2.json"}
+
+
+def test_what_can_not_be_read_is_told_and_the_others_are_done(root: Path, photos: Path, tmp_path: Path) -> None:
+    named = [photos / "notes.txt", photos / "none.jpg", photos / "anna.jpg"]
+    outcomes = translate(Translator(of_run(root / "run"), "a2b"), named, tmp_path)
+    assert [outcome.reason for outcome in outcomes] == ["not_image", "unreadable", "ok"]
+    assert outcomes[1].detail == "No such file or directory"
+
+
+def test_one_file_can_not_take_several_images(root: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"one file for 3 images"):
+        translate(Translator(of_run(root / "run"), "a2b"), [photos], tmp_path / "out.png")
+
+
+def test_a_split_names_its_raw_images(root: Path) -> None:
+    assert split(root, "long", "test") == [root / f"processed/crops/long-{n:03}.png" for n in (8, 9)]
+    with pytest.raises(UsageError, match="no image of 'long' is in tset"):
+        split(root, "long", "tset")
+
+
+class Watcher:
+    """A recipe that changes nothing and remembers what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[Batch] = []
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"nothing": torch.zeros(())}
+
+    def render(self, batch: Batch) -> Batch:
+        self.seen.append(batch)
+        return {"a2b": batch["a"]}
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_networks_that_look_at_the_face_are_shown_where_it_is(photos: Path, masked: bool) -> None:
+    watcher, rules = Watcher(), CropRules(size=128)
+    keys = frozenset(CycleGAN.keys(CycleGANConfig(face_branch=masked)))
+    trained = Trained(watcher, "here", 1, 64, {"a": "long"}, {"a": rules}, ("a2b",), keys)  # type: ignore[arg-type]
+    photo = codec.decode((photos / "anna.jpg").read_bytes())
+    ((cut, _, _),) = Translator(trained, "a2b")(photo)
+    (batch,) = watcher.seen
+    if not masked:
+        assert batch.keys() == {"a"}
+        return
+    assert batch["face_a"].shape == (1, 1, 64, 64)
+    assert cut.landmarks is not None
+    face = apply(cut.affine, cut.landmarks) / 2  # crop px -> px that the networks see
+    mask = batch["face_a"][0, 0]
+    assert mask[tuple(face.mean(0)[::-1].astype(int))] > 0.99
+    assert mask[:4].max() < 0.01 and mask[:, :4].max() < 0.01
+    hull = cv2.contourArea(cv2.convexHull(face.astype(np.float32)))
+    assert mask.sum().item() == pytest.approx(hull, rel=0.15)
+
+
+def test_a_photo_without_landmarks_has_an_empty_mask() -> None:
+    watcher, rules = Watcher(), CropRules(size=128)
+    keys = frozenset(CycleGAN.keys(CycleGANConfig(face_branch=True)))
+    trained = Trained(watcher, "here", 1, 64, {"a": "long"}, {"a": rules}, ("a2b",), keys)  # type: ignore[arg-type]
+    list(Translator(trained, "a2b", align=False)(np.zeros((64, 64, 3), np.uint8)))
+    assert watcher.seen[0]["face_a"].shape == (1, 1, 64, 64)
+    assert not watcher.seen[0]["face_a"].any()
+
+
+def test_a_direction_or_a_folder_that_is_none(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--direction a2c: not one of .*run's") as caught:
+        Translator(of_run(root / "run"), "a2c")
+    assert caught.value.hint == "a2b: long to short, b2a: short to long"
+    with pytest.raises(UsageError, match=r"not a run folder: it has no config\.json"):
+        Translator(of_run(tmp_path), "a2b")
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UsageError, match=r"config\.json: broken"):
+        Translator(of_run(tmp_path), "a2b")
+    (tmp_path / "config.json").write_text((root / "run/config.json").read_text())
+    with pytest.raises(UsageError, match="no checkpoint yet"):
+        Translator(of_run(tmp_path), "a2b")
+
+
+def test_a_real_photo(root: Path, data: Path, tmp_path: Path) -> None:
+    photo = data / "ffhq_reference" / "00001.png"
+    if not photo.is_file():
+        pytest.skip("no reference photo in CURATE_DATA")
+    (outcome, *_) = translate(Translator(of_run(root / "run"), "a2b", all_faces=True), [photo], tmp_path)
+    assert outcome.reason == "ok"
+
+
+def test_the_rules_of_a_dataset_without_crops_are_the_defaults(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    run(tiny(run__steps=1, run__samples=0), tmp_path, tmp_path / "run")
+    assert Translator(of_run(tmp_path / "run"), "a2b").aligner.rules.size == Crop().size

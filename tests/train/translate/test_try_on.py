@@ -1,0 +1,251 @@
+"""People in other articles: what is painted where in the photo, what is kept, what is written and refused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from curate import load
+from curate.__main__ import main
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.geometry import apply
+from curate.pipeline.tables import manifest
+from curate.train.engine.contract import Batch
+from curate.train.runs.trained import Trained, of_run
+from curate.train.trainer.run import run
+from curate.train.translate import try_on
+from curate.train.translate.try_on import Dresser, put_back
+from tests.support.foreign_weights import chainer, chainer_content
+from tests.support.training import dataset, dressing, tiny, wardrobe
+
+EYE = np.eye(2, 3)
+
+
+class Painter:
+    """A recipe that paints the wanted article's mean colour on the left half of what it sees."""
+
+    def __init__(self) -> None:
+        self.seen: list[Batch] = []
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"nothing": torch.zeros(())}
+
+    def render(self, batch: Batch) -> Batch:
+        self.seen.append(batch)
+        human = batch["human"]
+        alpha = torch.zeros_like(human)
+        alpha[..., : human.shape[-1] // 2] = 1.0
+        colour = batch["other"][..., 12:20, 12:20].mean((2, 3), keepdim=True)
+        return {"swapped": alpha * colour + (1 - alpha) * human, "alpha": alpha * 2 - 1}
+
+
+def dresser(side: int = 32, width: int | None = None) -> tuple[Dresser, Painter]:
+    painter = Painter()
+    keys = frozenset(("human", "article", "other"))
+    return Dresser(Trained(painter, "here", 7, side, {}, {}, (), keys, width)), painter  # type: ignore[arg-type]
+
+
+def photo(height: int, width: int, seed: int = 0) -> codec.RGB:
+    made: codec.RGB = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    return made
+
+
+def plain(colour: tuple[int, int, int], side: int = 40) -> codec.RGB:
+    return np.full((side, side, 3), colour, np.uint8)
+
+
+def test_at_the_networks_own_size_their_picture_comes_back() -> None:
+    draws = torch.Generator().manual_seed(0)
+    seen, rgb = torch.rand(2, 1, 3, 24, 16, generator=draws) * 2 - 1
+    share = torch.rand(1, 1, 24, 16, generator=draws).expand_as(seen)
+    made = share * rgb + (1 - share) * seen
+    own = ((seen[0] + 1) * 127.5).permute(1, 2, 0).numpy()
+    back = put_back(np.rint(own).astype(np.uint8), seen, made, share * 2 - 1, EYE)
+    wanted = ((made[0] + 1) * 127.5).permute(1, 2, 0).numpy()
+    assert np.abs(back - wanted).max() <= 1.01
+
+
+def test_where_nothing_is_painted_the_photo_stays_bit_for_bit_at_its_own_size() -> None:
+    large = photo(300, 200)
+    seen = torch.zeros(1, 3, 32, 32)
+    assert np.array_equal(put_back(large, seen, seen, -torch.ones_like(seen), EYE * 32 / 300), large)
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 200), (200, 300), (40, 40)])
+def test_paint_lies_where_it_was_seen_and_the_rest_is_kept(height: int, width: int) -> None:
+    dress_up, _ = dresser()
+    person = photo(height, width)
+    made = dress_up(person, plain((200, 0, 100)))
+    assert made.photo.shape == person.shape
+    band = 2 * max(height, width) // 32  # a pixel of the view is so large in the photo, and edges are soft
+    left, right = made.photo[:, : width // 2 - band], made.photo[:, width // 2 + band :]
+    assert np.abs(left.astype(int) - (200, 0, 100)).max() <= 1
+    assert np.array_equal(right, person[:, width // 2 + band :])
+    corners = apply(made.affine, [[-0.5, -0.5], [width - 0.5, height - 0.5]])
+    inner = np.array([width, height]) * 32 / max(width, height)
+    assert np.allclose(corners[1] - corners[0], inner, atol=0.2)
+    assert np.allclose(corners.mean(0), 15.5, atol=0.1)
+
+
+def test_what_a_narrow_view_does_not_show_is_kept() -> None:
+    dress_up, painter = dresser(32, width=24)
+    person = photo(64, 64)
+    made = dress_up(person, plain((0, 250, 0)))
+    assert painter.seen[0]["human"].shape == (1, 3, 32, 24)
+    assert np.array_equal(made.photo[:, :8], person[:, :8]), "left of the view, though the view's left half is painted"
+    assert np.abs(made.photo[:, 8:30].astype(int) - (0, 250, 0)).max() <= 1
+    assert np.array_equal(made.photo[:, 34:], person[:, 34:])
+
+
+def test_an_article_that_nobody_knows_is_plain_white() -> None:
+    dress_up, painter = dresser()
+    dress_up(photo(40, 40), plain((9, 9, 9)))
+    dress_up(photo(40, 40), plain((9, 9, 9)), plain((90, 90, 90)))
+    blank, worn = (batch["article"] for batch in painter.seen)
+    assert torch.equal(blank, torch.ones_like(blank))
+    assert worn.mean().item() == pytest.approx(90 / 127.5 - 1, abs=1e-3)
+
+
+@pytest.fixture
+def wardrobe_files(tmp_path: Path) -> Path:
+    """Two people, two articles, and a file that is no picture."""
+    for number, name in enumerate(("people/anna", "people/ben")):
+        (tmp_path / "people").mkdir(exist_ok=True)
+        (tmp_path / f"{name}.png").write_bytes(codec.encode_png(photo(60, 40, number)))
+    (tmp_path / "articles").mkdir()
+    for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+        (tmp_path / f"articles/{name}.png").write_bytes(codec.encode_png(plain(colour)))
+    (tmp_path / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def test_everybody_is_dressed_in_everything_and_the_grid_shows_it(wardrobe_files: Path) -> None:
+    root = wardrobe_files
+    orders = try_on.jobs([root / "people"], [root / "articles"])
+    assert [job.name for job in orders] == ["anna-blue", "anna-red", "ben-blue", "ben-red"]
+    outcomes = try_on.run(dresser()[0], orders, root / "out", compare=True)
+    assert [outcome.reason for outcome in outcomes] == ["ok"] * 4
+    assert codec.decode((root / "out/anna-red.png").read_bytes())[:, :10].mean((0, 1)).tolist() == [255, 0, 0]
+    assert codec.decode((root / "out/anna-red-compare.png").read_bytes()).shape == (36, 5 * 36, 3)
+    assert codec.decode((root / "out/grid.png").read_bytes()).shape == (3 * 36, 5 * 36 + 8, 3)
+    notes = json.loads((root / "out/ben-blue.json").read_text())
+    assert (notes["article"], notes["worn"], notes["side"], notes["step"]) == (
+        str(root / "articles/blue.png"),
+        None,
+        32,
+        7,
+    )
+    assert len(notes["affine"]) == 6
+
+
+def test_what_can_not_be_read_is_told_and_a_broken_article_ends_it(wardrobe_files: Path) -> None:
+    root = wardrobe_files
+    orders = try_on.jobs([root / "notes.txt", root / "people/anna.png"], [root / "articles/red.png"])
+    assert [o.reason for o in try_on.run(dresser()[0], orders, root / "out")] == ["not_image", "ok"]
+    orders = try_on.jobs([root / "people/anna.png"], [root / "notes.txt"])
+    with pytest.raises(UsageError, match=r"notes\.txt: "):
+        try_on.run(dresser()[0], orders, root / "out")
+    with pytest.raises(UsageError, match="one file for 2 pictures"):
+        try_on.run(dresser()[0], try_on.jobs([root / "people"], [root / "articles/red.png"]), root / "out.png")
+
+
+def raw_world(root: Path) -> None:
+    """A wardrobe, and the raw images that it was boxed from."""
+    wardrobe(root, train=2, val=3, humans=2)
+    rows = manifest.read(manifest.PAIRS, root).to_pylist()
+    seen: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        for role in ("article", "human"):
+            path = row[f"{role}_path"]
+            row[f"{role}_image_id"] = path
+            seen[path] = {"candidate_id": path, "image_id": path, "path": path, "domain": "garments", "rank": 0}
+    manifest.write(manifest.PAIRS, manifest.from_rows(manifest.PAIRS, rows), root)
+    fixed = {"source": "folder", "status": manifest.ACCEPTED, "reason": manifest.OK, "license": "cc0"}
+    table = manifest.from_rows(manifest.IMAGES, [{**row, **fixed} for row in seen.values()])
+    manifest.write(manifest.IMAGES, table, root)
+
+
+def test_of_a_split_everybody_gets_the_next_article(tmp_path: Path) -> None:
+    raw_world(tmp_path)
+    orders = try_on.split(tmp_path, "val")
+    assert len(orders) == 6
+    numbers = [[int(path.stem[:3]) for path in (job.person, job.worn, job.wanted) if path] for job in orders]
+    assert numbers == [[2, 2, 3], [2, 2, 3], [3, 3, 4], [3, 3, 4], [4, 4, 2], [4, 4, 2]]
+    with pytest.raises(UsageError, match="0 articles are in test"):
+        try_on.split(tmp_path, "test")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with a run of two steps."""
+    root = tmp_path_factory.mktemp("cagan")
+    raw_world(root)
+    rows = manifest.read(manifest.PAIRS, root).to_pylist()
+    section = {"size": 48, "background": [250, 250, 250]}
+    manifest.write(manifest.PAIRS, manifest.from_rows(manifest.PAIRS, rows), root, meta={"section": section})
+    run(dressing(), root, root / "processed/runs/cagan")
+    return root
+
+
+def test_a_run_remembers_how_its_pairs_were_boxed(trained: Path) -> None:
+    found = of_run(trained / "processed/runs/cagan")
+    assert (found.letterbox.size, found.letterbox.background, found.dresses) == (48, (250, 250, 250), True)
+
+
+def test_from_python_a_photo_of_any_size_comes_back_dressed(trained: Path) -> None:
+    t = load(trained / "processed/runs/cagan", device="cpu")
+    person, shirt = Image.fromarray(photo(90, 70)), plain((10, 20, 30))
+    made = t(person, article=shirt)
+    assert isinstance(made, Image.Image) and made.size == (70, 90)
+    assert np.array_equal(t(np.asarray(person), article=Image.fromarray(shirt)), np.asarray(made))
+    assert not np.array_equal(t(np.asarray(person), article=shirt, worn=shirt), np.asarray(made))
+    with pytest.raises(UsageError, match="puts articles on people") as caught:
+        t(person)
+    assert "article=shirt" in (caught.value.hint or "")
+
+
+def test_networks_of_two_domains_dress_nobody(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    run(tiny(run__steps=1, run__samples=0), tmp_path, tmp_path / "run")
+    with pytest.raises(UsageError, match="dresses nobody"):
+        load(tmp_path / "run", device="cpu")(photo(40, 40), article=photo(40, 40))
+
+
+def test_chainers_file_paints_what_its_recipe_paints(tmp_path: Path) -> None:
+    np.savez(tmp_path / "gen.npz", **chainer_content("generator", chainer()["generator"]))  # type: ignore[arg-type]
+    t = load(tmp_path / "gen.npz", size=64, device="cpu")
+    person, shirt, worn = (photo(256, 256, seed) for seed in range(3))
+    seen = Dresser(t.trained)(person, shirt, worn)
+    made = t.recipe.render({"human": seen.seen, "article": seen.worn, "other": seen.wanted})
+    assert torch.equal(made["swapped"], seen.made)
+    assert np.array_equal(t(person, article=shirt, worn=worn), seen.photo)
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """The exit code of `curate translate WORDS`."""
+    monkeypatch.setattr(sys, "argv", ["curate", "translate", *map(str, words), "--device", "cpu"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+def test_the_command_takes_an_article_and_finds_the_run(
+    trained: Path, wardrobe_files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    anna, red, out = (wardrobe_files / name for name in ("people/anna.png", "articles/red.png", "anna.png"))
+    assert call(monkeypatch, anna, "--article", red, "--worn", red, "-o", out, "--root", trained) == 0
+    assert f"{anna} in {red}: {out}" in capsys.readouterr().out
+    assert codec.decode(out.read_bytes()).shape == (60, 40, 3)
+    assert call(monkeypatch, anna, "--run", "processed/runs/cagan", "--root", trained) == 2
+    assert "--article shirt.jpg" in capsys.readouterr().err
+    assert call(monkeypatch, "--split", "val", "--article", red, "--root", trained) == 2
+    assert "a split has both" in capsys.readouterr().err

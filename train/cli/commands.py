@@ -1,0 +1,187 @@
+"""The commands of the training half. Each body imports torch's modules, so that starting costs nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from curate.pipeline.cli import context
+from curate.pipeline.cli.context import House
+from curate.pipeline.core.config import as_dict
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.progress import SILENT
+from curate.train.cli import params
+from curate.train.cli.translate import RUNS, Device, WhichSystem, known_direction, translate
+from curate.train.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from curate.train.runs.config import Settings
+    from curate.train.trainer.run import Result
+
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key, as model.lr=0.0001; repeatable.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds every training command to `app`."""
+    context.add(app, train)
+    context.add(app, translate)
+    weights = typer.Typer(help="Other projects' checkpoints, in and out.", no_args_is_help=True)
+    context.add(weights, import_)
+    context.add(weights, export)
+    context.add(weights, show)
+    app.add_typer(weights, name="weights")
+    values = typer.Typer(help="The values of params.yaml, and where they come from.", no_args_is_help=True)
+    context.add(values, params.show)
+    app.add_typer(values, name="params")
+
+
+def train(
+    house: House,
+    recipe: Annotated[str, typer.Argument(help=" ".join(RECIPES))],
+    steps: Annotated[int | None, typer.Option(help="In all; more than before goes on with a run.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Instead of steps.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images per domain and step.")] = None,
+    size: Annotated[int | None, typer.Option(help="Px, side of what the networks see.")] = None,
+    a: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The domain that stands for a.")] = None,
+    b: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The domain that stands for b.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed, another run.")] = None,
+    device: Device = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
+    set_: Assignments = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="RUN|FILE", help="Fine-tune: begin with these weights.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="The run's folder below the root; processed/runs/RECIPE.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train anew; an older run is moved to RUN.1.")] = False,
+    fresh_if_changed: Annotated[
+        bool, typer.Option("--fresh-if-changed", help="The same, but only if its settings or data differ.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show networks, data, memory and time; keep nothing.")
+    ] = False,
+) -> None:
+    """Train a model on the dataset, going on where an earlier call stopped."""
+    from curate.train.engine.distributed import joined
+    from curate.train.runs import config
+    from curate.train.trainer import run as verb
+
+    flags: dict[str, Any] = {
+        "run.steps": steps,
+        "run.epochs": epochs,
+        "run.batch": batch,
+        "run.seed": seed,
+        "run.device": device,
+        "run.precision": precision,
+        "run.weights": from_,
+        "data.size": size,
+        "data.domains": {"a": a, "b": b} if a and b else None,
+        **dict(config.assignment(text) for text in set_ or ()),
+    }
+    if bool(a) != bool(b):
+        raise UsageError("--a and --b: one without the other", "name both domains")
+    chosen = config.read(house.params, recipe, flags)
+    if dry_run:
+        _show_plan(house, chosen)
+        return
+    with joined(chosen.run.device) as team:
+        result = verb.run(
+            chosen,
+            house.root,
+            house.root / (run or RUNS / recipe),
+            on_change="fresh" if fresh else "fresh-if-changed" if fresh_if_changed else "refuse",
+            team=team,
+            progress=SILENT if team.rank else house.console.progress,
+        )
+    if not team.rank:
+        house.console.result(result, _told(result))
+
+
+def import_(
+    house: House,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one checkpoint, or their folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The safetensors file to write.")],
+    system: WhichSystem = None,
+    direction: Annotated[str, typer.Option(help="What a lone generator does: a2b or b2a.")] = "a2b",
+) -> None:
+    """Check another project's checkpoint and write its networks into one safe file."""
+    from curate.train.weights import exchange as verb
+
+    imported = verb.read(files, system, known_direction(direction))
+    written = verb.save(imported, out if out.suffix else out.with_suffix(".safetensors"))
+    result = {
+        "system": imported.system,
+        "networks": {role: len(state) for role, state in imported.networks.items()},
+        "config": as_dict(imported.config),
+        "side": imported.side,
+        "notes": imported.notes,
+        "written": str(written),
+    }
+    lines = [f"{imported.system}: {', '.join(imported.networks)}", *imported.notes, f"wrote {written}"]
+    house.console.result(result, "\n".join([*lines, f"next: curate translate photo.jpg --weights {written}"]))
+
+
+def export(
+    house: House,
+    source: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run's folder, or a file of weights.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")],
+    system: WhichSystem = None,
+    layout: Annotated[
+        str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit), chainer (cagan).")
+    ] = None,
+    generators_only: Annotated[bool, typer.Option("--generators-only", help="Leave the discriminators out.")] = False,
+) -> None:
+    """Write trained networks as the project that they come from reads them."""
+    from curate.train.weights import exchange as verb
+
+    run = (source / "config.json").is_file()
+    imported = verb.of_run(source) if run else verb.read(source, system)
+    written = [str(path) for path in verb.write(imported, out, layout, generators_only=generators_only)]
+    house.console.result(
+        {"system": imported.system, "written": written}, "\n".join(f"wrote {path}" for path in written)
+    )
+
+
+def show(
+    house: House,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of weights.")],
+) -> None:
+    """Show what lies in files of weights: names, shapes, counts, and the system that they are recognised as."""
+    from curate.train.weights import exchange as verb
+
+    shown = [part for path in files for part in verb.show(path)]
+    lines = []
+    for part in shown:
+        lines.append(f"{part.where}: {part.system or 'no system that we know'}, {part.parameters:,} numbers")
+        lines += [f"  {name}  {kind} {list(shape)}" for name, (kind, shape) in part.tensors.items()]
+    house.console.result(shown, "\n".join(lines))
+
+
+def _show_plan(house: House, settings: Settings) -> None:
+    from curate.train.runs import factory
+    from curate.train.trainer import estimate
+    from curate.train.trainer import run as verb
+
+    prepared = verb.prepare(settings, house.root, progress=house.console.progress)
+    recipe = verb.begun(prepared, house.root, progress=house.console.progress)
+    counts = factory.networks(recipe)
+    with verb.threads(settings.run.threads):
+        found = estimate.estimate(recipe, prepared.material, prepared.settings.run, prepared.steps)
+    plan = {**prepared.config, "networks": counts, "estimate": found}
+    run, data = prepared.config["run"], prepared.config["data"]
+    lines = [f"{name:>8}: {count:>12,} parameters" for name, count in counts.items()]
+    for key, part in prepared.config["dataset"].items():
+        lines.append(f"{key:>8}: {part['images']:>12,} images of '{part['name']}'")
+    lines.append(f"{'steps':>8}: {run['steps']:>12,} of batch {run['batch']} at {data['size']} px")
+    house.console.result(plan, "\n".join([*lines, *estimate.lines(found)]))
+
+
+def _told(result: Result) -> str:
+    head = f"{result.run}: "
+    if not result.trained:
+        return f"{head}finished before, all {result.steps} steps; more with --steps, anew with --fresh"
+    speed = result.metrics.get("images_per_second")
+    return f"{head}{result.steps} steps, {result.trained} of them now, {speed} images/s; see {result.run}/samples"

@@ -1,0 +1,126 @@
+"""The command `curate translate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.pipeline.cli.context import House
+from curate.pipeline.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from curate.train.runs.trained import Trained
+    from curate.train.translate.results import Outcome
+    from curate.train.translate.try_on import Job
+    from curate.train.weights.format import Direction
+
+RUNS = Path("processed/runs")
+
+WhichSystem = Annotated[
+    str | None, typer.Option("--system", help="cyclegan, ugatit or cagan; told by the files if not given.")
+]
+Weights = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Instead of a run: files of weights; repeatable.")
+]
+Articles = Annotated[
+    list[Path] | None,
+    typer.Option("--article", metavar="FILE", help="For CAGAN: what to wear; a picture or a folder; repeatable."),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+
+
+def translate(
+    house: House,
+    inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="Photos, or folders of them.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="The trained run's folder, below the root; processed/runs/cyclegan.")
+    ] = None,
+    best: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="The run's best networks by kid or fid, not its last.")
+    ] = None,
+    weights: Weights = None,
+    system: WhichSystem = None,
+    direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
+    article: Articles = None,
+    worn: Annotated[Path | None, typer.Option(metavar="FILE", help="The article that the people wear now.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or the .png for one photo.")] = Path("translated"),
+    split: Annotated[str | None, typer.Option(help="Instead of INPUT: the raw images of train, val or test.")] = None,
+    all_faces: Annotated[bool, typer.Option("--all-faces", help="Not only the largest of a photo.")] = False,
+    align: Annotated[bool, typer.Option("--align/--no-align", help="Cut the faces out; or take photos whole.")] = True,
+    size: Annotated[int | None, typer.Option(help="With --weights: px, side of what the networks see.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Write input and output side by side, too.")] = False,
+    device: Device = None,
+) -> None:
+    """Find the faces in photos and translate them with a trained run, or with other projects' weights.
+
+    With --article, put it on the people in the photos: processed/runs/cagan, if no other run is named.
+    """
+    from curate.train.runs import trained
+    from curate.train.translate import translator as verb
+    from curate.train.translate import try_on
+
+    if bool(inputs) == bool(split):
+        raise UsageError(
+            "INPUT or --split: one of them says what to translate", "curate translate photo.jpg -o out.png"
+        )
+    if weights:
+        networks = _foreign(house, weights, system, direction, size, device)
+    else:
+        folder = house.root / (run or RUNS / ("cagan" if article else "cyclegan"))
+        networks = trained.of_run(folder, device or "auto", best)
+    if article or (split and networks.dresses):
+        orders = _orders(house, inputs or [], article or [], worn, split)
+        outcomes = try_on.run(try_on.Dresser(networks), orders, out, compare=compare, progress=house.console.progress)
+    else:
+        translator = verb.Translator(networks, direction, all_faces=all_faces, align=align)
+        named = verb.split(house.root, translator.domain, split) if split else inputs or []
+        outcomes = verb.run(translator, named, out, compare=compare, progress=house.console.progress)
+    house.console.result(outcomes, "\n".join(_line(outcome) for outcome in outcomes))
+    if not (_done(outcomes, inputs) if inputs else any(outcome.output for outcome in outcomes)):
+        raise typer.Exit(2)
+
+
+def _orders(house: House, inputs: list[Path], articles: list[Path], worn: Path | None, split: str | None) -> list[Job]:
+    """The people of `inputs` in every one of `articles`, or those of the split in each other's."""
+    from curate.train.translate import try_on
+
+    if split and (articles or worn):
+        raise UsageError(
+            "--split with --article or --worn: a split has both", "leave them out, or name photos instead of --split"
+        )
+    return try_on.split(house.root, split) if split else try_on.jobs(inputs, articles, worn)
+
+
+def _foreign(
+    house: House, files: list[Path], system: str | None, direction: str, size: int | None, device: str | None
+) -> Trained:
+    """The networks in `files` of other projects."""
+    from curate.train.weights import exchange as verb
+
+    imported = verb.read(files, system, known_direction(direction))
+    for note in imported.notes:
+        house.console.progress.note(note)
+    return verb.trained(imported, str(files[0]), size=size, device=device or "auto")
+
+
+def known_direction(text: str) -> Direction:
+    """`text`, if it is a direction. Raises UsageError."""
+    if text == "a2b":
+        return "a2b"
+    if text == "b2a":
+        return "b2a"
+    raise UsageError(f"--direction {text}: there are a2b and b2a", "a2b makes images of a into images of b")
+
+
+def _line(outcome: Outcome) -> str:
+    article = f" in {outcome.article}" if outcome.article else ""
+    detail = f" ({outcome.detail})" if outcome.detail else ""
+    return f"{outcome.input}{article}: {outcome.output or outcome.reason}{detail}"
+
+
+def _done(outcomes: list[Outcome], named: list[Path]) -> bool:
+    """Whether every input that was named, or something below it, was translated."""
+    made = [Path(outcome.input) for outcome in outcomes if outcome.output]
+    return all(any(path == done or path in done.parents for done in made) for path in named)

@@ -1,0 +1,1 @@
+"""Datasets over the manifests, transforms, caches."""

@@ -1,0 +1,175 @@
+"""Article/Human pairs for training: a person, the article worn, and another article to wear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from curate.pipeline.core.progress import SILENT, Progress
+from curate.pipeline.tables import manifest
+from curate.train.data import cache, transforms
+from curate.train.data.config import Data
+from curate.train.data.transforms import to_float
+from curate.train.data.unpaired import ALL, order
+from curate.train.engine.contract import Batch
+from curate.train.engine.rng import Each, Portion, generator, placed
+
+LEVELS = 4  # per channel, of the colour histograms that tell articles apart
+
+
+@dataclass(frozen=True)
+class Wardrobe:
+    """The pairs of one split, in pair_id order: person i wears article `worn[i]`. Several may wear the same one."""
+
+    humans: Tensor  # uint8 [N, side, side, 3], memory-mapped
+    articles: Tensor  # uint8 [A, side, side, 3], memory-mapped
+    worn: Tensor  # int64 [N]
+    digest: str  # of names and pixels
+
+    def __len__(self) -> int:
+        return len(self.humans)
+
+
+def load(root: Path, split: str, *, progress: Progress = SILENT) -> Wardrobe:
+    """The accepted pairs in `split`, each article once, decoded into processed/cache unless they lie there already.
+
+    Raises TableError without pairs, UsageError for pictures of unequal size and CurateError for one that is missing or
+    unreadable.
+    """
+    table = manifest.accepted(manifest.read(manifest.PAIRS, root)).to_pylist()
+    rows = [row for row in table if row["split"] == split]
+    products: dict[tuple[str, str], int] = {}
+    articles: list[cache.Picture] = []
+    for row in rows:
+        product = (row["domain"], row["group_id"])
+        if product not in products:
+            products[product] = len(articles)
+            articles.append((row["pair_id"], row["article_path"]))
+    humans = [(row["pair_id"], row["human_path"]) for row in rows]
+    people, one = cache.resident(root, f"pairs\n{split}\nhuman", humans, "curate pairs", progress)
+    things, other = cache.resident(root, f"pairs\n{split}\narticle", articles, "curate pairs", progress)
+    worn = torch.tensor([products[row["domain"], row["group_id"]] for row in rows], dtype=torch.int64)
+    return Wardrobe(people, things, worn, f"{one}+{other}")
+
+
+class Triplets:
+    """Batches of "human", the "article" worn and an "other" one: a pure function of (seed, step), as data.Unpaired is.
+
+    An epoch goes once through the people, in a shuffled order. The other article is any but the one worn, uniformly;
+    with section.candidates above 1, the one of so many draws whose colours are most unlike those of the one worn, since
+    an article that looks the same teaches nobody that it is the wrong one. A person and the article worn are mirrored
+    together, the other article on its own. Only people are cut at random: an article is always whole.
+    """
+
+    def __init__(
+        self,
+        wardrobe: Wardrobe,
+        section: Data,
+        *,
+        batch: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        portion: Portion = ALL,
+    ) -> None:
+        self._colours = histograms(wardrobe.articles) if section.candidates > 1 else None
+        self.worn = wardrobe.worn
+        self.humans, self.articles = cache.near(wardrobe.humans, device), cache.near(wardrobe.articles, device)
+        self.section, self.batch, self.seed, self.device, self.portion = section, batch, seed, device, portion
+        self.epoch = len(wardrobe)  # pairs
+
+    def __call__(self, step: int) -> Batch:
+        """Step `step`'s images, float32 [batch * parts, 3, size, width] in [-1, 1] each."""
+        positions = self.portion.positions(step, self.batch)
+        draws = Each([generator(self.seed, "image", position) for position in positions])
+        at = torch.stack([order(self.seed, position, self.epoch) for position in positions])
+        own = self.worn[at]
+        other = self._others(own, draws)
+        together, alone = (draws.rand(2) < self.section.flip).unbind(1)
+        people = person(self._taken(self.humans, at), self.section, draws)
+        worn, wanted = (article(self._taken(self.articles, i), self.section) for i in (own, other))
+        return {
+            "human": transforms.mirror(people, together),
+            "article": transforms.mirror(worn, together),
+            "other": transforms.mirror(wanted, alone),
+        }
+
+    def _taken(self, pictures: Tensor, at: Tensor) -> Tensor:
+        return to_float(pictures[placed(at, pictures.device)], self.device)
+
+    def _others(self, own: Tensor, draws: Each) -> Tensor:
+        """For each article of `own`, int64 [N], another one."""
+        drawn = draws.randint(len(self.articles) - 1, self.section.candidates)
+        drawn += drawn >= own[:, None]  # skips the one worn, and every other one stays as likely
+        if self._colours is None:
+            return drawn[:, 0]
+        unlike = (self._colours[drawn] - self._colours[own][:, None]).abs().sum(-1)
+        return drawn.gather(1, unlike.argmax(1, keepdim=True))[:, 0]
+
+
+def held_out(wardrobe: Wardrobe, section: Data, count: int, device: torch.device | str = "cpu") -> Batch:
+    """Every combination of up to `count` people, one per article, with their articles: people change fastest.
+
+    Float32 [count * count, 3, size, width] in [-1, 1] under "human", "article" and "other".
+    """
+    firsts = {int(thing): i for i, thing in reversed(list(enumerate(wardrobe.worn.tolist())))}
+    things = sorted(firsts)[:count]
+    people = person(to_float(wardrobe.humans[[firsts[thing] for thing in things]], device), section)
+    articles = article(to_float(wardrobe.articles[things], device), section)
+    n = len(things)
+    return {
+        "human": people.repeat(n, 1, 1, 1),
+        "article": articles.repeat(n, 1, 1, 1),
+        "other": articles.repeat_interleave(n, 0),
+    }
+
+
+def turned(wardrobe: Wardrobe, section: Data, start: int, stop: int, *, device: torch.device | str = "cpu") -> Batch:
+    """The people from number `start` to `stop`, each to wear the article after the own one."""
+    own = wardrobe.worn[start:stop]
+    worn, wanted = (
+        article(to_float(wardrobe.articles[at % len(wardrobe.articles)], device), section) for at in (own, own + 1)
+    )
+    return {
+        "human": person(to_float(wardrobe.humans[start:stop], device), section),
+        "article": worn,
+        "other": wanted,
+    }
+
+
+def person(pictures: Tensor, section: Data, draws: Each | None = None) -> Tensor:
+    """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `draws`, enlarged to section.load and cut."""
+    height, width = section.size, section.width or section.size
+    left, part = upright(pictures.shape[3], section)
+    middle = pictures[..., left : left + part]
+    if draws is None or section.load is None:
+        return transforms.resize(middle, height, width)
+    larger = transforms.resize(middle, section.load, round(section.load * width / height))
+    return transforms.crop_and_flip(larger, height, 0.0, draws, width)
+
+
+def upright(side: int, section: Data) -> tuple[int, int]:
+    """Where the part of a letterboxed square starts that networks see of a person, and how wide it is; px."""
+    part = min(side, round(side * (section.width or section.size) / section.size))
+    return (side - part) // 2, part
+
+
+def article(pictures: Tensor, section: Data) -> Tensor:
+    """Letterboxed `pictures` [N, 3, S, S] as the networks see them: whole, on more background where that is needed."""
+    height, width = section.size, section.width or section.size
+    whole = transforms.resize(pictures, min(height, width))
+    rest = [(n - min(height, width)) for n in (width, height)]
+    return F.pad(whole, [rest[0] // 2, -(-rest[0] // 2), rest[1] // 2, -(-rest[1] // 2)], mode="replicate")
+
+
+def histograms(pictures: Tensor) -> Tensor:
+    """The colours of uint8 `pictures` [N, H, W, 3]: shares of LEVELS ** 3 bins, float32 [N, bins]."""
+    shares = torch.zeros(len(pictures), LEVELS**3)
+    for i, picture in enumerate(pictures):
+        red, green, blue = (picture[::4, ::4].long() * LEVELS // 256).unbind(-1)
+        bins = (red * LEVELS + green) * LEVELS + blue
+        shares[i] = bins.flatten().bincount(minlength=LEVELS**3) / bins.numel()
+    return shares

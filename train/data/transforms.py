@@ -1,0 +1,77 @@
+"""Augmentation, batched on the device: images float32 [N, 3, H, W] in [-1, 1] in and out.
+
+Random choices are drawn on the CPU, so that every device sees the same ones: for the data from one generator per image,
+for what discriminators are shown from torch's own, which the loop seeds for each step.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from curate.train.engine.rng import Each, placed
+
+
+def resize(images: Tensor, height: int, width: int | None = None) -> Tensor:
+    """`images` at exactly `height` x `width`, square without a width, bicubic and antialiased as Pillow does it.
+
+    The aspect is not kept.
+    """
+    size = (height, width or height)
+    if images.shape[-2:] == size:
+        return images
+    small = F.interpolate(images, size=size, mode="bicubic", antialias=True, align_corners=False)
+    return small.clamp(-1.0, 1.0)  # bicubic overshoots at edges; 8-bit images can't
+
+
+def crop_and_flip(images: Tensor, side: int, flip: float, draws: Each, width: int | None = None) -> Tensor:
+    """A `side` x `side` window of each image at a uniformly random place, mirrored with probability `flip`.
+
+    With a `width`, the window is `side` high and so wide.
+    """
+    count, _, height, full = images.shape
+    width = width or side
+    top, left = draws.randint(height - side + 1, 1, 1), draws.randint(full - width + 1, 1, 1)
+    mirrored = draws.rand(1, 1) < flip
+    across = torch.arange(width)
+    rows = placed(top + torch.arange(side)[:, None], images.device)
+    columns = placed(left + torch.where(mirrored, across.flip(0), across), images.device)
+    each = torch.arange(count, device=images.device)[:, None, None]
+    return images.permute(0, 2, 3, 1)[each, rows, columns].permute(0, 3, 1, 2).contiguous()
+
+
+def shift_and_zoom(
+    images: Tensor, side: int, right: tuple[float, float], down: tuple[float, float], least: float, draws: Each
+) -> Tensor:
+    """A `side` x `side` look through a random window at each image, shifted by shares of the image's side within the
+    ranges `right` and `down`. The window's side is at least the share `least` and leaves out what lies beyond the edge.
+
+    For pictures that must not be mirrored: the icon article's augmentation (zassou65535, image_converter), which draws
+    on a canvas of twice the side, as this does.
+    """
+    count = len(images)
+    shifts = torch.stack([low + (high - low) * draws.rand() for low, high in (right, down)], 1)
+    most = 1.0 - 2.0 * shifts.abs().amax(1)
+    window = least + (most - least).clamp_min(0.0) * draws.rand()
+    turn = torch.eye(2) * window[:, None, None]
+    where = torch.cat([turn, -2.0 * shifts[:, :, None]], 2)  # [N, 2, 3]; the canvas is [-1, 1] on each axis
+    where = placed(where, images.device)
+    canvas = resize(images, 2 * side)
+    grid = F.affine_grid(where, [count, images.shape[1], side, side], align_corners=False)
+    return F.grid_sample(canvas, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def mirror(images: Tensor, chosen: Tensor) -> Tensor:
+    """`images` [N, C, H, W], those that are `chosen`, bool [N], mirrored left to right."""
+    return torch.where(placed(chosen, images.device)[:, None, None, None], images.flip(3), images)
+
+
+def to_float(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1] on `device`."""
+    return placed(pixels, device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
+
+
+def to_uint8(pictures: Tensor) -> Tensor:
+    """float [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3] on the CPU, rounded; the inverse of `to_float`."""
+    return pictures.float().add(1.0).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().contiguous()

@@ -1,0 +1,143 @@
+"""The datasets over the manifests: crops decoded once into a memory-mapped cache, batches as a function of the step.
+
+The only place that turns uint8 into float: images are uint8 [N, H, W, 3] on disk and float32 [N, 3, H, W] in [-1, 1]
+everywhere else in `train`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from curate.pipeline.core.errors import UsageError, nearest
+from curate.pipeline.core.progress import SILENT, Progress
+from curate.pipeline.tables import manifest
+from curate.train.data import cache, face_masks, transforms
+from curate.train.data.config import Data
+from curate.train.data.transforms import to_float
+from curate.train.engine.contract import Batch
+from curate.train.engine.rng import Each, Portion, generator, placed
+
+ALL = Portion()  # one process has all of a step's images
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The crops of one domain and split, in crop_id order."""
+
+    name: str
+    images: Tensor  # uint8 [N, side, side, 3], memory-mapped, or on a GPU
+    digest: str  # of names, shape and pixels
+    landmarks: Tensor  # float32 [N, 68, 2], px; NaN where none were found
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class Unpaired:
+    """Batches of two domains, a pure function of (seed, step).
+
+    An epoch has max(|a|, |b|) images. Within one, a runs through a shuffled order, modulo its own number, and b is
+    drawn at random each time, as the official code does it. Batches run on across the ends of epochs. What is drawn for
+    an image depends on its number in the run alone: `portion` tells which of a step's images this process has, and
+    however many share them, together they are the same.
+    """
+
+    def __init__(
+        self,
+        a: Domain,
+        b: Domain,
+        section: Data,
+        *,
+        batch: int,
+        seed: int,
+        faces: bool = False,
+        device: torch.device | str = "cpu",
+        portion: Portion = ALL,
+    ) -> None:
+        self.a, self.b, self.section, self.faces = near(a, device), near(b, device), section, faces
+        self.batch, self.seed, self.device, self.portion = batch, seed, device, portion
+        self.epoch = max(len(a), len(b))  # images
+
+    def __call__(self, step: int) -> Batch:
+        """Step `step`'s images: "a" and "b", float32 [batch * parts, 3, size, size] in [-1, 1].
+
+        With faces, also their masks: "face_a" and "face_b", [batch * parts, 1, size, size] in [0, 1].
+        """
+        positions = self.portion.positions(step, self.batch)
+        draws = Each([generator(self.seed, "image", position) for position in positions])
+        a = torch.stack([order(self.seed, position, self.epoch) for position in positions]) % len(self.a)
+        b = draws.randint(len(self.b))
+        return {**self._prepare("a", self.a, a, draws), **self._prepare("b", self.b, b, draws)}
+
+    def _prepare(self, key: Literal["a", "b"], domain: Domain, at: Tensor, draws: Each) -> Batch:
+        section, window = self.section, self.section.windows.get(key)
+        pictures = to_float(domain.images[placed(at, domain.images.device)], self.device)
+        if self.faces:
+            masks = placed(face_masks.masks(domain.landmarks[at], domain.images.shape[1]), self.device)
+            pictures = torch.cat([pictures, masks], 1)
+        if window:
+            cut = transforms.shift_and_zoom(pictures, section.size, window.right, window.down, window.least, draws)
+            cut = transforms.mirror(cut, draws.rand() < section.flip)
+        else:
+            loaded = transforms.resize(pictures, section.load_side)
+            cut = transforms.crop_and_flip(loaded, section.size, section.flip, draws)
+        return {key: cut[:, :3], f"face_{key}": cut[:, 3:].clamp(0.0, 1.0)} if self.faces else {key: cut}
+
+
+def near(domain: Domain, device: torch.device | str) -> Domain:
+    """`domain` with its images on `device` where they take up at most a quarter of what is free there."""
+    return replace(domain, images=cache.near(domain.images, device))
+
+
+def order(seed: int, position: int, length: int) -> Tensor:
+    """The image, int64 [], at `position` of a run whose epochs of `length` images are each shuffled anew."""
+    epoch, within = divmod(position, length)
+    return _order(seed, epoch, length)[within]
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, length: int) -> Tensor:
+    return torch.randperm(length, generator=generator(seed, "order", epoch))
+
+
+def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) -> Domain:
+    """The crops of `domain` in `split`, decoded into processed/cache unless they lie there already.
+
+    Raises UsageError for a domain that does not exist and for crops of unequal size, TableError without a dataset and
+    CurateError for a crop that is missing or unreadable.
+    """
+    table = manifest.accepted(manifest.read(manifest.DATASET, root))
+    known = sorted(set(table["domain"].to_pylist()))
+    if domain not in known:
+        raise UsageError(
+            f"{manifest.DATASET.path(root)}: there is no domain '{domain}'{nearest(domain, known)}",
+            f"domains: {', '.join(known) or 'none'}; name two of them in train.NAME.data.domains",
+        )
+    rows = [row for row in table.to_pylist() if row["domain"] == domain and row["split"] == split]
+    crops = [(row["crop_id"], row["path"]) for row in rows]
+    pictures, digest = cache.resident(root, f"{domain}\n{split}", crops, "curate crop", progress)
+    return Domain(domain, pictures, digest, face_masks.landmarks([row["landmarks"] for row in rows]))
+
+
+def chosen(root: Path, section: Data) -> Mapping[str, str]:
+    """The domains that stand for "a" and "b": the section's, else the dataset's two, by name. Raises UsageError."""
+    if section.domains:
+        if set(section.domains) != {"a", "b"}:
+            raise UsageError(
+                f"domains: {', '.join(section.domains)}: must name a and b", "domains: {a: long, b: short}"
+            )
+        return section.domains
+    known = sorted(set(manifest.accepted(manifest.read(manifest.DATASET, root))["domain"].to_pylist()))
+    if len(known) != 2:
+        raise UsageError(
+            f"{manifest.DATASET.path(root)}: has {len(known)} domains ({', '.join(known) or 'none'}), not two",
+            "say which two: --a NAME --b NAME, or train.NAME.data.domains in params.yaml",
+        )
+    return dict(zip("ab", known, strict=True))

@@ -1,0 +1,154 @@
+"""The whole state of a run in one file: safetensors, with JSON in its header. No pickle.
+
+A checkpoint holds the recipe's state_dict, every optimiser's tensors, the losses summed since the last tick, the step,
+the run's config and the versions that wrote it. It is written beside and renamed, so that whenever a process dies, the
+last whole one stands.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.files import atomic_write
+from curate.train.engine.contract import Recipe
+from curate.train.engine.meter import Meter
+
+FORMAT = 1
+
+
+def versions() -> dict[str, str]:
+    """What wrote a file: this project's version and torch's."""
+    return {"curate": importlib.metadata.version("curate"), "torch": torch.__version__}
+
+
+@dataclass(frozen=True)
+class Store:
+    """The checkpoints of one run, `folder`/00001234.safetensors by step; the newest `keep_last` stay."""
+
+    folder: Path
+    config: Mapping[str, Any] = field(default_factory=dict)
+    keep_last: int = 2
+
+    def save(self, step: int, recipe: Recipe, meter: Meter) -> Path:
+        """Writes the state after `step` steps, whole or not at all, then drops the oldest. Raises CurateError."""
+        sums, counts = meter.state()
+        tensors = {f"model/{name}": value for name, value in recipe.state_dict().items()}
+        tensors |= {f"meter/{name}": value for name, value in sums.items()}
+        for name, optimizer in recipe.optimizers.items():
+            for index, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer/{name}/{index}/{key}": value for key, value in state.items()}
+        order = list(counts.items())  # of the losses, which sorted JSON keys would lose
+        path = self.folder / f"{step:08}.safetensors"
+        _write(path, tensors, {"step": step, "meter": order, "config": self.config})
+        for old in steps(self.folder)[: -self.keep_last]:
+            (self.folder / f"{old:08}.safetensors").unlink(missing_ok=True)
+        return path
+
+    def restore(self, recipe: Recipe, meter: Meter) -> int:
+        """Loads the newest checkpoint into `recipe` and `meter` and returns its step; 0 when there is none.
+
+        Raises CurateError for a broken file and UsageError for another network's.
+        """
+        for leftover in self.folder.glob(".*.tmp"):  # of a process that was killed while it wrote
+            leftover.unlink(missing_ok=True)
+        path = newest(self.folder)
+        if path is None:
+            return 0
+        header, tensors = read(path)
+        _load_model(recipe, tensors, path)
+        for name, optimizer in recipe.optimizers.items():
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in _below(tensors, f"optimizer/{name}/").items():
+                index, _, slot = key.partition("/")
+                state.setdefault(int(index), {})[slot] = _laid_out(value, parameters[int(index)])
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        meter.restore(_below(tensors, "meter/"), dict(header["meter"]))
+        return int(header["step"])
+
+
+def save_weights(path: Path, step: int, recipe: Recipe, config: Mapping[str, Any], **notes: Any) -> None:
+    """Writes only the networks after `step` steps, with `notes` in the header. `load_weights` reads it."""
+    tensors = {f"model/{name}": value for name, value in recipe.state_dict().items()}
+    _write(path, tensors, {"step": step, "meter": [], "config": config, **notes})
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    header = {"format": FORMAT, "versions": versions(), **header}
+    with atomic_write(path) as temporary:
+        save_file(
+            {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
+            temporary,
+            {"curate": json.dumps(header, sort_keys=True)},
+        )
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """An optimiser's `value` in memory as its `parameter` is: fused optimisers walk through both at once."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)
+
+
+def steps(folder: Path) -> list[int]:
+    """The steps of the checkpoints in `folder`, oldest first."""
+    return sorted(int(path.stem) for path in folder.glob("*.safetensors") if re.fullmatch(r"\d{8,}", path.stem))
+
+
+def newest(folder: Path) -> Path | None:
+    """The checkpoint with the most steps, or None."""
+    done = steps(folder)
+    return folder / f"{done[-1]:08}.safetensors" if done else None
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of a checkpoint. Raises CurateError for a file that is not one, or is broken."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header: dict[str, Any] = json.loads((file.metadata() or {})["curate"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise CurateError(
+            f"{path}: not a checkpoint of curate, or broken: {error}",
+            "delete it, and the same command goes on from the one before",
+        ) from error
+    if header["format"] != FORMAT:
+        raise CurateError(
+            f"{path}: checkpoint format {header['format']}, this curate reads {FORMAT}",
+            "train anew with --fresh, or use the curate that wrote it",
+        )
+    return header, tensors
+
+
+def load_weights(recipe: Recipe, path: Path) -> int:
+    """Loads only the networks of a checkpoint into `recipe` and returns its step. Raises like Store.restore."""
+    header, tensors = read(path)
+    _load_model(recipe, tensors, path)
+    return int(header["step"])
+
+
+def _load_model(recipe: Recipe, tensors: Mapping[str, Tensor], path: Path) -> None:
+    try:
+        recipe.load_state_dict(_below(tensors, "model/"))
+    except RuntimeError as error:
+        first = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error))
+        raise UsageError(
+            f"{path}: does not fit {type(recipe).__name__} as it is configured: {first.strip()}",
+            "put the settings back as they are in the run's config.json, or train anew with --fresh",
+        ) from None
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

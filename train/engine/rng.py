@@ -1,0 +1,136 @@
+"""Random numbers that stay with their image, however a step's images are spread over processes and parts.
+
+A step's images may go through the networks in several parts (run.accumulate) and in several processes. Whoever draws
+for some of them draws for all of the step's images, and takes the rows of its own: an image gets the numbers that it
+would have got in one process with the whole batch. Everything is drawn on the CPU, so that every device sees the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+
+def _itself(images: Tensor) -> Tensor:
+    return images
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Which of a step's images are being worked on: those of part `part` of `parts` in process `rank` of `ranks`.
+
+    A step's images are ordered by part, then by process.
+    """
+
+    part: int = 0
+    parts: int = 1
+    rank: int = 0
+    ranks: int = 1
+    gather: Callable[[Tensor], Tensor] = _itself  # [N, ...] of this process -> [ranks * N, ...], by rank
+
+    def positions(self, step: int, batch: int) -> list[int]:
+        """Where this process's images, `batch` for each part, stand among all images of a run, at `step`."""
+        firsts = (((step * self.parts + part) * self.ranks + self.rank) * batch for part in range(self.parts))
+        return [first + row for first in firsts for row in range(batch)]
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all of the step's images."""
+        return self.parts * self.ranks == 1
+
+
+_now = [Portion()]  # the innermost block's is the last
+
+
+def portion() -> Portion:
+    """What is being worked on."""
+    return _now[-1]
+
+
+@contextmanager
+def working_on(current: Portion) -> Iterator[None]:
+    """Within the block, `portion` is `current`. The loop says so around each part of a step."""
+    _now.append(current)
+    try:
+        yield
+    finally:
+        _now.pop()
+
+
+def rand(count: int, *shape: int) -> Tensor:
+    """Uniform in [0, 1), float32 [count, *shape] for the `count` images at hand, from torch's own generator."""
+    return _own(torch.rand(count * _now[-1].parts * _now[-1].ranks, *shape), count)
+
+
+def randint(low: int, high: int, count: int, *shape: int) -> Tensor:
+    """Uniform in [low, high), int64 [count, *shape], from torch's own generator."""
+    return _own(torch.randint(low, high, (count * _now[-1].parts * _now[-1].ranks, *shape)), count)
+
+
+def rand_of_all(count: int) -> Tensor:
+    """Like `rand`, for the images of every process that are at hand in this part, `count` in each: [ranks * count]."""
+    return _part(torch.rand(count * _now[-1].parts * _now[-1].ranks), count)
+
+
+def randint_of_all(low: int, high: int, count: int) -> Tensor:
+    """Like `randint`, for the images of every process in this part: [ranks * count]."""
+    return _part(torch.randint(low, high, (count * _now[-1].parts * _now[-1].ranks,)), count)
+
+
+def noise_like(images: Tensor) -> Tensor:
+    """N(0, 1) of the shape [N, ...], kind and device of `images`. The one thing that is drawn on the device itself."""
+    if _now[-1].whole:
+        return torch.randn_like(images)
+    whole = torch.randn(len(images) * _now[-1].parts * _now[-1].ranks, *images.shape[1:]).to(images)
+    return _own(whole, len(images))
+
+
+def _own(drawn: Tensor, count: int) -> Tensor:
+    first = (_now[-1].part * _now[-1].ranks + _now[-1].rank) * count
+    return drawn[first : first + count]
+
+
+def _part(drawn: Tensor, count: int) -> Tensor:
+    first = _now[-1].part * _now[-1].ranks * count
+    return drawn[first : first + _now[-1].ranks * count]
+
+
+class Each:
+    """One generator for each image: its draws depend on nothing else, neither on its place in a batch nor on others."""
+
+    def __init__(self, generators: Sequence[Generator]) -> None:
+        self._generators = generators
+
+    def __len__(self) -> int:
+        return len(self._generators)
+
+    def rand(self, *shape: int) -> Tensor:
+        """Uniform in [0, 1), float32 [N, *shape]."""
+        return torch.stack([torch.rand(shape, generator=own) for own in self._generators])
+
+    def randint(self, high: int, *shape: int) -> Tensor:
+        """Uniform in [0, high), int64 [N, *shape]."""
+        return torch.stack([torch.randint(high, shape, generator=own) for own in self._generators])
+
+
+def placed(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """`tensor` on `device`. From the CPU to a GPU it goes through pinned memory, so that nobody waits for the GPU."""
+    if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def seed_of(*names: int | str) -> int:
+    """63 bits that depend on `names` alone."""
+    digest = hashlib.blake2b(repr(names).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def generator(*names: int | str) -> torch.Generator:
+    """A generator on the CPU that depends on `names` alone, so that every device sees the same draws."""
+    return torch.Generator().manual_seed(seed_of(*names))

@@ -1,0 +1,1 @@
+"""Feature nets in whose eyes images are compared."""

@@ -1,0 +1,73 @@
+"""Feature nets, in whose eyes images are compared. Each has a name, which goes into the name of every number."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from curate.pipeline.core.errors import UsageError
+from curate.train.data.transforms import resize
+from curate.train.evaluation.features.random_filters import StandIn
+from curate.train.weights import files
+from curate.train.weights.format import Found, fitted
+
+NAMES = {"fid": "inception", "torchvision": "torchvision_inception"}  # by layout; the first is what papers report
+
+
+class FeatureNet:
+    """Images float32 [N, 3, H, W] in [-1, 1] to features float32 [N, d] on the CPU.
+
+    `name` tells which net it is and `digest` with which weights: numbers of two nets have nothing in common.
+    """
+
+    def __init__(self, name: str, network: nn.Module, side: int, device: torch.device | str = "cpu") -> None:
+        self.name, self.side, self.device = name, side, torch.device(device)
+        digest = hashlib.sha256(name.encode())
+        for key, value in network.state_dict().items():
+            digest.update(key.encode() + value.numpy().tobytes())
+        self.digest = digest.hexdigest()
+        self.network = network.to(self.device)
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Resized bicubically with antialiasing: Parmar et al., On Aliased Resizing (2022)."""
+        found: Tensor = self.network(resize(images.to(self.device).float(), self.side))
+        return found.float().cpu()
+
+
+def load(path: Path | None, device: torch.device | str = "cpu") -> FeatureNet:
+    """The Inception net whose weights are in `path`, or without one the stand-in.
+
+    It may be FID's own (pt_inception) or torchvision's inception_v3, as torch or safetensors write it; its last layer
+    tells which. Raises UsageError for a file that is not there, would have to be executed, or whose names and shapes
+    differ, with what differs.
+    """
+    if path is None:
+        return FeatureNet("standin", StandIn(), StandIn.side, device)
+    from curate.train.evaluation.features.inception import (  # torchvision takes a second and 150 MB to import
+        CLASSES,
+        SIDE,
+        Inception,
+    )
+
+    parts = files.state_dicts(path)
+    last = parts[0].state.get("fc.weight")
+    if len(parts) != 1 or last is None or len(last) not in CLASSES:
+        raise UsageError(
+            f"{path}: not the weights of an Inception v3: no fc.weight of {' or '.join(map(str, CLASSES))} rows",
+            "name pt_inception-2015-12-05 or torchvision's inception_v3, or leave run.features out",
+        )
+    network = Inception(len(last))
+    network.network.load_state_dict(_fitted(parts[0], network.network))
+    return FeatureNet(NAMES[CLASSES[len(last)]], network, SIDE, device)
+
+
+def _fitted(found: Found, network: nn.Module) -> Mapping[str, Tensor]:
+    """The file's tensors, without the classifier for training and with the counters that old files lack."""
+    state = {name: value for name, value in found.state.items() if not name.startswith("AuxLogits.")}
+    counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
+    return fitted(Found(found.label, found.where, {**counters, **state}), network, str, "Inception v3's")

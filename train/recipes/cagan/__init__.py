@@ -1,0 +1,1 @@
+"""CAGAN: people in other people's garments, learned from Article/Human pairs."""

@@ -1,0 +1,1 @@
+"""CycleGAN, with options for hair."""

@@ -1,0 +1,1 @@
+"""U-GAT-IT: translation with attention and adaptive normalisation."""

@@ -1,0 +1,214 @@
+"""U-GAT-IT: attention tells the generators and discriminators where the domains differ, and AdaLIN by how much.
+
+Kim, Kim, Kang, Lee: U-GAT-IT: Unsupervised Generative Attentional Networks with Adaptive Layer-Instance Normalization
+for Image-to-Image Translation (2020), arXiv 1907.10830.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Annotated, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from msgspec import Meta
+from torch import Tensor, nn
+
+from curate.pipeline.core.config import NonNegative, Positive, Section
+from curate.pipeline.core.errors import UsageError
+from curate.train.engine.contract import Batch, Clock, Defaults, Update
+from curate.train.gan.diffaugment import diff_augment
+from curate.train.gan.ema import Average
+from curate.train.gan.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, lsgan
+from curate.train.networks.blocks import frozen, init_normal
+from curate.train.recipes.ugatit.networks import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
+
+Weight = Annotated[float, Meta(ge=0.0)]
+Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
+Layers = Annotated[int, Meta(ge=3)]
+
+cross_entropy = ADVERSARIAL["bce"].judge
+
+
+class UGATITConfig(Section, frozen=True, kw_only=True):
+    """The constants of U-GAT-IT; "code" is the authors' PyTorch implementation where it differs from the paper."""
+
+    size: Annotated[int, Meta(ge=12, multiple_of=4)] | None = None  # px, side of the images; None: data.size
+    width: Positive = 64  # of generators and discriminators; appendix C
+    blocks: NonNegative = 4  # residual blocks on each side of the attention; appendix C
+    light: bool = True  # code; the paper's generator, with 268 M more parameters, is light: false
+    global_layers: Layers | None = None  # None: 7 (code), or as many as the size allows
+    local_layers: Layers | None = None  # None: 5 (code), or as many as the size allows
+    init: Literal["uniform", "normal"] = "uniform"  # uniform: torch's own (code); normal: N(0, 0.02), section 4.2
+    adversarial: Weight = 1.0  # lambda_1; section 4.2
+    cycle: Weight = 10.0  # lambda_2; section 4.2
+    identity: Weight = 10.0  # lambda_3; section 4.2
+    cam: Weight = 1000.0  # lambda_4; section 4.2
+    lr: Annotated[float, Meta(gt=0.0)] = 1e-4  # section 4.2
+    beta1: Beta = 0.5  # section 4.2
+    beta2: Beta = 0.999  # section 4.2
+    weight_decay: Weight = 1e-4  # added to the gradient; section 4.2
+    ema: Beta = 0.0  # decay of the generators' moving averages, which then render; 0 for none
+    augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # DiffAugment; Zhao et al., arXiv 2006.10738
+    r1: Weight = 0.0  # half of gamma, the gradient penalty on real images; Mescheder et al., arXiv 1801.04406, has 5
+
+
+class UGATIT(nn.Module):
+    """Domains "a" and "b"; `d_a_*` judge images of a. Two discriminators each: one sees patches, one the whole."""
+
+    Config = UGATITConfig
+    DEFAULTS: ClassVar[Defaults] = {
+        "run": {
+            "steps": 1_000_000,  # section 4.2
+            "tick": 100,
+            "sample_every": 1000,  # code
+            "checkpoint_every": 1000,  # code, which overwrites one
+            "measure_every": 5000,
+        }
+    }
+
+    @staticmethod
+    def keys(config: UGATITConfig) -> Collection[str]:
+        """One image of each domain."""
+        return ("a", "b")
+
+    def __init__(self, config: UGATITConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.size = config.size or 256  # px; section 4.2
+        self.g_a2b, self.g_b2a = self._generator(), self._generator()
+        self.d_a_global, self.d_b_global = self._judge(config.global_layers, 7), self._judge(config.global_layers, 7)
+        self.d_a_local, self.d_b_local = self._judge(config.local_layers, 5), self._judge(config.local_layers, 5)
+        if config.init == "normal":
+            init_normal(self)
+        self.average_a2b = Average(self.g_a2b, config.ema) if config.ema else None
+        self.average_b2a = Average(self.g_b2a, config.ema) if config.ema else None
+        self.optimizers = {
+            "G": self._adam(self.g_a2b, self.g_b2a),
+            "D": self._adam(self.d_a_global, self.d_a_local, self.d_b_global, self.d_b_local),
+        }
+
+    def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """All discriminators, then both generators, whose rho then goes back into [0, 1].
+
+        The fakes are made once: the discriminators see them detached, and the generators' losses go on from there.
+        """
+        a, b = batch["a"], batch["b"]
+        self._check(a)
+        to_b: Attended = self.g_a2b(a)
+        to_a: Attended = self.g_b2a(b)
+        yield self._judged("a_global", a, to_a.out.detach(), more=True)
+        yield self._judged("a_local", a, to_a.out.detach(), more=True)
+        yield self._judged("b_global", b, to_b.out.detach(), more=True)
+        yield self._judged("b_local", b, to_b.out.detach())
+        losses = self._back("a2b", a, to_b, self.g_b2a, (self.d_b_global, self.d_b_local))
+        del to_b  # with its graph, once the loop has gone back through it
+        yield Update("G", losses, more=True)
+        losses = self._back("b2a", b, to_a, self.g_a2b, (self.d_a_global, self.d_a_local))
+        del to_a
+        yield Update("G", losses)
+        del losses
+        clamp_rho(self)
+        if self.average_a2b is not None and self.average_b2a is not None:
+            self.average_a2b.follow(self.g_a2b, clock.step)
+            self.average_b2a.follow(self.g_b2a, clock.step)
+
+    def schedule(self, clock: Clock) -> float:
+        """1 for the first half of the run, then in a line down to 0 at its last step (code)."""
+        half = clock.total / 2
+        return 1.0 - max(0.0, clock.step + 1 - half) / half
+
+    @torch.no_grad()
+    def render(self, batch: Batch) -> Batch:
+        """For "a": "a2b", and "a2b_attention", its heatmap laid over the source; for "b" alike. All in [-1, 1]."""
+        made = {}
+        for source, generator in (("a", self.average_a2b or self.g_a2b), ("b", self.average_b2a or self.g_b2a)):
+            if source in batch:
+                name = "a2b" if source == "a" else "b2a"
+                translated = generator(batch[source])
+                made[name] = translated.out
+                made[f"{name}_attention"] = overlay(batch[source], translated.heatmap)
+        return made
+
+    def _back(
+        self, way: str, images: Tensor, there: Attended, back: nn.Module, judges: tuple[nn.Module, nn.Module]
+    ) -> dict[str, Tensor]:
+        """The generators' losses for `images`, which were sent `there` and now go `back`.
+
+        `images` themselves are of the domain that `back` makes, and go through it, too: they shall stay as they are.
+        """
+        config, source = self.config, way[0]
+        # One call for both: every norm sees each image alone, so it is the same as two calls, with half the launches.
+        both: Attended = back(torch.cat([there.out, images]))
+        cycled, same = both.out.chunk(2)
+        _, same_cam = both.cam.chunk(2)
+        gan = self._fooled(judges[0], there.out) + self._fooled(judges[1], there.out)
+        return {
+            f"gan_{way}": config.adversarial * gan,
+            f"cycle_{source}": config.cycle * l1(cycled, images),
+            f"identity_{source}": config.identity * l1(same, images),
+            f"cam_{way}": config.cam * cross_entropy(there.cam, 1.0),
+            f"cam_{source}": config.cam * cross_entropy(same_cam, 0.0),
+        }
+
+    def _judged(self, name: str, real: Tensor, fake: Tensor, *, more: bool = False) -> Update:
+        """A discriminator's update, on its patches and its attention heads (equations 2 and 5; least squares, no half).
+
+        Real and fake go in one after the other: each call is one power iteration of the spectral norm, as in the code.
+        """
+        config, judge = self.config, self.get_submodule(f"d_{name}")
+        real = diff_augment(real, config.augment).detach().requires_grad_(config.r1 > 0)
+        on_real: Attended = judge(real)
+        on_fake: Attended = judge(diff_augment(fake, config.augment))
+        patches = lsgan(on_real.out, real=True) + lsgan(on_fake.out, real=False)
+        loss = patches + lsgan(on_real.cam, real=True) + lsgan(on_fake.cam, real=False)
+        if config.r1:
+            loss = loss + config.r1 * gradient_penalty(on_real.out.flatten(1).mean(1), real)
+        right = {f"accuracy_{name}": accuracy(on_real.out, on_fake.out, ADVERSARIAL["lsgan"].middle)}
+        return Update("D", {f"d_{name}": config.adversarial * loss}, right, more)
+
+    def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
+        """A generator's loss before one discriminator, on its patches and on its attention heads."""
+        with frozen(judge):
+            on_fake: Attended = judge(diff_augment(fake, self.config.augment))
+        return lsgan(on_fake.out, real=True) + lsgan(on_fake.cam, real=True)
+
+    def _generator(self) -> AttentionGenerator:
+        config = self.config
+        return AttentionGenerator(config.width, config.blocks, light=config.light, size=self.size)
+
+    def _judge(self, asked: int | None, usual: int) -> AttentionDiscriminator:
+        most = AttentionDiscriminator.most_layers(self.size)
+        return AttentionDiscriminator(self.config.width, min(usual, most) if asked is None else asked)
+
+    def _check(self, images: Tensor) -> None:
+        side = min(images.shape[-2:])
+        if not self.config.light and images.shape[-2:] != (self.size, self.size):
+            raise UsageError(
+                f"images of {side} px, but the full generator was made for {self.size} px alone",
+                "set train.ugatit.model.size to null, or light to true",
+            )
+        layers = max(self.d_a_global.layers, self.d_a_local.layers)
+        most = AttentionDiscriminator.most_layers(side)
+        if layers > most:
+            raise UsageError(
+                f"images of {side} px: a discriminator of {layers} layers needs more, {most} layers fit",
+                "set train.ugatit.model.global_layers and local_layers to null, or train.ugatit.data.size higher",
+            )
+
+    def _adam(self, *networks: nn.Module) -> torch.optim.Adam:
+        config = self.config
+        parameters = [parameter for network in networks for parameter in network.parameters()]
+        betas = (config.beta1, config.beta2)
+        return torch.optim.Adam(parameters, config.lr, betas, weight_decay=config.weight_decay, fused=True)
+
+
+def overlay(images: Tensor, heatmap: Tensor) -> Tensor:
+    """`heatmap` [N,1,h,w], stretched to [0, 1] per image and coloured from blue over green to red, laid at one half
+    over `images` [N,3,H,W] in [-1,1]; the same shape and range."""
+    low, high = heatmap.amin((2, 3), keepdim=True), heatmap.amax((2, 3), keepdim=True)
+    level = (heatmap.float() - low) / (high - low).clamp_min(1e-12)
+    level = F.interpolate(level, size=images.shape[-2:], mode="bilinear", align_corners=False)
+    peaks = torch.tensor([0.75, 0.5, 0.25], device=level.device)[:, None, None]  # where red, green and blue are full
+    colours = (1.5 - 4 * (level - peaks).abs()).clamp(0.0, 1.0)
+    return (images + (2 * colours - 1)) / 2

@@ -1,0 +1,206 @@
+"""The sections train.NAME of params.yaml: `data` and `run`, which all recipes share, and the recipe's own `model`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+import msgspec
+import torch
+import yaml
+from msgspec import Meta
+
+from curate.pipeline.core.config import (
+    Layer,
+    NonNegative,
+    Origin,
+    Params,
+    Positive,
+    Section,
+    as_dict,
+    origins,
+    override,
+    parse,
+)
+from curate.pipeline.core.errors import UsageError, nearest
+from curate.train.data.config import Data
+from curate.train.engine.precision import Compile, Modes, Precision
+from curate.train.recipes import RECIPES
+
+
+class Run(Section, frozen=True, kw_only=True):
+    """How a run goes; train.NAME.run in params.yaml."""
+
+    steps: Positive | None = None  # in all; None: as many as `epochs` take
+    epochs: Positive = 200  # times through the larger domain; CycleGAN (2017), section 4
+    batch: Positive = 1  # images per domain, process and part of a step; CycleGAN (2017), section 4
+    accumulate: Positive = 1  # parts of a step, one after the other: the gradients of as many times `batch` images
+    seed: Annotated[int, Meta(ge=0)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
+    threads: NonNegative = 0  # of a CPU; 0: one per core. Fixed, sums are the same on every machine
+    precision: Precision = "fp32"
+    tf32: bool = True  # fp32 on a GPU: products by tensor cores, with 10 bits of mantissa; off for parity
+    channels_last: bool = False  # channels innermost in memory, as tensor cores want them
+    compile: Compile = "none"  # networks by torch.compile; graphs: replayed as CUDA graphs, too
+    weights: str | None = None  # what the networks begin with: a run's folder, or a file of weights; --from
+    freeze: tuple[str, ...] = ()  # layers that are held, as d_*.model.0; FreezeD (arXiv 2002.10964) holds D's first
+    tick: Positive = 50  # steps between two lines of losses
+    samples: NonNegative = 4  # held-out images per domain in a sample grid
+    sample_every: Positive = 500  # steps, taken at the next tick
+    checkpoint_every: Positive = 500  # steps
+    keep_last: Positive = 2  # checkpoints
+    keep_best: NonNegative = 1  # checkpoints per metric, without what only going on needs
+    measure_every: NonNegative = 500  # steps to the first measurement; later ones are rarer. 0: never
+    metrics: tuple[Literal["kid", "fid"], ...] = ("kid",)
+    held_out: Annotated[int, Meta(ge=2, le=5000)] = 128  # images per domain that are measured, at the most
+    features: str | None = None  # an Inception weights file for the metrics; None: a stand-in net
+
+    @property
+    def modes(self) -> Modes:
+        """How the networks are run."""
+        return Modes(self.precision, self.tf32, self.channels_last, self.compile)
+
+
+# Keys of `run` that change what is learnt, beside batch * accumulate * processes; the others may change on the way.
+IDENTITY = ("seed", "precision", "weights", "freeze")
+
+
+class Groups(Section, frozen=True, kw_only=True):
+    """The keys of one train.NAME section."""
+
+    data: Mapping[str, Any] = {}
+    run: Mapping[str, Any] = {}
+    model: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a person can choose about a run."""
+
+    recipe: str
+    data: Data
+    run: Run
+    model: Section
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain values, for JSON."""
+        groups = {"data": self.data, "run": self.run, "model": self.model}
+        return {"recipe": self.recipe, **{name: as_dict(group) for name, group in groups.items()}}
+
+
+def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of `recipe`: the file's, else the defaults, overridden by `flags` with dotted keys (run.steps).
+
+    A flag of None was not given. Raises UsageError for an unknown recipe or key and for values out of range.
+    """
+    kind = RECIPES.resolve(recipe)
+    kinds: dict[str, type[Section]] = {"data": Data, "run": Run, "model": kind.Config}
+    where = f"train.{recipe}"
+    params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
+    groups = params.section(where, Groups)
+    given: dict[str, dict[str, Any]] = {name: {} for name in kinds}
+    for key, value in (flags or {}).items():
+        group, _, name = key.partition(".")
+        if group not in kinds or not name:
+            known = [f"{group}.{field}" for group, kind in kinds.items() for field in kind.__struct_fields__]
+            meant = [full for full in known if full.endswith(f".{key}")]
+            close = f"; did you mean '{meant[0]}'?" if meant else nearest(key, known)
+            raise UsageError(f"{where}: there is no key '{key}'{close}", "write group.key, as in model.lr")
+        given[group][name] = value
+    made: dict[str, Any] = {"recipe": recipe}
+    for group, section in kinds.items():
+        name = f"{where}.{group}"
+        written = _merged(kind.DEFAULTS.get(group, {}), getattr(groups, group), given[group])
+        made[group] = as_dict(override(parse(section, written, name, params.path), name, **given[group]))
+    return checked(from_dict(made))
+
+
+def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's `defaults` under what the file says; without their steps where somebody nearer says epochs."""
+    merged = {key: value for key, value in defaults.items() if key != "steps" or "epochs" not in own}
+    merged |= own
+    if flags.get("epochs") is not None:
+        merged.pop("steps", None)
+    return merged
+
+
+def _recipes() -> type[Section]:
+    """The section `train`: a key for each recipe."""
+    fields = [(name, Any, None) for name in RECIPES]
+    made: Any = msgspec.defstruct("Train", fields, bases=(Section,), frozen=True, kw_only=True)
+    kind: type[Section] = made
+    return kind
+
+
+def from_dict(plain: Mapping[str, Any]) -> Settings:
+    """The settings that `Settings.as_dict` made `plain` from. Raises UsageError for what no longer fits."""
+    recipe = plain["recipe"]
+    return Settings(
+        recipe,
+        parse(Data, plain["data"], f"train.{recipe}.data"),
+        parse(Run, plain["run"], f"train.{recipe}.run"),
+        parse(RECIPES.resolve(recipe).Config, plain["model"], f"train.{recipe}.model"),
+    )
+
+
+def checked(settings: Settings) -> Settings:
+    """`settings`, if its values go together; a model.size that was left open is data.size. Raises UsageError."""
+    data = settings.data
+    if getattr(settings.model, "size", data.size) is None:
+        sized = override(settings.model, f"train.{settings.recipe}.model", size=data.size)
+        settings = replace(settings, model=sized)
+    if data.load_side < data.size:
+        raise UsageError(
+            f"train.{settings.recipe}.data.load: {data.load} is less than size, {data.size}",
+            "crops are enlarged to load and cut to size: leave load out, or make it size or more",
+        )
+    return settings
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """A `--set group.key=value` as key and value, the value read as YAML. Raises UsageError."""
+    key, equals, value = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError("no '='")
+        return key.strip(), yaml.safe_load(value)
+    except (ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"--set {text}: {error}", "write group.key=value, as in --set model.lr=0.0001") from None
+
+
+def device(name: str) -> torch.device:
+    """The device that run.device asks for; of several processes, each has its GPU. Raises UsageError for none there."""
+    place = int(os.environ.get("LOCAL_RANK", "0"))
+    if name == "auto":
+        return torch.device("cuda", place) if torch.cuda.is_available() else torch.device("cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("run.device: cuda: torch sees no GPU here", "use --device auto, or see: curate doctor")
+    return torch.device("cuda", place) if name == "cuda" else torch.device(name)
+
+
+def of_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> list[Origin]:
+    """Every key of train.RECIPE as a run with these `flags` (dotted: run.steps) has it. Raises what settings.read does.
+
+    Sizes that a run takes from its data are shown as it will have them.
+    """
+    settings = read(params, recipe, flags)
+    written = params.section(f"train.{recipe}", Groups)
+    found: list[Origin] = []
+    for group in ("data", "run", "model"):
+        given = {key.partition(".")[2]: v for key, v in flags.items() if key.startswith(f"{group}.") and v is not None}
+        usual = RECIPES.resolve(recipe).DEFAULTS.get(group, {})
+        kept = as_dict(getattr(settings, group))  # a recipe's steps give way to epochs
+        layers: list[Layer] = [
+            (f"{recipe}'s default", {key: value for key, value in usual.items() if kept[key] == value}),
+            (str(params.path or "params.yaml"), getattr(written, group)),
+            ("command line", given),
+        ]
+        if group == "model" and getattr(settings.model, "size", None) not in (
+            None,
+            getattr(written, group).get("size"),
+        ):
+            layers.insert(0, (f"follows from train.{recipe}.data.size", {"size": None}))
+        found += origins(getattr(settings, group), f"train.{recipe}.{group}", layers)
+    return found

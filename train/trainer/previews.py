@@ -1,0 +1,53 @@
+"""Grids of the same held-out images, made again and again, to watch a run learn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from curate.pipeline.imaging.codec import RGB
+from curate.train.data.image_grid import grid
+from curate.train.engine.contract import Batch, Recipe
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The held-out images that a run shows again and again."""
+
+    batch: Batch
+    grid: Callable[[Recipe, Batch], RGB]  # what the recipe makes of them, uint8 [H, W, 3]
+    rows: Mapping[str, tuple[str, Sequence[int] | slice]]  # by key of what is made: from which key, and which of them
+
+
+def translations(recipe: Recipe, held_out: Batch) -> RGB:
+    """A row per image: a, a made into b, and back again; then the same from b. uint8 [H, W, 3].
+
+    Where a recipe draws its attention, that stands after the image that it is laid over.
+    """
+    there = recipe.render(held_out)
+    masks = {f"face_{key}": held_out[f"face_{other}"] for key, other in ("ab", "ba") if f"face_{other}" in held_out}
+    back = recipe.render({"a": there["b2a"], "b": there["a2b"], **masks})  # a mask goes with the original face
+    attention = [[there[key]] if key in there else [] for key in ("a2b_attention", "b2a_attention")]
+    return grid(
+        [held_out["a"], *attention[0], there["a2b"], back["b2a"]],
+        [held_out["b"], *attention[1], there["b2a"], back["a2b"]],
+    )
+
+
+def wardrobe(recipe: Recipe, held_out: Batch) -> RGB:
+    """The people along the top, the articles down the left, each person in each article; then where it was painted.
+
+    `held_out` has every combination of n people with n articles, people changing fastest. uint8 [H, W, 3].
+    """
+    made = recipe.render(held_out)
+    n = math.isqrt(len(held_out["human"]))
+    blank = torch.ones_like(held_out["human"][:1])
+    articles = torch.cat([blank, held_out["other"][::n]])
+    people, masks = (
+        [torch.cat([held_out["human"][i : i + 1], made[key][i::n].cpu()]) for i in range(n)]
+        for key in ("swapped", "alpha")
+    )
+    return grid([articles, *people], masks)

@@ -1,0 +1,1 @@
+"""The stage `curate translate`: photos through trained networks; the Python API."""

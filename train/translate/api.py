@@ -1,0 +1,94 @@
+"""Trained networks as one Python object: `from curate import load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from curate.pipeline.core.errors import UsageError
+from curate.train.data.transforms import to_uint8
+from curate.train.engine.contract import Recipe
+from curate.train.runs import trained
+from curate.train.translate.translator import Translator
+from curate.train.translate.try_on import Dresser
+from curate.train.weights import exchange
+
+Direction = Literal["a2b", "b2a"]
+Photo = Image.Image | NDArray[np.uint8]
+
+
+class Loaded:
+    """Translates photos. `recipe` is the recipe itself, a torch module in training mode with the loaded weights."""
+
+    def __init__(self, networks: trained.Trained, direction: Direction) -> None:
+        self.trained, self.direction = networks, direction
+        self.recipe: Recipe = networks.recipe
+        self._translators: dict[tuple[str, bool], Translator] = {}
+
+    def __call__(
+        self,
+        photo: Any,
+        direction: Direction | None = None,
+        *,
+        align: bool = True,
+        article: Any = None,
+        worn: Any = None,
+    ) -> Any:
+        """The largest face of `photo`, aligned and translated; without `align`, the photo as it is.
+
+        Networks that dress people take an `article` instead, and what is `worn` if there is a picture of it: they give
+        the whole photo at its own size, the person in the article.
+
+        `photo` is a PIL image or uint8 RGB [height, width, 3]; what comes back is of the same kind. Raises UsageError
+        for another kind, for a direction that the weights don't go, and where no face is found.
+        """
+        if article is not None:
+            dressed = Dresser(self.trained)(_pixels(photo), _pixels(article), None if worn is None else _pixels(worn))
+            return _as(photo, dressed.photo)
+        key = (direction or self.direction, align)
+        if key not in self._translators:
+            self._translators[key] = Translator(self.trained, key[0], align=align)
+        for _, _, made in self._translators[key](_pixels(photo)):
+            if made is not None:
+                return _as(photo, to_uint8(made)[0].numpy())
+        raise UsageError("no face was found that can be translated", "pass align=False for a photo that is cut already")
+
+
+def load(
+    path: str | Path | list[str | Path],
+    system: str | None = None,
+    *,
+    direction: Direction = "a2b",
+    size: int | None = None,
+    device: str = "auto",
+) -> Loaded:
+    """A run's folder, or files of weights of any system of `curate.train.weights.exchange`, ready to translate.
+
+    `direction` is what calls translate unless they say otherwise, and that of a lone generator whose file name says
+    none. Raises UsageError like curate.train.weights.exchange.read and curate.train.runs.trained.of_run.
+    """
+    paths = [Path(part) for part in (path if isinstance(path, list) else [path])]
+    if system is None and (paths[0] / "config.json").is_file():
+        return Loaded(trained.of_run(paths[0], device), direction)
+    imported = exchange.read(paths, system, direction)
+    if "g_a2b" not in imported.networks and "g_b2a" in imported.networks:
+        direction = "b2a"  # the only one there is
+    return Loaded(exchange.trained(imported, str(paths[0]), size=size, device=device), direction)
+
+
+def _as(photo: Any, pixels: NDArray[np.uint8]) -> Any:
+    """`pixels` as what `photo` is."""
+    return Image.fromarray(pixels) if isinstance(photo, Image.Image) else pixels
+
+
+def _pixels(photo: Any) -> NDArray[np.uint8]:
+    if isinstance(photo, Image.Image):
+        return np.array(ImageOps.exif_transpose(photo).convert("RGB"))
+    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+        kind = f"{photo.dtype} {list(photo.shape)}" if isinstance(photo, np.ndarray) else type(photo).__name__
+        raise UsageError(f"a photo of {kind}", "pass a PIL image, or uint8 RGB [height, width, 3]")
+    return photo.copy()  # torch wants it writable

@@ -1,0 +1,224 @@
+"""People in other articles: whole photos through a trained CAGAN, and what it painted back into them at full size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.progress import SILENT, Progress
+from curate.pipeline.imaging import letterbox
+from curate.pipeline.imaging.codec import RGB
+from curate.pipeline.imaging.geometry import Affine
+from curate.pipeline.tables import manifest
+from curate.pipeline.tables.manifest import OK
+from curate.train.data import image_grid, paired
+from curate.train.data.config import Data
+from curate.train.data.transforms import to_float
+from curate.train.runs.trained import Trained
+from curate.train.translate import results
+from curate.train.translate.results import Outcome
+
+SHOWN = 8  # people and articles of the largest grid
+
+WHITE = 1.0  # an article that nobody knows: nothing on white
+
+
+class Dressed(NamedTuple):
+    """A person in another article. Tensors are [1, 3, H, W] in [-1, 1], as the networks see them."""
+
+    photo: RGB  # at the photo's own size
+    seen: Tensor
+    worn: Tensor
+    wanted: Tensor
+    made: Tensor
+    alpha: Tensor  # where it was painted: 1, kept: -1
+    affine: Affine  # [2, 3], index coordinates of the photo -> of what the networks see
+
+    @property
+    def row(self) -> list[Tensor]:
+        """From left to right: the person, the article worn, the one wanted, the person in it, where it was painted."""
+        return [self.seen, self.worn, self.wanted, self.made, self.alpha]
+
+
+class Job(NamedTuple):
+    """A person to dress: photo, article wanted, article worn if known, and the name of what is made."""
+
+    person: Path
+    wanted: Path
+    worn: Path | None
+    name: str
+
+
+class Dresser:
+    """Trained networks, ready for photos of people and pictures of articles."""
+
+    def __init__(self, trained: Trained) -> None:
+        """Raises UsageError for networks that dress nobody."""
+        if not trained.dresses:
+            raise UsageError(f"{trained.source}: dresses nobody", "leave --article out")
+        self.trained = trained
+        self.section = Data(size=trained.side or Data().size, width=trained.width)
+
+    def __call__(self, photo: RGB, wanted: RGB, worn: RGB | None = None) -> Dressed:
+        """The person of `photo` in the article `wanted`; uint8 RGB [H, W, 3] of any size each.
+
+        `worn` is the article that the person wears. Without it the networks see plain white in its place. What lies
+        outside of what they see, and where they paint nothing, keeps the photo's own pixels.
+        """
+        seen = paired.person(self._boxed(photo), self.section)
+        there = paired.article(self._boxed(wanted), self.section)
+        here = torch.full_like(there, WHITE) if worn is None else paired.article(self._boxed(worn), self.section)
+        made = self.trained.recipe.render({"human": seen, "article": here, "other": there})
+        affine = self._affine(photo)
+        painted = put_back(photo, seen, made["swapped"], made["alpha"], affine)
+        return Dressed(painted, seen, here, there, made["swapped"], made["alpha"], affine)
+
+    def _boxed(self, picture: RGB) -> Tensor:
+        rules = self.trained.letterbox
+        square = letterbox.boxed(picture, rules.size, rules.background)
+        return to_float(torch.from_numpy(square)[None], self.trained.device)
+
+    def _affine(self, photo: RGB) -> Affine:
+        side = self.trained.letterbox.size
+        left, part = paired.upright(side, self.section)
+        across, down = (self.section.width or self.section.size) / part, self.section.size / side
+        square = np.vstack((letterbox.affine(photo.shape[1], photo.shape[0], side), (0, 0, 1)))
+        view = np.array([[across, 0, (across - 1) / 2 - left * across], [0, down, (down - 1) / 2]])
+        return view @ square
+
+
+def put_back(photo: RGB, seen: Tensor, made: Tensor, alpha: Tensor, affine: Affine) -> RGB:
+    """`photo`, uint8 [h, w, 3], with what was painted on the networks' view of it laid over.
+
+    `seen`, `made` and `alpha` are [1, 3, H, W] in [-1, 1]: made = alpha rgb + (1 - alpha) seen. `affine` maps the
+    photo's px to theirs. What they painted, alpha rgb, is enlarged; the rest, 1 - alpha, is the photo's own.
+    """
+    share = (alpha[:, :1] + 1) / 2
+    paint = (made + 1) / 2 - (1 - share) * (seen + 1) / 2
+    layers = torch.cat((paint, share), 1)[0].permute(1, 2, 0).float().cpu().numpy()
+    height, width = photo.shape[:2]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    placed = cv2.warpAffine(layers, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    inside = _within(affine[1, 1:], height, layers.shape[0])[:, None] & _within(affine[0, ::2], width, layers.shape[1])
+    shown = placed * inside[..., None]
+    blended = shown[..., :3] * 255 + (1 - shown[..., 3:]) * photo
+    whole: RGB = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+    return whole
+
+
+def _within(line: NDArray[np.float64], count: int, seen: int) -> NDArray[np.bool_]:
+    """Which of the `count` px of an axis lie among the `seen` px of the view, by their scale and shift `line`."""
+    places = line[0] * np.arange(count) + line[1]
+    inside: NDArray[np.bool_] = (places >= -0.5) & (places <= seen - 0.5)
+    return inside
+
+
+def jobs(people: Iterable[Path], articles: Iterable[Path], worn: Path | None = None) -> list[Job]:
+    """Every person of `people` in every one of `articles`; both are images or folders of images. Raises UsageError."""
+    humans, wanted = list(results.photos(people)), list(results.photos(articles))
+    ways = list(zip(wanted, results.names(wanted), strict=True))
+    named = zip(humans, results.names(humans), strict=True)
+    return [
+        Job(human, article, worn, name if len(ways) == 1 else f"{name}-{way}")
+        for human, name in named
+        for article, way in ways
+    ]
+
+
+def split(root: Path, name: str) -> list[Job]:
+    """The people of the accepted pairs in the split `name`, each in the article of the next product.
+
+    Photos and articles are the raw images. Raises TableError, and UsageError for a split with fewer than two articles.
+    """
+    table = manifest.accepted(manifest.read(manifest.PAIRS, root)).to_pylist()
+    rows = [row for row in table if row["split"] == name]
+    wardrobe = list(dict.fromkeys((row["domain"], row["group_id"]) for row in rows))
+    if len(wardrobe) < 2:
+        raise UsageError(
+            f"{manifest.PAIRS.path(root)}: {len(wardrobe)} articles are in {name}, two are the least to swap",
+            "another --split, or larger pairs.val and pairs.test",
+        )
+    columns = ["image_id", "path", "status"]
+    raw = {row["image_id"]: row["path"] for row in manifest.read(manifest.IMAGES, root, columns).to_pylist()}
+    articles = {(row["domain"], row["group_id"]): root / raw[row["article_image_id"]] for row in rows}
+    following = dict(zip(wardrobe, wardrobe[1:] + wardrobe[:1], strict=True))
+    people = [root / raw[row["human_image_id"]] for row in rows]
+    return [
+        Job(path, articles[following[row["domain"], row["group_id"]]], articles[row["domain"], row["group_id"]], title)
+        for path, row, title in zip(people, rows, results.names(people), strict=True)
+    ]
+
+
+def run(
+    dresser: Dresser, orders: Sequence[Job], out: Path, *, compare: bool = False, progress: Progress = SILENT
+) -> list[Outcome]:
+    """Writes NAME.png, at its photo's size, and NAME.json for each of `orders`; returns what became of them.
+
+    `out` is a folder, or the .png to write when there is one order. Of several, grid.png has up to eight people along
+    the top, their articles down the left, and each of them in each. With `compare`, NAME-compare.png has what the
+    networks saw and made side by side. An unreadable input is an outcome, not an error. Raises UsageError for an
+    article that can't be read.
+    """
+    single = out.suffix.lower() == ".png"
+    if single and len(orders) != 1:
+        raise UsageError(f"-o {out}: one file for {len(orders)} pictures", "give a folder")
+    folder = out.parent if single else out
+    articles = {path: _article(path) for job in orders for path in (job.wanted, job.worn) if path}
+    outcomes: list[Outcome] = []
+    with progress.task("dress", len(orders)) as task:
+        for job in orders:
+            target = out if single else folder / f"{job.name}.png"
+            outcomes.append(_dress(dresser, job, articles, target, compare))
+            task.advance()
+    if len(orders) > 1 and (picture := _grid(dresser, orders, articles)) is not None:
+        results.write_png(folder / "grid.png", picture)
+    return outcomes
+
+
+def _article(path: Path) -> RGB:
+    picture = results.read(path)
+    if isinstance(picture, Outcome):
+        raise UsageError(f"{path}: {picture.detail or picture.reason}", "name a picture of the article alone")
+    return picture
+
+
+def _dress(dresser: Dresser, job: Job, articles: dict[Path, RGB], target: Path, compare: bool) -> Outcome:
+    photo = results.read(job.person)
+    if isinstance(photo, Outcome):
+        return photo
+    made = dresser(photo, articles[job.wanted], articles[job.worn] if job.worn else None)
+    done = Outcome(
+        str(job.person), str(target), OK, affine=tuple(made.affine.ravel().tolist()), article=str(job.wanted)
+    )
+    results.write_png(target, made.photo)
+    if compare:
+        results.write_png(target.with_name(f"{target.stem}-compare.png"), image_grid.grid(made.row))
+    more = {"worn": str(job.worn) if job.worn else None, "side": dresser.section.size, "step": dresser.trained.step}
+    results.write_notes(target, done, more)
+    return done
+
+
+def _grid(dresser: Dresser, orders: Sequence[Job], articles: dict[Path, RGB]) -> RGB | None:
+    """The first people along the top, the first articles down the left, each in each, then where it was painted."""
+    wanted = list(dict.fromkeys(job.wanted for job in orders))[:SHOWN]
+    people = list({job.person: job for job in orders}.values())[:SHOWN]
+    columns: list[Tensor] = []
+    masks: list[Tensor] = []
+    left: list[Tensor] = []
+    for job in people:
+        photo = results.read(job.person)
+        if isinstance(photo, Outcome):
+            continue
+        made = [dresser(photo, articles[way], articles[job.worn] if job.worn else None) for way in wanted]
+        columns.append(torch.cat([made[0].seen, *(one.made for one in made)]))
+        masks.append(torch.cat([one.alpha for one in made]))
+        left = [torch.full_like(made[0].wanted, WHITE), *(one.wanted for one in made)]
+    return image_grid.grid([torch.cat(left), *columns], masks) if left else None

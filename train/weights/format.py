@@ -1,0 +1,129 @@
+"""What a system knows of other projects' checkpoints, and the checks that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from torch import Tensor, nn
+
+from curate.pipeline.core.config import Section
+from curate.pipeline.core.errors import UsageError
+
+State = Mapping[str, Tensor]
+Direction = Literal["a2b", "b2a"]
+
+NAMED = 4  # names that a message lists before it only counts them
+
+
+@dataclass(frozen=True)
+class Found:
+    """One state dict of a file: `label` is its key there, or the file's stem; `where` says it to a person."""
+
+    label: str
+    where: str
+    state: State
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Networks of `system`'s recipe by their attribute's name, their keys and shapes checked against its `config`.
+
+    `side` is the px that they were trained at, where the file tells. `notes` say what was left out or assumed.
+    """
+
+    system: str
+    config: Section
+    networks: Mapping[str, State]
+    side: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class System(Protocol):
+    """The files of one system. The first of `layouts` is the one that is written unless another is asked for."""
+
+    layouts: Sequence[str]
+    networks: Sequence[str]  # of the recipe, by attribute
+
+    def recognises(self, state: State) -> bool:
+        """Whether these keys and shapes look like one of the system's networks."""
+
+    def read(self, found: Sequence[Found], direction: Direction) -> Imported:
+        """The networks in `found`; a generator whose name says no direction is `direction`'s. Raises UsageError."""
+
+    def files(self, imported: Imported, layout: str) -> Mapping[str, Any]:
+        """What to save under which file name, so that the other project reads it. Raises UsageError."""
+
+
+def fitted(found: Found, network: nn.Module, name: Callable[[str], str], reason: str) -> dict[str, Tensor]:
+    """`found` under the keys of `network`, which calls `name(key)` what it calls key.
+
+    Raises UsageError that names the missing and extra keys and the shapes that differ; `reason` says where the wanted
+    shapes come from. `network` may stand on the meta device.
+    """
+    wanted = {key: value.shape for key, value in network.state_dict().items()}
+    names = {key: name(key) for key in wanted}
+    missing = [theirs for theirs in names.values() if theirs not in found.state]
+    extra = sorted(found.state.keys() - set(names.values()))
+    wrong = [
+        f"{theirs} is {_shape(found.state[theirs])}, not {_shape(wanted[key])}"
+        for key, theirs in names.items()
+        if theirs in found.state and found.state[theirs].shape != wanted[key]
+    ]
+    problems = [
+        f"{what}: {_some(names)}"
+        for what, names in (("missing", missing), ("not known", extra), (f"of another shape ({reason})", wrong))
+        if names
+    ]
+    if problems:
+        raise UsageError(f"{found.where}: {'; '.join(problems)}", "see all names and shapes: curate weights show FILE")
+    return {key: found.state[theirs] for key, theirs in names.items()}
+
+
+def tensor(found: Found, key: str) -> Tensor:
+    """The tensor whose shape tells a config. Raises UsageError without it."""
+    if key not in found.state or found.state[key].ndim < 2:
+        raise UsageError(f"{found.where}: missing: {key}", "see all names and shapes: curate weights show FILE")
+    return found.state[key]
+
+
+def agreed(values: Mapping[str, Any], what: str) -> Any:
+    """The one value that all `values` by place have; None without any. Raises UsageError that names two that differ."""
+    (first, value), *others = values.items() or [("", None)]
+    for place, other in others:
+        if other != value:
+            raise UsageError(
+                f"{first} has {what} {value}, {place} has {other}: they are not of one model", "name files of one run"
+            )
+    return value
+
+
+def placed(roles: Iterable[tuple[str, Found]]) -> dict[str, Found]:
+    """The state dicts by the network that each of them is. Raises UsageError where two are the same network."""
+    networks: dict[str, Found] = {}
+    for role, found in roles:
+        if role in networks:
+            raise UsageError(
+                f"{networks[role].where} and {found.where}: both are {role}", "name the files of one checkpoint"
+            )
+        networks[role] = found
+    return networks
+
+
+def without_prefix(found: Found) -> Found:
+    """`found` without the "module." that torch's DataParallel puts before every name."""
+    if found.state and all(key.startswith("module.") for key in found.state):
+        state = {key.removeprefix("module."): value for key, value in found.state.items()}
+        return Found(found.label, found.where, state)
+    return found
+
+
+def _shape(value: Any) -> str:
+    sizes = tuple(getattr(value, "shape", value))
+    return "x".join(str(size) for size in sizes) or "a single number"
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
