@@ -1,4 +1,4 @@
-"""The commands of the data half. Each body imports its verb, so that starting costs nothing."""
+"""The commands of the data half. Each body imports its stage, so that starting costs nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from curate.pipeline.build.config import Build
-from curate.pipeline.cli import context
-from curate.pipeline.cli.context import House
+from curate.pipeline.cli.context import Context, add_command, show_summary
 from curate.pipeline.cli.review import CHOOSING
 from curate.pipeline.cli.scrape import credits_, forget, scrape, sources
 from curate.pipeline.core.config import Section, override
@@ -30,36 +29,36 @@ def register(app: typer.Typer) -> None:
     """Adds every data command to `app`."""
     data = (init, doctor, sources, scrape, credits_, forget, crop, models, dedup, pairs, build, stats, demo)
     for body in (*data, *CHOOSING):
-        context.add(app, body)
+        add_command(app, body)
 
 
 def init(
-    house: House,
+    context: Context,
     preset: Annotated[str, typer.Argument(help="hair icon swimwear selfie2anime smile demo")] = "demo",
     force: Annotated[bool, typer.Option("--force", help="Overwrite a params.yaml that is there.")] = False,
 ) -> None:
     """Write a preset's params.yaml and make the folders."""
     from curate.pipeline.cli import presets
 
-    written = presets.write(preset, house.root, force=force)
-    house.console.result(
+    written = presets.write(preset, context.root, force=force)
+    context.console.result(
         {"preset": preset, "written": [str(path) for path in written]},
         "\n".join(f"wrote {path}" for path in written) + "\nnext: read params.yaml, then: curate scrape",
     )
 
 
-def doctor(house: House) -> None:
+def doctor(context: Context) -> None:
     """Check packages, models, GPU, DVC and write access, and say how to mend each."""
-    from curate.pipeline.cli import doctor as verb
+    from curate.pipeline.cli import doctor
 
-    checks = verb.run(house.root)
-    house.console.result(checks, verb.text(checks))
+    checks = doctor.run(context.root)
+    context.console.result(checks, doctor.text(checks))
     if any(check.state == "fail" for check in checks):
         raise typer.Exit(2)
 
 
 def crop(
-    house: House,
+    context: Context,
     detector: Annotated[str | None, typer.Option(help="haar, hog, cnn, yunet, anime; haar+hog must agree.")] = None,
     align: Annotated[str | None, typer.Option(help="auto, ffhq, box or none.")] = None,
     framing: Annotated[str | None, typer.Option(help="face, ffhq, head, bust or person.")] = None,
@@ -73,7 +72,7 @@ def crop(
     workers: Workers = None,
 ) -> None:
     """Find, align and measure faces; each one gets a row in manifests/crops.parquet."""
-    from curate.pipeline.crop import stage as verb
+    from curate.pipeline.crop import stage
 
     flags = {
         "detector": detector,
@@ -87,17 +86,17 @@ def crop(
         "faces": faces,
         "min_face": min_face,
     }
-    section = house.section("crop", Crop)
+    section = context.section("crop", Crop)
     given = {key for key, value in flags.items() if value is not None}
     domains = {
         name: {key: value for key, value in own.items() if key not in given} for name, own in section.domains.items()
     }
     section = override(section, "crop", domains=domains, **flags)
-    _run(house, verb, section, workers)
+    _run(context, stage, section, workers)
 
 
 def models(
-    house: House,
+    context: Context,
     action: Annotated[str, typer.Argument(help="list, fetch or verify.")] = "list",
     names: Annotated[list[str] | None, typer.Argument(help="Which; all when none is named.")] = None,
 ) -> None:
@@ -111,9 +110,9 @@ def models(
     chosen = names or list(files.MODELS)
     if action == "fetch":
         for name in chosen:
-            house.console.say(f"{name}: {files.path(name)}")
+            context.console.say(f"{name}: {files.path(name)}")
     found = [files.standing(name) for name in chosen]
-    house.console.result(
+    context.console.result(
         found,
         "\n".join(
             f"{m.name:14} {m.state:8} {m.sha256[:12]}  {m.year}  {m.licence}\n  {m.where}\n  {m.url}" for m in found
@@ -124,7 +123,7 @@ def models(
 
 
 def dedup(
-    house: House,
+    context: Context,
     radius: Annotated[int | None, typer.Option(help="Bits of 64 in which copies may differ.")] = None,
     likeness: Annotated[
         float | None, typer.Option(help="Of copies' thumbnails, at least; 0 asks the hash alone.")
@@ -135,7 +134,7 @@ def dedup(
     workers: Workers = None,
 ) -> None:
     """Find copies of one picture and keep the best of them."""
-    from curate.pipeline.dedup import stage as verb
+    from curate.pipeline.dedup import stage
 
     flags = {
         "radius": radius,
@@ -144,48 +143,48 @@ def dedup(
         "against": against or None,
         "identity": identity,
     }
-    section = house.section("dedup", Dedup, **flags)
-    _run(house, verb, section, workers)
+    section = context.section("dedup", Dedup, **flags)
+    _run(context, stage, section, workers)
 
 
 def pairs(
-    house: House,
+    context: Context,
     size: Annotated[int | None, typer.Option(help="Px, side of the letterboxed pictures.")] = None,
     workers: Workers = None,
 ) -> None:
     """Make Article/Human pairs from the pictures of each product."""
-    from curate.pipeline.pairs import stage as verb
+    from curate.pipeline.pairs import stage
 
-    section = house.section("pairs", Pairs, size=size)
-    _run(house, verb, section, workers)
+    section = context.section("pairs", Pairs, size=size)
+    _run(context, stage, section, workers)
 
 
-def build(house: House) -> None:
+def build(context: Context) -> None:
     """Choose what trains and split it: manifests/dataset.parquet."""
-    from curate.pipeline.build import stage as verb
+    from curate.pipeline.build import stage
 
-    section = house.section("build", Build)
-    context.finish(house, verb.run(section, house.root, progress=house.console.progress))
+    section = context.section("build", Build)
+    show_summary(context, stage.run(section, context.root, progress=context.console.progress))
 
 
 def stats(
-    house: House,
+    context: Context,
     html: Annotated[bool, typer.Option("--html", help="Write processed/report/index.html, too.")] = False,
 ) -> None:
     """Show the funnel from found to trained, with the reason for every loss."""
-    from curate.pipeline.stats import funnel as verb
+    from curate.pipeline.stats import funnel as funnel_
 
-    funnel = verb.funnel(house.root)
-    house.console.result(funnel, verb.text(funnel))
+    funnel = funnel_.funnel(context.root)
+    context.console.result(funnel, funnel_.text(funnel))
     if html:
         from curate.pipeline.stats import report
 
-        page = report.write(house.section("stats", Stats), house.root, progress=house.console.progress)
-        house.console.say(f"\nreport: {page}")
+        page = report.write(context.section("stats", Stats), context.root, progress=context.console.progress)
+        context.console.say(f"\nreport: {page}")
 
 
 def demo(
-    house: House,
+    context: Context,
     portraits: Annotated[int | None, typer.Option(help="Portraits per hair length.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed, other people.")] = None,
     measure: Annotated[
@@ -199,18 +198,18 @@ def demo(
     from curate.pipeline.demo.measure import summary
 
     if measure:
-        changes = measured(house.root, measure)
+        changes = measured(context.root, measure)
         told = summary(changes)
-        house.console.result({**told, "changes": changes}, "\n".join(f"{k:>9}: {v:g}" for k, v in told.items()))
+        context.console.result({**told, "changes": changes}, "\n".join(f"{k:>9}: {v:g}" for k, v in told.items()))
         return
-    section = house.section("scrape", Scrape).demo or Demo()
+    section = context.section("scrape", Scrape).demo or Demo()
     with serve(override(section, "scrape.demo", portraits=portraits, seed=seed)) as site:
-        house.console.say(f"the demo world is at {site.url}   (Ctrl-C ends it)")
+        context.console.say(f"the demo world is at {site.url}   (Ctrl-C ends it)")
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
 
 
-def _run(house: House, verb: Any, section: Section, workers: int | None) -> None:
-    """Runs a verb that works on batches, and shows what it did."""
-    engine = house.section("engine", Engine, workers=workers)
-    context.finish(house, verb.run(section, house.root, engine=engine, progress=house.console.progress))
+def _run(context: Context, stage: Any, section: Section, workers: int | None) -> None:
+    """Runs a stage that works on batches, and shows what it did."""
+    engine = context.section("engine", Engine, workers=workers)
+    show_summary(context, stage.run(section, context.root, engine=engine, progress=context.console.progress))

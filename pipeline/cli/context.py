@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class House:
+class Context:
     """What every command is handed first: its folder, its voice and its params."""
 
     root: Path
@@ -54,20 +54,20 @@ def spelled_out(arguments: list[str]) -> list[str]:
     return [f"{word}=all" if word == "--retry-failed" else word for word in arguments]
 
 
-def add(app: typer.Typer, body: Callable[..., None]) -> None:
-    """Makes `body(house, ...)` a command of `app`: its own options, then those that every command has."""
+def add_command(app: typer.Typer, body: Callable[..., None]) -> None:
+    """Makes `body(context, ...)` a command of `app`: its own options, then those that every command has."""
     hints = get_type_hints(body, include_extras=True)
     first, *own = inspect.signature(body).parameters.values()
     parameters = [p.replace(annotation=hints[p.name]) for p in own] + [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
         for name, (kind, option, default) in _SHARED.items()
     ]
-    del first  # the house is ours to build, not an option
+    del first  # the context is ours to build, not an option
 
     def command(**given: Any) -> None:
         shared = {name: given.pop(name) for name in _SHARED}
         console = Console(quiet=shared["quiet"], verbose=shared["verbose"], as_json=shared["json"])
-        body(House(shared["root"], console), **given)
+        body(Context(shared["root"], console), **given)
 
     command.__doc__ = body.__doc__
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -76,21 +76,21 @@ def add(app: typer.Typer, body: Callable[..., None]) -> None:
     app.command(body.__name__.rstrip("_"), short_help=" ".join(brief.split()))(command)
 
 
-def finish(house: House, summary: Summary) -> None:
-    """Shows what a verb did: counts, the reasons of refusals, and with -v each refused row."""
+def show_summary(context: Context, summary: Summary) -> None:
+    """Shows what a stage did: counts, the reasons of refusals, and with -v each refused row."""
     refused = "".join(f"\n  {count:6} {reason}" for reason, count in summary.reasons.items())
-    house.console.result(summary, f"{summary.table}: {summary.accepted} of {summary.rows} accepted{refused}")
-    if house.console.verbose:
-        house.console.say(_refusals(house, summary))
+    context.console.result(summary, f"{summary.table}: {summary.accepted} of {summary.rows} accepted{refused}")
+    if context.console.verbose:
+        context.console.say(_refusals(context, summary))
 
 
-def _refusals(house: House, summary: Summary) -> str:
+def _refusals(context: Context, summary: Summary) -> str:
     from curate.pipeline.tables import manifest
 
     table = manifest.TABLES[summary.table]
     if not table.reasons:
         return ""
-    rows: list[dict[str, Any]] = manifest.read(table, house.root).to_pylist()
+    rows: list[dict[str, Any]] = manifest.read(table, context.root).to_pylist()
     where = [c for c in ("image_url", "source_path", "group_id") if c in table.schema.names]
     return "\n".join(
         f"  {row['reason']}: {next((row[c] for c in where if row[c]), row[table.key])}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from curate.pipeline.cli.context import House
+from curate.pipeline.cli.context import Context
 from curate.pipeline.export.config import Export
 from curate.pipeline.review.config import Select
 
@@ -15,7 +15,7 @@ Domains = Annotated[list[str] | None, typer.Option("--domain", metavar="NAME", h
 
 
 def sort(
-    house: House,
+    context: Context,
     by: Annotated[str, typer.Option(help="yaw, pitch, alike, least-alike, hue, face_sharpness, or another column.")],
     domain: Domains = None,
     status: Annotated[str, typer.Option(help="accepted, rejected or all.")] = "accepted",
@@ -24,48 +24,48 @@ def sort(
 ) -> None:
     """Show crops in order of a measure: a contact sheet and a list. Nothing is renamed, moved or deleted."""
     from curate.pipeline.pages import contact_sheet
-    from curate.pipeline.review import sort as verb
+    from curate.pipeline.review import sort
 
-    wish = verb.Wish(by, tuple(domain or ()), status, reverse, top)
-    view = verb.run(wish, house.root, progress=house.console.progress)
-    house.console.result(view, contact_sheet.text(view))
+    wish = sort.SortQuery(by, tuple(domain or ()), status, reverse, top)
+    view = sort.run(wish, context.root, progress=context.console.progress)
+    context.console.result(view, contact_sheet.text(view))
 
 
 def list_(
-    house: House,
+    context: Context,
     what: Annotated[str, typer.Argument(metavar="no-face|several", help="Photos without a face, or with several.")],
     domain: Domains = None,
     decided: Annotated[bool, typer.Option("--decided", help="Those that were decided on, too.")] = False,
 ) -> None:
     """Show the photos that wait for a person: those without a face, or with several, framed."""
     from curate.pipeline.pages import contact_sheet
-    from curate.pipeline.review import listing as verb
+    from curate.pipeline.review import listing
 
-    progress = house.console.progress
-    view = verb.run(what, house.root, domains=domain or (), decided_too=decided, progress=progress)
-    house.console.result(view, contact_sheet.text(view))
+    progress = context.console.progress
+    view = listing.run(what, context.root, domains=domain or (), decided_too=decided, progress=progress)
+    context.console.result(view, contact_sheet.text(view))
 
 
 def select(
-    house: House,
+    context: Context,
     keep: Annotated[int | None, typer.Option(help="Crops per domain.")] = None,
     domain: Domains = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take back what select decided; nothing else.")] = False,
 ) -> None:
     """Keep the best crops of each domain, even over poses: decisions in manifests/review.jsonl, for curate build."""
-    from curate.pipeline.review import select as verb
+    from curate.pipeline.review import select
 
     if undo:
-        count = verb.undo(house.root, domain or ())
-        house.console.result({"undone": count}, f"{count} decisions taken back\nnext: curate build")
+        count = select.undo(context.root, domain or ())
+        context.console.result({"undone": count}, f"{count} decisions taken back\nnext: curate build")
         return
-    section = house.section("select", Select, keep=keep)
-    choices = verb.run(section, house.root, domains=domain or (), progress=house.console.progress)
-    house.console.result(choices, verb.text(choices))
+    section = context.section("select", Select, keep=keep)
+    choices = select.run(section, context.root, domains=domain or (), progress=context.console.progress)
+    context.console.result(choices, select.text(choices))
 
 
 def export(
-    house: House,
+    context: Context,
     to: Annotated[str, typer.Option(help="folders, webdataset, stylegan-zip or huggingface.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder, or one exported to before.")],
     domain: Domains = None,
@@ -75,12 +75,12 @@ def export(
     link: Annotated[bool | None, typer.Option("--link", help="Hard links instead of copies.")] = None,
 ) -> None:
     """Write what trains in another trainer's layout, with its licences and credits."""
-    from curate.pipeline.export import stage as verb
+    from curate.pipeline.export import stage
 
-    section = house.section("export", Export, size=size, shard=shard, link=link)
-    progress = house.console.progress
-    done = verb.run(to, section, house.root, out, domains=domain or (), pairs=pairs, progress=progress)
-    house.console.result(done, verb.text(done))
+    section = context.section("export", Export, size=size, shard=shard, link=link)
+    progress = context.console.progress
+    done = stage.run(to, section, context.root, out, domains=domain or (), pairs=pairs, progress=progress)
+    context.console.result(done, stage.text(done))
 
 
 CHOOSING = (sort, list_, select, export)

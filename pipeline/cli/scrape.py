@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curate.pipeline.cli import context
-from curate.pipeline.cli.context import House
+from curate.pipeline.cli.context import Context, show_summary
 from curate.pipeline.core.config import override
 from curate.pipeline.scrape.config import Query, Scrape
 
 if TYPE_CHECKING:
-    from curate.pipeline.scrape.preview import Preview
-    from curate.pipeline.scrape.revisit import Again
+    from curate.pipeline.scrape.preview import SearchPreview
+    from curate.pipeline.scrape.revisit import Revisit
 
 
 # The switches of `curate scrape`.
@@ -46,16 +45,16 @@ _Retry = Annotated[
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be found and what each selector matched.")]
 
 
-def sources(house: House) -> None:
+def sources(context: Context) -> None:
     """List where pictures come from: terms, key, limits and an example of each source."""
     from curate.pipeline.scrape.sources import overview
 
     rows = overview.listed()
-    house.console.result(rows, overview.text(rows))
+    context.console.result(rows, overview.text(rows))
 
 
 def scrape(
-    house: House,
+    context: Context,
     query: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="What to look for; repeatable.")] = None,
     source: Annotated[str | None, typer.Option(help="Where to look; see: curate sources.")] = None,
     domain: Annotated[str | None, typer.Option(help="The domain that the images belong to.")] = None,
@@ -78,9 +77,9 @@ def scrape(
     dry_run: _DryRun = False,
 ) -> None:
     """Find images and download them, politely; each candidate gets a row in manifests/images.parquet."""
-    from curate.pipeline.scrape.revisit import Again, retried
+    from curate.pipeline.scrape.revisit import Revisit, retried
 
-    section = house.section(
+    section = context.section(
         "scrape",
         Scrape,
         want=want,
@@ -97,12 +96,11 @@ def scrape(
     if query or any(asked.values()):
         searches = [override(Query(), "scrape.queries", query=text, **asked) for text in query or (None,)]
         section = override(section, "scrape", queries=searches)
-    _scrape(house, section, Again(refresh, retried(retry_failed or ())), tuple(allow_net or ()), dry_run)
+    _scrape(context, section, Revisit(refresh, retried(retry_failed or ())), tuple(allow_net or ()), dry_run)
 
 
-def _scrape(house: House, section: Scrape, again: Again, allow: tuple[str, ...], dry_run: bool) -> None:
-    from curate.pipeline.scrape import stage as verb
-    from curate.pipeline.scrape import summary
+def _scrape(context: Context, section: Scrape, again: Revisit, allow: tuple[str, ...], dry_run: bool) -> None:
+    from curate.pipeline.scrape import stage, summary
 
     with contextlib.ExitStack() as stack:
         dial: dict[str, tuple[str, int]] = {}
@@ -110,36 +108,36 @@ def _scrape(house: House, section: Scrape, again: Again, allow: tuple[str, ...],
             from curate.pipeline.demo import serve
 
             dial = dict(stack.enter_context(serve(section.demo)).dial)
-        net: dict[str, Any] = {"allow": allow, "dial": dial, "progress": house.console.progress}
+        net: dict[str, Any] = {"allow": allow, "dial": dial, "progress": context.console.progress}
         if dry_run:
-            found = verb.previews(section, house.root, **net)
-            house.console.result(found, "\n".join(_shown(one) for one in found))
+            found = stage.previews(section, context.root, **net)
+            context.console.result(found, "\n".join(_shown(one) for one in found))
             return
-        done = verb.run(section, house.root, again=again, **net)
-    context.finish(house, done)
-    house.console.say(summary.text(done))
+        done = stage.run(section, context.root, again=again, **net)
+    show_summary(context, done)
+    context.console.say(summary.text(done))
 
 
-def credits_(house: House) -> None:
+def credits_(context: Context) -> None:
     """Write who made the pictures: processed/credits/ATTRIBUTION.csv and a page to publish."""
-    from curate.pipeline.stats import credits as verb
+    from curate.pipeline.stats import credits as attribution
 
-    done = verb.run(house.root)
-    house.console.result(done, f"{done.pictures} pictures by {done.creators} creators\n  {done.table}\n  {done.page}")
+    done = attribution.run(context.root)
+    context.console.result(done, f"{done.pictures} pictures by {done.creators} creators\n  {done.table}\n  {done.page}")
 
 
 def forget(
-    house: House,
+    context: Context,
     what: Annotated[str, typer.Argument(metavar="URL|SHA256|CREATOR", help="What is to go, and never come back.")],
 ) -> None:
     """Remove an item everywhere: files, tables, crops, pairs; and never fetch it again."""
-    from curate.pipeline.scrape import forget as verb
+    from curate.pipeline.scrape import forget
 
-    done = verb.run(what, house.root)
-    house.console.result(done, verb.text(done))
+    done = forget.run(what, context.root)
+    context.console.result(done, forget.text(done))
 
 
-def _shown(found: Preview) -> str:
+def _shown(found: SearchPreview) -> str:
     """A dry run for a terminal."""
     lines = [f"{found.query['source']}: {found.query['query'] or ''}".rstrip(": ")]
     page: str | None = None

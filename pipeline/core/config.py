@@ -208,7 +208,7 @@ class Origin:
     origin: str
 
 
-def origins(section: Section, where: str, layers: Iterable[Layer]) -> list[Origin]:
+def explain(section: Section, where: str, layers: Iterable[Layer]) -> list[Origin]:
     """Every key of `section`, which `layers` were merged into, in its order. `where` is the section's dotted name."""
     layers, said = list(layers), dict[str, str]()
     written = {key: value for _, values in layers for key, value in values.items()}

@@ -19,7 +19,7 @@ class Task(Protocol):
 
 
 class Progress(Protocol):
-    """Where a verb reports to: a bar on a terminal, lines in a log, nothing in a test."""
+    """Where a long step reports to: a bar on a terminal, lines in a log, nothing in a test."""
 
     def task(self, name: str, total: int | None) -> Task:
         """Starts a step of `total` items, None when the number is not known yet."""

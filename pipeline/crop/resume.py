@@ -19,11 +19,11 @@ from curate.pipeline.core.config import digest
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.crop import rows
 from curate.pipeline.faces import criteria
-from curate.pipeline.faces.alignment import Seen
+from curate.pipeline.faces.alignment import DetectedFace
 from curate.pipeline.faces.config import CropRules, framing, looking
 from curate.pipeline.imaging import shards
 from curate.pipeline.tables import arrow, manifest
-from curate.pipeline.tables.partial import Parts
+from curate.pipeline.tables.partial import PartialTable
 
 TRANSIENT = frozenset({"missing_file", "worker_died", "no_model"})  # tried again by the next run
 _UNSEEN = TRANSIENT | {"decode_failed", "bomb"}  # images in which nobody looked for faces
@@ -46,7 +46,7 @@ def work(rules: CropRules, version: int) -> Work:
     return Work(digest({"version": version, **looking(rules)}), digest(framing(rules)))
 
 
-def finished(root: Path, parts: Parts, works: Mapping[str, Work], rules: Mapping[str, CropRules]) -> pa.Table:
+def finished(root: Path, parts: PartialTable, works: Mapping[str, Work], rules: Mapping[str, CropRules]) -> pa.Table:
     """The rows of images that need not be opened, as `rules` (by domain) judge them: their crops are all there."""
     before = _whole(judged(_before(root, works, lambda own: own.name), rules), root)
     found = pa.concat_tables([before, *(_whole(judged(part, rules), root) for part in _parts(parts, works))])
@@ -73,7 +73,7 @@ def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
         mask = pc.and_(pc.is_valid(table["affine"]), pc.equal(table["domain"], domain))
         faces, at = measured.filter(mask), np.flatnonzero(mask)
         measures = {name: _numbers(faces[name]) for name in criteria.COLUMNS}
-        verdicts = criteria.verdicts(measures, photo[at], _numbers(faces["face_index"]), own)
+        verdicts = criteria.reasons(measures, photo[at], _numbers(faces["face_index"]), own)
         reason = pc.replace_with_mask(reason, mask.combine_chunks(), pa.array(verdicts, pa.string()))
         loose = pc.replace_with_mask(loose, mask.combine_chunks(), rows.paths(domain, faces["crop_id"]))
     packed = pc.fill_null(pc.match_substring(table["path"], ".tar/"), False)
@@ -97,7 +97,7 @@ def gone(root: Path, wanted: pa.Table) -> set[str]:
 class Faces:
     """The faces of images that were looked at before, by the same settings of looking."""
 
-    def __init__(self, root: Path, parts: Parts, works: Mapping[str, Work], wanted: pa.Table) -> None:
+    def __init__(self, root: Path, parts: PartialTable, works: Mapping[str, Work], wanted: pa.Table) -> None:
         found = [_before(root, works, lambda own: own.looking), *_parts(parts, works)]
         table = pa.concat_tables(one.select(["domain", "image_id", "reason", *rows.SEEN]) for one in found)
         table = table.filter(pc.and_(rows.among(table, wanted), pc.invert(arrow.has(table["reason"], _UNSEEN))))
@@ -107,13 +107,13 @@ class Faces:
         self._ends = np.append(starts, len(own))
         self._groups = pc.index_in(rows.key(wanted), value_set=own.take(pa.array(starts))).fill_null(-1).to_numpy()
 
-    def of(self, place: int) -> tuple[Seen, ...] | None:
+    def of(self, place: int) -> tuple[DetectedFace, ...] | None:
         """The faces of the image at `place` among those wanted, by falling score; None when nobody looked."""
         if (group := self._groups[place]) < 0:
             return None
         start, end = self._ends[group : group + 2].tolist()
         found = {row["face_index"]: row for row in self._table.slice(start, end - start).to_pylist()}
-        return tuple(rows.seen(row) for row in found.values() if row["box"] is not None)
+        return tuple(rows.detected_face(row) for row in found.values() if row["box"] is not None)
 
 
 def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) -> pa.Table:
@@ -126,7 +126,7 @@ def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) 
     return manifest.empty(manifest.CROPS)
 
 
-def _parts(parts: Parts, works: Mapping[str, Work]) -> Iterator[pa.Table]:
+def _parts(parts: PartialTable, works: Mapping[str, Work]) -> Iterator[pa.Table]:
     """What each kind of work has left, one after the other."""
     return (parts.read(name) for name in sorted({own.name for own in works.values()}))
 

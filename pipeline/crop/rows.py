@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.crop import storage
-from curate.pipeline.faces.alignment import Cut, Seen
+from curate.pipeline.faces.alignment import Cut, DetectedFace
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detectors import Face
 from curate.pipeline.imaging.geometry import Box
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 SEEN = "face_index box score scores agreement angle landmarks unrest".split()  # the columns that `seen` reads
 
 
-class Item(NamedTuple):
+class CropInput(NamedTuple):
     """An image to cut."""
 
     image_id: str
@@ -33,7 +33,7 @@ class Item(NamedTuple):
     license: str
 
 
-def of_image(item: Item, reason: str, rules: CropRules, align: str, faces: int = 0) -> Row:
+def image_row(item: CropInput, reason: str, rules: CropRules, align: str, faces: int = 0) -> Row:
     """What is known of an image without any of its faces; `align` is how its faces would be aligned."""
     return {
         "crop_id": _hashed(item.domain, item.image_id, "no face"),
@@ -51,9 +51,9 @@ def of_image(item: Item, reason: str, rules: CropRules, align: str, faces: int =
     }
 
 
-def of_face(item: Item, cut: Cut, rules: CropRules, align: str, faces: int) -> Row:
+def face_row(item: CropInput, cut: Cut, rules: CropRules, align: str, faces: int) -> Row:
     """The row of one face; its path is there when it is accepted."""
-    row = of_image(item, cut.reason, rules, align, faces)
+    row = image_row(item, cut.reason, rules, align, faces)
     row |= {**cut.measures, "crop_id": crop_id(item, cut, rules, align), "face_index": cut.index}
     row |= {"affine": cut.affine.ravel(), "is_grey": bool(cut.measures["is_grey"])}
     if cut.reason == manifest.OK:
@@ -76,16 +76,16 @@ def paths(domain: str, crops: pa.ChunkedArray) -> pa.Array:
     return pc.binary_join_element_wise(folder, ends, "/", crops, ".png", "").combine_chunks()
 
 
-def seen(row: Mapping[str, Any]) -> Seen:
+def detected_face(row: Mapping[str, Any]) -> DetectedFace:
     """The face of a row, as detection left it."""
     points = row["landmarks"]
     face = Face(Box(*row["box"]), row["score"], tuple(row["scores"]), row["agreement"], row["angle"])
     if points is None:
-        return Seen(face)
-    return Seen(face, np.reshape(np.array(points, np.float64), (POINTS, 2)), row["unrest"])
+        return DetectedFace(face)
+    return DetectedFace(face, np.reshape(np.array(points, np.float64), (POINTS, 2)), row["unrest"])
 
 
-def crop_id(item: Item, cut: Cut, rules: CropRules, align: str) -> str:
+def crop_id(item: CropInput, cut: Cut, rules: CropRules, align: str) -> str:
     """Names a crop by what it shows: image, face and framing. Thresholds don't change it, so decisions stay valid."""
     box = [round(value, 1) for value in cut.box] if cut.box else []
     frame: list[object] = [rules.framing, rules.scale, rules.shift_y] if cut.box else []
@@ -104,8 +104,8 @@ def read(root: Path) -> pa.Table:
 
     Raises TableError for images.parquet.
     """
-    data = manifest.accepted(manifest.read(manifest.IMAGES, root, [*Item._fields, "role", "status"]))
-    data = data.filter(pc.is_null(data["role"])).select(Item._fields)
+    data = manifest.accepted(manifest.read(manifest.IMAGES, root, [*CropInput._fields, "role", "status"]))
+    data = data.filter(pc.is_null(data["role"])).select(CropInput._fields)
     data = data.sort_by([(name, "ascending") for name in ("domain", "image_id", "path", "license")]).combine_chunks()
     own = key(data)
     return data.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(own[1:], own[:-1])])) if len(own) else data
@@ -121,6 +121,6 @@ def among(table: pa.Table, others: pa.Table) -> pa.Array:
     return pc.is_in(key(table), value_set=key(others))
 
 
-def items(table: pa.Table) -> tuple[Item, ...]:
+def items(table: pa.Table) -> tuple[CropInput, ...]:
     """The rows of `table`, which must be few."""
-    return tuple(Item(**row) for row in table.select(Item._fields).to_pylist())
+    return tuple(CropInput(**row) for row in table.select(CropInput._fields).to_pylist())

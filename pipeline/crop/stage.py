@@ -28,12 +28,12 @@ from curate.pipeline.core.parallel import run as run_batches
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.crop import resume, rows, storage
 from curate.pipeline.crop.config import Crop
-from curate.pipeline.crop.rows import Item, Row
-from curate.pipeline.faces.alignment import Aligner, Cut, Seen, alignment, prepare
+from curate.pipeline.crop.rows import CropInput, Row
+from curate.pipeline.faces.alignment import Aligner, Cut, DetectedFace, alignment, prepare
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import arrow, manifest
-from curate.pipeline.tables.partial import Parts
+from curate.pipeline.tables.partial import PartialTable
 from curate.pipeline.tables.schema import CROPS
 
 VERSION = 3  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
@@ -44,8 +44,8 @@ class Batch(NamedTuple):
 
     rules: str  # their digest
     work: str  # the name of what the rows are made by
-    items: tuple[Item, ...]
-    known: tuple[tuple[Seen, ...] | None, ...]  # the faces of each image that was looked at before
+    items: tuple[CropInput, ...]
+    known: tuple[tuple[DetectedFace, ...] | None, ...]  # the faces of each image that was looked at before
 
 
 def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Progress = SILENT) -> manifest.Summary:
@@ -61,7 +61,7 @@ def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Pr
     rules = {domain: section.rules(domain) for domain in sorted(pc.unique(items["domain"]).to_pylist())}
     works = {domain: resume.work(own, VERSION) for domain, own in rules.items()}
     barred = _without_model(rules, progress)
-    parts = Parts(manifest.CROPS, root / CROPS.pictures / ".parts")
+    parts = PartialTable(manifest.CROPS, root / CROPS.pictures / ".parts")
     left = items.filter(pc.invert(rows.among(items, resume.finished(root, parts, works, rules))))
     out = arrow.has(left["domain"], barred)
     todo = left.filter(pc.invert(out))
@@ -121,7 +121,7 @@ def _work(
     batches: Iterable[Batch],
     settings: dict[str, Any],
     section: Engine,
-    parts: Parts,
+    parts: PartialTable,
     progress: Progress,
     total: int,
 ) -> Iterator[Row]:
@@ -166,22 +166,22 @@ class Worker:
         pairs = zip(batch.items, batch.known, strict=True)
         return batch.work, [row for item, known in pairs for row in self._rows(aligner, item, known)]
 
-    def _rows(self, aligner: Aligner, item: Item, known: tuple[Seen, ...] | None) -> list[Row]:
+    def _rows(self, aligner: Aligner, item: CropInput, known: tuple[DetectedFace, ...] | None) -> list[Row]:
         rules, align = aligner.rules, aligner.align
         if known == () and align != "none":
-            return [rows.of_image(item, "no_face", rules, align)]
+            return [rows.image_row(item, "no_face", rules, align)]
         try:
             data = shards.read(self.root, item.path)
         except OSError:
-            return [rows.of_image(item, "missing_file", rules, align)]
+            return [rows.image_row(item, "missing_file", rules, align)]
         try:
             seen, cuts = _cuts(aligner, data, known)
         except codec.ImageError as error:
             reason = "bomb" if error.reason == "bomb" else "decode_failed"
-            return [rows.of_image(item, reason, rules, align)]
+            return [rows.image_row(item, reason, rules, align)]
         if not cuts:
-            return [rows.of_image(item, "no_face", rules, align)]
-        found = [rows.of_face(item, cut, rules, align, seen) for cut in cuts]
+            return [rows.image_row(item, "no_face", rules, align)]
+        found = [rows.face_row(item, cut, rules, align, seen) for cut in cuts]
         for row, cut in zip(found, cuts, strict=True):
             if path := row.get("path"):
                 with atomic_write(self.root / path, durable=False) as temporary:
@@ -189,7 +189,7 @@ class Worker:
         return found
 
 
-def _cuts(aligner: Aligner, data: bytes, known: tuple[Seen, ...] | None) -> tuple[int, list[Cut]]:
+def _cuts(aligner: Aligner, data: bytes, known: tuple[DetectedFace, ...] | None) -> tuple[int, list[Cut]]:
     """How many faces the photo in `data` shows, and their crops; a large photo is decoded whole only for faces.
 
     Raises ImageError.
@@ -204,8 +204,8 @@ def _cuts(aligner: Aligner, data: bytes, known: tuple[Seen, ...] | None) -> tupl
     return len(known), aligner.cut(image, known)
 
 
-def _without_faces(item: Item, reason: str, rules: CropRules) -> Row:
-    return rows.of_image(item, reason, rules, alignment(rules))
+def _without_faces(item: CropInput, reason: str, rules: CropRules) -> Row:
+    return rows.image_row(item, reason, rules, alignment(rules))
 
 
 def _current(data: pa.Table, items: pa.Table) -> pa.Table:

@@ -16,27 +16,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.core.errors import TableError
-from curate.pipeline.dedup.fingerprints import THUMB, Marks
+from curate.pipeline.dedup.fingerprints import THUMB, Fingerprints
 from curate.pipeline.dedup.search import Pairs, Positions
 from curate.pipeline.tables import manifest
-from curate.pipeline.tables.partial import Parts
+from curate.pipeline.tables.partial import PartialTable
 
 PARTS = f"{manifest.MARKS.folder}/parts"
 
 
-class Settings(NamedTuple):
+class FingerprintSettings(NamedTuple):
     """What marks, and the pairs among them, are made by: a digest of each."""
 
     marks: str
     pairs: str
 
 
-class Known:
+class FingerprintCache:
     """What earlier runs left."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: FingerprintSettings) -> None:
         self._root, self._settings = root, settings
-        self._parts = Parts(manifest.MARKS, root / PARTS)
+        self._parts = PartialTable(manifest.MARKS, root / PARTS)
         self._table, self._paired = manifest.empty(manifest.MARKS), False
         with suppress(TableError):  # missing or broken: it is made again
             made_by = manifest.meta(manifest.MARKS, root)
@@ -44,14 +44,14 @@ class Known:
                 self._table = manifest.read(manifest.MARKS, root)
                 self._paired = made_by.get("pairs") == settings.pairs
 
-    def marks(self, ids: pa.ChunkedArray) -> tuple[Positions, Marks]:
+    def marks(self, ids: pa.ChunkedArray) -> tuple[Positions, Fingerprints]:
         """The crops of `ids` whose marks are known: their positions, and the marks."""
         known = pa.concat_tables([self._table, self._parts.read(self._settings.marks)])
         rows = pc.index_in(ids, value_set=known["crop_id"].combine_chunks()).combine_chunks()
         have = np.flatnonzero(rows.is_valid().to_numpy(zero_copy_only=False))
-        return have, marks_of(known.take(rows.drop_null()))
+        return have, fingerprints_from(known.take(rows.drop_null()))
 
-    def add(self, ids: Sequence[str], marks: Marks) -> None:
+    def add(self, ids: Sequence[str], marks: Fingerprints) -> None:
         """Keeps the marks of some crops until `write`: an interrupted run goes on."""
         self._parts.add(self._settings.marks, pa.table(columns(pa.array(ids, pa.string()), marks)).to_pylist())
 
@@ -72,7 +72,7 @@ class Known:
         pairs = np.column_stack([groups[left], groups[right]])
         return pairs[(pairs >= 0).all(axis=1)], np.unique(groups[bears & (groups >= 0)])
 
-    def write(self, ids: pa.ChunkedArray, marks: Marks, pairs: Pairs | None, bearers: Positions) -> None:
+    def write(self, ids: pa.ChunkedArray, marks: Fingerprints, pairs: Pairs | None, bearers: Positions) -> None:
         """Writes it all. `pairs` are of rows, with none for pairs that are too many to keep; `bearers` the rows that
         stand for their group of equal crops in them."""
         copies = pa.nulls(len(ids), pa.list_(pa.int32()))
@@ -90,7 +90,7 @@ class Known:
         self._parts.clear()
 
 
-def columns(ids: pa.Array | pa.ChunkedArray, marks: Marks) -> dict[str, Any]:
+def columns(ids: pa.Array | pa.ChunkedArray, marks: Fingerprints) -> dict[str, Any]:
     """`marks` as columns of MARKS."""
     count, turns = marks.variants.shape
     offsets = pa.array(np.arange(count + 1) * turns, pa.int32())
@@ -104,7 +104,7 @@ def columns(ids: pa.Array | pa.ChunkedArray, marks: Marks) -> dict[str, Any]:
     }
 
 
-def marks_of(rows: pa.Table) -> Marks:
+def fingerprints_from(rows: pa.Table) -> Fingerprints:
     """The marks in rows of MARKS, or of DEDUP, which has no variants. Raises ValueError for one without a thumbnail."""
     if rows["thumb"].null_count or rows["contrast"].null_count:
         raise ValueError("rows without thumbnails")
@@ -113,7 +113,7 @@ def marks_of(rows: pa.Table) -> Marks:
     variants = np.zeros((count, 0), np.uint64)
     if "variants" in rows.schema.names and count:
         variants = pc.list_flatten(rows["variants"].combine_chunks()).to_numpy(zero_copy_only=False).reshape(count, -1)
-    return Marks(
+    return Fingerprints(
         rows["phash"].to_numpy().astype(np.uint64),
         variants.astype(np.uint64),
         rows["contrast"].to_numpy().astype(np.float32),

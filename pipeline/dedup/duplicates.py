@@ -8,19 +8,19 @@ import numpy as np
 import pyarrow as pa
 
 from curate.pipeline.dedup import search
-from curate.pipeline.dedup.cache import Known
-from curate.pipeline.dedup.fingerprints import Marks, joined
-from curate.pipeline.dedup.search import Finder, Pairs, Positions, Rule
+from curate.pipeline.dedup.cache import FingerprintCache
+from curate.pipeline.dedup.fingerprints import Fingerprints, concatenated
+from curate.pipeline.dedup.search import CopyRule, Finder, Pairs, Positions
 from curate.pipeline.hashing import clustering
 
 
-class Groups:
+class DuplicateGroups:
     """Finds the copies among crops. Equal marks share their fate: a thousand blank pictures cost as much as one."""
 
-    def __init__(self, marks: Marks, others: Marks, rank: Positions, rule: Rule) -> None:
+    def __init__(self, marks: Fingerprints, others: Fingerprints, rank: Positions, rule: CopyRule) -> None:
         """`marks` and `rank`, 0 for the best, are those of the crops, `others` the marks in other data sets."""
         count = len(rank)
-        every = joined([marks, others], marks.variants.shape[1])
+        every = concatenated([marks, others], marks.variants.shape[1])
         first, which = search.distinct(every)
         self._marks, self._rank = marks, rank
         self._finder = Finder(every.take(first), rule)
@@ -34,7 +34,7 @@ class Groups:
         np.minimum.at(self._foreign, theirs, np.arange(self._none))
         self._pairs: Pairs | None = None
 
-    def compare(self, known: Known, ids: pa.ChunkedArray) -> None:
+    def compare(self, known: FingerprintCache, ids: pa.ChunkedArray) -> None:
         """Finds every pair of copies, but for those that are known of the crops `ids`, and keeps them there."""
         self._compare_with_others()
         pairs, done = known.pairs(ids, self._group)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.hashing import phash
-from curate.pipeline.hashing.phash import Turn
+from curate.pipeline.hashing.phash import Symmetry
 from curate.pipeline.imaging.codec import RGB
 
 LUMA, CHROMA = 12, 4  # cells along each side
@@ -30,7 +30,7 @@ _TINGE, _TINT = 2.0, 0.01  # the likeness asked for grows by this with each leve
 _CHUNK = 1 << 13  # pairs looked at at once: small enough for the cache
 
 
-class Marks(NamedTuple):
+class Fingerprints(NamedTuple):
     """What pictures are told apart by."""
 
     hashes: phash.Hashes  # [n]
@@ -38,16 +38,16 @@ class Marks(NamedTuple):
     contrast: NDArray[np.float32]  # [n], see hashing.contrast
     thumbs: Thumbs
 
-    def take(self, rows: NDArray[np.int64]) -> Marks:
+    def take(self, rows: NDArray[np.int64]) -> Fingerprints:
         """Those of some rows."""
-        return Marks(self.hashes[rows], self.variants[rows], self.contrast[rows], self.thumbs[rows])
+        return Fingerprints(self.hashes[rows], self.variants[rows], self.contrast[rows], self.thumbs[rows])
 
 
-def marks(pictures: Sequence[RGB], turns: Sequence[Turn]) -> Marks:
+def compute(pictures: Sequence[RGB], turns: Sequence[Symmetry]) -> Fingerprints:
     """The marks of each picture, uint8 [H, W, 3], and the hashes of each of `turns` of it, from the same transform."""
     low = phash.spectra(pictures)
     variants = [phash.signs(phash.turned(low, turn)) for turn in turns]
-    return Marks(
+    return Fingerprints(
         phash.signs(low),
         np.stack(variants, axis=1) if variants else np.zeros((len(low), 0), np.uint64),
         phash.contrast(low),
@@ -55,7 +55,7 @@ def marks(pictures: Sequence[RGB], turns: Sequence[Turn]) -> Marks:
     )
 
 
-def joined(parts: Sequence[Marks], turns: int) -> Marks:
+def concatenated(parts: Sequence[Fingerprints], turns: int) -> Fingerprints:
     """The rows of all `parts`, with hashes of `turns` other ways: 0 for a part that has none."""
     count = sum(len(part.hashes) for part in parts)
     variants = np.zeros((count, turns), np.uint64)
@@ -65,7 +65,7 @@ def joined(parts: Sequence[Marks], turns: int) -> Marks:
         if part.variants.shape[1] == turns:
             variants[start:end] = part.variants
         start = end
-    return Marks(
+    return Fingerprints(
         np.concatenate([np.zeros(0, np.uint64), *(part.hashes for part in parts)]),
         variants,
         np.concatenate([np.zeros(0, np.float32), *(part.contrast for part in parts)]),
@@ -83,10 +83,10 @@ def _thumb(rgb: RGB) -> NDArray[np.uint8]:
     return np.concatenate(cells).astype(np.uint8)
 
 
-class Look:
+class ThumbnailMatch:
     """Compares rows of two sets of thumbnails; the first may be seen another way."""
 
-    def __init__(self, asking: Thumbs, thumbs: Thumbs, turn: Turn | None = None) -> None:
+    def __init__(self, asking: Thumbs, thumbs: Thumbs, turn: Symmetry | None = None) -> None:
         if turn is not None:
             asking = asking[:, _turned(turn)]
         self._luma, self._chroma = asking[:, : LUMA**2], asking[:, LUMA**2 :]
@@ -147,7 +147,7 @@ def _chroma_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.floa
     return np.where(grey, np.float32(0), np.abs(a - b).mean(axis=1))
 
 
-def _turned(turn: Turn) -> NDArray[np.int64]:
+def _turned(turn: Symmetry) -> NDArray[np.int64]:
     """For each cell of a thumbnail of the turned picture its place in the thumbnail of the picture, [THUMB]."""
     places, start = [], 0
     for side in (LUMA, CHROMA, CHROMA):

@@ -29,7 +29,7 @@ from curate.pipeline.faces import model_files
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.imaging.geometry import Points
 from curate.pipeline.tables import manifest
-from curate.pipeline.tables.partial import Parts
+from curate.pipeline.tables.partial import PartialTable
 from curate.pipeline.tables.schema import POINTS
 
 Embeddings = NDArray[np.float32]  # [n, 128]
@@ -40,7 +40,7 @@ _PADDING = 0.25  # of the chip that the network was trained on
 _BLOCK = 2048  # faces compared at once with all others
 
 
-class Face(NamedTuple):
+class FaceCrop(NamedTuple):
     """Where a face is."""
 
     path: str  # the crop
@@ -58,7 +58,7 @@ def run(distance: float, crops: pa.Table, root: Path, engine: Engine, progress: 
     ids = crops["crop_id"].to_pylist()
     faces = {name: face for name, face in zip(ids, _faces(crops), strict=True) if face}
     made_by = digest([model_files.MODELS[MODEL].sha256, manifest.meta(manifest.CROPS, root).get("works")])
-    parts = Parts(manifest.EMBEDDINGS, root / _PARTS)
+    parts = PartialTable(manifest.EMBEDDINGS, root / _PARTS)
     known = _known(root, parts, made_by)
     todo = [name for name in faces if name not in known]
     batches = [todo[start : start + engine.batch] for start in range(0, len(todo), engine.batch)]
@@ -80,7 +80,7 @@ def run(distance: float, crops: pa.Table, root: Path, engine: Engine, progress: 
     return [person.get(name) for name in ids]
 
 
-def _known(root: Path, parts: Parts, made_by: str) -> dict[str, NDArray[np.float32]]:
+def _known(root: Path, parts: PartialTable, made_by: str) -> dict[str, NDArray[np.float32]]:
     """The embeddings that earlier runs left, by crop_id."""
     tables = [parts.read(made_by)]
     with suppress(TableError):  # missing or broken: they are made again
@@ -92,14 +92,14 @@ def _known(root: Path, parts: Parts, made_by: str) -> dict[str, NDArray[np.float
     return dict(zip(table["crop_id"].to_pylist(), rows, strict=True))
 
 
-def _faces(crops: pa.Table) -> Iterator[Face | None]:
+def _faces(crops: pa.Table) -> Iterator[FaceCrop | None]:
     columns = (crops[name].to_pylist() for name in ("path", "landmarks", "affine"))
     for path, landmarks, affine in zip(*columns, strict=True):
         if landmarks is None or affine is None:
             yield None
         else:
             matrix = np.reshape(affine, (2, 3))
-            yield Face(path, np.reshape(landmarks, (POINTS, 2)) @ matrix[:, :2].T + matrix[:, 2])
+            yield FaceCrop(path, np.reshape(landmarks, (POINTS, 2)) @ matrix[:, :2].T + matrix[:, 2])
 
 
 class Embedder:
@@ -110,11 +110,11 @@ class Embedder:
         self.root = root
         self.network = dlib.face_recognition_model_v1(str(model_files.path(MODEL)))
 
-    def __call__(self, faces: Sequence[Face]) -> Embeddings:
+    def __call__(self, faces: Sequence[FaceCrop]) -> Embeddings:
         """The embedding of each face, [n, 128]. Raises CurateError for a crop that can't be read."""
         return np.stack([self._embedding(face) for face in faces])
 
-    def _embedding(self, face: Face) -> NDArray[np.float32]:
+    def _embedding(self, face: FaceCrop) -> NDArray[np.float32]:
         try:
             image = codec.decode(shards.read(self.root, face.path))
         except (OSError, codec.ImageError) as error:

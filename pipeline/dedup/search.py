@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.pipeline.dedup.fingerprints import Look, Marks
+from curate.pipeline.dedup.fingerprints import Fingerprints, ThumbnailMatch
 from curate.pipeline.hashing import hamming
-from curate.pipeline.hashing.phash import Turn, distance
+from curate.pipeline.hashing.phash import Symmetry, distance
 
 _SURE, _STEP = 4, 0.004  # the likeness asked for grows by this with each bit beyond so many
 
@@ -20,16 +20,16 @@ Pairs = NDArray[np.int64]  # [n, 2] positions
 
 
 @dataclass(frozen=True)
-class Rule:
+class CopyRule:
     """When two pictures are copies."""
 
     radius: int  # bits of 64 in which the hashes may differ
     likeness: float  # cosine between the steps in luma, at least; 0: the hashes alone decide
     contrast: float  # of flatter pictures only equal ones are copies: their hashes are made from noise
-    turns: tuple[Turn, ...] = ()  # the other ways in which a copy may show the picture
+    turns: tuple[Symmetry, ...] = ()  # the other ways in which a copy may show the picture
 
 
-def distinct(marks: Marks) -> tuple[Positions, Positions]:
+def distinct(marks: Fingerprints) -> tuple[Positions, Positions]:
     """Equal marks are one: the first picture of each group of equal ones, [g], and the group of each picture, [n]."""
     odd = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio
     digest = marks.hashes.copy()
@@ -43,10 +43,10 @@ def distinct(marks: Marks) -> tuple[Positions, Positions]:
 class Finder:
     """The copies among pictures, no two of them with equal marks."""
 
-    def __init__(self, marks: Marks, rule: Rule) -> None:
+    def __init__(self, marks: Fingerprints, rule: CopyRule) -> None:
         self._marks, self._rule = marks, rule
         self._sharp = marks.contrast >= rule.contrast
-        self._looks: dict[Turn | None, Look] = {}
+        self._looks: dict[Symmetry | None, ThumbnailMatch] = {}
 
     def among(self, some: Positions) -> Iterator[Pairs]:
         """Every pair of copies among `some` pictures, i < j; one that is a copy in several ways may come as often."""
@@ -71,7 +71,7 @@ class Finder:
             for chunk in hamming.between(hashes[new], variants[old, n], radius) if turn_old else ():
                 yield self._copies(np.column_stack([old[chunk[:, 1]], new[chunk[:, 0]]]), n, turn)
 
-    def _copies(self, pairs: Pairs, n: int = -1, turn: Turn | None = None) -> Pairs:
+    def _copies(self, pairs: Pairs, n: int = -1, turn: Symmetry | None = None) -> Pairs:
         """Those of `pairs` that are copies, i < j; with `turn`, the `n`th, the first of each is seen that way."""
         pairs = np.sort(pairs, axis=1) if turn is None else pairs[pairs[:, 0] != pairs[:, 1]]
         if self._rule.likeness > 0:
@@ -81,7 +81,9 @@ class Finder:
             pairs = pairs[self._look(turn).copies(pairs, least)]
         return np.sort(pairs, axis=1)
 
-    def _look(self, turn: Turn | None) -> Look:
+    def _look(self, turn: Symmetry | None) -> ThumbnailMatch:
         if turn not in self._looks:
-            self._looks = {turn: Look(self._marks.thumbs, self._marks.thumbs, turn)}  # one at a time: they are large
+            self._looks = {
+                turn: ThumbnailMatch(self._marks.thumbs, self._marks.thumbs, turn)
+            }  # one at a time: they are large
         return self._looks[turn]

@@ -19,8 +19,8 @@ from curate.pipeline.core.parallel import run as run_batches
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.dedup import cache, fingerprints, identity, search
 from curate.pipeline.dedup.config import Dedup
-from curate.pipeline.dedup.duplicates import Groups
-from curate.pipeline.dedup.fingerprints import Marks
+from curate.pipeline.dedup.duplicates import DuplicateGroups
+from curate.pipeline.dedup.fingerprints import Fingerprints
 from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import manifest
@@ -50,12 +50,12 @@ def run(section: Dedup, root: Path, *, engine: Engine | None = None, progress: P
     columns = [*_COLUMNS, *(_PLACES if section.identity is not None else ())]
     crops = manifest.accepted(manifest.read(manifest.CROPS, root, columns))
     others = [_other(folder, root) for folder in section.against]
-    turns = phash.turns(section.variants)
-    known = cache.Known(root, _settings(section, root))
+    turns = phash.symmetries(section.variants)
+    known = cache.FingerprintCache(root, _settings(section, root))
     marks = _marks(known, crops, {"root": root.resolve(), "turns": turns}, engine, progress)
-    theirs = fingerprints.joined([other.marks for other in others], len(turns))
-    rule = search.Rule(section.radius, section.likeness, section.min_contrast, turns)
-    groups = Groups(marks, theirs, _rank(crops, section.keep), rule)
+    theirs = fingerprints.concatenated([other.marks for other in others], len(turns))
+    rule = search.CopyRule(section.radius, section.likeness, section.min_contrast, turns)
+    groups = DuplicateGroups(marks, theirs, _rank(crops, section.keep), rule)
     groups.compare(known, crops["crop_id"])
     stands, foreign = groups.fates()
     itself = (stands == np.arange(len(stands))) & (foreign < 0)
@@ -97,25 +97,25 @@ def _fates(
     }
 
 
-class Other(NamedTuple):
+class OtherSet(NamedTuple):
     """What another data set keeps."""
 
     folder: str  # as it was named
     ids: list[str]
-    marks: Marks
+    marks: Fingerprints
 
 
-def _other(folder: str, root: Path) -> Other:
+def _other(folder: str, root: Path) -> OtherSet:
     """The crops that the data set with its manifests in `folder` keeps. Raises TableError when it has no such table."""
     place = root / folder
     table = manifest.accepted(manifest.read(manifest.DEDUP, place.parent if place.name == "manifests" else place))
     try:
-        return Other(folder, table["crop_id"].to_pylist(), cache.marks_of(table))
+        return OtherSet(folder, table["crop_id"].to_pylist(), cache.fingerprints_from(table))
     except ValueError as error:
         raise TableError(f"{place}: {error}", "make its dedup.parquet again: curate dedup, there") from None
 
 
-def _settings(section: Dedup, root: Path) -> cache.Settings:
+def _settings(section: Dedup, root: Path) -> cache.FingerprintSettings:
     """What marks and pairs follow from, beside the crops: how these were cut, and the rules here."""
     marks = {
         "version": [phash.VERSION, fingerprints.VERSION],
@@ -123,7 +123,7 @@ def _settings(section: Dedup, root: Path) -> cache.Settings:
         "works": manifest.meta(manifest.CROPS, root).get("works"),
     }
     rule = [section.radius, section.likeness, section.min_contrast]
-    return cache.Settings(digest(marks), digest([marks, rule]))
+    return cache.FingerprintSettings(digest(marks), digest([marks, rule]))
 
 
 def _rank(crops: pa.Table, keep: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -152,12 +152,12 @@ def _numbers(crops: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]
 
 
 def _marks(
-    known: cache.Known,
+    known: cache.FingerprintCache,
     crops: pa.Table,
     settings: dict[str, Any],
     engine: Engine,
     progress: Progress,
-) -> Marks:
+) -> Fingerprints:
     """The marks of each crop: those that are known, and the others made, and kept as they come."""
     have, old = known.marks(crops["crop_id"])
     wanted = np.setdiff1d(np.arange(crops.num_rows), have)
@@ -165,7 +165,7 @@ def _marks(
     batches = [tuple(paths[start : start + engine.batch]) for start in range(0, len(paths), engine.batch)]
     made, pending, done = [old], [], 0
     with progress.task("dedup", len(paths)) as task:
-        for result in run_batches(Marker, settings, batches, engine):
+        for result in run_batches(Worker, settings, batches, engine):
             if isinstance(result, WorkerDied):
                 raise CurateError(
                     f"a process died marking {result.batch[0]} or one of the {len(result.batch) - 1} crops after it",
@@ -174,24 +174,24 @@ def _marks(
             pending.append(result)
             count = sum(len(marks.hashes) for marks in pending)
             if count >= _AT_ONCE or done + count == len(paths):
-                made.append(fingerprints.joined(pending, len(settings["turns"])))
+                made.append(fingerprints.concatenated(pending, len(settings["turns"])))
                 known.add(ids[done : done + count], made[-1])
                 pending, done = [], done + count
             task.advance(len(result.hashes))
     order = np.argsort(np.concatenate([have, wanted]))
-    return fingerprints.joined(made, len(settings["turns"])).take(order)
+    return fingerprints.concatenated(made, len(settings["turns"])).take(order)
 
 
-class Marker:
+class Worker:
     """Marks batches of crops; lives in each worker process."""
 
-    def __init__(self, root: Path, turns: tuple[phash.Turn, ...]) -> None:
+    def __init__(self, root: Path, turns: tuple[phash.Symmetry, ...]) -> None:
         cv2.setNumThreads(1)  # the processes are the parallelism
         self.root, self.turns = root, turns
 
-    def __call__(self, paths: Sequence[str]) -> Marks:
+    def __call__(self, paths: Sequence[str]) -> Fingerprints:
         """The marks of the crops at `paths`. Raises CurateError for one that can't be read."""
-        return fingerprints.marks([self._read(path) for path in paths], self.turns)
+        return fingerprints.compute([self._read(path) for path in paths], self.turns)
 
     def _read(self, path: str) -> codec.RGB:
         try:

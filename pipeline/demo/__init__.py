@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from curate.pipeline.demo.items import Item, Picture
+from curate.pipeline.demo.items import DemoPicture, Page
 from curate.pipeline.demo.server import Request, Served, serve
 from curate.pipeline.demo.truth import Truth
 from curate.pipeline.demo.world import HOST, World
 
-__all__ = ["HOST", "Item", "Picture", "Request", "Served", "Truth", "World", "serve"]
+__all__ = ["HOST", "DemoPicture", "Page", "Request", "Served", "Truth", "World", "serve"]

@@ -25,7 +25,7 @@ from curate.pipeline.demo.drawing import (
     stroke,
 )
 from curate.pipeline.demo.palette import ink
-from curate.pipeline.demo.portrait import Places, Pose, places
+from curate.pipeline.demo.portrait import FeaturePoints, Pose, places
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Anime:
         anime_hair.front(canvas, self.hair)
         return canvas.finish(rng, self.blur, self.noise)
 
-    def places(self) -> Places:
+    def places(self) -> FeaturePoints:
         """The truth about the face in the picture."""
         return places(self.eye_x, _mouth_y(self), self.chin, -0.35, self.pose)
 

@@ -16,7 +16,7 @@ from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.drawing import luma
 from curate.pipeline.demo.garment import Worn
 from curate.pipeline.demo.hair import Length
-from curate.pipeline.demo.items import BY_NC_ND, Item, Look, Picture
+from curate.pipeline.demo.items import BY_NC_ND, DemoPicture, Look, Page
 from curate.pipeline.demo.portrait import Portrait
 from curate.pipeline.demo.truth import CHANGES, Copy, GarmentTruth, Truth, changed
 
@@ -30,7 +30,7 @@ _ODD = 10**6  # number of the first product that is there only to be refused
 _LONG, _SHORT, _ANIME, _GARMENTS, _ODD_LONG, _ODD_SHORT, _ODD_ANIME = range(1, 8)
 
 
-def items(section: Demo) -> Iterator[Item]:
+def items(section: Demo) -> Iterator[Page]:
     """Every page of the site, category by category, in the order of the listings."""
     for length in ("long", "short"):
         portraits = [_portrait(section, length, i) for i in range(section.portraits)]
@@ -49,7 +49,7 @@ def _stream(section: Demo, *place: int) -> np.random.Generator:
     return np.random.default_rng([section.seed, *place])
 
 
-def _among(subjects: list[Item], others: list[Item]) -> Iterator[Item]:
+def _among(subjects: list[Page], others: list[Page]) -> Iterator[Page]:
     """`subjects` in order with `others` between them, evenly; each of `others` comes after what it may copy."""
     done = 0
     for n, item in enumerate(subjects, 1):
@@ -59,13 +59,13 @@ def _among(subjects: list[Item], others: list[Item]) -> Iterator[Item]:
             done += 1
 
 
-def _page(category: str, number: str, title: str, *pictures: Picture) -> Item:
+def _page(category: str, number: str, title: str, *pictures: DemoPicture) -> Page:
     creator = extras.CREATORS[sum(map(ord, number)) % len(extras.CREATORS)]
-    return Item(f"{category}/{number}", category, f"/{category}/{number}", title, creator, pictures)
+    return Page(f"{category}/{number}", category, f"/{category}/{number}", title, creator, pictures)
 
 
-def _picture(key: str, alt: str, truth: Truth, look: Look, mime: str = "image/jpeg", quality: int = 90) -> Picture:
-    return Picture(key, f"/images/{key}.{_SUFFIXES[mime]}", alt, None, truth, look, mime, quality)
+def _picture(key: str, alt: str, truth: Truth, look: Look, mime: str = "image/jpeg", quality: int = 90) -> DemoPicture:
+    return DemoPicture(key, f"/images/{key}.{_SUFFIXES[mime]}", alt, None, truth, look, mime, quality)
 
 
 def _encoding(rng: np.random.Generator) -> tuple[str, int]:
@@ -74,7 +74,7 @@ def _encoding(rng: np.random.Generator) -> tuple[str, int]:
     return mime, int(rng.integers(82, 95))
 
 
-def _copies(category: str, originals: list[Item]) -> list[Item]:
+def _copies(category: str, originals: list[Page]) -> list[Page]:
     """Near-duplicates of some of `originals`, one for each few of them, the changes in turn."""
     pages = []
     for n in range(-(-len(originals) // _PLANTED_EVERY)):
@@ -95,7 +95,7 @@ def _portrait_truth(kind: Literal["portrait", "human"], look: Portrait) -> Truth
     return truth.placed(look.places())
 
 
-def _portrait(section: Demo, length: Length, i: int) -> Item:
+def _portrait(section: Demo, length: Length, i: int) -> Page:
     place = _LONG if length == "long" else _SHORT
     rng = _stream(section, place, i)
     who = i - 1 if i % _AGAIN_EVERY == _AGAIN_EVERY - 1 else i
@@ -109,7 +109,7 @@ def _portrait(section: Demo, length: Length, i: int) -> Item:
     return _page(f"portraits/{length}", f"{i:04d}", title, picture)
 
 
-def _drawing(section: Demo, i: int) -> Item:
+def _drawing(section: Demo, i: int) -> Page:
     rng = _stream(section, _ANIME, i)
     look = anime.sample(rng, *_SIZES[rng.integers(len(_SIZES))])
     skin = 255 * luma(look.skin)
@@ -120,7 +120,7 @@ def _drawing(section: Demo, i: int) -> Item:
     return _page("anime", f"{i:04d}", title, _picture(f"anime/{i:04d}", title, truth, look, *_encoding(rng)))
 
 
-def _odd(category: str, number: str, title: str, truth: Truth, look: Look, mime: str = "image/jpeg") -> Item:
+def _odd(category: str, number: str, title: str, truth: Truth, look: Look, mime: str = "image/jpeg") -> Page:
     return _page(category, number, title, _picture(f"{category}/{number}", title, truth, look, mime))
 
 
@@ -129,7 +129,7 @@ def _stranger(section: Demo, length: Length, rng: np.random.Generator) -> tuple[
     return _portrait_truth("portrait", look), look
 
 
-def _scenery(category: str, rng: np.random.Generator) -> list[Item]:
+def _scenery(category: str, rng: np.random.Generator) -> list[Page]:
     """A view without a face, and a picture far too small."""
     view = extras.sample_landscape(rng)
     icon = replace(extras.sample_landscape(rng), width=48, height=48)
@@ -139,7 +139,7 @@ def _scenery(category: str, rng: np.random.Generator) -> list[Item]:
     ]
 
 
-def _odd_long(section: Demo) -> list[Item]:
+def _odd_long(section: Demo) -> list[Page]:
     """What must not end up among the long-haired, each for another reason."""
     category, rng = "portraits/long", _stream(section, _ODD_LONG)
     strangers = [_stranger(section, "long", rng) for _ in range(6)]
@@ -156,7 +156,7 @@ def _odd_long(section: Demo) -> list[Item]:
     ]
 
 
-def _odd_short(section: Demo) -> list[Item]:
+def _odd_short(section: Demo) -> list[Page]:
     """What must not end up among the short-haired, each for another reason."""
     category, rng = "portraits/short", _stream(section, _ODD_SHORT)
     moved, winking = (_stranger(section, "short", rng) for _ in range(2))
@@ -168,7 +168,7 @@ def _odd_short(section: Demo) -> list[Item]:
     ]
 
 
-def _product(section: Demo, i: int) -> Item:
+def _product(section: Demo, i: int) -> Page:
     rng = _stream(section, _GARMENTS, i)
     number, cut = f"{i:04d}", garment.sample(rng)
     key = f"garments/{number}"
@@ -186,7 +186,7 @@ def _product(section: Demo, i: int) -> Item:
     return _page("garments", number, title, *pictures)
 
 
-def _odd_products(section: Demo, first: Item) -> list[Item]:
+def _odd_products(section: Demo, first: Page) -> list[Page]:
     """Products that make no pair: one worn by nobody, one for children, one with a lost picture, one listed twice."""
     lonely, kids, lost, twice = (_product(section, _ODD + i) for i in range(4))
     broken = replace(lost.pictures[1], truth=replace(lost.pictures[1].truth, fault="missing"))

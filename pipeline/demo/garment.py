@@ -23,7 +23,7 @@ from curate.pipeline.demo.drawing import (
     similarity,
     smooth,
 )
-from curate.pipeline.demo.portrait import Places, Point, Portrait, Pose
+from curate.pipeline.demo.portrait import FeaturePoints, Point, Portrait, Pose
 
 Sleeve = Literal["short", "long"]
 Neck = Literal["round", "vee"]
@@ -123,7 +123,7 @@ class Worn:
         hair.front(canvas, look.hair, look.person.hair, canvas.mask(look.person.outline()), look.side)
         return canvas.finish(rng, look.blur, look.noise)
 
-    def places(self) -> Places:
+    def places(self) -> FeaturePoints:
         """The truth about the face in the picture."""
         return self.look.places()
 

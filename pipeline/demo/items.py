@@ -34,7 +34,7 @@ class Look(Protocol):
 
 
 @dataclass(frozen=True)
-class Picture:
+class DemoPicture:
     """One picture of the site: its address, its truth, and what it is drawn from."""
 
     key: str
@@ -49,7 +49,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Item:
+class Page:
     """One page of the site and the pictures on it."""
 
     key: str
@@ -57,7 +57,7 @@ class Item:
     path: str
     title: str
     creator: str
-    pictures: tuple[Picture, ...]
+    pictures: tuple[DemoPicture, ...]
     license_url: str = CC0
     noai: bool = False  # the page asks not to be used for training
 

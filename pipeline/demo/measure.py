@@ -22,7 +22,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.demo import hair
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.garment import Article, Worn
-from curate.pipeline.demo.items import Picture
+from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.portrait import Portrait
 from curate.pipeline.demo.truth import change
 from curate.pipeline.demo.world import World
@@ -99,7 +99,7 @@ def summary(changes: list[Change]) -> dict[str, float]:
     return values
 
 
-def _measured(folder: Path, drawn: Mapping[str, Picture]) -> Iterator[Change]:
+def _measured(folder: Path, drawn: Mapping[str, DemoPicture]) -> Iterator[Change]:
     for path in sorted(folder.glob("*.json")):
         notes: dict[str, Any] = json.loads(path.read_text("utf-8"))
         picture = drawn.get(Path(notes["input"]).name)
@@ -117,7 +117,7 @@ def _measured(folder: Path, drawn: Mapping[str, Picture]) -> Iterator[Change]:
             yield found
 
 
-def _hair(name: str, picture: Picture, look: Portrait, made: RGB, affine: Affine) -> Change | None:
+def _hair(name: str, picture: DemoPicture, look: Portrait, made: RGB, affine: Affine) -> Change | None:
     """A portrait towards the other length of hair: what hangs below the mouth, which no cut on the head changes."""
     other: hair.Length = "short" if look.hair.length == "long" else "long"
     recut = replace(look, hair=hair.sample(np.random.default_rng(look.hair.seed), other))

@@ -32,7 +32,7 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Places:
+class FeaturePoints:
     """Where the parts of one face are, px in the picture. `eyes` are the left one in the picture first."""
 
     face: tuple[float, float, float, float]  # x, y, width, height of the box from hairline to chin and ear to ear
@@ -70,19 +70,19 @@ class Portrait:
         canvas.pixels *= self.exposure
         return canvas.finish(rng, self.blur, self.noise)
 
-    def places(self) -> Places:
+    def places(self) -> FeaturePoints:
         """The truth about the face in the picture."""
         return places(self.person.eye_x, self.person.mouth_y, self.person.chin, -0.45, self.pose)
 
 
-def places(eye_x: float, mouth_y: float, chin: float, hairline: float, pose: Pose) -> Places:
+def places(eye_x: float, mouth_y: float, chin: float, hairline: float, pose: Pose) -> FeaturePoints:
     """Where the parts of a face of those proportions (face widths) are in the picture."""
     points = apply(pose.frame, [(-eye_x, 0), (eye_x, 0), (0, mouth_y), (0, chin)])
     corners = apply(pose.frame, [(-0.5, hairline), (0.5, hairline), (0.5, chin), (-0.5, chin)])
     low, high = corners.min(0), corners.max(0)
     left, right, mouth, bottom = ((float(x), float(y)) for x, y in points)
     box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
-    return Places(box, (left, right), mouth, bottom)
+    return FeaturePoints(box, (left, right), mouth, bottom)
 
 
 def sample_pose(rng: np.random.Generator, width: int, height: int) -> Pose:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from curate.pipeline.demo.items import CATEGORIES, LICENSES, Item, Picture
+from curate.pipeline.demo.items import CATEGORIES, LICENSES, DemoPicture, Page
 from curate.pipeline.demo.world import World
 
 PER_PAGE = 12
@@ -28,7 +28,7 @@ class Answer:
     status: int
     mime: str
     body: bytes = b""
-    picture: Picture | None = None
+    picture: DemoPicture | None = None
     etag: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Site:
             return _page(self._style, _CSS)
         return self._missing()
 
-    def _image(self, picture: Picture) -> Answer:
+    def _image(self, picture: DemoPicture) -> Answer:
         if picture.truth.fault == "missing":
             return self._missing()
         mime = _HTML if picture.truth.fault == "html" else picture.mime
@@ -71,7 +71,7 @@ class Site:
         headers = {"X-Robots-Tag": "noai, noimageai"} if picture.noai else {}
         return Answer(200, mime, picture=picture, etag=f'"{tag}"', headers=headers)
 
-    def _item(self, item: Item) -> Answer:
+    def _item(self, item: Page) -> Answer:
         product = item.category == "garments"
         facts = {
             "@context": "https://schema.org",

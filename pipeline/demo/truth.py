@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.demo.hair import Length
-from curate.pipeline.demo.portrait import Places, Point
+from curate.pipeline.demo.portrait import FeaturePoints, Point
 
 Kind = Literal["portrait", "anime", "article", "human", "landscape", "couple", "icon", "animated"]
 Change = Literal["recompress", "resize", "crop", "brightness", "flip"]
@@ -64,7 +64,7 @@ class Truth:
     copy: Copy | None = None
     fault: Fault | None = None  # what is broken about what the server sends
 
-    def placed(self, places: Places) -> Truth:
+    def placed(self, places: FeaturePoints) -> Truth:
         """This truth with the face of `places`."""
         return replace(self, face=places.face, eyes=places.eyes, mouth=places.mouth, chin=places.chin)
 

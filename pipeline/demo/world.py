@@ -15,7 +15,7 @@ from PIL import Image
 
 from curate.pipeline.demo import catalogue, extras
 from curate.pipeline.demo.config import Demo
-from curate.pipeline.demo.items import Item, Picture
+from curate.pipeline.demo.items import DemoPicture, Page
 from curate.pipeline.demo.truth import change
 
 HOST = "demo.curate.test"  # never resolvable: whoever asks for it is told where to dial
@@ -28,29 +28,29 @@ class World:
 
     def __init__(self, section: Demo) -> None:
         self.section = section
-        self.items: tuple[Item, ...] = tuple(catalogue.items(section))
-        self.pictures: Mapping[str, Picture] = {p.key: p for item in self.items for p in item.pictures}
+        self.items: tuple[Page, ...] = tuple(catalogue.items(section))
+        self.pictures: Mapping[str, DemoPicture] = {p.key: p for item in self.items for p in item.pictures}
         self._encoded = lru_cache(maxsize=_KEPT)(_encode)
 
-    def category(self, name: str) -> tuple[Item, ...]:
+    def category(self, name: str) -> tuple[Page, ...]:
         """The items of one of items.CATEGORIES, in order."""
         return tuple(item for item in self.items if item.category == name)
 
-    def pixels(self, picture: Picture) -> NDArray[np.uint8]:
+    def pixels(self, picture: DemoPicture) -> NDArray[np.uint8]:
         """What `picture` shows before it is encoded, uint8 RGB [H, W, 3]."""
         return _pixels(picture)
 
-    def encoded(self, picture: Picture) -> bytes:
+    def encoded(self, picture: DemoPicture) -> bytes:
         """The bytes that the site sends for `picture`: the same in every run, broken where its truth says so."""
         return self._encoded(picture)
 
 
-def _pixels(picture: Picture) -> NDArray[np.uint8]:
+def _pixels(picture: DemoPicture) -> NDArray[np.uint8]:
     drawn = picture.look.draw()
     return change(drawn, picture.truth.copy.change) if picture.truth.copy else drawn
 
 
-def _encode(picture: Picture) -> bytes:
+def _encode(picture: DemoPicture) -> bytes:
     if picture.truth.fault == "html":
         return _MOVED
     if picture.truth.fault == "missing":

@@ -28,7 +28,7 @@ _BATCH = 1024
 
 
 @dataclass(frozen=True)
-class Item:
+class ExportItem:
     """One crop, or one pair."""
 
     key: str
@@ -43,7 +43,7 @@ class Item:
         return f"{self.key}.png"
 
 
-class Goods:
+class ExportSet:
     """Everything that is exported."""
 
     def __init__(
@@ -84,14 +84,14 @@ class Goods:
         """Items in `split`."""
         return int(self._tables[split].num_rows)
 
-    def items(self, split: str, start: int = 0, most: int | None = None) -> Iterator[Item]:
+    def items(self, split: str, start: int = 0, most: int | None = None) -> Iterator[ExportItem]:
         """The items of `split` in key order, from the one at `start` on, `most` of them at most."""
         for batch in self._tables[split].slice(start, most).to_batches(_BATCH):
             for row in batch.to_pylist():
                 pictures = tuple(row.pop(f"{kind}_path") for kind in self.kinds)
                 photos = tuple(row.pop(f"{kind}_id") for kind in self.kinds)
                 facts = {name: value for name, value in row.items() if value is not None}
-                yield Item(row["id"], row["domain"], pictures, photos, facts)
+                yield ExportItem(row["id"], row["domain"], pictures, photos, facts)
 
     def png(self, path: str) -> bytes:
         """The picture at `path` as PNG, of `size` px where one was asked for. Raises CurateError if it is not there."""
@@ -106,18 +106,18 @@ class Goods:
         return codec.encode_png(picture if self.size is None else _resized(picture, self.size))
 
 
-def read(root: Path, domains: Sequence[str], *, pairs: bool, size: int | None) -> Goods:
+def read(root: Path, domains: Sequence[str], *, pairs: bool, size: int | None) -> ExportSet:
     """What trains of `domains` (of all for none).
 
     Raises TableError without its table and UsageError for a domain that is not there, or when nothing trains.
     """
     table = PAIRS if pairs else DATASET
     rows = manifest.accepted(manifest.read(table, root))
-    rows = manifest.of_domains(table, rows, domains, root)
+    rows = manifest.filter_domains(table, rows, domains, root)
     if not rows.num_rows:
         raise UsageError(f"{table.path(root)}: nothing in it trains", f"make it: {table.made_by}")
     known = tuple(domains) or tuple(sorted(pc.unique(rows["domain"]).to_pylist()))
-    return Goods(root, PAIR if pairs else CROP, (_pairs if pairs else _crops)(rows, root), known, size)
+    return ExportSet(root, PAIR if pairs else CROP, (_pairs if pairs else _crops)(rows, root), known, size)
 
 
 def _crops(rows: pa.Table, root: Path) -> pa.Table:
@@ -152,7 +152,7 @@ def _resized(picture: codec.RGB, size: int) -> codec.RGB:
     return np.asarray(cv2.resize(picture, (size, size), interpolation=method), np.uint8)
 
 
-def put(goods: Goods, path: str, target: Path, *, link: bool) -> None:
+def put(goods: ExportSet, path: str, target: Path, *, link: bool) -> None:
     """The picture at `path` as `target`, unless it stands there: a hard link with `link` where that can be, or a copy.
 
     Raises CurateError for a picture that is missing and for a disk that refuses.

@@ -24,7 +24,7 @@ from curate.pipeline.imaging.geometry import Affine, Box, Points
 from curate.pipeline.tables.manifest import OK
 
 
-class Seen(NamedTuple):
+class DetectedFace(NamedTuple):
     """A face as detection left it, in the float32 numbers that the table keeps, so that it comes back equal."""
 
     face: Face
@@ -60,7 +60,7 @@ class Cut:
     affine: Affine  # [2, 3], raw px -> crop px
     image: NDArray[np.uint8]  # [size, size, 3], RGB
     measures: Mapping[str, float] = field(default_factory=dict)
-    seen: Seen | None = None
+    seen: DetectedFace | None = None
     reason: str = OK
 
     @property
@@ -91,7 +91,7 @@ class Aligner:
         """
         return self.cut(image, self.see(image))
 
-    def see(self, image: NDArray[np.uint8]) -> list[Seen]:
+    def see(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
         """Every face of `image`, by falling score: none with `align: none`."""
         return self.mark(image, self.detect(image) if self.detect else ())
 
@@ -105,19 +105,19 @@ class Aligner:
         """Detection for previews, in whose px min_face is not given."""
         return ensemble.load(msgspec.structs.replace(self.rules, min_face=1)) if self.align != "none" else None
 
-    def mark(self, image: NDArray[np.uint8], faces: Iterable[Face]) -> list[Seen]:
+    def mark(self, image: NDArray[np.uint8], faces: Iterable[Face]) -> list[DetectedFace]:
         """The `faces` of `image` with their landmarks."""
         seen = []
         for face in map(rounded, faces):
             if self.find_landmarks is None or face.box.side < self.rules.min_face:  # refused whatever its landmarks
-                seen.append(Seen(face))
+                seen.append(DetectedFace(face))
                 continue
             marks = self.find_landmarks(image, face.box, face.angle)
             points = marks.points.astype(np.float32).astype(np.float64)
-            seen.append(Seen(face, points, float(np.float32(marks.unrest))))
+            seen.append(DetectedFace(face, points, float(np.float32(marks.unrest))))
         return seen
 
-    def cut(self, image: NDArray[np.uint8], seen: Sequence[Seen]) -> list[Cut]:
+    def cut(self, image: NDArray[np.uint8], seen: Sequence[DetectedFace]) -> list[Cut]:
         """The faces `seen` in `image` cut, measured and judged; detects nothing."""
         if self.align == "none":
             cuts = [self._cut(image, -1, None)]
@@ -126,10 +126,10 @@ class Aligner:
             cuts = [self._cut(image, index, one, coloured=coloured) for index, one in enumerate(seen)]
         columns = {name: np.array([c.measures.get(name, np.nan) for c in cuts], float) for name in criteria.COLUMNS}
         index = np.array([cut.index for cut in cuts], float)
-        reasons = criteria.verdicts(columns, np.zeros(len(cuts), int), index, self.rules)
+        reasons = criteria.reasons(columns, np.zeros(len(cuts), int), index, self.rules)
         return [replace(cut, reason=str(reason)) for cut, reason in zip(cuts, reasons, strict=True)]
 
-    def _cut(self, image: NDArray[np.uint8], index: int, seen: Seen | None, *, coloured: bool = False) -> Cut:
+    def _cut(self, image: NDArray[np.uint8], index: int, seen: DetectedFace | None, *, coloured: bool = False) -> Cut:
         size, (height, width) = self.rules.size, image.shape[:2]
         quad = self._quad(seen) if seen else _middle(width, height)
         affine = geometry.quad_affine(quad, size)
@@ -145,7 +145,7 @@ class Aligner:
             measures |= skin.shares(image, seen.face.box)
         return Cut(index, affine, crop, {name: float(np.float32(value)) for name, value in measures.items()}, seen)
 
-    def _quad(self, seen: Seen) -> Points:
+    def _quad(self, seen: DetectedFace) -> Points:
         """What the crop shows of a face: nw, sw, se, ne, [4, 2]."""
         rules, frame = self.rules, FRAMINGS[self.rules.framing]
         if self.align == "ffhq" and seen.landmarks is not None:
@@ -194,7 +194,7 @@ def rounded(face: Face) -> Face:
     )
 
 
-def _of_face(seen: Seen) -> dict[str, float]:
+def _of_face(seen: DetectedFace) -> dict[str, float]:
     face = seen.face
     found = {"face_px": face.box.side, "score": face.score}
     if face.agreement is not None:
@@ -204,7 +204,7 @@ def _of_face(seen: Seen) -> dict[str, float]:
     return found
 
 
-def _outline(seen: Seen) -> Points:
+def _outline(seen: DetectedFace) -> Points:
     """Points around the face, raw px, index coordinates, [n, 2]: its landmarks, or the corners of its box."""
     if seen.landmarks is not None:
         return seen.landmarks

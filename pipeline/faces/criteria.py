@@ -21,7 +21,7 @@ Reasons: TypeAlias = NDArray[np.str_]
 _INF = float("inf")
 
 
-class Check(NamedTuple):
+class Criterion(NamedTuple):
     """A column, the range in which it passes, and the reason when it does not."""
 
     reason: str
@@ -30,57 +30,57 @@ class Check(NamedTuple):
     high: float = _INF
 
 
-def of_face(rules: CropRules) -> Iterator[Check]:
+def face_criteria(rules: CropRules) -> Iterator[Criterion]:
     """What a detection must pass to count as a face of the photo, in order."""
-    yield Check("too_small", "face_px", low=rules.min_face)
-    yield Check("low_score", "score", low=-_INF if rules.min_score is None else rules.min_score)
-    yield Check("disagreement", "agreement", low=rules.min_agreement)
-    yield Check("implausible", "unrest", high=rules.max_unrest)
-    yield Check("implausible", "roll", -rules.max_roll, rules.max_roll)
-    yield Check("implausible", "eye_share", *rules.eye_share)
-    yield Check("implausible", "mouth_drop", *rules.mouth_drop)
-    yield Check("implausible", "offset", high=rules.max_offset)
-    yield Check("implausible", "asymmetry", high=rules.max_asymmetry)
-    yield Check("implausible", "shape_error", high=rules.max_shape_error)
-    yield Check("implausible", "quad_share", *rules.quad_share)
-    yield Check("implausible", "roll_left", high=rules.max_roll_left)
-    yield Check("not_skin", "skin", low=rules.min_skin)
-    yield Check("not_skin", "skin_rim", low=rules.min_skin_rim)
+    yield Criterion("too_small", "face_px", low=rules.min_face)
+    yield Criterion("low_score", "score", low=-_INF if rules.min_score is None else rules.min_score)
+    yield Criterion("disagreement", "agreement", low=rules.min_agreement)
+    yield Criterion("implausible", "unrest", high=rules.max_unrest)
+    yield Criterion("implausible", "roll", -rules.max_roll, rules.max_roll)
+    yield Criterion("implausible", "eye_share", *rules.eye_share)
+    yield Criterion("implausible", "mouth_drop", *rules.mouth_drop)
+    yield Criterion("implausible", "offset", high=rules.max_offset)
+    yield Criterion("implausible", "asymmetry", high=rules.max_asymmetry)
+    yield Criterion("implausible", "shape_error", high=rules.max_shape_error)
+    yield Criterion("implausible", "quad_share", *rules.quad_share)
+    yield Criterion("implausible", "roll_left", high=rules.max_roll_left)
+    yield Criterion("not_skin", "skin", low=rules.min_skin)
+    yield Criterion("not_skin", "skin_rim", low=rules.min_skin_rim)
 
 
-def of_crop(rules: CropRules) -> Iterator[Check]:
+def crop_criteria(rules: CropRules) -> Iterator[Criterion]:
     """What the crop of a face must pass, in order."""
-    yield Check("eyes_too_close", "eye_px", low=rules.min_eye_px)
-    yield Check("padding", "padding", high=rules.max_padding)
-    yield Check("upscaled", "upscale", high=rules.max_upscale)
-    yield Check("blurry", "sharpness", low=rules.min_sharpness)
-    yield Check("too_dark", "brightness", low=rules.brightness[0])
-    yield Check("too_bright", "brightness", high=rules.brightness[1])
-    yield Check("clipped", "clipped", high=rules.max_clipped)
-    yield Check("grey", "is_grey", high=0.5 if rules.reject_grey else _INF)
-    yield Check("grey", "colourfulness", low=rules.min_colourfulness)
-    yield Check("tinted", "chroma_rest", low=rules.min_chroma_rest)
-    yield Check("drawing", "outlines", high=rules.max_outlines)
+    yield Criterion("eyes_too_close", "eye_px", low=rules.min_eye_px)
+    yield Criterion("padding", "padding", high=rules.max_padding)
+    yield Criterion("upscaled", "upscale", high=rules.max_upscale)
+    yield Criterion("blurry", "sharpness", low=rules.min_sharpness)
+    yield Criterion("too_dark", "brightness", low=rules.brightness[0])
+    yield Criterion("too_bright", "brightness", high=rules.brightness[1])
+    yield Criterion("clipped", "clipped", high=rules.max_clipped)
+    yield Criterion("grey", "is_grey", high=0.5 if rules.reject_grey else _INF)
+    yield Criterion("grey", "colourfulness", low=rules.min_colourfulness)
+    yield Criterion("tinted", "chroma_rest", low=rules.min_chroma_rest)
+    yield Criterion("drawing", "outlines", high=rules.max_outlines)
 
 
-COLUMNS = tuple(dict.fromkeys(c.column for make in (of_face, of_crop) for c in make(CropRules())))
+COLUMNS = tuple(dict.fromkeys(c.column for make in (face_criteria, crop_criteria) for c in make(CropRules())))
 
 
-def verdicts(measures: Mapping[str, Column], photo: NDArray[np.generic], index: Column, rules: CropRules) -> Reasons:
+def reasons(measures: Mapping[str, Column], photo: NDArray[np.generic], index: Column, rules: CropRules) -> Reasons:
     """Why each face is refused, or "ok": [n].
 
     `measures` holds COLUMNS as they are in the table (float32 precision), `photo` tells which faces share one and
     `index` is the face's in it. The faces rule chooses among those that count as faces, before their crops are judged.
     """
     reasons: Reasons = np.full(len(photo), OK, dtype="<U16")
-    _refuse(reasons, measures, of_face(rules))
+    _refuse(reasons, measures, face_criteria(rules))
     if rules.faces != "all":
         _choose(reasons, measures["face_px"], photo, index, rules.faces)
-    _refuse(reasons, measures, of_crop(rules))
+    _refuse(reasons, measures, crop_criteria(rules))
     return reasons
 
 
-def _refuse(reasons: Reasons, measures: Mapping[str, Column], checks: Iterator[Check]) -> None:
+def _refuse(reasons: Reasons, measures: Mapping[str, Column], checks: Iterator[Criterion]) -> None:
     for check in checks:
         value = measures[check.column]
         reasons[(reasons == OK) & ((value < check.low) | (value > check.high))] = check.reason

@@ -24,14 +24,14 @@ from curate.pipeline.imaging import geometry, warp
 from curate.pipeline.imaging.geometry import Box, Points
 
 
-class Marks(NamedTuple):
+class Landmarks(NamedTuple):
     """The landmarks of one face and how sure they are."""
 
     points: Points  # [68, 2], index coordinates
     unrest: float  # RMS by which they move with the box, in eye distances
 
 
-Landmarker = Callable[[NDArray[np.uint8], Box, float], Marks]
+Landmarker = Callable[[NDArray[np.uint8], Box, float], Landmarks]
 
 _FACE = 200  # px: the box is brought to this side, as the predictor answers in whole px
 _AROUND = 0.5  # what the predictor sees beside the box, in box sides
@@ -56,7 +56,7 @@ def load() -> Landmarker:
     return lambda image, box, angle: _turned(predictor, image, box, angle) if angle else _predict(predictor, image, box)
 
 
-def _turned(predictor: Any, image: NDArray[np.uint8], box: Box, angle: float) -> Marks:
+def _turned(predictor: Any, image: NDArray[np.uint8], box: Box, angle: float) -> Landmarks:
     """The predictor's answer on a patch that is turned until the head is upright."""
     size = round(_FACE * (1 + 2 * _AROUND))
     affine = geometry.quad_affine(geometry.box_quad(box, _AROUND, angle), size)
@@ -66,7 +66,7 @@ def _turned(predictor: Any, image: NDArray[np.uint8], box: Box, angle: float) ->
     return marks._replace(points=geometry.apply(geometry.invert(affine), marks.points))
 
 
-def _predict(predictor: Any, image: NDArray[np.uint8], box: Box) -> Marks:
+def _predict(predictor: Any, image: NDArray[np.uint8], box: Box) -> Landmarks:
     """The predictor's answer on a patch where the face has always the same size, carried back to raw px."""
     height, width = image.shape[:2]
     reach = box.side * _AROUND
@@ -82,7 +82,7 @@ def _predict(predictor: Any, image: NDArray[np.uint8], box: Box) -> Marks:
     inside = Box((box.x - left) * x_scale, (box.y - top) * y_scale, box.width * x_scale, box.height * y_scale)
     points = _answer(predictor, patch, inside)
     unrest = _unrest(predictor, patch, inside, points)
-    return Marks((points + 0.5) / (x_scale, y_scale) - 0.5 + (left, top), unrest)
+    return Landmarks((points + 0.5) / (x_scale, y_scale) - 0.5 + (left, top), unrest)
 
 
 def _unrest(predictor: Any, patch: NDArray[np.uint8], box: Box, points: Points) -> float:

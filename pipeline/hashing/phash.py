@@ -22,7 +22,7 @@ VERSION = 1  # of hashes that are kept: another one, and they are made again
 _SIDE, _LOW = 32, 8  # px of the reduced picture; coefficients along each axis
 
 
-class Turn(NamedTuple):
+class Symmetry(NamedTuple):
     """A picture seen another way: first transposed, then turned upside down, then mirrored."""
 
     transpose: bool
@@ -31,18 +31,18 @@ class Turn(NamedTuple):
 
 
 _WAYS = {
-    "flip": (Turn(False, False, True),),
-    "rot90": (Turn(True, True, False), Turn(False, True, True), Turn(True, False, True)),
+    "flip": (Symmetry(False, False, True),),
+    "rot90": (Symmetry(True, True, False), Symmetry(False, True, True), Symmetry(True, False, True)),
 }
 
 
-def turns(kinds: Iterable[str]) -> tuple[Turn, ...]:
+def symmetries(kinds: Iterable[str]) -> tuple[Symmetry, ...]:
     """Every other way in which `kinds` of copies show a picture: "flip" mirrored, "rot90" turned by 90, 180 or 270
     degrees, both together the seven symmetries of a square."""
     chosen = set(kinds)
     found = [turn for kind in ("flip", "rot90") if kind in chosen for turn in _WAYS[kind]]
     if chosen >= _WAYS.keys():
-        found += [Turn(turn.transpose, turn.upside, not turn.mirror) for turn in _WAYS["rot90"]]
+        found += [Symmetry(turn.transpose, turn.upside, not turn.mirror) for turn in _WAYS["rot90"]]
     return tuple(found)
 
 
@@ -76,7 +76,7 @@ def signs(low: Spectra) -> Hashes:
     return np.packbits(bits, axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
-def turned(low: Spectra, turn: Turn) -> Spectra:
+def turned(low: Spectra, turn: Symmetry) -> Spectra:
     """The coefficients of the pictures seen another way: mirroring changes the sign of every odd frequency."""
     odd = (-1.0) ** np.arange(_LOW)
     out = low.transpose(0, 2, 1) if turn.transpose else low

@@ -15,7 +15,7 @@ from curate.pipeline.tables import manifest
 from curate.pipeline.tables.arrow import has
 
 
-class Picture(NamedTuple):
+class ProductPicture(NamedTuple):
     """One received picture of a product."""
 
     image_id: str
@@ -29,8 +29,8 @@ class Product(NamedTuple):
 
     domain: str
     group_id: str
-    articles: tuple[Picture, ...]
-    humans: tuple[Picture, ...]
+    articles: tuple[ProductPicture, ...]
+    humans: tuple[ProductPicture, ...]
     title: str = ""
     creator: str = ""
 
@@ -58,14 +58,14 @@ def read(root: Path, article: str, human: str) -> Iterator[Product]:
     table = images.filter(has(images["role"], {article, human}))
     there = manifest.accepted(images.filter(pc.is_in(images["image_id"], value_set=table["image_id"])))
     paths = dict(zip(there["image_id"].to_pylist(), there["path"].to_pylist(), strict=True))
-    groups: dict[tuple[str, str], dict[str, list[Picture]]] = {}
+    groups: dict[tuple[str, str], dict[str, list[ProductPicture]]] = {}
     said: dict[tuple[str, str], tuple[str, str]] = {}
     for row in sorted(table.to_pylist(), key=lambda row: (row["domain"], row["rank"], row["candidate_id"])):
         # Bytes that came before, from another address, are refused as a second image but belong to this product, too.
         received = row["status"] == manifest.ACCEPTED or row["reason"] == "duplicate"
         if received and row["image_id"] in paths:
             key = (row["domain"], row["group_id"] or row["image_id"])
-            picture = Picture(row["image_id"], paths[row["image_id"]], row["license"], _text(row))
+            picture = ProductPicture(row["image_id"], paths[row["image_id"]], row["license"], _text(row))
             groups.setdefault(key, {}).setdefault(row["role"], []).append(picture)
             said.setdefault(key, (row["title"] or "", row["creator"] or ""))
     for (domain, group_id), roles in groups.items():

@@ -34,10 +34,10 @@ from curate.pipeline.imaging.geometry import Affine, Box
 from curate.pipeline.imaging.shards import read
 from curate.pipeline.pairs import article_copies, evidence, products
 from curate.pipeline.pairs.config import Pairs
-from curate.pipeline.pairs.products import Picture, Product
+from curate.pipeline.pairs.products import Product, ProductPicture
 from curate.pipeline.tables import decisions, manifest, splits
 from curate.pipeline.tables.manifest import OK, PAIRS
-from curate.pipeline.tables.partial import Parts
+from curate.pipeline.tables.partial import PartialTable
 
 _VERSION = 1  # raise it when the same pictures give other evidence
 _UNTRIED = frozenset({"missing_file", "worker_died", "decode_failed"})  # looked at again by the next run
@@ -56,7 +56,10 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     splits.check_shares("pairs", section.val, section.test)
     found = list(products.read(root, section.article, section.human))
     whole = [product for product in found if not product.missing]
-    parts, work = Parts(PAIRS, root / PAIRS.pictures / ".parts"), digest({"version": _VERSION, "faces": section.faces})
+    parts, work = (
+        PartialTable(PAIRS, root / PAIRS.pictures / ".parts"),
+        digest({"version": _VERSION, "faces": section.faces}),
+    )
     known = _known(root, parts, work)
     todo = [product for product in whole if any(_pair_id(section, product, h) not in known for h in product.humans)]
     lost: dict[str, Row] = {}
@@ -87,7 +90,7 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     return manifest.summarize(PAIRS, data)
 
 
-def _known(root: Path, parts: Parts, work: str) -> dict[str, Row]:
+def _known(root: Path, parts: PartialTable, work: str) -> dict[str, Row]:
     """The rows that earlier runs measured the same way and whose pictures stand, by pair_id."""
     tables = [parts.read(work)]
     with suppress(TableError):  # a broken table counts as none
@@ -104,7 +107,7 @@ def _known(root: Path, parts: Parts, work: str) -> dict[str, Row]:
     }
 
 
-def _pair_id(section: Pairs, product: Product, human: Picture) -> str:
+def _pair_id(section: Pairs, product: Product, human: ProductPicture) -> str:
     """Names a pair by everything that its pictures depend on, so that one that stands there is the right one."""
     parts = (product.domain, product.group_id, product.articles[0].image_id, human.image_id)
     return hashlib.sha256("\n".join(map(str, (*parts, section.size, *section.background))).encode()).hexdigest()[:32]
@@ -122,7 +125,9 @@ def _incomplete(product: Product) -> Row:
     return _row(name, product, article, human, product.missing or OK)
 
 
-def _row(pair_id: str, product: Product, article: Picture | None, human: Picture | None, reason: str) -> Row:
+def _row(
+    pair_id: str, product: Product, article: ProductPicture | None, human: ProductPicture | None, reason: str
+) -> Row:
     """What is known of a pair without its pixels."""
     pictures = [picture for picture in (article, human) if picture]
     return {
@@ -145,10 +150,10 @@ def _measured_all(section: Pairs, root: Path, todo: Sequence[Product], engine: E
     """The rows of each batch of products, measured and not judged, in order."""
     settings = {"section": section, "root": root.resolve()}
     batches = [todo[i : i + engine.batch] for i in range(0, len(todo), engine.batch)]
-    for batch, result in zip(batches, run_engine(_Worker, settings, batches, engine), strict=True):
+    for batch, result in zip(batches, run_engine(Worker, settings, batches, engine), strict=True):
         if isinstance(result, WorkerDied):  # one of them kills its decoder: the others still count
             for product in batch:
-                [alone] = run_engine(_Worker, settings, [[product]], engine)
+                [alone] = run_engine(Worker, settings, [[product]], engine)
                 yield _died(section, product) if isinstance(alone, WorkerDied) else alone
         else:
             yield result
@@ -159,7 +164,7 @@ def _died(section: Pairs, product: Product) -> list[Row]:
     return [_row(_pair_id(section, product, h), product, article, h, "worker_died") for h in product.humans]
 
 
-class _Worker:
+class Worker:
     """Letterboxes and measures batches of products; lives in each worker process."""
 
     def __init__(self, section: Pairs, root: Path) -> None:
@@ -185,7 +190,7 @@ class _Worker:
                 paths = {"article_path": article_path, "human_path": human_path}
                 yield _row(pair_id, product, article, human, OK) | paths | measured
 
-    def _image(self, picture: Picture) -> RGB:
+    def _image(self, picture: ProductPicture) -> RGB:
         return codec.decode(read(self.root, picture.path))
 
     def _measured(self, article: RGB, human: RGB, article_path: str, human_path: str) -> Row:
@@ -222,7 +227,7 @@ class _Worker:
 
 
 def _judged(
-    section: Pairs, product: Product, human: Picture, measured: Mapping[str, Any], decided: decisions.Decisions
+    section: Pairs, product: Product, human: ProductPicture, measured: Mapping[str, Any], decided: decisions.Decisions
 ) -> Row:
     """`measured` with today's texts, licences and verdict: a decision's, else that of the thresholds."""
     items = measured["pair_id"], product.articles[0].image_id, human.image_id
@@ -235,7 +240,7 @@ def _judged(
     return {**measured, **_row(measured["pair_id"], product, product.articles[0], human, reason), "duplicate_of": None}
 
 
-def _verdict(section: Pairs, product: Product, human: Picture, measured: Mapping[str, Any]) -> str:
+def _verdict(section: Pairs, product: Product, human: ProductPicture, measured: Mapping[str, Any]) -> str:
     """The first reason to refuse a pair, else ok. What was not measured refuses nothing."""
     said = products.folded(f"{product.title} {product.articles[0].text} {human.text}")
     faces, persons = measured["article_faces"], measured["human_faces"]

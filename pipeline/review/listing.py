@@ -23,7 +23,7 @@ WHAT = ("no-face", "several")
 
 _SIDE = 224  # px of a photo on the sheet: a missed face must be seen
 _HEADER = ("image_id", "faces", "domain", "path", "decided")
-_NO_FACES = tuple(sorted({check.reason for check in criteria.of_face(CropRules())}))  # detections that are none
+_NO_FACES = tuple(sorted({check.reason for check in criteria.face_criteria(CropRules())}))  # detections that are none
 
 
 def run(
@@ -38,7 +38,7 @@ def run(
         raise UsageError(f"there is no list '{what}'{nearest(what, WHAT)}", f"lists: {', '.join(WHAT)}")
     decided = decisions.read(root, progress.note)
     columns = ["image_id", "source_path", "domain", "face_index", "box", "reason"]
-    table = manifest.of_domains(manifest.CROPS, manifest.read(manifest.CROPS, root, columns), domains, root)
+    table = manifest.filter_domains(manifest.CROPS, manifest.read(manifest.CROPS, root, columns), domains, root)
     photos = list(_without(table) if what == "no-face" else _several(table))
     for photo in photos:
         said = decided.of(photo["image_id"])

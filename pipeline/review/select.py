@@ -63,8 +63,8 @@ def run(section: Select, root: Path, *, domains: Sequence[str] = (), progress: P
         if list(edges) != sorted(set(edges)):
             raise UsageError(f"select.{name}: {list(edges)}: must rise", f"mend select.{name} in params.yaml")
     decided = decisions.read(root, progress.note)
-    crops = crop_status.of_crops(root, ("landmarks", "face_sharpness"), decided.by_persons())
-    crops = manifest.accepted(manifest.of_domains(manifest.CROPS, crops, domains, root))
+    crops = crop_status.crop_statuses(root, ("landmarks", "face_sharpness"), decided.by_persons())
+    crops = manifest.accepted(manifest.filter_domains(manifest.CROPS, crops, domains, root))
     if crops["phash"].null_count:
         raise TableError(
             f"{manifest.DEDUP.path(root)}: made from other crops than those in {manifest.CROPS.path(root)}",
@@ -164,7 +164,7 @@ def _of_others(decided: decisions.Decisions, domains: Sequence[str], root: Path)
     if not domains:
         return {}
     crops = manifest.read(manifest.CROPS, root, ["crop_id", "domain"])
-    manifest.of_domains(manifest.CROPS, crops, domains, root)
+    manifest.filter_domains(manifest.CROPS, crops, domains, root)
     others = crops.filter(pc.invert(pc.is_in(crops["domain"], pa.array(domains, pa.string()))))
     there = set(others["crop_id"].to_pylist())
     return {item: one for item, one in decided.by_command(decisions.SELECT).items() if item in there}

@@ -27,7 +27,7 @@ _HEADER = ("crop_id", "value", "domain", "path", "status", "reason", "source_pat
 
 
 @dataclass(frozen=True)
-class Wish:
+class SortQuery:
     """What to look at, and in which order."""
 
     by: str  # a key of pipeline.keys
@@ -37,7 +37,7 @@ class Wish:
     top: int | None = None  # rows on list and sheet; None: all on the list, the first on the sheet
 
 
-def run(wish: Wish, root: Path, *, progress: Progress = SILENT) -> contact_sheet.SheetFiles:
+def run(wish: SortQuery, root: Path, *, progress: Progress = SILENT) -> contact_sheet.SheetFiles:
     """Writes processed/views/KEY-....html and .tsv.
 
     Raises UsageError for an unknown key or domain and TableError when crops.parquet is missing, or dedup.parquet where
@@ -47,8 +47,8 @@ def run(wish: Wish, root: Path, *, progress: Progress = SILENT) -> contact_sheet
     if wish.status not in STATUSES:
         raise UsageError(f"there is no status '{wish.status}'{nearest(wish.status, STATUSES)}", " ".join(STATUSES))
     decided = decisions.read(root, progress.note)
-    table = crop_status.of_crops(root, ["affine", *key.columns], decided)
-    table = manifest.of_domains(manifest.CROPS, table, wish.domains, root)
+    table = crop_status.crop_statuses(root, ["affine", *key.columns], decided)
+    table = manifest.filter_domains(manifest.CROPS, table, wish.domains, root)
     if wish.status != "all":
         table = table.filter(pc.equal(table["status"], wish.status))
     places, values = sort_keys.sort(table, key, reverse=wish.reverse)
@@ -117,7 +117,7 @@ def _rows(table: pa.Table, values: sort_keys.Values) -> Iterator[tuple[object, .
         yield (crop_id, value, *others)
 
 
-def _lead(wish: Wish, rows: int, shown: int) -> str:
+def _lead(wish: SortQuery, rows: int, shown: int) -> str:
     first = (
         ("the other way round", "in that order") if wish.by in sort_keys.BY_HASH else ("highest first", "lowest first")
     )

@@ -29,7 +29,7 @@ PATIENCE = 10  # failures in a row after which a host is left alone
 _FAILURES = frozenset("network too_slow http_5xx robots_unreachable".split())
 
 
-class Ledger:
+class Admission:
     """The rows so far, and what the decision about the next one depends on."""
 
     def __init__(self, section: Scrape, folder: Path, forgotten: Callable[..., bool] = lambda *names: False) -> None:

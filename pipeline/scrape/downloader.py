@@ -14,14 +14,14 @@ import numpy as np
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.config import Scrape
-from curate.pipeline.scrape.inspector import Examiner
-from curate.pipeline.scrape.journal import Journal, Past, Seen
+from curate.pipeline.scrape.inspector import Inspector
+from curate.pipeline.scrape.journal import CandidateSeen, Journal, Past
 from curate.pipeline.scrape.outcome import Outcome, extension, holds
-from curate.pipeline.scrape.raw_store import Store
-from curate.pipeline.scrape.revisit import NOTHING, Again
+from curate.pipeline.scrape.raw_store import RawStore
+from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.web.address_guard import Guard
-from curate.pipeline.scrape.web.client import NOT_MODIFIED, Response, Web
+from curate.pipeline.scrape.web.client import NOT_MODIFIED, HttpClient, Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.request import held, http_date
 from curate.pipeline.tables import manifest
@@ -29,11 +29,17 @@ from curate.pipeline.tables import manifest
 ALIKE = 8  # bits of 64 in which the perceptual hashes of copies of one picture may differ
 
 
-class Fetcher:
+class Downloader:
     """Fetches, examines, stores and journals; threads and connections are made when they are first needed."""
 
     def __init__(
-        self, section: Scrape, store: Store, journal: Journal, guard: Guard, stack: ExitStack, again: Again = NOTHING
+        self,
+        section: Scrape,
+        store: RawStore,
+        journal: Journal,
+        guard: Guard,
+        stack: ExitStack,
+        again: Revisit = NOTHING,
     ) -> None:
         self._section = section
         self._again = again
@@ -41,12 +47,12 @@ class Fetcher:
         self._journal = journal
         self._guard = guard
         self._stack = stack
-        self._layer: Web | None = None
+        self._layer: HttpClient | None = None
         self._avoided = np.array(sorted(journal.avoided), np.uint64)
-        self._examiner = stack.enter_context(Examiner(section, hashed=bool(journal.avoided)))
+        self._examiner = stack.enter_context(Inspector(section, hashed=bool(journal.avoided)))
         self._readers: ThreadPoolExecutor | None = None
 
-    def web(self) -> Web:
+    def web(self) -> HttpClient:
         """The HTTP layer. Raises UsageError when there is no contact to show to the sites."""
         if self._layer is None:
             contact = self._section.contact or ""
@@ -55,7 +61,7 @@ class Fetcher:
                     "sites must be told who asks for their images: an address or URL in plain ASCII",
                     "add: --contact you@example.org   (or scrape.contact in params.yaml)",
                 )
-            self._layer = Web(self._section, self._guard, self._store.hosts)
+            self._layer = HttpClient(self._section, self._guard, self._store.hosts)
             self._stack.callback(self._layer.close)
         return self._layer
 
@@ -72,7 +78,7 @@ class Fetcher:
         """
 
         def note(outcome: Outcome | None) -> Outcome | None:
-            self._journal.seen(Seen(key, index, candidate, outcome))
+            self._journal.seen(CandidateSeen(key, index, candidate, outcome))
             return outcome
 
         if self._journal.forgotten(candidate.address, candidate.image_url, candidate.page_url, candidate.creator):

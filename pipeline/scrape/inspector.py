@@ -27,7 +27,7 @@ LONGEST = 60.0  # s for one image, start of the process included
 _HOME = str(Path(__file__).parents[3])  # where the package `curate` stands
 
 
-class Examiner:
+class Inspector:
     """Judges bytes under `limits`. Used as a context manager; the process is made when it is first needed."""
 
     def __init__(self, limits: Scrape, hashed: bool = False) -> None:

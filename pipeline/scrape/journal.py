@@ -36,7 +36,7 @@ class Begin(msgspec.Struct, frozen=True, tag="begin", tag_field="event"):
     refresh: bool = False  # what it found before comes first
 
 
-class Seen(msgspec.Struct, frozen=True, tag="seen", tag_field="event"):
+class CandidateSeen(msgspec.Struct, frozen=True, tag="seen", tag_field="event"):
     """The candidate at place `index` of a search, and what became of it; null when it was not asked for."""
 
     key: str
@@ -64,7 +64,7 @@ class Avoid(msgspec.Struct, frozen=True, tag="avoid", tag_field="event"):
     phash: int
 
 
-Line = Begin | Seen | Done | Forget | Avoid
+Line = Begin | CandidateSeen | Done | Forget | Avoid
 
 
 class Past(NamedTuple):
@@ -116,7 +116,7 @@ class Journal:
         if line.key in self._counts:
             self._append(line)
 
-    def seen(self, line: Seen) -> None:
+    def seen(self, line: CandidateSeen) -> None:
         """Notes what became of a candidate; may be called from any thread. No file's path is noted, nor bytes."""
         if line.candidate.file is not None or line.candidate.data is not None:
             line = msgspec.structs.replace(line, candidate=replace(line.candidate, file=None, data=None))
@@ -134,7 +134,7 @@ class Journal:
         if at is None:
             return None
         line = self._read(at)
-        assert isinstance(line, Seen) and line.outcome is not None, "the index points at fates only"
+        assert isinstance(line, CandidateSeen) and line.outcome is not None, "the index points at fates only"
         return Past(line.key, line.outcome, at >= self._opened)
 
     def forget(self, names: Iterable[str]) -> None:
@@ -162,10 +162,10 @@ class Journal:
         with atomic_write(self._path) as temporary, temporary.open("wb") as kept:
             for text in self._texts():
                 line = self._decode(text)
-                if not isinstance(line, Seen) or not self._about_forgotten(line):
+                if not isinstance(line, CandidateSeen) or not self._about_forgotten(line):
                     kept.write(text)
 
-    def _about_forgotten(self, line: Seen) -> bool:
+    def _about_forgotten(self, line: CandidateSeen) -> bool:
         one, sha256 = line.candidate, line.outcome.sha256 if line.outcome else None
         return self.forgotten(one.address, one.image_url, one.page_url, one.creator, sha256)
 
@@ -180,14 +180,14 @@ class Journal:
             if at < 0:
                 continue  # forgotten
             line = self._read(at)
-            assert isinstance(line, Seen), "the index points at candidates only"
+            assert isinstance(line, CandidateSeen), "the index points at candidates only"
             yield line.candidate
 
     def fate(self, key: str, index: int, address: str) -> Outcome | None:
         """What became of the candidate at `address`, found by the search `key` at place `index` or, if some before it
         were forgotten, later."""
         for at in self._places.get(key, array("q"))[index:]:
-            if at >= 0 and isinstance(line := self._read(at), Seen) and line.candidate.address == address:
+            if at >= 0 and isinstance(line := self._read(at), CandidateSeen) and line.candidate.address == address:
                 return line.outcome
         return None
 
@@ -241,7 +241,7 @@ class Journal:
             if line.outcome is not None and (name := line.candidate.image_url or line.outcome.sha256):
                 self._outcomes[_digest(name)] = at
 
-    def _holds(self, line: Seen) -> bool:
+    def _holds(self, line: CandidateSeen) -> bool:
         """Whether the last thing noted at the line's place is the line itself."""
         places = self._places.get(line.key, array("q"))
         if line.index >= len(places) or places[line.index] < 0:

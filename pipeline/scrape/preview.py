@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, load
-from curate.pipeline.scrape.sources.site_file import Site, read, selector, value
+from curate.pipeline.scrape.sources.site_file import SiteFile, read, selector, value
 from curate.pipeline.scrape.web import charset
 from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
@@ -21,7 +21,7 @@ SHOWN = 20  # candidates
 
 
 @dataclass(frozen=True)
-class Match:
+class PreviewMatch:
     """What one selector of a site file found on one page."""
 
     page: str
@@ -32,12 +32,12 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Preview:
+class SearchPreview:
     """One search: its candidates as far as they were looked at, and the selectors of the pages on the way."""
 
     query: Mapping[str, Any]
     candidates: list[Mapping[str, Any]]
-    matches: list[Match]
+    matches: list[PreviewMatch]
     broken: str | None  # why no more was seen
 
 
@@ -57,7 +57,7 @@ class _Watched:
         return getattr(self._pages, name)
 
 
-def preview(query: Query, pages: Pages, limit: int = SHOWN) -> Preview:
+def preview(query: Query, pages: Pages, limit: int = SHOWN) -> SearchPreview:
     """The first candidates of `query`. Raises what the source raises but FetchError, which ends the looking."""
     watched = _Watched(pages)
     found: list[Mapping[str, Any]] = []
@@ -70,10 +70,10 @@ def preview(query: Query, pages: Pages, limit: int = SHOWN) -> Preview:
         broken = str(error)
     site = read(Path(query.site)) if query.source == "html" and query.site else None
     matches = [match for page in watched.read for match in _matches(site, page)] if site else []
-    return Preview({"source": query.source, "query": query.query}, found, matches, broken)
+    return SearchPreview({"source": query.source, "query": query.query}, found, matches, broken)
 
 
-def _matches(site: Site, response: Response) -> Iterator[Match]:
+def _matches(site: SiteFile, response: Response) -> Iterator[PreviewMatch]:
     html, _ = charset.decode(response.body, response.content_type, site.html_encoding)
     soup = BeautifulSoup(html, site.parser)
     for key, css in _selectors(site):
@@ -83,10 +83,10 @@ def _matches(site: Site, response: Response) -> Iterator[Match]:
         if found:
             names = [attribute] if attribute else [None, "href", "src", "data-src"]
             first = next((said for name in names if (said := value(found[0], name))), None)
-        yield Match(response.final_url, key, css, len(found), first)
+        yield PreviewMatch(response.final_url, key, css, len(found), first)
 
 
-def _selectors(site: Site) -> Iterator[tuple[str, str]]:
+def _selectors(site: SiteFile) -> Iterator[tuple[str, str]]:
     yield "listing.item", site.listing.item
     if site.listing.next:
         yield "listing.next", site.listing.next

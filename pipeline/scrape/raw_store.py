@@ -16,7 +16,7 @@ from curate.pipeline.core.errors import CurateError, UsageError
 IMAGES = "raw/images"
 
 
-class Store:
+class RawStore:
     """The bytes below root/raw. Made by `open_store`, which holds the lock."""
 
     def __init__(self, root: Path) -> None:
@@ -74,7 +74,7 @@ class Store:
 
 
 @contextlib.contextmanager
-def open_store(root: Path) -> Iterator[Store]:
+def open_store(root: Path) -> Iterator[RawStore]:
     """The store below `root`, for this process alone. Raises UsageError while another process has it."""
     path = root / "raw" / ".lock"
     try:
@@ -95,7 +95,7 @@ def open_store(root: Path) -> Iterator[Store]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        store = Store(root)
+        store = RawStore(root)
         store.sweep()
         try:
             yield store

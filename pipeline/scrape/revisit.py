@@ -13,14 +13,14 @@ EVERY = "all"
 
 
 @dataclass(frozen=True)
-class Again:
+class Revisit:
     """`refresh`: ask whether stored images have changed. `retry`: the reasons whose failures are tried anew."""
 
     refresh: bool = False
     retry: frozenset[str] = frozenset()
 
 
-NOTHING = Again()
+NOTHING = Revisit()
 
 
 def retried(names: Iterable[str]) -> frozenset[str]:

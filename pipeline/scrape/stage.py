@@ -22,25 +22,25 @@ import msgspec
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import AuthError, BlockedError, QuotaError, UsageError, YieldError
 from curate.pipeline.core.progress import SILENT, Progress
-from curate.pipeline.scrape.admission import Ledger, domain_of
+from curate.pipeline.scrape.admission import Admission, domain_of
 from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.scrape.data_urls import unpacked
-from curate.pipeline.scrape.downloader import Fetcher
+from curate.pipeline.scrape.downloader import Downloader
 from curate.pipeline.scrape.journal import Begin, Journal
 from curate.pipeline.scrape.outcome import Outcome
-from curate.pipeline.scrape.raw_store import Store, open_store
-from curate.pipeline.scrape.revisit import NOTHING, Again
+from curate.pipeline.scrape.raw_store import RawStore, open_store
+from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources import LOCAL, PAGED, SOURCES, facts, licenses, load
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Collected, collected
 from curate.pipeline.scrape.web.address_guard import Guard, parse_permit
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.page_cache import StoredPages
-from curate.pipeline.scrape.window import Forecast, Window
+from curate.pipeline.scrape.window import CandidateWindow, Forecast
 from curate.pipeline.tables import manifest
 
 if TYPE_CHECKING:
-    from curate.pipeline.scrape.preview import Preview
+    from curate.pipeline.scrape.preview import SearchPreview
 
 
 # The settings that a search's result depends on, beside its own.
@@ -55,7 +55,7 @@ def run(
     *,
     allow: tuple[str, ...] = (),
     dial: Mapping[str, tuple[str, int]] | None = None,
-    again: Again = NOTHING,
+    again: Revisit = NOTHING,
     progress: Progress = SILENT,
 ) -> Collected:
     """Runs every search of `section` and writes the images table.
@@ -73,11 +73,11 @@ def run(
     guard = Guard([parse_permit(text) for text in allow], dial)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
         stack.enter_context(_seldom_collected())
-        fetcher = Fetcher(section, store, journal, guard, stack, again)
+        fetcher = Downloader(section, store, journal, guard, stack, again)
         plans = [_reopened(plan, journal, again) for plan in _plans(section, store, journal)]
         if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
             fetcher.web()
-        ledger = Ledger(section, store.temporary, journal.forgotten)
+        ledger = Admission(section, store.temporary, journal.forgotten)
         results = [_collect(plan, section, store, journal, fetcher, ledger, progress, again) for plan in plans]
         manifest.write_batches(manifest.IMAGES, ledger.batches(), root, meta={"section": as_dict(section)})
     _complain(results, progress)
@@ -91,13 +91,13 @@ def previews(
     allow: tuple[str, ...] = (),
     dial: Mapping[str, tuple[str, int]] | None = None,
     progress: Progress = SILENT,
-) -> list[Preview]:
+) -> list[SearchPreview]:
     """What every search of `section` would find first; reads pages, downloads no picture, writes no table."""
     from curate.pipeline.scrape.preview import preview  # with the parser of HTML, which few runs need
 
     guard = Guard([parse_permit(text) for text in allow], dial)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
-        fetcher = Fetcher(section, store, journal, guard, stack)
+        fetcher = Downloader(section, store, journal, guard, stack)
         found = []
         for query in section.queries:
             pages = _pages(query, "dry-run", section, store, fetcher, progress)
@@ -141,7 +141,7 @@ class _Result(NamedTuple):
         return self.want is not None and self.reasons[manifest.OK] < self.want
 
 
-def _plans(section: Scrape, store: Store, journal: Journal) -> list[_Plan]:
+def _plans(section: Scrape, store: RawStore, journal: Journal) -> list[_Plan]:
     """Every search of the journal in the order in which they were first begun, then the new ones.
 
     Searches that are not asked for now keep their rows, if they came to their end.
@@ -156,7 +156,7 @@ def _plans(section: Scrape, store: Store, journal: Journal) -> list[_Plan]:
     return [*plans, *asked.values()]
 
 
-def _plan(query: Query, section: Scrape, store: Store, journal: Journal) -> _Plan:
+def _plan(query: Query, section: Scrape, store: RawStore, journal: Journal) -> _Plan:
     known = facts(query.source)  # a typo is an error before anything is done
     if known.terms == "refused":
         raise UsageError(known.what, f"instead: {known.example}")
@@ -174,7 +174,7 @@ def _plan(query: Query, section: Scrape, store: Store, journal: Journal) -> _Pla
     return _Plan(search, key, msgspec.structs.replace(query, **paths), query.want or section.want, finished)
 
 
-def _reopened(plan: _Plan, journal: Journal, again: Again) -> _Plan:
+def _reopened(plan: _Plan, journal: Journal, again: Revisit) -> _Plan:
     """`plan`, to be gone through anew if pages of it failed that are to be tried once more, or may have changed."""
     refresh = again.refresh and plan.query.source in PAGED
     failed = (candidate.refused in again.retry for candidate in journal.candidates(plan.key))
@@ -187,12 +187,12 @@ def _reopened(plan: _Plan, journal: Journal, again: Again) -> _Plan:
 def _collect(
     plan: _Plan,
     section: Scrape,
-    store: Store,
+    store: RawStore,
     journal: Journal,
-    fetcher: Fetcher,
-    ledger: Ledger,
+    fetcher: Downloader,
+    ledger: Admission,
     progress: Progress,
-    again: Again,
+    again: Revisit,
 ) -> _Result:
     """Goes through one search to its end, or to as many accepted images as are wanted."""
     query = plan.query
@@ -210,7 +210,7 @@ def _collect(
                 progress.note(f"{domain_of(query)}: {line}")
             return reason
 
-        window = Window(
+        window = CandidateWindow(
             lambda index, one: fetcher.start(plan.key, index, one, lambda: ledger.settled(query, one)),
             decide,
             plan.want,
@@ -233,10 +233,10 @@ def _pages(
     query: Query,
     key: str,
     section: Scrape,
-    store: Store,
-    fetcher: Fetcher,
+    store: RawStore,
+    fetcher: Downloader,
     progress: Progress,
-    again: Again = NOTHING,
+    again: Revisit = NOTHING,
 ) -> StoredPages:
     settings = section.sources.get(query.source, {})
     refresh = again.refresh and query.source in PAGED
@@ -244,7 +244,7 @@ def _pages(
 
 
 def _candidates(
-    plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal, again: Again
+    plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal, again: Revisit
 ) -> Iterator[Candidate]:
     """What the search finds; when it is refreshed, what it found before and then the rest, so that no row is lost."""
     if plan.finished:

@@ -18,7 +18,7 @@ Start = Callable[[int, Candidate], Future[Outcome | None]]
 Decide = Callable[[Candidate, Outcome | None], str | None]
 
 
-class Window:
+class CandidateWindow:
     """Starts candidates and decides them, never fetching more than could still be wanted.
 
     `decide` returns the reason of the row that it made, or None if it made none. A candidate is started only while the

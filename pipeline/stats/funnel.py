@@ -52,7 +52,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Origin:
+class SourceShare:
     """Where images come from, under which licence."""
 
     source: str
@@ -77,7 +77,7 @@ class Funnel:
     """Everything that `curate stats` tells."""
 
     parts: tuple[Part, ...]
-    origins: tuple[Origin, ...]
+    origins: tuple[SourceShare, ...]
     spreads: tuple[Spread, ...]
     bytes: int  # of the fetched images
     not_yet: Mapping[str, str] = field(default_factory=dict)  # table -> the command that makes it
@@ -124,7 +124,7 @@ def _distinct(table: pa.Table | None, column: str) -> dict[str, int]:
     return {row["domain"]: row[f"{column}_count_distinct"] for row in groups}
 
 
-def of_pairs(images: pa.Table) -> pa.ChunkedArray:
+def pair_parts(images: pa.Table) -> pa.ChunkedArray:
     """Which rows of images.parquet are pictures of products, or candidates of a domain that has nothing else."""
     role = pc.is_valid(images["role"])
     loose = images.filter(pc.and_(pc.invert(role), _is(images, ACCEPTED)))
@@ -137,7 +137,7 @@ def _faces(
     images: pa.Table | None, crops: pa.Table | None, dedup: pa.Table | None, dataset: pa.Table | None
 ) -> Iterator[Part]:
     if images is not None:
-        images = images.filter(pc.invert(of_pairs(images)))
+        images = images.filter(pc.invert(pair_parts(images)))
     stages = {"scrape": images, "crop": crops, "dedup": dedup}
     status = {stage: _count(table, "domain", "status") for stage, table in stages.items()}
     losses = {stage: _count(table, "domain", "reason") for stage, table in {**stages, "build": dataset}.items()}
@@ -162,7 +162,7 @@ def _faces(
 
 def _pairs(images: pa.Table | None, pairs: pa.Table | None) -> Iterator[Part]:
     if images is not None:
-        images = images.filter(of_pairs(images))
+        images = images.filter(pair_parts(images))
     stages = {"scrape": images, "pairs": pairs}
     status = _count(images, "domain", "status")
     losses = {stage: _count(table, "domain", "reason") for stage, table in stages.items()}
@@ -192,11 +192,11 @@ def _losses(counts: Mapping[str, Counter[tuple[Any, ...]]], domain: str) -> Iter
         yield from (Loss(stage, reason, n) for reason, n in sorted(own, key=lambda item: (-item[1], item[0])))
 
 
-def _origins(images: pa.Table | None) -> Iterator[Origin]:
+def _origins(images: pa.Table | None) -> Iterator[SourceShare]:
     counts = _count(images, "source", "license", "status")
     for source, license_ in sorted({(source, license_) for source, license_, _ in counts}):
         fetched = counts[source, license_, ACCEPTED]
-        yield Origin(source, license_, fetched + counts[source, license_, manifest.REJECTED], fetched)
+        yield SourceShare(source, license_, fetched + counts[source, license_, manifest.REJECTED], fetched)
 
 
 def _spreads(images: pa.Table | None, crops: pa.Table | None) -> Iterator[Spread]:

@@ -23,7 +23,7 @@ ADDRESSES = 3  # told for what never became a picture
 
 
 @dataclass(frozen=True)
-class Loss:
+class LossSheet:
     """What one stage refused for one reason."""
 
     stage: str
@@ -76,7 +76,7 @@ class Tables:
         )
 
 
-def losses(tables: Tables, thumbs: Thumbs) -> Iterator[Loss]:
+def losses(tables: Tables, thumbs: Thumbs) -> Iterator[LossSheet]:
     """Every reason of every stage, the stages in order, with examples."""
     paths = _paths(tables.images)
     sizes = _sizes(tables.images)
@@ -115,7 +115,7 @@ def losses(tables: Tables, thumbs: Thumbs) -> Iterator[Loss]:
             rows = _some(refused, "reason", reason, 4 * EXAMPLES)
             tiles = _first(map(show, rows), EXAMPLES)
             lost = [] if tiles else [u for row in rows if (u := row.get("image_url") or row.get("page_url"))]
-            yield Loss(stage, reason, REASONS[stage].get(reason, ""), by_reason[reason], tiles, lost[:ADDRESSES])
+            yield LossSheet(stage, reason, REASONS[stage].get(reason, ""), by_reason[reason], tiles, lost[:ADDRESSES])
 
 
 def kept(tables: Tables, thumbs: Thumbs, per_sheet: int) -> Iterator[Sheet]:

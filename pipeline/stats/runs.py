@@ -20,7 +20,7 @@ UNSHOWN = frozenset({"lr"})  # scalars that are no losses
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSummary:
     """One folder below processed/runs."""
 
     name: str
@@ -29,21 +29,21 @@ class Run:
     charts: tuple[tuple[str, Markup, tuple[str, ...]], ...]  # heading, SVG, names of its lines
 
 
-def gather(root: Path, thumbs: Thumbs) -> list[Run]:
+def gather(root: Path, thumbs: Thumbs) -> list[RunSummary]:
     """Every run below `root` that has something to show, by name."""
     folder = root / "processed" / "runs"
     runs = [_run(path, root, thumbs) for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
     return [run for run in runs if run.samples or run.charts]
 
 
-def _run(folder: Path, root: Path, thumbs: Thumbs) -> Run:
+def _run(folder: Path, root: Path, thumbs: Thumbs) -> RunSummary:
     grids = sorted(path for path in folder.glob("samples/*.png") if path.stem != "latest")
     newest = grids[-1] if grids else None
     thumb = None
     if newest:
         content = hashlib.sha256(newest.read_bytes()).hexdigest()
         thumb = thumbs.of(newest.relative_to(root).as_posix(), SAMPLE_SIDE, content)
-    return Run(folder.name, thumb, newest.name if newest else "", tuple(_charts(folder / "scalars.tsv")))
+    return RunSummary(folder.name, thumb, newest.name if newest else "", tuple(_charts(folder / "scalars.tsv")))
 
 
 def _charts(path: Path) -> Iterator[tuple[str, Markup, tuple[str, ...]]]:

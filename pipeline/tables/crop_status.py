@@ -15,7 +15,7 @@ from curate.pipeline.tables.manifest import ACCEPTED, CROPS, DEDUP, OK, REJECTED
 COLUMNS = ("crop_id", "image_id", "domain", "path", "source_path", "status", "reason")
 
 
-def of_crops(root: Path, columns: Iterable[str] = (), decided: decisions.Decisions | None = None) -> pa.Table:
+def crop_statuses(root: Path, columns: Iterable[str] = (), decided: decisions.Decisions | None = None) -> pa.Table:
     """COLUMNS and `columns` of every crop, in key order, and `phash` (null where dedup has none).
 
     `status` and `reason` are the last word of all stages: crop's refusal, else dedup's, else what `decided` says, by

@@ -53,10 +53,10 @@ __all__ = [
     "accepted",
     "empty",
     "exists",
+    "filter_domains",
     "from_lines",
     "from_rows",
     "meta",
-    "of_domains",
     "read",
     "summarize",
     "write",
@@ -105,7 +105,7 @@ def accepted(data: pa.Table) -> pa.Table:
     return data.filter(pc.equal(data["status"], ACCEPTED))
 
 
-def of_domains(table: Table, data: pa.Table, domains: Sequence[str], root: Path) -> pa.Table:
+def filter_domains(table: Table, data: pa.Table, domains: Sequence[str], root: Path) -> pa.Table:
     """The rows of `data`, which are of `table`, in `domains`; all for none.
 
     Raises UsageError for a domain that is not there, with the nearest name.

@@ -20,7 +20,7 @@ from curate.pipeline.tables import manifest
 _TOGETHER = 256  # parts that become one piece of memory: a column of few values takes more room than they
 
 
-class Parts:
+class PartialTable:
     """The part files of one stage, in a folder of its own."""
 
     def __init__(self, table: manifest.Table, folder: Path) -> None:

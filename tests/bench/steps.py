@@ -24,13 +24,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from curate.train.data.config import Data
-from curate.train.data.unpaired import Domain, Unpaired
+from curate.train.data.config import DataConfig
+from curate.train.data.unpaired import Domain, UnpairedBatches
 from curate.train.engine import memory
 from curate.train.engine.contract import Batch
-from curate.train.engine.loop import Plan, train
-from curate.train.engine.precision import Modes
-from curate.train.engine.rng import Portion
+from curate.train.engine.loop import LoopConfig, train
+from curate.train.engine.precision import Precision
+from curate.train.engine.rng import BatchSlice
 from curate.train.recipes import RECIPES
 
 WARM = 1  # the first step makes the moments and fills the pools of memory
@@ -66,12 +66,12 @@ def measured(ask: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def batches(side: int, batch: int, device: torch.device) -> Unpaired:
+def batches(side: int, batch: int, device: torch.device) -> UnpairedBatches:
     """Random crops through the real path: enlarged, cut, mirrored."""
     draws, shape = torch.Generator().manual_seed(0), (IMAGES, side, side, 3)
     pixels = torch.randint(256, (2, *shape), dtype=torch.uint8, generator=draws)
     a, b = (Domain(name, pictures, "", torch.empty(0)) for name, pictures in zip("ab", pixels, strict=True))
-    return Unpaired(a, b, Data(size=side), batch=batch, seed=0, device=device, portion=Portion())
+    return UnpairedBatches(a, b, DataConfig(size=side), batch=batch, seed=0, device=device, portion=BatchSlice())
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -111,10 +111,10 @@ def ours(ask: Mapping[str, Any], device: torch.device) -> Run:
     kind = RECIPES.resolve(ask["recipe"])
     recipe = kind(kind.Config(size=ask["side"])).to(device)
     given = {key: ask[key] for key in ("precision", "tf32", "channels_last", "compile") if key in ask}
-    plan = {"modes": Modes(**{"tf32": device.type == "cuda", **given}), "accumulate": ask.get("accumulate", 1)}
+    plan = {"modes": Precision(**{"tf32": device.type == "cuda", **given}), "accumulate": ask.get("accumulate", 1)}
 
     def run(steps: int, source: Callable[[int], Batch]) -> None:
-        train(recipe, source, Plan(steps, **plan), lambda clock, scalars: None)  # type: ignore[arg-type]
+        train(recipe, source, LoopConfig(steps, **plan), lambda clock, scalars: None)  # type: ignore[arg-type]
 
     return run
 

@@ -22,7 +22,7 @@ import pytest
 from curate.pipeline.faces import pose
 from curate.pipeline.review import select, sort
 from curate.pipeline.review.config import Select
-from curate.pipeline.review.sort import Wish
+from curate.pipeline.review.sort import SortQuery
 from curate.pipeline.tables import manifest
 
 pytestmark = pytest.mark.bench
@@ -69,7 +69,7 @@ def seconds(call: Callable[[], Any]) -> float:
 def test_choosing_from_many(tmp_path: Path) -> None:
     world(tmp_path, COUNT)
     keys = ("face_sharpness", "yaw", "alike", "least-alike")
-    found = {f"sort --by {by}": seconds(lambda by=by: sort.run(Wish(by), tmp_path)) for by in keys}
+    found = {f"sort --by {by}": seconds(lambda by=by: sort.run(SortQuery(by), tmp_path)) for by in keys}
     for keep in (2_000, 20_000):
         found[f"select --keep {keep}"] = seconds(lambda keep=keep: select.run(Select(keep=keep), tmp_path))
     found["select --undo"] = seconds(lambda: select.undo(tmp_path))

@@ -216,15 +216,17 @@ def test_a_hundred_more(tmp_path: Path, count: int) -> None:
     from curate.pipeline.dedup import cache
     from curate.pipeline.dedup import stage as dedup
     from curate.pipeline.dedup.config import Dedup
-    from curate.pipeline.dedup.fingerprints import THUMB, Marks
+    from curate.pipeline.dedup.fingerprints import THUMB, Fingerprints
 
     rng = np.random.default_rng(1)
     ids = [f"{n:032x}" for n in range(count)]
     crops(tmp_path, ids, b"")
     thumbs = rng.integers(0, 256, (count, THUMB), np.uint8)
-    marks = Marks(planted(count), np.zeros((count, 0), np.uint64), np.full(count, 30, np.float32), thumbs)
+    marks = Fingerprints(planted(count), np.zeros((count, 0), np.uint64), np.full(count, 30, np.float32), thumbs)
     section = Dedup()
-    cache.Known(tmp_path, dedup._settings(section, tmp_path)).write(pa.chunked_array([ids]), marks, None, np.arange(0))
+    cache.FingerprintCache(tmp_path, dedup._settings(section, tmp_path)).write(
+        pa.chunked_array([ids]), marks, None, np.arange(0)
+    )
     del marks, thumbs
     for step, more in (("all pairs", 0), ("100 more", 100), ("nothing more", 0)):
         if more:

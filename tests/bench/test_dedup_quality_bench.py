@@ -93,12 +93,12 @@ def show(what: str, change: str, by: str, scores: Mapping[int, tuple[float | Non
 def compare(what: str, change: str, pictures: Mapping[str, RGB], tmp: Path) -> None:
     names = list(pictures)
     for kinds in ((), VARIANTS[change]) if change in VARIANTS else ((),):
-        turns = phash.turns(kinds)
-        marks = fingerprints.marks(list(pictures.values()), turns)
+        turns = phash.symmetries(kinds)
+        marks = fingerprints.compute(list(pictures.values()), turns)
         for by, least in (("curate", Dedup().likeness), ("hash alone", 0.0)):
             scores = {}
             for radius in RADII:
-                finder = search.Finder(marks, search.Rule(radius, least, Dedup().min_contrast, turns))
+                finder = search.Finder(marks, search.CopyRule(radius, least, Dedup().min_contrast, turns))
                 scores[radius] = score(finder.among(np.arange(len(names))), names)
             show(what, change, " ".join((by, *kinds)), scores)
     if OTHERS:
@@ -140,7 +140,7 @@ def test_people(data: Path, tmp_path: Path) -> None:
             continue
         (tmp_path / "crop.png").write_bytes(codec.encode_png(cut.image))
         points = cut.seen.landmarks @ cut.affine[:, :2].T + cut.affine[:, 2]
-        rows.append(embed([identity.Face("crop.png", points)])[0])
+        rows.append(embed([identity.FaceCrop("crop.png", points)])[0])
         crops.append(cut.image)
         names.append(path.name)
     who = np.array(names)
@@ -152,11 +152,11 @@ def test_people(data: Path, tmp_path: Path) -> None:
         row = {"distance": distance, "apart": int((same & ~together).sum()), "of": int(same.sum())}
         row |= {"strangers_together": int((together & ~same).sum()), "pairs_of_strangers": int((~same).sum())}
         sys.stdout.write(json.dumps(row | {"largest": int(np.bincount(group).max())}) + "\n")
-    marks = fingerprints.marks(crops, ())
+    marks = fingerprints.compute(crops, ())
     for radius in RADII:
         found = {}
         for by, least in (("curate", Dedup().likeness), ("hash alone", 0.0)):
-            finder = search.Finder(marks, search.Rule(radius, least, Dedup().min_contrast))
+            finder = search.Finder(marks, search.CopyRule(radius, least, Dedup().min_contrast))
             pairs = hamming.gathered(finder.among(np.arange(len(who))))
             found[by] = int((who[pairs[:, 0]] != who[pairs[:, 1]]).sum())
         sys.stdout.write(json.dumps({"radius": radius, "strangers_taken_for_copies": found}) + "\n")

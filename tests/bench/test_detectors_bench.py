@@ -92,7 +92,7 @@ def hits(known: list[Box] | int, boxes: list[Box]) -> tuple[int, int]:
 
 def passed(cuts: list[Cut], rules: CropRules) -> list[bool]:
     columns = {name: np.array([cut.measures.get(name, np.nan) for cut in cuts], float) for name in criteria.COLUMNS}
-    reasons = criteria.verdicts(columns, np.zeros(len(cuts), int), np.arange(len(cuts), dtype=float), rules)
+    reasons = criteria.reasons(columns, np.zeros(len(cuts), int), np.arange(len(cuts), dtype=float), rules)
     return [bool(reason == "ok") for reason in reasons]
 
 

@@ -12,7 +12,7 @@ from curate.pipeline.core.config import Params
 from curate.pipeline.imaging import codec
 from curate.pipeline.tables import manifest
 from curate.train.engine.contract import Update
-from curate.train.runs.config import Settings, read
+from curate.train.runs.config import TrainConfig, read
 
 TINY = {"data": {"size": 32, "load": 36}, "model": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 3}}
 
@@ -56,14 +56,14 @@ def dataset(root: Path, *, train: int = 6, val: int = 2, test: int = 2, side: in
     manifest.write(manifest.DATASET, manifest.from_rows(manifest.DATASET, rows), root)
 
 
-def tiny(**flags: Any) -> Settings:
+def tiny(**flags: Any) -> TrainConfig:
     """The settings of a CycleGAN that takes milliseconds a step; `flags` with two underscores for the dot."""
     given = {"run.steps": 6, "run.tick": 2, "run.sample_every": 4, "run.checkpoint_every": 2, "run.samples": 2}
     given |= {key.replace("__", "."): value for key, value in flags.items()}
     return read(Params({"train": {"cyclegan": TINY}}, None), "cyclegan", given)
 
 
-def dressing(**flags: Any) -> Settings:
+def dressing(**flags: Any) -> TrainConfig:
     """The settings of a CAGAN that takes milliseconds a step."""
     given = {"run.steps": 2, "run.tick": 1, "run.batch": 2, "run.samples": 2, "run.device": "cpu"}
     given |= {key.replace("__", "."): value for key, value in flags.items()}

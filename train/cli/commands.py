@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curate.pipeline.cli import context
-from curate.pipeline.cli.context import House
+from curate.pipeline.cli.context import Context, add_command
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.progress import SILENT
@@ -17,7 +16,7 @@ from curate.train.cli.translate import RUNS, Device, WhichSystem, known_directio
 from curate.train.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from curate.train.runs.config import Settings
+    from curate.train.runs.config import TrainConfig
     from curate.train.trainer.run import Result
 
 Assignments = Annotated[
@@ -27,20 +26,20 @@ Assignments = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds every training command to `app`."""
-    context.add(app, train)
-    context.add(app, translate)
+    add_command(app, train)
+    add_command(app, translate)
     weights = typer.Typer(help="Other projects' checkpoints, in and out.", no_args_is_help=True)
-    context.add(weights, import_)
-    context.add(weights, export)
-    context.add(weights, show)
+    add_command(weights, import_)
+    add_command(weights, export)
+    add_command(weights, show)
     app.add_typer(weights, name="weights")
     values = typer.Typer(help="The values of params.yaml, and where they come from.", no_args_is_help=True)
-    context.add(values, params.show)
+    add_command(values, params.show)
     app.add_typer(values, name="params")
 
 
 def train(
-    house: House,
+    context: Context,
     recipe: Annotated[str, typer.Argument(help=" ".join(RECIPES))],
     steps: Annotated[int | None, typer.Option(help="In all; more than before goes on with a run.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of steps.")] = None,
@@ -65,9 +64,9 @@ def train(
     ] = False,
 ) -> None:
     """Train a model on the dataset, going on where an earlier call stopped."""
-    from curate.train.engine.distributed import joined
+    from curate.train.engine.distributed import init_distributed
     from curate.train.runs import config
-    from curate.train.trainer import run as verb
+    from curate.train.trainer import run as training
 
     flags: dict[str, Any] = {
         "run.steps": steps,
@@ -83,35 +82,35 @@ def train(
     }
     if bool(a) != bool(b):
         raise UsageError("--a and --b: one without the other", "name both domains")
-    chosen = config.read(house.params, recipe, flags)
+    chosen = config.read(context.params, recipe, flags)
     if dry_run:
-        _show_plan(house, chosen)
+        _show_plan(context, chosen)
         return
-    with joined(chosen.run.device) as team:
-        result = verb.run(
+    with init_distributed(chosen.run.device) as team:
+        result = training.run(
             chosen,
-            house.root,
-            house.root / (run or RUNS / recipe),
+            context.root,
+            context.root / (run or RUNS / recipe),
             on_change="fresh" if fresh else "fresh-if-changed" if fresh_if_changed else "refuse",
             team=team,
-            progress=SILENT if team.rank else house.console.progress,
+            progress=SILENT if team.rank else context.console.progress,
         )
     if not team.rank:
-        house.console.result(result, _told(result))
+        context.console.result(result, _told(result))
 
 
 def import_(
-    house: House,
+    context: Context,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one checkpoint, or their folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The safetensors file to write.")],
     system: WhichSystem = None,
     direction: Annotated[str, typer.Option(help="What a lone generator does: a2b or b2a.")] = "a2b",
 ) -> None:
     """Check another project's checkpoint and write its networks into one safe file."""
-    from curate.train.weights import exchange as verb
+    from curate.train.weights import exchange
 
-    imported = verb.read(files, system, known_direction(direction))
-    written = verb.save(imported, out if out.suffix else out.with_suffix(".safetensors"))
+    imported = exchange.read(files, system, known_direction(direction))
+    written = exchange.save(imported, out if out.suffix else out.with_suffix(".safetensors"))
     result = {
         "system": imported.system,
         "networks": {role: len(state) for role, state in imported.networks.items()},
@@ -121,11 +120,11 @@ def import_(
         "written": str(written),
     }
     lines = [f"{imported.system}: {', '.join(imported.networks)}", *imported.notes, f"wrote {written}"]
-    house.console.result(result, "\n".join([*lines, f"next: curate translate photo.jpg --weights {written}"]))
+    context.console.result(result, "\n".join([*lines, f"next: curate translate photo.jpg --weights {written}"]))
 
 
 def export(
-    house: House,
+    context: Context,
     source: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run's folder, or a file of weights.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")],
     system: WhichSystem = None,
@@ -135,40 +134,40 @@ def export(
     generators_only: Annotated[bool, typer.Option("--generators-only", help="Leave the discriminators out.")] = False,
 ) -> None:
     """Write trained networks as the project that they come from reads them."""
-    from curate.train.weights import exchange as verb
+    from curate.train.weights import exchange
 
     run = (source / "config.json").is_file()
-    imported = verb.of_run(source) if run else verb.read(source, system)
-    written = [str(path) for path in verb.write(imported, out, layout, generators_only=generators_only)]
-    house.console.result(
+    imported = exchange.read_run(source) if run else exchange.read(source, system)
+    written = [str(path) for path in exchange.write(imported, out, layout, generators_only=generators_only)]
+    context.console.result(
         {"system": imported.system, "written": written}, "\n".join(f"wrote {path}" for path in written)
     )
 
 
 def show(
-    house: House,
+    context: Context,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of weights.")],
 ) -> None:
     """Show what lies in files of weights: names, shapes, counts, and the system that they are recognised as."""
-    from curate.train.weights import exchange as verb
+    from curate.train.weights import exchange
 
-    shown = [part for path in files for part in verb.show(path)]
+    shown = [part for path in files for part in exchange.show(path)]
     lines = []
     for part in shown:
         lines.append(f"{part.where}: {part.system or 'no system that we know'}, {part.parameters:,} numbers")
         lines += [f"  {name}  {kind} {list(shape)}" for name, (kind, shape) in part.tensors.items()]
-    house.console.result(shown, "\n".join(lines))
+    context.console.result(shown, "\n".join(lines))
 
 
-def _show_plan(house: House, settings: Settings) -> None:
+def _show_plan(context: Context, settings: TrainConfig) -> None:
     from curate.train.runs import factory
     from curate.train.trainer import estimate
-    from curate.train.trainer import run as verb
+    from curate.train.trainer import run as training
 
-    prepared = verb.prepare(settings, house.root, progress=house.console.progress)
-    recipe = verb.begun(prepared, house.root, progress=house.console.progress)
+    prepared = training.prepare(settings, context.root, progress=context.console.progress)
+    recipe = training.begun(prepared, context.root, progress=context.console.progress)
     counts = factory.networks(recipe)
-    with verb.threads(settings.run.threads):
+    with training.threads(settings.run.threads):
         found = estimate.estimate(recipe, prepared.material, prepared.settings.run, prepared.steps)
     plan = {**prepared.config, "networks": counts, "estimate": found}
     run, data = prepared.config["run"], prepared.config["data"]
@@ -176,7 +175,7 @@ def _show_plan(house: House, settings: Settings) -> None:
     for key, part in prepared.config["dataset"].items():
         lines.append(f"{key:>8}: {part['images']:>12,} images of '{part['name']}'")
     lines.append(f"{'steps':>8}: {run['steps']:>12,} of batch {run['batch']} at {data['size']} px")
-    house.console.result(plan, "\n".join([*lines, *estimate.lines(found)]))
+    context.console.result(plan, "\n".join([*lines, *estimate.lines(found)]))
 
 
 def _told(result: Result) -> str:

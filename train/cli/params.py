@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from curate.pipeline.cli.context import House
-from curate.pipeline.core.config import SECTIONS, Origin, Section, origins, override
+from curate.pipeline.cli.context import Context
+from curate.pipeline.core.config import SECTIONS, Origin, Section, explain, override
 from curate.pipeline.core.errors import UsageError, nearest
 from curate.train.recipes import RECIPES
 
 
 def show(
-    house: House,
+    context: Context,
     section: Annotated[str | None, typer.Argument(help="As crop, train.cyclegan or train.cyclegan.run.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As if it were given, too; repeatable.")
@@ -28,12 +28,12 @@ def show(
     flags = _flags(set_)
     if flags and len(chosen) != 1:
         raise UsageError("--set: for which section?", "name one: curate params show train.cyclegan --set run.steps=10")
-    found = [origin for name in chosen for origin in _origins(house, name, flags)]
+    found = [origin for name in chosen for origin in _origins(context, name, flags)]
     shown = [origin for origin in found if section is None or _within(section, origin.key)]
     if section and not shown:
         keys = [origin.key for origin in found]
         raise UsageError(f"there is no key '{section}'{nearest(section, keys)}", f"see: curate params show {chosen[0]}")
-    house.console.result(
+    context.console.result(
         {origin.key: {"value": origin.value, "from": origin.origin} for origin in shown}, _table(shown)
     )
 
@@ -43,15 +43,15 @@ def _within(name: str | None, other: str) -> bool:
     return name is None or other == name or other.startswith(f"{name}.")
 
 
-def _origins(house: House, name: str, flags: dict[str, Any]) -> list[Origin]:
+def _origins(context: Context, name: str, flags: dict[str, Any]) -> list[Origin]:
     if name.startswith("train."):
-        from curate.train.runs.config import of_recipe
+        from curate.train.runs.config import explain_recipe
 
-        return of_recipe(house.params, name.removeprefix("train."), flags)
+        return explain_recipe(context.params, name.removeprefix("train."), flags)
     kind: type[Section] = SECTIONS.resolve(name)
-    section = override(house.params.section(name, kind), name, **flags)
-    layers = [(str(house.params.path or "params.yaml"), house.params.written(name)), ("command line", flags)]
-    return origins(section, name, layers)
+    section = override(context.params.section(name, kind), name, **flags)
+    layers = [(str(context.params.path or "params.yaml"), context.params.written(name)), ("command line", flags)]
+    return explain(section, name, layers)
 
 
 def _flags(assignments: list[str] | None) -> dict[str, Any]:

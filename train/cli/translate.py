@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.pipeline.cli.context import House
+from curate.pipeline.cli.context import Context
 from curate.pipeline.core.errors import UsageError
 
 if TYPE_CHECKING:
     from curate.train.runs.trained import Trained
-    from curate.train.translate.results import Outcome
+    from curate.train.translate.results import TranslationResult
     from curate.train.translate.try_on import Job
     from curate.train.weights.format import Direction
 
@@ -32,7 +32,7 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 
 def translate(
-    house: House,
+    context: Context,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="Photos, or folders of them.")] = None,
     run: Annotated[
         Path | None, typer.Option(help="The trained run's folder, below the root; processed/runs/cyclegan.")
@@ -58,7 +58,7 @@ def translate(
     With --article, put it on the people in the photos: processed/runs/cagan, if no other run is named.
     """
     from curate.train.runs import trained
-    from curate.train.translate import translator as verb
+    from curate.train.translate import translator as translator_
     from curate.train.translate import try_on
 
     if bool(inputs) == bool(split):
@@ -66,23 +66,25 @@ def translate(
             "INPUT or --split: one of them says what to translate", "curate translate photo.jpg -o out.png"
         )
     if weights:
-        networks = _foreign(house, weights, system, direction, size, device)
+        networks = _foreign(context, weights, system, direction, size, device)
     else:
-        folder = house.root / (run or RUNS / ("cagan" if article else "cyclegan"))
-        networks = trained.of_run(folder, device or "auto", best)
+        folder = context.root / (run or RUNS / ("cagan" if article else "cyclegan"))
+        networks = trained.load_run(folder, device or "auto", best)
     if article or (split and networks.dresses):
-        orders = _orders(house, inputs or [], article or [], worn, split)
-        outcomes = try_on.run(try_on.Dresser(networks), orders, out, compare=compare, progress=house.console.progress)
+        orders = _orders(context, inputs or [], article or [], worn, split)
+        outcomes = try_on.run(try_on.TryOn(networks), orders, out, compare=compare, progress=context.console.progress)
     else:
-        translator = verb.Translator(networks, direction, all_faces=all_faces, align=align)
-        named = verb.split(house.root, translator.domain, split) if split else inputs or []
-        outcomes = verb.run(translator, named, out, compare=compare, progress=house.console.progress)
-    house.console.result(outcomes, "\n".join(_line(outcome) for outcome in outcomes))
+        translator = translator_.Translator(networks, direction, all_faces=all_faces, align=align)
+        named = translator_.split(context.root, translator.domain, split) if split else inputs or []
+        outcomes = translator_.run(translator, named, out, compare=compare, progress=context.console.progress)
+    context.console.result(outcomes, "\n".join(_line(outcome) for outcome in outcomes))
     if not (_done(outcomes, inputs) if inputs else any(outcome.output for outcome in outcomes)):
         raise typer.Exit(2)
 
 
-def _orders(house: House, inputs: list[Path], articles: list[Path], worn: Path | None, split: str | None) -> list[Job]:
+def _orders(
+    context: Context, inputs: list[Path], articles: list[Path], worn: Path | None, split: str | None
+) -> list[Job]:
     """The people of `inputs` in every one of `articles`, or those of the split in each other's."""
     from curate.train.translate import try_on
 
@@ -90,19 +92,19 @@ def _orders(house: House, inputs: list[Path], articles: list[Path], worn: Path |
         raise UsageError(
             "--split with --article or --worn: a split has both", "leave them out, or name photos instead of --split"
         )
-    return try_on.split(house.root, split) if split else try_on.jobs(inputs, articles, worn)
+    return try_on.split(context.root, split) if split else try_on.jobs(inputs, articles, worn)
 
 
 def _foreign(
-    house: House, files: list[Path], system: str | None, direction: str, size: int | None, device: str | None
+    context: Context, files: list[Path], system: str | None, direction: str, size: int | None, device: str | None
 ) -> Trained:
     """The networks in `files` of other projects."""
-    from curate.train.weights import exchange as verb
+    from curate.train.weights import exchange
 
-    imported = verb.read(files, system, known_direction(direction))
+    imported = exchange.read(files, system, known_direction(direction))
     for note in imported.notes:
-        house.console.progress.note(note)
-    return verb.trained(imported, str(files[0]), size=size, device=device or "auto")
+        context.console.progress.note(note)
+    return exchange.trained(imported, str(files[0]), size=size, device=device or "auto")
 
 
 def known_direction(text: str) -> Direction:
@@ -114,13 +116,13 @@ def known_direction(text: str) -> Direction:
     raise UsageError(f"--direction {text}: there are a2b and b2a", "a2b makes images of a into images of b")
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: TranslationResult) -> str:
     article = f" in {outcome.article}" if outcome.article else ""
     detail = f" ({outcome.detail})" if outcome.detail else ""
     return f"{outcome.input}{article}: {outcome.output or outcome.reason}{detail}"
 
 
-def _done(outcomes: list[Outcome], named: list[Path]) -> bool:
+def _done(outcomes: list[TranslationResult], named: list[Path]) -> bool:
     """Whether every input that was named, or something below it, was translated."""
     made = [Path(outcome.input) for outcome in outcomes if outcome.output]
     return all(any(path == done or path in done.parents for done in made) for path in named)

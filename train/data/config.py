@@ -18,7 +18,7 @@ class Window(Section, frozen=True, kw_only=True):
     least: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0  # the smallest window's side
 
 
-class Data(Section, frozen=True, kw_only=True):
+class DataConfig(Section, frozen=True, kw_only=True):
     """What a run trains on; train.NAME.data in params.yaml."""
 
     domains: Mapping[str, str] = {}  # {a: long, b: short}; empty: the dataset's two, by name

@@ -12,17 +12,17 @@ from torch.nn import functional as F
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.tables import manifest
 from curate.train.data import cache, transforms
-from curate.train.data.config import Data
+from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
 from curate.train.data.unpaired import ALL, order
 from curate.train.engine.contract import Batch
-from curate.train.engine.rng import Each, Portion, generator, placed
+from curate.train.engine.rng import BatchSlice, PerImageRng, generator, placed
 
 LEVELS = 4  # per channel, of the colour histograms that tell articles apart
 
 
 @dataclass(frozen=True)
-class Wardrobe:
+class PairSet:
     """The pairs of one split, in pair_id order: person i wears article `worn[i]`. Several may wear the same one."""
 
     humans: Tensor  # uint8 [N, side, side, 3], memory-mapped
@@ -34,7 +34,7 @@ class Wardrobe:
         return len(self.humans)
 
 
-def load(root: Path, split: str, *, progress: Progress = SILENT) -> Wardrobe:
+def load(root: Path, split: str, *, progress: Progress = SILENT) -> PairSet:
     """The accepted pairs in `split`, each article once, decoded into processed/cache unless they lie there already.
 
     Raises TableError without pairs, UsageError for pictures of unequal size and CurateError for one that is missing or
@@ -53,10 +53,10 @@ def load(root: Path, split: str, *, progress: Progress = SILENT) -> Wardrobe:
     people, one = cache.resident(root, f"pairs\n{split}\nhuman", humans, "curate pairs", progress)
     things, other = cache.resident(root, f"pairs\n{split}\narticle", articles, "curate pairs", progress)
     worn = torch.tensor([products[row["domain"], row["group_id"]] for row in rows], dtype=torch.int64)
-    return Wardrobe(people, things, worn, f"{one}+{other}")
+    return PairSet(people, things, worn, f"{one}+{other}")
 
 
-class Triplets:
+class PairedBatches:
     """Batches of "human", the "article" worn and an "other" one: a pure function of (seed, step), as data.Unpaired is.
 
     An epoch goes once through the people, in a shuffled order. The other article is any but the one worn, uniformly;
@@ -67,13 +67,13 @@ class Triplets:
 
     def __init__(
         self,
-        wardrobe: Wardrobe,
-        section: Data,
+        wardrobe: PairSet,
+        section: DataConfig,
         *,
         batch: int,
         seed: int,
         device: torch.device | str = "cpu",
-        portion: Portion = ALL,
+        portion: BatchSlice = ALL,
     ) -> None:
         self._colours = histograms(wardrobe.articles) if section.candidates > 1 else None
         self.worn = wardrobe.worn
@@ -84,7 +84,7 @@ class Triplets:
     def __call__(self, step: int) -> Batch:
         """Step `step`'s images, float32 [batch * parts, 3, size, width] in [-1, 1] each."""
         positions = self.portion.positions(step, self.batch)
-        draws = Each([generator(self.seed, "image", position) for position in positions])
+        draws = PerImageRng([generator(self.seed, "image", position) for position in positions])
         at = torch.stack([order(self.seed, position, self.epoch) for position in positions])
         own = self.worn[at]
         other = self._others(own, draws)
@@ -100,7 +100,7 @@ class Triplets:
     def _taken(self, pictures: Tensor, at: Tensor) -> Tensor:
         return to_float(pictures[placed(at, pictures.device)], self.device)
 
-    def _others(self, own: Tensor, draws: Each) -> Tensor:
+    def _others(self, own: Tensor, draws: PerImageRng) -> Tensor:
         """For each article of `own`, int64 [N], another one."""
         drawn = draws.randint(len(self.articles) - 1, self.section.candidates)
         drawn += drawn >= own[:, None]  # skips the one worn, and every other one stays as likely
@@ -110,7 +110,7 @@ class Triplets:
         return drawn.gather(1, unlike.argmax(1, keepdim=True))[:, 0]
 
 
-def held_out(wardrobe: Wardrobe, section: Data, count: int, device: torch.device | str = "cpu") -> Batch:
+def held_out(wardrobe: PairSet, section: DataConfig, count: int, device: torch.device | str = "cpu") -> Batch:
     """Every combination of up to `count` people, one per article, with their articles: people change fastest.
 
     Float32 [count * count, 3, size, width] in [-1, 1] under "human", "article" and "other".
@@ -127,7 +127,9 @@ def held_out(wardrobe: Wardrobe, section: Data, count: int, device: torch.device
     }
 
 
-def turned(wardrobe: Wardrobe, section: Data, start: int, stop: int, *, device: torch.device | str = "cpu") -> Batch:
+def turned(
+    wardrobe: PairSet, section: DataConfig, start: int, stop: int, *, device: torch.device | str = "cpu"
+) -> Batch:
     """The people from number `start` to `stop`, each to wear the article after the own one."""
     own = wardrobe.worn[start:stop]
     worn, wanted = (
@@ -140,7 +142,7 @@ def turned(wardrobe: Wardrobe, section: Data, start: int, stop: int, *, device: 
     }
 
 
-def person(pictures: Tensor, section: Data, draws: Each | None = None) -> Tensor:
+def person(pictures: Tensor, section: DataConfig, draws: PerImageRng | None = None) -> Tensor:
     """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `draws`, enlarged to section.load and cut."""
     height, width = section.size, section.width or section.size
     left, part = upright(pictures.shape[3], section)
@@ -151,13 +153,13 @@ def person(pictures: Tensor, section: Data, draws: Each | None = None) -> Tensor
     return transforms.crop_and_flip(larger, height, 0.0, draws, width)
 
 
-def upright(side: int, section: Data) -> tuple[int, int]:
+def upright(side: int, section: DataConfig) -> tuple[int, int]:
     """Where the part of a letterboxed square starts that networks see of a person, and how wide it is; px."""
     part = min(side, round(side * (section.width or section.size) / section.size))
     return (side - part) // 2, part
 
 
-def article(pictures: Tensor, section: Data) -> Tensor:
+def article(pictures: Tensor, section: DataConfig) -> Tensor:
     """Letterboxed `pictures` [N, 3, S, S] as the networks see them: whole, on more background where that is needed."""
     height, width = section.size, section.width or section.size
     whole = transforms.resize(pictures, min(height, width))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from curate.train.engine.rng import Each, placed
+from curate.train.engine.rng import PerImageRng, placed
 
 
 def resize(images: Tensor, height: int, width: int | None = None) -> Tensor:
@@ -25,7 +25,7 @@ def resize(images: Tensor, height: int, width: int | None = None) -> Tensor:
     return small.clamp(-1.0, 1.0)  # bicubic overshoots at edges; 8-bit images can't
 
 
-def crop_and_flip(images: Tensor, side: int, flip: float, draws: Each, width: int | None = None) -> Tensor:
+def crop_and_flip(images: Tensor, side: int, flip: float, draws: PerImageRng, width: int | None = None) -> Tensor:
     """A `side` x `side` window of each image at a uniformly random place, mirrored with probability `flip`.
 
     With a `width`, the window is `side` high and so wide.
@@ -42,7 +42,7 @@ def crop_and_flip(images: Tensor, side: int, flip: float, draws: Each, width: in
 
 
 def shift_and_zoom(
-    images: Tensor, side: int, right: tuple[float, float], down: tuple[float, float], least: float, draws: Each
+    images: Tensor, side: int, right: tuple[float, float], down: tuple[float, float], least: float, draws: PerImageRng
 ) -> Tensor:
     """A `side` x `side` look through a random window at each image, shifted by shares of the image's side within the
     ranges `right` and `down`. The window's side is at least the share `least` and leaves out what lies beyond the edge.

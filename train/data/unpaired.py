@@ -19,12 +19,12 @@ from curate.pipeline.core.errors import UsageError, nearest
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.tables import manifest
 from curate.train.data import cache, face_masks, transforms
-from curate.train.data.config import Data
+from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
 from curate.train.engine.contract import Batch
-from curate.train.engine.rng import Each, Portion, generator, placed
+from curate.train.engine.rng import BatchSlice, PerImageRng, generator, placed
 
-ALL = Portion()  # one process has all of a step's images
+ALL = BatchSlice()  # one process has all of a step's images
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Domain:
         return len(self.images)
 
 
-class Unpaired:
+class UnpairedBatches:
     """Batches of two domains, a pure function of (seed, step).
 
     An epoch has max(|a|, |b|) images. Within one, a runs through a shuffled order, modulo its own number, and b is
@@ -53,13 +53,13 @@ class Unpaired:
         self,
         a: Domain,
         b: Domain,
-        section: Data,
+        section: DataConfig,
         *,
         batch: int,
         seed: int,
         faces: bool = False,
         device: torch.device | str = "cpu",
-        portion: Portion = ALL,
+        portion: BatchSlice = ALL,
     ) -> None:
         self.a, self.b, self.section, self.faces = near(a, device), near(b, device), section, faces
         self.batch, self.seed, self.device, self.portion = batch, seed, device, portion
@@ -71,12 +71,12 @@ class Unpaired:
         With faces, also their masks: "face_a" and "face_b", [batch * parts, 1, size, size] in [0, 1].
         """
         positions = self.portion.positions(step, self.batch)
-        draws = Each([generator(self.seed, "image", position) for position in positions])
+        draws = PerImageRng([generator(self.seed, "image", position) for position in positions])
         a = torch.stack([order(self.seed, position, self.epoch) for position in positions]) % len(self.a)
         b = draws.randint(len(self.b))
         return {**self._prepare("a", self.a, a, draws), **self._prepare("b", self.b, b, draws)}
 
-    def _prepare(self, key: Literal["a", "b"], domain: Domain, at: Tensor, draws: Each) -> Batch:
+    def _prepare(self, key: Literal["a", "b"], domain: Domain, at: Tensor, draws: PerImageRng) -> Batch:
         section, window = self.section, self.section.windows.get(key)
         pictures = to_float(domain.images[placed(at, domain.images.device)], self.device)
         if self.faces:
@@ -126,7 +126,7 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
     return Domain(domain, pictures, digest, face_masks.landmarks([row["landmarks"] for row in rows]))
 
 
-def chosen(root: Path, section: Data) -> Mapping[str, str]:
+def chosen(root: Path, section: DataConfig) -> Mapping[str, str]:
     """The domains that stand for "a" and "b": the section's, else the dataset's two, by name. Raises UsageError."""
     if section.domains:
         if set(section.domains) != {"a", "b"}:

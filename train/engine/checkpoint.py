@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Store:
+class CheckpointManager:
     """The checkpoints of one run, `folder`/00001234.safetensors by step; the newest `keep_last` stay."""
 
     folder: Path

@@ -24,7 +24,7 @@ PATIENCE = timedelta(minutes=30)  # for the first process to decode the pictures
 
 
 @dataclass(frozen=True)
-class Team:
+class World:
     """The processes of a run: this one is the `rank`-th of `size`."""
 
     rank: int = 0
@@ -91,11 +91,11 @@ class Team:
             self._each(0)
 
 
-ALONE = Team()
+ALONE = World()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Team]:
+def init_distributed(device: str) -> Iterator[World]:
     """The team that torchrun made this process a part of, within the block; without torchrun, a team of one.
 
     It talks by NCCL when `device`, as run.device has it, is a GPU, else by gloo. Raises UsageError for too few GPUs.
@@ -115,7 +115,7 @@ def joined(device: str) -> Iterator[Team]:
         torch.cuda.set_device(place)
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=PATIENCE)
     try:
-        yield Team(dist.get_rank(), dist.get_world_size())
+        yield World(dist.get_rank(), dist.get_world_size())
     finally:
         _groups.clear()
         dist.destroy_process_group()

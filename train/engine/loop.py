@@ -9,33 +9,33 @@ import torch
 from torch import Tensor
 
 from curate.pipeline.core.errors import CurateError
-from curate.train.engine.checkpoint import Store
+from curate.train.engine.checkpoint import CheckpointManager
 from curate.train.engine.contract import Batch, Clock, Recipe, Update
-from curate.train.engine.distributed import ALONE, Team
+from curate.train.engine.distributed import ALONE, World
 from curate.train.engine.meter import Meter, Scalars
-from curate.train.engine.precision import Modes
-from curate.train.engine.rng import Portion, seed_of, working_on
+from curate.train.engine.precision import Precision
+from curate.train.engine.rng import BatchSlice, seed_of, working_on
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoopConfig:
     """How a run goes, apart from its formulas."""
 
     steps: int  # in all
     seed: int = 0
-    modes: Modes = field(default_factory=Modes)
+    modes: Precision = field(default_factory=Precision)
     tick: int = 50  # steps between two readings of the losses
     checkpoint_every: int = 500  # steps
-    store: Store | None = None  # where checkpoints go; None keeps none and resumes nothing
+    store: CheckpointManager | None = None  # where checkpoints go; None keeps none and resumes nothing
     stop: Callable[[], bool] = lambda: False  # asked between steps: True saves and raises KeyboardInterrupt
     accumulate: int = 1  # parts that a batch goes through the networks in, one after the other
-    team: Team = ALONE
+    team: World = ALONE
 
 
 def train(
     recipe: Recipe,
     batches: Callable[[int], Batch],
-    plan: Plan,
+    plan: LoopConfig,
     on_tick: Callable[[Clock, Scalars], None],
 ) -> None:
     """Trains `recipe` until `plan.steps` steps are done, going on from the last checkpoint in `plan.store`.
@@ -74,12 +74,12 @@ def train(
                 raise KeyboardInterrupt
 
 
-def _step(recipe: Recipe, batch: Batch, clock: Clock, plan: Plan, meter: Meter) -> None:
+def _step(recipe: Recipe, batch: Batch, clock: Clock, plan: LoopConfig, meter: Meter) -> None:
     """One step: its parts take turns, so that every optimiser steps once, on the gradients of all of them."""
     torch.manual_seed(seed_of(plan.seed, clock.step))
     plan.modes.start_step()
     team, count = plan.team, plan.accumulate
-    portions = [Portion(part, count, team.rank, team.size, team.gather) for part in range(count)]
+    portions = [BatchSlice(part, count, team.rank, team.size, team.gather) for part in range(count)]
     parts = [_updates(recipe, part, clock, plan.modes) for part in _split(batch, count)]
     waiting: set[str] = set()  # optimisers with gradients that more will be added to
     while True:
@@ -108,7 +108,7 @@ def _split(batch: Batch, count: int) -> Iterator[Batch]:
     return ({key: chunk[part] for key, chunk in chunks.items()} for part in range(count))
 
 
-def _updates(recipe: Recipe, batch: Batch, clock: Clock, modes: Modes) -> Iterator[Update]:
+def _updates(recipe: Recipe, batch: Batch, clock: Clock, modes: Precision) -> Iterator[Update]:
     """The updates of one step. Autocast is entered anew for each, so that weights are cast after every change."""
     device, half = _device(recipe).type, modes.precision == "bf16"
     updates = recipe.step(batch, clock)
@@ -133,7 +133,7 @@ def _backward(recipe: Recipe, update: Update, clock: Clock, parts: int, meter: M
         _check_losses(recipe, update.losses, clock.step + 1)
 
 
-def _optimise(recipe: Recipe, name: str, clock: Clock, team: Team) -> None:
+def _optimise(recipe: Recipe, name: str, clock: Clock, team: World) -> None:
     """One optimiser step on the gradients that are there, averaged over the team."""
     optimizer = recipe.optimizers[name]
     team.average([p.grad for p in _parameters(recipe, name) if p.grad is not None])

@@ -15,15 +15,17 @@ import torch
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.train.engine.contract import Batch, Recipe
 
-Precision = Literal["fp32", "bf16"]
+PrecisionName = Literal["fp32", "bf16"]
 Compile = Literal["none", "default", "graphs"]
 
 
 @dataclass(frozen=True)
-class Modes:
+class Precision:
     """The defaults are plain fp32, for parity; train.NAME.run has its own."""
 
-    precision: Precision = "fp32"  # bf16: networks under autocast; norms keep their statistics, and losses all, in fp32
+    precision: PrecisionName = (
+        "fp32"  # bf16: networks under autocast; norms keep their statistics, and losses all, in fp32
+    )
     tf32: bool = False  # of a GPU's convolutions and matrix products: 10 bits of mantissa in place of 23
     channels_last: bool = False  # channels innermost in memory, as tensor cores want them
     compile: Compile = "none"  # each network by torch.compile; graphs: replayed as CUDA graphs, too

@@ -21,7 +21,7 @@ def _itself(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Portion:
+class BatchSlice:
     """Which of a step's images are being worked on: those of part `part` of `parts` in process `rank` of `ranks`.
 
     A step's images are ordered by part, then by process.
@@ -44,16 +44,16 @@ class Portion:
         return self.parts * self.ranks == 1
 
 
-_now = [Portion()]  # the innermost block's is the last
+_now = [BatchSlice()]  # the innermost block's is the last
 
 
-def portion() -> Portion:
+def batch_slice() -> BatchSlice:
     """What is being worked on."""
     return _now[-1]
 
 
 @contextmanager
-def working_on(current: Portion) -> Iterator[None]:
+def working_on(current: BatchSlice) -> Iterator[None]:
     """Within the block, `portion` is `current`. The loop says so around each part of a step."""
     _now.append(current)
     try:
@@ -100,7 +100,7 @@ def _part(drawn: Tensor, count: int) -> Tensor:
     return drawn[first : first + _now[-1].ranks * count]
 
 
-class Each:
+class PerImageRng:
     """One generator for each image: its draws depend on nothing else, neither on its place in a batch nor on others."""
 
     def __init__(self, generators: Sequence[Generator]) -> None:

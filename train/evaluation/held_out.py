@@ -14,13 +14,13 @@ from curate.pipeline.core.progress import Progress
 from curate.train.data import face_masks, paired, transforms, unpaired
 from curate.train.data.transforms import to_float
 from curate.train.engine.contract import Batch
-from curate.train.runs.config import Settings, device
+from curate.train.runs.config import TrainConfig, device
 
 LEAST = 2  # training images per domain, articles to swap
 
 
 @dataclass(frozen=True)
-class View:
+class Task:
     """One way that a recipe translates: `render(batch)[made]` is what it makes of `batch[source]`."""
 
     name: str  # a2b, b2a, swapped; goes into the names of its numbers
@@ -42,7 +42,7 @@ class View:
 class HeldOut:
     """Every view of the images that were held out; of training images, where none were."""
 
-    views: Mapping[str, View]
+    views: Mapping[str, Task]
     trained_on: bool  # they are training images, for want of others
 
     @property
@@ -51,8 +51,8 @@ class HeldOut:
         return min(view.count for view in self.views.values())
 
 
-def of_domains(
-    root: Path, domains: Mapping[str, str], settings: Settings, *, masked: bool, progress: Progress
+def unpaired_tasks(
+    root: Path, domains: Mapping[str, str], settings: TrainConfig, *, masked: bool, progress: Progress
 ) -> HeldOut:
     """Both ways between the domains, on images that don't train: of val, then of test.
 
@@ -67,7 +67,7 @@ def of_domains(
         parts = parts or [unpaired.load(root, domains[key], "train")]
         pictures = torch.cat([part.images[:most] for part in parts])[:most]
         points = torch.cat([part.landmarks for part in parts])[:most] if masked else None
-        views[f"{key}2{other}"] = View(
+        views[f"{key}2{other}"] = Task(
             f"{key}2{other}",
             key,
             f"{key}2{other}",
@@ -92,7 +92,7 @@ def _shown(
     return batch
 
 
-def pairs_of(root: Path, training: paired.Wardrobe, progress: Progress) -> tuple[paired.Wardrobe, bool]:
+def pairs_of(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, bool]:
     """The pairs of test or of val that don't train; the training pairs, and that it is them, where neither has two
     articles to swap.
     """
@@ -101,11 +101,11 @@ def pairs_of(root: Path, training: paired.Wardrobe, progress: Progress) -> tuple
     return held or training, held is None
 
 
-def of_pairs(wardrobe: paired.Wardrobe, settings: Settings, *, trained_on: bool) -> HeldOut:
+def pair_tasks(wardrobe: paired.PairSet, settings: TrainConfig, *, trained_on: bool) -> HeldOut:
     """Everyone of `wardrobe`, each in the article after the own one; they should look like people in their own."""
     run, section = settings.run, settings.data
     name, count = "swapped", min(len(wardrobe), run.held_out)
-    view = View(
+    view = Task(
         name,
         "human",
         name,

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from curate.train.engine.rng import placed, portion, rand
+from curate.train.engine.rng import batch_slice, placed, rand
 
 INTERVAL = 4  # steps between two changes of p; section 3
 OCTAVE = math.log(2.0)
@@ -50,7 +50,7 @@ class AdaptiveAugment(nn.Module):
     @torch.no_grad()
     def watch(self, scores: Tensor) -> None:
         """Counts a discriminator's scores of real images, [N, ...], positive for real."""
-        signs = portion().gather(scores.detach().float().sign().flatten(1).mean(1))
+        signs = batch_slice().gather(scores.detach().float().sign().flatten(1).mean(1))
         self.signs += signs.sum()
         self.judged += len(signs)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Average(nn.Module):
+class EMA(nn.Module):
     """The exponential moving average of `network`; called like it, never trained itself.
 
     Karras et al., Progressive Growing of GANs (2018), section 4.1 of the appendix. `decay` is per step; early on it is

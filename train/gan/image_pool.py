@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from curate.train.engine.rng import portion, rand_of_all, randint_of_all
+from curate.train.engine.rng import batch_slice, rand_of_all, randint_of_all
 
 
 class ImagePool(nn.Module):
@@ -25,7 +25,7 @@ class ImagePool(nn.Module):
         """`images` [N, C, H, W], detached; once the pool is full, half of them swapped for old ones."""
         if not self.capacity:
             return images.detach()
-        now, count = portion(), len(images)
+        now, count = batch_slice(), len(images)
         swaps = rand_of_all(count) < 0.5
         slots = randint_of_all(0, self.capacity, count)
         choices = zip(swaps.tolist(), slots.tolist(), strict=True)

@@ -20,17 +20,17 @@ from curate.pipeline.core.config import (
     Positive,
     Section,
     as_dict,
-    origins,
+    explain,
     override,
     parse,
 )
 from curate.pipeline.core.errors import UsageError, nearest
-from curate.train.data.config import Data
-from curate.train.engine.precision import Compile, Modes, Precision
+from curate.train.data.config import DataConfig
+from curate.train.engine.precision import Compile, Precision, PrecisionName
 from curate.train.recipes import RECIPES
 
 
-class Run(Section, frozen=True, kw_only=True):
+class RunConfig(Section, frozen=True, kw_only=True):
     """How a run goes; train.NAME.run in params.yaml."""
 
     steps: Positive | None = None  # in all; None: as many as `epochs` take
@@ -40,7 +40,7 @@ class Run(Section, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
     threads: NonNegative = 0  # of a CPU; 0: one per core. Fixed, sums are the same on every machine
-    precision: Precision = "fp32"
+    precision: PrecisionName = "fp32"
     tf32: bool = True  # fp32 on a GPU: products by tensor cores, with 10 bits of mantissa; off for parity
     channels_last: bool = False  # channels innermost in memory, as tensor cores want them
     compile: Compile = "none"  # networks by torch.compile; graphs: replayed as CUDA graphs, too
@@ -58,16 +58,16 @@ class Run(Section, frozen=True, kw_only=True):
     features: str | None = None  # an Inception weights file for the metrics; None: a stand-in net
 
     @property
-    def modes(self) -> Modes:
+    def modes(self) -> Precision:
         """How the networks are run."""
-        return Modes(self.precision, self.tf32, self.channels_last, self.compile)
+        return Precision(self.precision, self.tf32, self.channels_last, self.compile)
 
 
 # Keys of `run` that change what is learnt, beside batch * accumulate * processes; the others may change on the way.
 IDENTITY = ("seed", "precision", "weights", "freeze")
 
 
-class Groups(Section, frozen=True, kw_only=True):
+class ConfigGroups(Section, frozen=True, kw_only=True):
     """The keys of one train.NAME section."""
 
     data: Mapping[str, Any] = {}
@@ -76,12 +76,12 @@ class Groups(Section, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainConfig:
     """Everything that a person can choose about a run."""
 
     recipe: str
-    data: Data
-    run: Run
+    data: DataConfig
+    run: RunConfig
     model: Section
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,16 +90,16 @@ class Settings:
         return {"recipe": self.recipe, **{name: as_dict(group) for name, group in groups.items()}}
 
 
-def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) -> Settings:
+def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) -> TrainConfig:
     """The settings of `recipe`: the file's, else the defaults, overridden by `flags` with dotted keys (run.steps).
 
     A flag of None was not given. Raises UsageError for an unknown recipe or key and for values out of range.
     """
     kind = RECIPES.resolve(recipe)
-    kinds: dict[str, type[Section]] = {"data": Data, "run": Run, "model": kind.Config}
+    kinds: dict[str, type[Section]] = {"data": DataConfig, "run": RunConfig, "model": kind.Config}
     where = f"train.{recipe}"
     params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
-    groups = params.section(where, Groups)
+    groups = params.section(where, ConfigGroups)
     given: dict[str, dict[str, Any]] = {name: {} for name in kinds}
     for key, value in (flags or {}).items():
         group, _, name = key.partition(".")
@@ -134,18 +134,18 @@ def _recipes() -> type[Section]:
     return kind
 
 
-def from_dict(plain: Mapping[str, Any]) -> Settings:
+def from_dict(plain: Mapping[str, Any]) -> TrainConfig:
     """The settings that `Settings.as_dict` made `plain` from. Raises UsageError for what no longer fits."""
     recipe = plain["recipe"]
-    return Settings(
+    return TrainConfig(
         recipe,
-        parse(Data, plain["data"], f"train.{recipe}.data"),
-        parse(Run, plain["run"], f"train.{recipe}.run"),
+        parse(DataConfig, plain["data"], f"train.{recipe}.data"),
+        parse(RunConfig, plain["run"], f"train.{recipe}.run"),
         parse(RECIPES.resolve(recipe).Config, plain["model"], f"train.{recipe}.model"),
     )
 
 
-def checked(settings: Settings) -> Settings:
+def checked(settings: TrainConfig) -> TrainConfig:
     """`settings`, if its values go together; a model.size that was left open is data.size. Raises UsageError."""
     data = settings.data
     if getattr(settings.model, "size", data.size) is None:
@@ -180,13 +180,13 @@ def device(name: str) -> torch.device:
     return torch.device("cuda", place) if name == "cuda" else torch.device(name)
 
 
-def of_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> list[Origin]:
+def explain_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> list[Origin]:
     """Every key of train.RECIPE as a run with these `flags` (dotted: run.steps) has it. Raises what settings.read does.
 
     Sizes that a run takes from its data are shown as it will have them.
     """
     settings = read(params, recipe, flags)
-    written = params.section(f"train.{recipe}", Groups)
+    written = params.section(f"train.{recipe}", ConfigGroups)
     found: list[Origin] = []
     for group in ("data", "run", "model"):
         given = {key.partition(".")[2]: v for key, v in flags.items() if key.startswith(f"{group}.") and v is not None}
@@ -202,5 +202,5 @@ def of_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> list[Ori
             getattr(written, group).get("size"),
         ):
             layers.insert(0, (f"follows from train.{recipe}.data.size", {"size": None}))
-        found += origins(getattr(settings, group), f"train.{recipe}.{group}", layers)
+        found += explain(getattr(settings, group), f"train.{recipe}.{group}", layers)
     return found

@@ -9,10 +9,10 @@ import torch
 from curate.train.engine.contract import Recipe
 from curate.train.engine.rng import seed_of
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import Settings, device
+from curate.train.runs.config import TrainConfig, device
 
 
-def build(settings: Settings) -> Recipe:
+def build(settings: TrainConfig) -> Recipe:
     """The recipe with its first weights, which depend on run.seed alone, on the device that run.device asks for."""
     torch.manual_seed(seed_of(settings.run.seed, "init"))
     recipe: Any = RECIPES.resolve(settings.recipe)(settings.model)

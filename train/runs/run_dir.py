@@ -30,7 +30,7 @@ OnChange = Literal["refuse", "fresh-if-changed", "fresh"]
 
 
 @dataclass(frozen=True)
-class Folder:
+class RunDir:
     """The folder of one run."""
 
     path: Path

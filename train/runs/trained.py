@@ -18,7 +18,7 @@ from curate.train.engine.contract import Recipe
 from curate.train.recipes import RECIPES
 from curate.train.runs.config import from_dict
 from curate.train.runs.factory import build
-from curate.train.runs.run_dir import Folder
+from curate.train.runs.run_dir import RunDir
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Trained:
             raise UsageError(f"--direction {direction}: not one of {self.source}'s", known or "it has none")
 
 
-def of_run(run: Path, device: str = "auto", best: str | None = None) -> Trained:
+def load_run(run: Path, device: str = "auto", best: str | None = None) -> Trained:
     """The newest checkpoint of a run, or the `best` by a metric: kid, or kid_standin.
 
     Raises UsageError for a folder without a run, a run without a checkpoint, and a metric that it was not measured by.
     """
-    folder = Folder(run)
+    folder = RunDir(run)
     config = folder.read()
     settings = from_dict(config)
     chosen = checkpoint.newest(folder.checkpoints) if best is None else _best(folder.best, best)

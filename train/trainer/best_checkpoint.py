@@ -16,7 +16,7 @@ PATIENCE = 6  # measurements without a better one, after which stopping is reaso
 Rows = Sequence[Mapping[str, float]]
 
 
-class Best:
+class BestCheckpoint:
     """Keeps the networks of the best steps by each of `metrics`, the mean over all views, less being better.
 
     `folder`/kid_standin-00000500.safetensors holds those after 500 steps, without what only going on needs.

@@ -14,27 +14,27 @@ from curate.pipeline.imaging import codec
 from curate.train.engine.contract import Batch, Clock, Recipe
 from curate.train.engine.meter import Scalars
 from curate.train.evaluation.evaluator import due
-from curate.train.runs.config import Run
-from curate.train.runs.run_dir import Folder
+from curate.train.runs.config import RunConfig
+from curate.train.runs.run_dir import RunDir
 from curate.train.trainer import diagnostics
-from curate.train.trainer.best_checkpoint import Best
-from curate.train.trainer.data_module import Material
+from curate.train.trainer.best_checkpoint import BestCheckpoint
+from curate.train.trainer.data_module import DataModule
 from curate.train.trainer.estimate import duration
-from curate.train.trainer.logger import Log
+from curate.train.trainer.logger import ScalarLogger
 from curate.train.trainer.sample_history import History, pinned
 
 
-class Watch:
+class TrainingCallback:
     """What one call of a run leaves in its folder and on the screen. Nothing here changes what is learnt."""
 
     def __init__(
         self,
         recipe: Recipe,
-        settings: Run,
-        material: Material,
-        folder: Folder,
-        log: Log,
-        best: Best | None,
+        settings: RunConfig,
+        material: DataModule,
+        folder: RunDir,
+        log: ScalarLogger,
+        best: BestCheckpoint | None,
         progress: Progress,
         task: Task,
         start: int,

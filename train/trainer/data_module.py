@@ -15,19 +15,19 @@ from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.tables import manifest
 from curate.train.data import paired, unpaired
-from curate.train.data.config import Data
-from curate.train.data.unpaired import ALL, Domain, Unpaired
+from curate.train.data.config import DataConfig
+from curate.train.data.unpaired import ALL, Domain, UnpairedBatches
 from curate.train.engine.contract import Batch
-from curate.train.engine.rng import Portion
+from curate.train.engine.rng import BatchSlice
 from curate.train.evaluation import held_out
 from curate.train.evaluation.held_out import LEAST, HeldOut
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import Settings, device
-from curate.train.trainer.previews import Preview, translations, wardrobe
+from curate.train.runs.config import TrainConfig, device
+from curate.train.trainer.previews import Preview, translation_grid, try_on_grid
 
 
 @dataclass(frozen=True)
-class Material:
+class DataModule:
     """A run's data, read and checked."""
 
     batches: Callable[[int], Batch]  # a pure function of the step
@@ -35,13 +35,13 @@ class Material:
     per_step: int  # images of each kind that a step sees, in all processes
     preview: Preview  # what sample grids are made of
     held_out: HeldOut  # what the recipe is measured on
-    section: Data  # with nothing left open
+    section: DataConfig  # with nothing left open
     dataset: Mapping[str, Mapping[str, Any]]  # what there is of each kind: images, digest
     crop: Mapping[str, CropRules]  # what the crops of "a" and "b" were cut by
     letterbox: Mapping[str, Any] = field(default_factory=dict)  # how the pictures of pairs were boxed
 
 
-def prepare(settings: Settings, root: Path, *, portion: Portion = ALL, progress: Progress = SILENT) -> Material:
+def prepare(settings: TrainConfig, root: Path, *, portion: BatchSlice = ALL, progress: Progress = SILENT) -> DataModule:
     """What the batches of `settings.recipe` are made from; the recipe's keys tell which kind it is.
 
     `portion` says which of each step's images this process has.
@@ -53,21 +53,23 @@ def prepare(settings: Settings, root: Path, *, portion: Portion = ALL, progress:
     return (_pairs if "human" in keys else _unpaired)(settings, root, portion, progress)
 
 
-def _unpaired(settings: Settings, root: Path, portion: Portion, progress: Progress) -> Material:
+def _unpaired(settings: TrainConfig, root: Path, portion: BatchSlice, progress: Progress) -> DataModule:
     domains = unpaired.chosen(root, settings.data)
     place, run = device(settings.run.device), settings.run
     a, b = (_enough(unpaired.load(root, domains[key], "train", progress=progress), run.batch) for key in "ab")
     masked = "face_a" in RECIPES.resolve(settings.recipe).keys(settings.model)
     if masked:
         _faces_known(root, a, b)
-    batches = Unpaired(a, b, settings.data, batch=run.batch, seed=run.seed, faces=masked, device=place, portion=portion)
-    measured = held_out.of_domains(root, domains, settings, masked=masked, progress=progress)
+    batches = UnpairedBatches(
+        a, b, settings.data, batch=run.batch, seed=run.seed, faces=masked, device=place, portion=portion
+    )
+    measured = held_out.unpaired_tasks(root, domains, settings, masked=masked, progress=progress)
     shown = {k: v for view in measured.views.values() for k, v in view.batch(0, max(1, run.samples)).items()}
-    return Material(
+    return DataModule(
         batches,
         batches.epoch,
         run.batch * portion.parts * portion.ranks,
-        Preview(shown, translations, {view.made: (view.source, slice(None)) for view in measured.views.values()}),
+        Preview(shown, translation_grid, {view.made: (view.source, slice(None)) for view in measured.views.values()}),
         measured,
         override(settings.data, "data", domains=domains),
         {key: {"images": len(d), "name": d.name, "digest": d.digest} for key, d in (("a", a), ("b", b))},
@@ -75,7 +77,7 @@ def _unpaired(settings: Settings, root: Path, portion: Portion, progress: Progre
     )
 
 
-def _pairs(settings: Settings, root: Path, portion: Portion, progress: Progress) -> Material:
+def _pairs(settings: TrainConfig, root: Path, portion: BatchSlice, progress: Progress) -> DataModule:
     place, run = device(settings.run.device), settings.run
     worn = paired.load(root, "train", progress=progress)
     if len(worn.articles) < LEAST or len(worn) < run.batch:
@@ -84,22 +86,22 @@ def _pairs(settings: Settings, root: Path, portion: Portion, progress: Progress)
             f"train on, {max(LEAST, run.batch)} pairs with {LEAST} articles are the least",
             "scrape more of them, or lower run.batch; where they went: curate stats",
         )
-    batches = paired.Triplets(worn, settings.data, batch=run.batch, seed=run.seed, device=place, portion=portion)
+    batches = paired.PairedBatches(worn, settings.data, batch=run.batch, seed=run.seed, device=place, portion=portion)
     rest, trained_on = held_out.pairs_of(root, worn, progress)
     shown = paired.held_out(rest, settings.data, run.samples, place)
     people = math.isqrt(len(shown["human"]))
     turns = [(i + 1) % people * people + i for i in range(people)]  # person i in the next one's article
-    preview = Preview(shown, wardrobe, {"swapped": ("human", turns)})
+    preview = Preview(shown, try_on_grid, {"swapped": ("human", turns)})
     dataset = {
         "human": {"images": len(worn), "name": "pairs", "digest": worn.digest},
         "article": {"images": len(worn.articles), "name": "pairs"},
     }
-    return Material(
+    return DataModule(
         batches,
         batches.epoch,
         run.batch * portion.parts * portion.ranks,
         preview,
-        held_out.of_pairs(rest, settings, trained_on=trained_on),
+        held_out.pair_tasks(rest, settings, trained_on=trained_on),
         settings.data,
         dataset,
         {},
@@ -140,7 +142,7 @@ def _letterbox(root: Path) -> dict[str, Any]:
     return {key: made_by[key] for key in ("size", "background") if key in made_by}
 
 
-def describe(material: Material) -> dict[str, Any]:
+def describe(material: DataModule) -> dict[str, Any]:
     """The part of a run's config that tells its data apart from others."""
     crop = {key: as_dict(rules) for key, rules in material.crop.items()}
     return {"dataset": dict(material.dataset), "crop": crop, "letterbox": dict(material.letterbox)}

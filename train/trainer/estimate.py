@@ -16,9 +16,9 @@ from torch import Tensor
 
 from curate.train.engine import memory
 from curate.train.engine.contract import Batch, Clock, Recipe
-from curate.train.engine.loop import Plan, train
-from curate.train.runs.config import Run
-from curate.train.trainer.data_module import Material
+from curate.train.engine.loop import LoopConfig, train
+from curate.train.runs.config import RunConfig
+from curate.train.trainer.data_module import DataModule
 
 STEPS = 4  # measured at the most, the first of them to warm up
 ENOUGH = 15.0  # s after which no further step is begun
@@ -41,7 +41,7 @@ class Estimate:
     basis: str
 
 
-def estimate(recipe: Recipe, material: Material, run: Run, steps: int) -> Estimate:
+def estimate(recipe: Recipe, material: DataModule, run: RunConfig, steps: int) -> Estimate:
     """What `steps` steps of `recipe` with these settings take. Trains it a little, so it is of no use afterwards.
 
     Where weights and moments alone are too large for a trial, only they are counted.
@@ -93,7 +93,7 @@ def duration(seconds: float) -> str:
 
 
 def _measured(
-    recipe: Recipe, material: Material, run: Run, steps: int, place: torch.device
+    recipe: Recipe, material: DataModule, run: RunConfig, steps: int, place: torch.device
 ) -> tuple[str, int | None, list[float]]:
     """In words what was measured; the most bytes of activations; the seconds of each step after the first."""
     kept, stack, begun = _Kept(recipe.state_dict().values()), ExitStack(), [time.monotonic()]
@@ -117,7 +117,7 @@ def _measured(
             train(
                 recipe,
                 batch,
-                Plan(min(STEPS, steps), run.seed, run.modes, stop=enough, accumulate=run.accumulate),
+                LoopConfig(min(STEPS, steps), run.seed, run.modes, stop=enough, accumulate=run.accumulate),
                 _ignore,
             )
     except KeyboardInterrupt:

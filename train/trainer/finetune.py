@@ -14,12 +14,12 @@ from curate.pipeline.core.errors import UsageError, nearest
 from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
 from curate.train.weights import exchange
-from curate.train.weights.format import Found, fitted
+from curate.train.weights.format import StateDict, fitted
 
 States = Mapping[str, Mapping[str, Tensor]]
 
 
-def load(recipe: Recipe, name: str, path: Path) -> list[str]:
+def load_initial(recipe: Recipe, name: str, path: Path) -> list[str]:
     """Gives the networks of `recipe`, which is called `name`, the weights in `path`, and says which got which.
 
     `path` is a run's folder, a checkpoint, or what `curate weights import` takes. A network that is in `path` must fit
@@ -37,7 +37,7 @@ def load(recipe: Recipe, name: str, path: Path) -> list[str]:
         if given is None:
             told.append(f"{key}: not in {path}, keeps its first weights")
             continue
-        found = Found(key, f"{path}, {key}", given)
+        found = StateDict(key, f"{path}, {key}", given)
         part.load_state_dict(fitted(found, part, str, f"by train.{name}.model"))
         told.append(f"{key}: {len(given)} tensors from {path}")
     if not states.keys() & parts.keys():
@@ -48,7 +48,7 @@ def load(recipe: Recipe, name: str, path: Path) -> list[str]:
     return [*told, *(f"{key}: not used" for key, state in states.items() if key not in parts and state)]
 
 
-def hold(recipe: Recipe, patterns: Iterable[str]) -> list[str]:
+def freeze(recipe: Recipe, patterns: Iterable[str]) -> list[str]:
     """Freezes the parameters that the `patterns` name, as run.freeze has them, and returns their names.
 
     A pattern is a name of a parameter or of a part that has some, with the wildcards * ? [0-9]: d_a, d_*.model.0,

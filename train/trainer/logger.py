@@ -13,7 +13,7 @@ from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import atomic_write
 
 
-class Log:
+class ScalarLogger:
     """Appends one line per tick to scalars.jsonl in `folder`, and keeps scalars.tsv and tensorboard/ in step with it.
 
     Lines after step `after`, written by a run that was killed before its next checkpoint, are dropped at the start:

@@ -22,7 +22,7 @@ class Preview:
     rows: Mapping[str, tuple[str, Sequence[int] | slice]]  # by key of what is made: from which key, and which of them
 
 
-def translations(recipe: Recipe, held_out: Batch) -> RGB:
+def translation_grid(recipe: Recipe, held_out: Batch) -> RGB:
     """A row per image: a, a made into b, and back again; then the same from b. uint8 [H, W, 3].
 
     Where a recipe draws its attention, that stands after the image that it is laid over.
@@ -37,7 +37,7 @@ def translations(recipe: Recipe, held_out: Batch) -> RGB:
     )
 
 
-def wardrobe(recipe: Recipe, held_out: Batch) -> RGB:
+def try_on_grid(recipe: Recipe, held_out: Batch) -> RGB:
     """The people along the top, the articles down the left, each person in each article; then where it was painted.
 
     `held_out` has every combination of n people with n articles, people changing fastest. uint8 [H, W, 3].

@@ -15,21 +15,21 @@ from curate.pipeline.core.config import override
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.train.engine import checkpoint, memory
 from curate.train.engine.contract import Clock, Recipe
-from curate.train.engine.distributed import ALONE, Team
-from curate.train.engine.loop import Plan, train
+from curate.train.engine.distributed import ALONE, World
+from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.meter import Scalars
-from curate.train.engine.rng import Portion
+from curate.train.engine.rng import BatchSlice
 from curate.train.evaluation.evaluator import LEAST, Evaluator
 from curate.train.evaluation.features import extractor
-from curate.train.runs.config import Settings, device
+from curate.train.runs.config import TrainConfig, device
 from curate.train.runs.factory import build
-from curate.train.runs.run_dir import Folder, OnChange
+from curate.train.runs.run_dir import OnChange, RunDir
 from curate.train.trainer import data_module, finetune
-from curate.train.trainer.best_checkpoint import Best
-from curate.train.trainer.callback import Watch
-from curate.train.trainer.data_module import Material
+from curate.train.trainer.best_checkpoint import BestCheckpoint
+from curate.train.trainer.callback import TrainingCallback
+from curate.train.trainer.data_module import DataModule
 from curate.train.trainer.interrupt import interruptible
-from curate.train.trainer.logger import Log
+from curate.train.trainer.logger import ScalarLogger
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Result:
 class Prepared:
     """A run that is ready to start: its settings with nothing left open, its data and its config."""
 
-    settings: Settings
-    material: Material
+    settings: TrainConfig
+    material: DataModule
     config: Mapping[str, Any]
 
     @property
@@ -58,13 +58,13 @@ class Prepared:
         return steps
 
 
-def prepare(settings: Settings, root: Path, *, team: Team = ALONE, progress: Progress = SILENT) -> Prepared:
+def prepare(settings: TrainConfig, root: Path, *, team: World = ALONE, progress: Progress = SILENT) -> Prepared:
     """Reads and checks what a run needs, and writes nothing but the cache of decoded pictures.
 
     Raises what material.prepare raises.
     """
     run = settings.run
-    portion = Portion(parts=run.accumulate, rank=team.rank, ranks=team.size)
+    portion = BatchSlice(parts=run.accumulate, rank=team.rank, ranks=team.size)
     found = data_module.prepare(settings, root, portion=portion, progress=progress)
     steps = run.steps or -(-run.epochs * found.epoch // (run.batch * run.accumulate * team.size))
     settings = replace(settings, run=override(run, "run", steps=steps), data=found.section)
@@ -73,12 +73,12 @@ def prepare(settings: Settings, root: Path, *, team: Team = ALONE, progress: Pro
 
 
 def run(
-    settings: Settings,
+    settings: TrainConfig,
     root: Path,
     path: Path,
     *,
     on_change: OnChange = "refuse",
-    team: Team = ALONE,
+    team: World = ALONE,
     progress: Progress = SILENT,
 ) -> Result:
     """Trains in the run folder `path`, going on where an earlier call with the same settings stopped.
@@ -87,7 +87,7 @@ def run(
     and folders that don't fit, and for a folder where another process trains; CurateError for a loss that is not
     finite and for memory that runs out; KeyboardInterrupt, after saving, for Ctrl-C.
     """
-    folder = Folder(path)
+    folder = RunDir(path)
     with folder.locked() if team.rank == 0 else nullcontext():
         with team.first_alone():
             prepared = prepare(settings, root, team=team, progress=progress)
@@ -108,26 +108,26 @@ def begun(prepared: Prepared, root: Path, start: int = 0, progress: Progress = S
     settings = prepared.settings
     recipe = build(settings)
     if settings.run.weights and not start:
-        for line in finetune.load(recipe, settings.recipe, root / settings.run.weights):
+        for line in finetune.load_initial(recipe, settings.recipe, root / settings.run.weights):
             progress.note(line)
-    if held := finetune.hold(recipe, settings.run.freeze):
+    if held := finetune.freeze(recipe, settings.run.freeze):
         progress.note(f"held: {len(held)} tensors, {held[0]} to {held[-1]}")
     return recipe
 
 
-def _train(prepared: Prepared, root: Path, folder: Folder, start: int, team: Team, progress: Progress) -> None:
+def _train(prepared: Prepared, root: Path, folder: RunDir, start: int, team: World, progress: Progress) -> None:
     run, steps, batches = prepared.settings.run, prepared.steps, prepared.material.batches
     memory.keep_freed()
     recipe = begun(prepared, root, start, progress)
-    store = checkpoint.Store(folder.checkpoints, prepared.config, run.keep_last)
+    store = checkpoint.CheckpointManager(folder.checkpoints, prepared.config, run.keep_last)
     with interruptible(progress) as stop, threads(run.threads), ExitStack() as stack:
-        plan = Plan(steps, run.seed, run.modes, run.tick, run.checkpoint_every, store, stop, run.accumulate, team)
+        plan = LoopConfig(steps, run.seed, run.modes, run.tick, run.checkpoint_every, store, stop, run.accumulate, team)
         given, on_tick = batches, _ignore
         if team.rank == 0:
-            log = stack.enter_context(Log(folder.path, start))
+            log = stack.enter_context(ScalarLogger(folder.path, start))
             task = stack.enter_context(progress.task(f"train {prepared.settings.recipe}", steps - start))
             best = _best(prepared, root, folder, progress)
-            watch = Watch(recipe, run, prepared.material, folder, log, best, progress, task, start)
+            watch = TrainingCallback(recipe, run, prepared.material, folder, log, best, progress, task, start)
             given, on_tick = watch.batch, watch.tick
         try:
             train(recipe, given, plan, on_tick)
@@ -148,7 +148,7 @@ def _ignore(clock: Clock, scalars: Scalars) -> None:
     """The first process of a team shows how it goes, the others don't."""
 
 
-def _best(prepared: Prepared, root: Path, folder: Folder, progress: Progress) -> Best | None:
+def _best(prepared: Prepared, root: Path, folder: RunDir, progress: Progress) -> BestCheckpoint | None:
     """Who measures the run and keeps its best networks; None where run.measure_every is 0, or images are too few."""
     held_out, run = prepared.material.held_out, prepared.settings.run
     if not run.measure_every:
@@ -160,7 +160,7 @@ def _best(prepared: Prepared, root: Path, folder: Folder, progress: Progress) ->
         progress.note("no images are held out: it is measured on training images, which flatter it")
     net = extractor.load(root / run.features if run.features else None, device(run.device))
     evaluator = Evaluator(held_out, net, run.metrics, root)
-    return Best(folder.best, prepared.config, evaluator, run.metrics, run.keep_best)
+    return BestCheckpoint(folder.best, prepared.config, evaluator, run.metrics, run.keep_best)
 
 
 @contextmanager

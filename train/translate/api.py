@@ -14,14 +14,14 @@ from curate.train.data.transforms import to_uint8
 from curate.train.engine.contract import Recipe
 from curate.train.runs import trained
 from curate.train.translate.translator import Translator
-from curate.train.translate.try_on import Dresser
+from curate.train.translate.try_on import TryOn
 from curate.train.weights import exchange
 
 Direction = Literal["a2b", "b2a"]
 Photo = Image.Image | NDArray[np.uint8]
 
 
-class Loaded:
+class Pretrained:
     """Translates photos. `recipe` is the recipe itself, a torch module in training mode with the loaded weights."""
 
     def __init__(self, networks: trained.Trained, direction: Direction) -> None:
@@ -47,7 +47,7 @@ class Loaded:
         for another kind, for a direction that the weights don't go, and where no face is found.
         """
         if article is not None:
-            dressed = Dresser(self.trained)(_pixels(photo), _pixels(article), None if worn is None else _pixels(worn))
+            dressed = TryOn(self.trained)(_pixels(photo), _pixels(article), None if worn is None else _pixels(worn))
             return _as(photo, dressed.photo)
         key = (direction or self.direction, align)
         if key not in self._translators:
@@ -65,7 +65,7 @@ def load(
     direction: Direction = "a2b",
     size: int | None = None,
     device: str = "auto",
-) -> Loaded:
+) -> Pretrained:
     """A run's folder, or files of weights of any system of `curate.train.weights.exchange`, ready to translate.
 
     `direction` is what calls translate unless they say otherwise, and that of a lone generator whose file name says
@@ -73,11 +73,11 @@ def load(
     """
     paths = [Path(part) for part in (path if isinstance(path, list) else [path])]
     if system is None and (paths[0] / "config.json").is_file():
-        return Loaded(trained.of_run(paths[0], device), direction)
+        return Pretrained(trained.load_run(paths[0], device), direction)
     imported = exchange.read(paths, system, direction)
     if "g_a2b" not in imported.networks and "g_b2a" in imported.networks:
         direction = "b2a"  # the only one there is
-    return Loaded(exchange.trained(imported, str(paths[0]), size=size, device=device), direction)
+    return Pretrained(exchange.trained(imported, str(paths[0]), size=size, device=device), direction)
 
 
 def _as(photo: Any, pixels: NDArray[np.uint8]) -> Any:

@@ -14,7 +14,7 @@ from curate.pipeline.imaging import codec
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TranslationResult:
     """What became of one face or person, or of one input without any: `reason` is "ok", no_face, or why it was
     refused."""
 
@@ -50,14 +50,14 @@ def names(files: Iterable[Path]) -> list[str]:
     return given
 
 
-def read(path: Path) -> codec.RGB | Outcome:
+def read(path: Path) -> codec.RGB | TranslationResult:
     """The photo, or what became of one that can't be read."""
     try:
         return codec.decode(path.read_bytes())
     except codec.ImageError as error:
-        return Outcome(str(path), None, error.reason, str(error))
+        return TranslationResult(str(path), None, error.reason, str(error))
     except OSError as error:
-        return Outcome(str(path), None, "unreadable", error.strerror or str(error))
+        return TranslationResult(str(path), None, "unreadable", error.strerror or str(error))
 
 
 def write_png(path: Path, rgb: codec.RGB) -> None:
@@ -66,7 +66,7 @@ def write_png(path: Path, rgb: codec.RGB) -> None:
         temporary.write_bytes(codec.encode_png(rgb))
 
 
-def write_notes(output: Path, outcome: Outcome, more: Mapping[str, Any]) -> None:
+def write_notes(output: Path, outcome: TranslationResult, more: Mapping[str, Any]) -> None:
     """Writes what is known of `output` as JSON beside it."""
     notes = {**asdict(outcome), **more}
     with atomic_write(output.with_suffix(".json")) as temporary:

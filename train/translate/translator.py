@@ -25,7 +25,7 @@ from curate.train.data.transforms import to_float, to_uint8
 from curate.train.engine.contract import Batch
 from curate.train.runs.trained import Trained
 from curate.train.translate import results
-from curate.train.translate.results import Outcome
+from curate.train.translate.results import TranslationResult
 
 STEP = 4  # px: networks that halve their maps twice take multiples of it
 LARGEST = 1024  # px, the longest side of a photo that is translated as it is
@@ -87,7 +87,7 @@ class Translator:
 
 def run(
     translator: Translator, inputs: Iterable[Path], out: Path, *, compare: bool = False, progress: Progress = SILENT
-) -> list[Outcome]:
+) -> list[TranslationResult]:
     """Translates every face of every input and writes NAME.png and NAME.json for each; returns what became of them.
 
     `inputs` are images and folders of images. `out` is a folder, or the .png to write when there is one image.
@@ -100,7 +100,7 @@ def run(
         raise UsageError(f"-o {out}: one file for {len(files)} images", "give a folder")
     names = [out.stem] if single else results.names(files)
     folder = out.parent if single else out
-    outcomes: list[Outcome] = []
+    outcomes: list[TranslationResult] = []
     with progress.task(f"translate {translator.direction}", len(files)) as task:
         for path, name in zip(files, names, strict=True):
             outcomes += _photo(translator, path, folder, name, compare)
@@ -120,9 +120,9 @@ def split(root: Path, domain: str, name: str) -> list[Path]:
     return [root / path for path in paths]
 
 
-def _photo(translator: Translator, path: Path, folder: Path, name: str, compare: bool) -> list[Outcome]:
+def _photo(translator: Translator, path: Path, folder: Path, name: str, compare: bool) -> list[TranslationResult]:
     photo = results.read(path)
-    if isinstance(photo, Outcome):
+    if isinstance(photo, TranslationResult):
         return [photo]
     found = list(translator(photo))
     made = sum(output is not None for _, _, output in found)
@@ -130,17 +130,17 @@ def _photo(translator: Translator, path: Path, folder: Path, name: str, compare:
     for cut, seen, output in found:
         box = tuple(float(value) for value in cut.box) if cut.box else None
         if seen is None or output is None:
-            outcomes.append(Outcome(str(path), None, cut.reason, face=cut.index, box=box))
+            outcomes.append(TranslationResult(str(path), None, cut.reason, face=cut.index, box=box))
             continue
         target = folder / (f"{name}.png" if made == 1 else f"{name}-{cut.index + 1}.png")
-        done = Outcome(str(path), str(target), OK, "", cut.index, box, translator.affine(cut))
+        done = TranslationResult(str(path), str(target), OK, "", cut.index, box, translator.affine(cut))
         results.write_png(target, to_uint8(output)[0].numpy())
         if compare:
             results.write_png(target.with_name(f"{target.stem}-compare.png"), image_grid.grid([seen, output]))
         more = {"direction": translator.direction, "side": translator.side, "step": translator.trained.step}
         results.write_notes(target, done, more)
         outcomes.append(done)
-    return outcomes or [Outcome(str(path), None, "no_face")]
+    return outcomes or [TranslationResult(str(path), None, "no_face")]
 
 
 def _uncut(photo: codec.RGB) -> Cut:

@@ -20,18 +20,18 @@ from curate.pipeline.imaging.geometry import Affine
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.manifest import OK
 from curate.train.data import image_grid, paired
-from curate.train.data.config import Data
+from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
 from curate.train.runs.trained import Trained
 from curate.train.translate import results
-from curate.train.translate.results import Outcome
+from curate.train.translate.results import TranslationResult
 
 SHOWN = 8  # people and articles of the largest grid
 
 WHITE = 1.0  # an article that nobody knows: nothing on white
 
 
-class Dressed(NamedTuple):
+class TryOnResult(NamedTuple):
     """A person in another article. Tensors are [1, 3, H, W] in [-1, 1], as the networks see them."""
 
     photo: RGB  # at the photo's own size
@@ -57,7 +57,7 @@ class Job(NamedTuple):
     name: str
 
 
-class Dresser:
+class TryOn:
     """Trained networks, ready for photos of people and pictures of articles."""
 
     def __init__(self, trained: Trained) -> None:
@@ -65,9 +65,9 @@ class Dresser:
         if not trained.dresses:
             raise UsageError(f"{trained.source}: dresses nobody", "leave --article out")
         self.trained = trained
-        self.section = Data(size=trained.side or Data().size, width=trained.width)
+        self.section = DataConfig(size=trained.side or DataConfig().size, width=trained.width)
 
-    def __call__(self, photo: RGB, wanted: RGB, worn: RGB | None = None) -> Dressed:
+    def __call__(self, photo: RGB, wanted: RGB, worn: RGB | None = None) -> TryOnResult:
         """The person of `photo` in the article `wanted`; uint8 RGB [H, W, 3] of any size each.
 
         `worn` is the article that the person wears. Without it the networks see plain white in its place. What lies
@@ -79,7 +79,7 @@ class Dresser:
         made = self.trained.recipe.render({"human": seen, "article": here, "other": there})
         affine = self._affine(photo)
         painted = put_back(photo, seen, made["swapped"], made["alpha"], affine)
-        return Dressed(painted, seen, here, there, made["swapped"], made["alpha"], affine)
+        return TryOnResult(painted, seen, here, there, made["swapped"], made["alpha"], affine)
 
     def _boxed(self, picture: RGB) -> Tensor:
         rules = self.trained.letterbox
@@ -158,8 +158,8 @@ def split(root: Path, name: str) -> list[Job]:
 
 
 def run(
-    dresser: Dresser, orders: Sequence[Job], out: Path, *, compare: bool = False, progress: Progress = SILENT
-) -> list[Outcome]:
+    dresser: TryOn, orders: Sequence[Job], out: Path, *, compare: bool = False, progress: Progress = SILENT
+) -> list[TranslationResult]:
     """Writes NAME.png, at its photo's size, and NAME.json for each of `orders`; returns what became of them.
 
     `out` is a folder, or the .png to write when there is one order. Of several, grid.png has up to eight people along
@@ -172,7 +172,7 @@ def run(
         raise UsageError(f"-o {out}: one file for {len(orders)} pictures", "give a folder")
     folder = out.parent if single else out
     articles = {path: _article(path) for job in orders for path in (job.wanted, job.worn) if path}
-    outcomes: list[Outcome] = []
+    outcomes: list[TranslationResult] = []
     with progress.task("dress", len(orders)) as task:
         for job in orders:
             target = out if single else folder / f"{job.name}.png"
@@ -185,17 +185,17 @@ def run(
 
 def _article(path: Path) -> RGB:
     picture = results.read(path)
-    if isinstance(picture, Outcome):
+    if isinstance(picture, TranslationResult):
         raise UsageError(f"{path}: {picture.detail or picture.reason}", "name a picture of the article alone")
     return picture
 
 
-def _dress(dresser: Dresser, job: Job, articles: dict[Path, RGB], target: Path, compare: bool) -> Outcome:
+def _dress(dresser: TryOn, job: Job, articles: dict[Path, RGB], target: Path, compare: bool) -> TranslationResult:
     photo = results.read(job.person)
-    if isinstance(photo, Outcome):
+    if isinstance(photo, TranslationResult):
         return photo
     made = dresser(photo, articles[job.wanted], articles[job.worn] if job.worn else None)
-    done = Outcome(
+    done = TranslationResult(
         str(job.person), str(target), OK, affine=tuple(made.affine.ravel().tolist()), article=str(job.wanted)
     )
     results.write_png(target, made.photo)
@@ -206,7 +206,7 @@ def _dress(dresser: Dresser, job: Job, articles: dict[Path, RGB], target: Path, 
     return done
 
 
-def _grid(dresser: Dresser, orders: Sequence[Job], articles: dict[Path, RGB]) -> RGB | None:
+def _grid(dresser: TryOn, orders: Sequence[Job], articles: dict[Path, RGB]) -> RGB | None:
     """The first people along the top, the first articles down the left, each in each, then where it was painted."""
     wanted = list(dict.fromkeys(job.wanted for job in orders))[:SHOWN]
     people = list({job.person: job for job in orders}.values())[:SHOWN]
@@ -215,7 +215,7 @@ def _grid(dresser: Dresser, orders: Sequence[Job], articles: dict[Path, RGB]) ->
     left: list[Tensor] = []
     for job in people:
         photo = results.read(job.person)
-        if isinstance(photo, Outcome):
+        if isinstance(photo, TranslationResult):
             continue
         made = [dresser(photo, articles[way], articles[job.worn] if job.worn else None) for way in wanted]
         columns.append(torch.cat([made[0].seen, *(one.made for one in made)]))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from curate.pipeline.core.errors import UsageError
 from curate.train.recipes.cagan.networks import AdditiveUNet, GlobalDiscriminator
 from curate.train.recipes.cagan.recipe import CAGANConfig
-from curate.train.weights.format import Direction, Found, Imported, State, agreed, fitted, placed, tensor
+from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
 
 NETWORKS = ("generator", "discriminator")
 
@@ -30,14 +30,14 @@ def chainer_name(key: str) -> str:
     return f"{link}/{(NORM_LEAVES if 'bn' in link else LEAVES)[leaf]}"
 
 
-class _System:
+class _Format:
     layouts = ("chainer",)
     networks = NETWORKS
 
     def recognises(self, state: State) -> bool:
         return "c0/W" in state and ("dc0/W" in state or "l4/W" in state)
 
-    def read(self, found: Sequence[Found], direction: Direction) -> Imported:
+    def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
         notes: list[str] = []
         networks = placed((_role(part), _clean(part, notes)) for part in found)
         width = agreed({part.where: int(tensor(part, "c0/W").shape[0]) for part in networks.values()}, "width")
@@ -45,9 +45,9 @@ class _System:
         config = CAGANConfig(variant="chainer", width=width, size=agreed(sizes, "images of px:"))
         states = {role: _fitted(role, part, config) for role, part in networks.items()}
         ordered = {role: states[role] for role in NETWORKS if role in states}
-        return Imported("cagan", config, ordered, config.size, tuple(notes))
+        return ImportedNetworks("cagan", config, ordered, config.size, tuple(notes))
 
-    def files(self, imported: Imported, layout: str) -> Mapping[str, Any]:
+    def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
         if getattr(imported.config, "variant", None) != "chainer":
             raise UsageError(
                 "not networks that other projects know: Chainer's files are of model.variant chainer alone",
@@ -59,30 +59,30 @@ class _System:
         }
 
 
-SYSTEM = _System()
+SYSTEM = _Format()
 
 
-def _role(found: Found) -> str:
+def _role(found: StateDict) -> str:
     if "dc0/W" in found.state and "l4/W" in found.state:
         raise UsageError(f"{found.where}: holds names of both networks", "save each of them in a file of its own")
     return "generator" if "dc0/W" in found.state else "discriminator"
 
 
-def _clean(found: Found, notes: list[str]) -> Found:
+def _clean(found: StateDict, notes: list[str]) -> StateDict:
     """`found` without running averages."""
     kept = {key: value for key, value in found.state.items() if not _is_statistic(key)}
     if len(kept) < len(found.state):
         notes.append(
             f"{found.where}: {len(found.state) - len(kept)} running averages left out; the article never used them"
         )
-    return Found(found.label, found.where, kept)
+    return StateDict(found.label, found.where, kept)
 
 
 def _is_statistic(key: str) -> bool:
     return re.fullmatch(rf"d?bn\d/({'|'.join(STATISTICS)})", key) is not None
 
 
-def _size(found: Found, width: int) -> int:
+def _size(found: StateDict, width: int) -> int:
     """The px to which a discriminator's last layer binds it: it sees maps of a 32nd of the image's sides."""
     features = int(tensor(found, "l4/W").shape[1])
     side = math.isqrt(features // (8 * width))
@@ -95,7 +95,7 @@ def _size(found: Found, width: int) -> int:
     return 32 * side
 
 
-def _fitted(role: str, found: Found, config: CAGANConfig) -> dict[str, Tensor]:
+def _fitted(role: str, found: StateDict, config: CAGANConfig) -> dict[str, Tensor]:
     with torch.device("meta"):
         network: nn.Module = (
             AdditiveUNet(config.width)

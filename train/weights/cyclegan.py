@@ -13,7 +13,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.networks.patchgan import PatchDiscriminator
 from curate.train.networks.resnet import ResnetGenerator
 from curate.train.recipes.cyclegan.recipe import CycleGANConfig
-from curate.train.weights.format import Direction, Found, Imported, State, agreed, fitted, placed, tensor
+from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
 
 OFFICIAL = {"g_a2b": "latest_net_G_A", "g_b2a": "latest_net_G_B", "d_b": "latest_net_D_A", "d_a": "latest_net_D_B"}
 """The authors' files. Their D_A judges the fakes of G_A, which are images of b: it is our d_b."""
@@ -26,14 +26,14 @@ LAYOUTS = {"official": OFFICIAL, "compact": COMPACT}
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-class _System:
+class _Format:
     layouts = tuple(LAYOUTS)
     networks = tuple(OFFICIAL)
 
     def recognises(self, state: State) -> bool:
         return any(re.match(r"model\.(model\.)?[01]\.weight$|model\.\d+\.conv_block\.", key) for key in state)
 
-    def read(self, found: Sequence[Found], direction: Direction) -> Imported:
+    def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
         notes: list[str] = []
         networks = placed((_role(part, direction, notes), _clean(part, notes)) for part in found)
         generators = {role: part for role, part in networks.items() if role.startswith("g_")}
@@ -55,13 +55,13 @@ class _System:
         states |= {
             role: fitted(part, judge, str, f"model.0.weight says width {config.ndf}") for role, part in judges.items()
         }
-        return Imported(
+        return ImportedNetworks(
             "cyclegan", config, {role: states[role] for role in OFFICIAL if role in states}, None, tuple(notes)
         )
 
-    def files(self, imported: Imported, layout: str) -> Mapping[str, Any]:
+    def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
         names = LAYOUTS[layout]
-        parts = [Found(names[role], names[role], state) for role, state in imported.networks.items()]
+        parts = [StateDict(names[role], names[role], state) for role, state in imported.networks.items()]
         try:
             self.read(parts, "a2b")
         except UsageError as error:
@@ -71,10 +71,10 @@ class _System:
 
 _ONLY = "theirs are d_kind patch, d_norm instance, upsampling transposed, no face branch; see --generators-only"
 
-SYSTEM = _System()
+SYSTEM = _Format()
 
 
-def _role(found: Found, direction: Direction, notes: list[str]) -> str:
+def _role(found: StateDict, direction: Direction, notes: list[str]) -> str:
     """Which of the recipe's networks a file is, by its name and what lies in it."""
     generator = _unet(found.state) or any(key.startswith("model.1.") or ".conv_block." in key for key in found.state)
     if name := re.fullmatch(r"(?:\w+_)?net_([GD])_([AB])", found.label):
@@ -95,7 +95,7 @@ def _role(found: Found, direction: Direction, notes: list[str]) -> str:
     return role
 
 
-def _clean(found: Found, notes: list[str]) -> Found:
+def _clean(found: StateDict, notes: list[str]) -> StateDict:
     """`found` without old running statistics. Raises UsageError for networks that only resemble CycleGAN's."""
     state = found.state
     for told, reason in _LOOKALIKES.items():
@@ -106,7 +106,7 @@ def _clean(found: Found, notes: list[str]) -> Found:
         notes.append(
             f"{found.where}: {len(state) - len(kept)} running statistics left out; the authors' test never used them"
         )
-    return Found(found.label, found.where, kept)
+    return StateDict(found.label, found.where, kept)
 
 
 def _antialiased(state: State) -> bool:
@@ -142,15 +142,15 @@ _LOOKALIKES = {
 }
 
 
-def _rows(found: Found, key: str) -> int:
+def _rows(found: StateDict, key: str) -> int:
     return int(tensor(found, key).shape[0])
 
 
-def _blocks(found: Found) -> int:
+def _blocks(found: StateDict) -> int:
     return len({key.split(".")[1] for key in found.state if ".conv_block." in key})
 
 
-def _layers(found: Found) -> int:
+def _layers(found: StateDict) -> int:
     """The layers of a discriminator as its authors count them: each has three places between the first and the last."""
     places = [int(place[1]) for key in found.state if (place := re.match(r"model\.(\d+)\.", key))]
     return max(max(places, default=0) - 2, 3) // 3

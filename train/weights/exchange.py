@@ -22,16 +22,16 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.registry import Registry
 from curate.pipeline.faces.config import CropRules
-from curate.train.data.config import Data
+from curate.train.data.config import DataConfig
 from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
 from curate.train.recipes import RECIPES
 from curate.train.runs.config import device as device_of
 from curate.train.runs.config import from_dict
-from curate.train.runs.run_dir import Folder
+from curate.train.runs.run_dir import RunDir
 from curate.train.runs.trained import Trained
 from curate.train.weights import files
-from curate.train.weights.format import Direction, Found, Imported, System, fitted, placed
+from curate.train.weights.format import CheckpointFormat, Direction, ImportedNetworks, StateDict, fitted, placed
 
 SYSTEMS = Registry(
     "system",
@@ -44,7 +44,7 @@ SYSTEMS = Registry(
 
 
 @dataclass(frozen=True)
-class Shown:
+class CheckpointListing:
     """One state dict of a file, as `show` tells it."""
 
     where: str
@@ -53,7 +53,7 @@ class Shown:
     tensors: Mapping[str, tuple[str, tuple[int, ...]]]  # type and shape by name
 
 
-def read(paths: Path | Iterable[Path], system: str | None = None, direction: Direction = "a2b") -> Imported:
+def read(paths: Path | Iterable[Path], system: str | None = None, direction: Direction = "a2b") -> ImportedNetworks:
     """The networks in one file, in several that belong together, or in the files of a folder.
 
     `system` None is told by names and shapes. A single generator whose file name says nothing is `direction`'s. Raises
@@ -73,18 +73,18 @@ def read(paths: Path | Iterable[Path], system: str | None = None, direction: Dir
         )
     if system is not None and guess not in (system, None):
         raise UsageError(f"{opened[0]}: holds networks of {guess}, not of {system}", f"use --system {guess}")
-    imported: Imported = _system(system or str(guess)).read(found, direction)
+    imported: ImportedNetworks = _system(system or str(guess)).read(found, direction)
     return imported
 
 
-def of_run(folder: Path) -> Imported:
+def read_run(folder: Path) -> ImportedNetworks:
     """The networks in the newest checkpoint of a run, generators by their moving average where it keeps one.
 
     Raises UsageError for a folder without a checkpoint.
     """
-    config = Folder(folder).read()
+    config = RunDir(folder).read()
     made = from_dict(config)
-    newest = checkpoint.newest(Folder(folder).checkpoints)
+    newest = checkpoint.newest(RunDir(folder).checkpoints)
     if newest is None:
         raise UsageError(f"{folder}: no checkpoint yet", f"train it: curate train {made.recipe}")
     known = _system(made.recipe).networks
@@ -98,10 +98,12 @@ def of_run(folder: Path) -> Imported:
         elif name.startswith("model/") and role in known:
             networks.setdefault(role, {})[key] = value
     networks |= averages
-    return Imported(made.recipe, made.model, networks, made.data.size)
+    return ImportedNetworks(made.recipe, made.model, networks, made.data.size)
 
 
-def write(imported: Imported, folder: Path, layout: str | None = None, *, generators_only: bool = False) -> list[Path]:
+def write(
+    imported: ImportedNetworks, folder: Path, layout: str | None = None, *, generators_only: bool = False
+) -> list[Path]:
     """Writes the files that the other project reads, in `layout` or the system's first; every value stays bit for bit.
 
     Raises UsageError for an unknown layout and for networks that it wants and that are missing.
@@ -119,7 +121,7 @@ def write(imported: Imported, folder: Path, layout: str | None = None, *, genera
     return written
 
 
-def save(imported: Imported, path: Path) -> Path:
+def save(imported: ImportedNetworks, path: Path) -> Path:
     """Writes the networks as one safetensors file, which `read` reads again."""
     header = {
         "system": imported.system,
@@ -136,7 +138,7 @@ def save(imported: Imported, path: Path) -> Path:
     return path
 
 
-def build(imported: Imported) -> Recipe:
+def build(imported: ImportedNetworks) -> Recipe:
     """The recipe with the imported networks; the others keep their first weights."""
     recipe: Any = RECIPES.resolve(imported.system)(imported.config)
     for role, state in imported.networks.items():
@@ -145,7 +147,7 @@ def build(imported: Imported) -> Recipe:
     return built
 
 
-def trained(imported: Imported, source: str, *, size: int | None = None, device: str = "auto") -> Trained:
+def trained(imported: ImportedNetworks, source: str, *, size: int | None = None, device: str = "auto") -> Trained:
     """The imported generators, ready to translate; `source` says to a person where they come from.
 
     `size` is the px that photos are made, where the networks take any. Photos are cut like the data half cuts faces by
@@ -157,7 +159,7 @@ def trained(imported: Imported, source: str, *, size: int | None = None, device:
     side = size or imported.side
     keys = frozenset(recipe.keys(imported.config))
     if "human" in keys:
-        side = side or Data().size
+        side = side or DataConfig().size
     rules = CropRules(size=side) if side else CropRules()
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
     return Trained(
@@ -172,10 +174,10 @@ def trained(imported: Imported, source: str, *, size: int | None = None, device:
     )
 
 
-def show(path: Path) -> list[Shown]:
+def show(path: Path) -> list[CheckpointListing]:
     """What lies in a file, network by network, whether or not a system knows it. Raises UsageError like `read`."""
     return [
-        Shown(
+        CheckpointListing(
             part.where,
             _recognised([part]),
             sum(value.numel() for value in part.state.values()),
@@ -185,7 +187,7 @@ def show(path: Path) -> list[Shown]:
     ]
 
 
-def _own(path: Path, header: Mapping[str, Any], system: str | None) -> Imported:
+def _own(path: Path, header: Mapping[str, Any], system: str | None) -> ImportedNetworks:
     """A file that `save` wrote, checked like any other."""
     name = header["system"]
     if system not in (None, name):
@@ -196,7 +198,7 @@ def _own(path: Path, header: Mapping[str, Any], system: str | None) -> Imported:
         recipe: nn.Module = kind(config)
     parts = placed((part.label, part) for part in files.state_dicts(path))
     states = {role: fitted(part, recipe.get_submodule(role), str, "by its config") for role, part in parts.items()}
-    return Imported(name, config, states, header["side"], tuple(header["notes"]))
+    return ImportedNetworks(name, config, states, header["side"], tuple(header["notes"]))
 
 
 def _opened(paths: list[Path]) -> list[Path]:
@@ -216,11 +218,11 @@ def _opened(paths: list[Path]) -> list[Path]:
     return opened
 
 
-def _recognised(found: Iterable[Found]) -> str | None:
+def _recognised(found: Iterable[StateDict]) -> str | None:
     """The system whose networks these look like."""
     return next((name for name in SYSTEMS if any(_system(name).recognises(part.state) for part in found)), None)
 
 
-def _system(name: str) -> System:
-    system: System = SYSTEMS.resolve(name)
+def _system(name: str) -> CheckpointFormat:
+    system: CheckpointFormat = SYSTEMS.resolve(name)
     return system

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write
-from curate.train.weights.format import Found, without_prefix
+from curate.train.weights.format import StateDict, without_prefix
 
 HEADER = "curate_weights"
 """The metadata key that marks a safetensors file as ours; its value is JSON."""
@@ -28,7 +28,7 @@ HEADER = "curate_weights"
 SUFFIXES = (".pth", ".pt", ".safetensors", ".npz")
 
 
-def state_dicts(path: Path) -> list[Found]:
+def state_dicts(path: Path) -> list[StateDict]:
     """Every state dict in a file of torch, safetensors or numpy; tensors stay on disk until they are used, if they can.
 
     Raises UsageError for a file that would have to be executed, is broken, or holds something else, and CurateError
@@ -37,7 +37,7 @@ def state_dicts(path: Path) -> list[Found]:
     content = _safetensors(path) if _is_safetensors(path) else _arrays(path) if _is_npz(path) else _pickled(path)
     if not isinstance(content, Mapping):
         raise UsageError(f"{path}: holds {_kind(content)}, not named weights", "save a network's state_dict() instead")
-    found = [without_prefix(Found(label, where, state)) for label, where, state in _split(content, path)]
+    found = [without_prefix(StateDict(label, where, state)) for label, where, state in _split(content, path)]
     if not found:
         raise UsageError(f"{path}: holds no weights", f"keys: {', '.join(map(str, list(content)[:8])) or 'none'}")
     return found

@@ -18,7 +18,7 @@ NAMED = 4  # names that a message lists before it only counts them
 
 
 @dataclass(frozen=True)
-class Found:
+class StateDict:
     """One state dict of a file: `label` is its key there, or the file's stem; `where` says it to a person."""
 
     label: str
@@ -27,7 +27,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedNetworks:
     """Networks of `system`'s recipe by their attribute's name, their keys and shapes checked against its `config`.
 
     `side` is the px that they were trained at, where the file tells. `notes` say what was left out or assumed.
@@ -40,7 +40,7 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
-class System(Protocol):
+class CheckpointFormat(Protocol):
     """The files of one system. The first of `layouts` is the one that is written unless another is asked for."""
 
     layouts: Sequence[str]
@@ -49,14 +49,14 @@ class System(Protocol):
     def recognises(self, state: State) -> bool:
         """Whether these keys and shapes look like one of the system's networks."""
 
-    def read(self, found: Sequence[Found], direction: Direction) -> Imported:
+    def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
         """The networks in `found`; a generator whose name says no direction is `direction`'s. Raises UsageError."""
 
-    def files(self, imported: Imported, layout: str) -> Mapping[str, Any]:
+    def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
         """What to save under which file name, so that the other project reads it. Raises UsageError."""
 
 
-def fitted(found: Found, network: nn.Module, name: Callable[[str], str], reason: str) -> dict[str, Tensor]:
+def fitted(found: StateDict, network: nn.Module, name: Callable[[str], str], reason: str) -> dict[str, Tensor]:
     """`found` under the keys of `network`, which calls `name(key)` what it calls key.
 
     Raises UsageError that names the missing and extra keys and the shapes that differ; `reason` says where the wanted
@@ -81,7 +81,7 @@ def fitted(found: Found, network: nn.Module, name: Callable[[str], str], reason:
     return {key: found.state[theirs] for key, theirs in names.items()}
 
 
-def tensor(found: Found, key: str) -> Tensor:
+def tensor(found: StateDict, key: str) -> Tensor:
     """The tensor whose shape tells a config. Raises UsageError without it."""
     if key not in found.state or found.state[key].ndim < 2:
         raise UsageError(f"{found.where}: missing: {key}", "see all names and shapes: curate weights show FILE")
@@ -99,9 +99,9 @@ def agreed(values: Mapping[str, Any], what: str) -> Any:
     return value
 
 
-def placed(roles: Iterable[tuple[str, Found]]) -> dict[str, Found]:
+def placed(roles: Iterable[tuple[str, StateDict]]) -> dict[str, StateDict]:
     """The state dicts by the network that each of them is. Raises UsageError where two are the same network."""
-    networks: dict[str, Found] = {}
+    networks: dict[str, StateDict] = {}
     for role, found in roles:
         if role in networks:
             raise UsageError(
@@ -111,11 +111,11 @@ def placed(roles: Iterable[tuple[str, Found]]) -> dict[str, Found]:
     return networks
 
 
-def without_prefix(found: Found) -> Found:
+def without_prefix(found: StateDict) -> StateDict:
     """`found` without the "module." that torch's DataParallel puts before every name."""
     if found.state and all(key.startswith("module.") for key in found.state):
         state = {key.removeprefix("module."): value for key, value in found.state.items()}
-        return Found(found.label, found.where, state)
+        return StateDict(found.label, found.where, state)
     return found
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from curate.pipeline.core.errors import UsageError
 from curate.train.recipes.ugatit.networks import AttentionDiscriminator, AttentionGenerator
 from curate.train.recipes.ugatit.recipe import UGATITConfig
-from curate.train.weights.format import Direction, Found, Imported, State, agreed, fitted, placed, tensor
+from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
 
 NETWORKS = {
     "g_a2b": "genA2B",
@@ -54,14 +54,14 @@ def discriminator_name(key: str) -> str:
     return f"{path}.{'weight_orig' if leaf == 'weight' else f'weight_{leaf}'}"
 
 
-class _System:
+class _Format:
     layouts = ("official", "image_converter")
     networks = tuple(NETWORKS)
 
     def recognises(self, state: State) -> bool:
         return any(key.startswith(("UpBlock1_", "gap_fc.", "gmp_fc.")) for key in state)
 
-    def read(self, found: Sequence[Found], direction: Direction) -> Imported:
+    def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
         networks, notes = _roles(found, direction)
         generators = {role: _Generator(part) for role, part in networks.items() if role.startswith("g_")}
         judges = {role: part for role, part in networks.items() if role not in generators}
@@ -79,11 +79,11 @@ class _System:
         config = UGATITConfig(**shapes)
         states = {role: generator.fitted() for role, generator in generators.items()}
         states |= {role: _fitted(part, config.width, depths[role]) for role, part in judges.items()}
-        return Imported(
+        return ImportedNetworks(
             "ugatit", config, {role: states[role] for role in NETWORKS if role in states}, config.size, notes
         )
 
-    def files(self, imported: Imported, layout: str) -> Mapping[str, Any]:
+    def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
         renamed = {
             role: {_name(role)(key): value for key, value in state.items()} for role, state in imported.networks.items()
         }
@@ -97,13 +97,13 @@ class _System:
         return {"curate_params_latest.pt": {NETWORKS[role]: renamed[role] for role in NETWORKS}}
 
 
-SYSTEM = _System()
+SYSTEM = _Format()
 
 
 class _Generator:
     """A generator's config, as its shapes tell it."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: StateDict) -> None:
         self.found = found
         self.width = _rows(found, "DownBlock.1.weight")
         self.blocks = len({key.partition(".")[0] for key in found.state if key.startswith("UpBlock1_")})
@@ -118,13 +118,13 @@ class _Generator:
         return fitted(self.found, network, generator_name, reason)
 
 
-def _fitted(found: Found, width: int, depth: int) -> dict[str, Tensor]:
+def _fitted(found: StateDict, width: int, depth: int) -> dict[str, Tensor]:
     with torch.device("meta"):
         network = AttentionDiscriminator(width, depth)
     return fitted(found, network, discriminator_name, f"model.1.weight_orig says width {width}")
 
 
-def _roles(found: Sequence[Found], direction: Direction) -> tuple[dict[str, Found], tuple[str, ...]]:
+def _roles(found: Sequence[StateDict], direction: Direction) -> tuple[dict[str, StateDict], tuple[str, ...]]:
     roles, notes = [], []
     for part in found:
         role = LABELS.get(part.label)
@@ -140,13 +140,13 @@ def _roles(found: Sequence[Found], direction: Direction) -> tuple[dict[str, Foun
     return placed(roles), tuple(notes)
 
 
-def _depth(found: Found) -> int:
+def _depth(found: StateDict) -> int:
     """The layers of a discriminator as its authors count them: its body's convolutions, every third place, and one."""
     places = [int(place[1]) for key in found.state if (place := re.match(r"model\.(\d+)\.", key))]
     return max(places, default=1) // 3 + 2
 
 
-def _of(depths: Mapping[str, int], networks: Mapping[str, Found], view: str) -> dict[str, int]:
+def _of(depths: Mapping[str, int], networks: Mapping[str, StateDict], view: str) -> dict[str, int]:
     return {networks[role].where: depth for role, depth in depths.items() if role.endswith(view)}
 
 
@@ -154,5 +154,5 @@ def _name(role: str) -> Any:
     return generator_name if role.startswith("g_") else discriminator_name
 
 
-def _rows(found: Found, key: str) -> int:
+def _rows(found: StateDict, key: str) -> int:
     return int(tensor(found, key).shape[0])

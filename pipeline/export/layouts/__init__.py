@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from curate.pipeline.core.registry import Registry
-from curate.pipeline.export.export_set import Item
+from curate.pipeline.export.export_set import ExportItem
 
 LAYOUTS = Registry(
     "layout",
@@ -25,5 +25,5 @@ class Layout(Protocol):
 
     names: Sequence[str]  # everything that it makes directly below the folder
 
-    def write(self, out: Path) -> Iterator[tuple[Item, str]]:
+    def write(self, out: Path) -> Iterator[tuple[ExportItem, str]]:
         """Writes what is not there yet, each file whole or not at all; yields every item with its name below `out`."""

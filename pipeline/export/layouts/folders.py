@@ -10,13 +10,13 @@ from pathlib import Path
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.export.config import Export
-from curate.pipeline.export.export_set import Goods, Item, put
+from curate.pipeline.export.export_set import ExportItem, ExportSet, put
 
 
 class Folders:
     """Two domains side by side, or the two pictures of each pair."""
 
-    def __init__(self, goods: Goods, section: Export) -> None:
+    def __init__(self, goods: ExportSet, section: Export) -> None:
         """Raises UsageError for crops of another number of domains than two."""
         if not goods.is_pairs and len(goods.domains) != 2:
             raise UsageError(
@@ -26,7 +26,7 @@ class Folders:
         self.goods, self.link = goods, section.link
         self.names = [f"{split}{side}" for split in goods.splits for side in "AB"]
 
-    def write(self, out: Path) -> Iterator[tuple[Item, str]]:
+    def write(self, out: Path) -> Iterator[tuple[ExportItem, str]]:
         """See Layout."""
         for name in self.names:
             (out / name).mkdir(parents=True, exist_ok=True)

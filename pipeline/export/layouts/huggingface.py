@@ -14,7 +14,7 @@ from typing import Any
 
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.export.config import Export
-from curate.pipeline.export.export_set import Goods, Item, put
+from curate.pipeline.export.export_set import ExportItem, ExportSet, put
 
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}  # as the Hub calls them
 _LICENSES = frozenset(  # codes that the Hub knows by the same name
@@ -27,11 +27,11 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 class HuggingFace:
     """Pictures by split, in folders that stay below the Hub's 10,000 files for long."""
 
-    def __init__(self, goods: Goods, section: Export) -> None:
+    def __init__(self, goods: ExportSet, section: Export) -> None:
         self.goods, self.link = goods, section.link
         self.names = ["README.md", *(_SPLITS[split] for split in goods.splits)]
 
-    def write(self, out: Path) -> Iterator[tuple[Item, str]]:
+    def write(self, out: Path) -> Iterator[tuple[ExportItem, str]]:
         """See Layout."""
         codes: set[str] = set()
         for split in self.goods.splits:
@@ -50,12 +50,12 @@ class HuggingFace:
         with atomic_write(out / "README.md") as temporary:
             temporary.write_text(self._card(codes), "utf-8")
 
-    def _facts(self, item: Item) -> dict[str, Any]:
+    def _facts(self, item: ExportItem) -> dict[str, Any]:
         """What is told of an item. `datasets` wants the same columns of the same types in every split."""
         told = dict.fromkeys(self.goods.texts, "") | item.facts
         return {name: value for name, value in told.items() if isinstance(value, str) or self.goods.everywhere(name)}
 
-    def _names(self, item: Item) -> dict[str, str]:
+    def _names(self, item: ExportItem) -> dict[str, str]:
         """Column -> file, relative to metadata.jsonl."""
         place = f"{item.key[:2]}/{item.key}"
         if self.goods.is_pairs:

@@ -15,7 +15,7 @@ from pathlib import Path
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.export.config import Export
-from curate.pipeline.export.export_set import Goods, Item
+from curate.pipeline.export.export_set import ExportItem, ExportSet
 from curate.pipeline.imaging import codec
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can tell
@@ -24,7 +24,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can tell
 class StyleGan:
     """A zip per split."""
 
-    def __init__(self, goods: Goods, section: Export) -> None:
+    def __init__(self, goods: ExportSet, section: Export) -> None:
         """Raises UsageError for pairs, and for a size that is no power of two."""
         if goods.is_pairs:
             raise UsageError(
@@ -35,7 +35,7 @@ class StyleGan:
         self.goods = goods
         self.names = [f"{split}.zip" for split in goods.splits]
 
-    def write(self, out: Path) -> Iterator[tuple[Item, str]]:
+    def write(self, out: Path) -> Iterator[tuple[ExportItem, str]]:
         """See Layout. Raises UsageError for a picture that is not square or whose side is no power of two."""
         for split in self.goods.splits:
             target = out / f"{split}.zip"

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.export.config import Export
-from curate.pipeline.export.export_set import Goods, Item
+from curate.pipeline.export.export_set import ExportItem, ExportSet
 
 
 class WebDataset:
     """Shards of at most section.shard samples."""
 
-    def __init__(self, goods: Goods, section: Export) -> None:
+    def __init__(self, goods: ExportSet, section: Export) -> None:
         self.goods, self.most = goods, section.shard
         self.shards = [
             (split, start, f"{split}-{number:06}.tar")
@@ -30,7 +30,7 @@ class WebDataset:
         ]
         self.names = [name for _, _, name in self.shards]
 
-    def write(self, out: Path) -> Iterator[tuple[Item, str]]:
+    def write(self, out: Path) -> Iterator[tuple[ExportItem, str]]:
         """See Layout."""
         for split, start, name in self.shards:
             items = list(self.goods.items(split, start, self.most))
@@ -44,7 +44,7 @@ class WebDataset:
                             _add(shard, f"{item.key}.{extension}", data)
             yield from ((item, f"{name}/{item.key}") for item in items)
 
-    def _sample(self, item: Item) -> Iterator[tuple[str, bytes]]:
+    def _sample(self, item: ExportItem) -> Iterator[tuple[str, bytes]]:
         """Extension and content of each file of a sample."""
         for kind, path in zip(self.goods.kinds, item.pictures, strict=True):
             yield f"{kind}.png" if self.goods.is_pairs else "png", self.goods.png(path)

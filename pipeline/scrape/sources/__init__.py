@@ -17,7 +17,7 @@ from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.sources.facts import Facts
 from curate.pipeline.scrape.web.client import Response
-from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 
 class Pages(Protocol):
@@ -34,7 +34,7 @@ class Pages(Protocol):
     def words(self) -> Mapping[str, str]:
         """What the user calls the query elsewhere, by source."""
 
-    def answer(self, url: str, asking: Asking = PLAIN, daily: int | None = None) -> Response:
+    def answer(self, url: str, asking: RequestOptions = PLAIN, daily: int | None = None) -> Response:
         """An answer of a documented interface; `daily`: the most that may be asked for in a day."""
 
     def key(self, source: str) -> str | None:

@@ -23,13 +23,13 @@ from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.api_keys import variable
 from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uff66-\uff9f]")
 NOBODY = 0.5  # share of a page's items that may make no sense before it is the page that does
 
 
-class Interface:
+class ApiSource:
     """The interface of the source `name`, asked for one query.
 
     Raises UsageError without a query and AuthError without the key that it needs.
@@ -67,7 +67,7 @@ class Interface:
         return _JAPANESE.search(self.text) is not None
 
     def respond(
-        self, path: str, params: Mapping[str, Any], asking: Asking = PLAIN, spare: Collection[int] = ()
+        self, path: str, params: Mapping[str, Any], asking: RequestOptions = PLAIN, spare: Collection[int] = ()
     ) -> Response:
         """The answer to `params` at `path`, a path below the base or a whole address.
 
@@ -86,7 +86,9 @@ class Interface:
         self._last = (url, response.body)
         return response
 
-    def json(self, path: str, params: Mapping[str, Any], asking: Asking = PLAIN, spare: Collection[int] = ()) -> Any:
+    def json(
+        self, path: str, params: Mapping[str, Any], asking: RequestOptions = PLAIN, spare: Collection[int] = ()
+    ) -> Any:
         """The same, read as JSON. Raises FetchError, with the answer put aside, for anything else."""
         return self.parsed(self.respond(path, params, asking, spare).body)
 

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses
-from curate.pipeline.scrape.sources.api import Interface, address, word
+from curate.pipeline.scrape.sources.api import ApiSource, address, word
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 
@@ -30,11 +30,11 @@ _PATIENCE = 2  # pages in a row without a new picture
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
     """The pictures that Bing finds for `query`, with its strict filter."""
-    ask = Interface("bing", FACTS, query, web)
+    ask = ApiSource("bing", FACTS, query, web)
     return ask.candidates(_pages(ask), _PATIENCE)
 
 
-def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
     first = 1
     while ask.limits.depth is None or first <= ask.limits.depth:
         sent = {"q": ask.sent, "first": first, "count": ask.limits.page_size, "mmasync": 1, "adlt": "strict"}

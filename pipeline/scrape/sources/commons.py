@@ -10,12 +10,12 @@ from typing import Any
 
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses
-from curate.pipeline.scrape.sources.api import Interface, address, need, number, word
+from curate.pipeline.scrape.sources.api import ApiSource, address, need, number, word
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
-from curate.pipeline.scrape.web.request import Asking
+from curate.pipeline.scrape.web.request import RequestOptions
 
 FACTS = Facts(
     terms="open",
@@ -46,11 +46,11 @@ _HREF = re.compile(r"""<a\s[^>]*?href\s*=\s*["']([^"']+)""", re.IGNORECASE)
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
     """The bitmaps that Commons finds for `query`, most relevant first."""
-    ask = Interface("commons", FACTS, query, web)
+    ask = ApiSource("commons", FACTS, query, web)
     return ask.candidates(_pages(ask))
 
 
-def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
     limit = ask.limits.max_side
 
     def candidate(page: Mapping[str, Any]) -> Candidate | None:
@@ -61,7 +61,7 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
     waiting: dict[str | None, dict[str, Any]] = {}  # by page, until their imageinfo has come
     seen = 0
     while True:
-        answer = ask.json("/w/api.php", {**asked, **more}, Asking(check=_check))
+        answer = ask.json("/w/api.php", {**asked, **more}, RequestOptions(check=_check))
         for page in _found(ask, answer):
             _merge(waiting.setdefault(word(page, "pageid") or word(page, "title"), {}), page)
         more = answer.get("continue") or {}
@@ -93,7 +93,7 @@ def _error(body: bytes) -> tuple[str, str]:
     return (str(error.get("code", "")), str(error.get("info", ""))[:200]) if isinstance(error, Mapping) else ("", "")
 
 
-def _found(ask: Interface, answer: Any) -> list[dict[str, Any]]:
+def _found(ask: ApiSource, answer: Any) -> list[dict[str, Any]]:
     """The pages of an answer. Nothing found is an answer without a query."""
     if not isinstance(answer, Mapping):
         raise ask.changed("not an object")

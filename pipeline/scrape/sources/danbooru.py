@@ -9,12 +9,12 @@ from typing import Any
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses
-from curate.pipeline.scrape.sources.api import Interface, address, need, number, said_by, word
+from curate.pipeline.scrape.sources.api import ApiSource, address, need, number, said_by, word
 from curate.pipeline.scrape.sources.booru import admissible, are_tags, tags
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 FACTS = Facts(
     terms="unknown",
@@ -34,11 +34,11 @@ _RATINGS = frozenset({"g"})
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
     """The drawings that have every tag of `query`, newest first."""
-    ask = Interface("danbooru", FACTS, query, web)
+    ask = ApiSource("danbooru", FACTS, query, web)
     return ask.candidates(_pages(ask))
 
 
-def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
     wanted = tags(ask.sent)
     searched = wanted[:_SEARCHED] if are_tags(wanted) else wanted  # what is no tag is sent whole, and found nowhere
     further = frozenset(wanted[len(searched) :])
@@ -47,7 +47,7 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
         return _candidate(row, further, ask.base)
 
     credentials = base64.b64encode((ask.key or "").encode()).decode()
-    asking = Asking(headers={"Authorization": f"Basic {credentials}"}) if ask.key else PLAIN
+    asking = RequestOptions(headers={"Authorization": f"Basic {credentials}"}) if ask.key else PLAIN
     sent: dict[str, Any] = {"tags": " ".join(searched), "limit": ask.limits.page_size}
     while True:
         rows = _posts(ask, sent, asking)
@@ -62,7 +62,7 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
         _suggest(ask, asking)
 
 
-def _posts(ask: Interface, sent: Mapping[str, Any], asking: Asking) -> list[Any]:
+def _posts(ask: ApiSource, sent: Mapping[str, Any], asking: RequestOptions) -> list[Any]:
     try:
         answer = ask.json("/posts.json", sent, asking, spare={422})
     except FetchError as error:
@@ -74,7 +74,7 @@ def _posts(ask: Interface, sent: Mapping[str, Any], asking: Asking) -> list[Any]
     return ask.rows(answer)
 
 
-def _suggest(ask: Interface, asking: Asking) -> None:
+def _suggest(ask: ApiSource, asking: RequestOptions) -> None:
     """Shows which tags the board knows the words by: choosing one is the user's part."""
     sent = {"search[query]": " ".join(tags(ask.sent)), "search[type]": "tag_query", "limit": 5}
     try:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from curate.pipeline.core.errors import AuthError
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses
-from curate.pipeline.scrape.sources.api import Interface, address, need, number, word
+from curate.pipeline.scrape.sources.api import ApiSource, address, need, number, word
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
-from curate.pipeline.scrape.web.request import Asking
+from curate.pipeline.scrape.web.request import RequestOptions
 
 FACTS = Facts(
     terms="open",
@@ -57,11 +57,11 @@ _KNOWN: Mapping[str, Licence] = {
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
     """The photographs that Flickr finds for `query` under an open licence, most relevant first."""
-    ask = Interface("flickr", FACTS, query, web)
+    ask = ApiSource("flickr", FACTS, query, web)
     return ask.candidates(_pages(ask))
 
 
-def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
     known = _licences(ask)
     taken = [number for number, licence in known.items() if licenses.family(licence.code) in _TAKEN]
 
@@ -92,9 +92,9 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
         page += 1
 
 
-def _call(ask: Interface, sent: Mapping[str, Any]) -> Any:
+def _call(ask: ApiSource, sent: Mapping[str, Any]) -> Any:
     """The answer of a method, or None for nothing to look for. Raises AuthError and FetchError for a failure."""
-    asking = Asking(params={"api_key": ask.key or ""}, check=_check)
+    asking = RequestOptions(params={"api_key": ask.key or ""}, check=_check)
     answer = ask.json(PATH, {**sent, "format": "json", "nojsoncallback": 1}, asking)
     if not isinstance(answer, Mapping):
         raise ask.changed("not an object")
@@ -118,7 +118,7 @@ def _check(response: Response) -> None:
         raise TransientError("http_5xx", f"flickr: {answer.get('message')}", 503, response.wait)
 
 
-def _licences(ask: Interface) -> Mapping[str, Licence]:
+def _licences(ask: ApiSource) -> Mapping[str, Licence]:
     """What the numbers stand for now; what is known of old where that cannot be read."""
     try:
         answer = _call(ask, {"method": "flickr.photos.licenses.getInfo"}) or {}

@@ -17,7 +17,7 @@ from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, html_images, jsonld, licenses
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts
-from curate.pipeline.scrape.sources.site_file import Pictures, Rule, Site, read, selector, value
+from curate.pipeline.scrape.sources.site_file import FieldRule, Pictures, SiteFile, read, selector, value
 from curate.pipeline.scrape.web import charset, optout
 from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
@@ -53,7 +53,7 @@ def search(query: Query, web: Pages) -> Iterator[Candidate]:
 class _Page:
     """A parsed page and what its head says about it."""
 
-    def __init__(self, response: Response, site: Site) -> None:
+    def __init__(self, response: Response, site: SiteFile) -> None:
         html, self.encoding = charset.decode(response.body, response.content_type, site.html_encoding)
         self.soup = BeautifulSoup(html, site.parser)
         self.url = response.final_url
@@ -69,7 +69,7 @@ class _Page:
         raw = [value(element, attribute) for element in found]
         return [urldefrag(url).url for text in raw if text and (url := html_images.absolute(text, self.base))]
 
-    def fact(self, rule: Rule | None) -> str | None:
+    def fact(self, rule: FieldRule | None) -> str | None:
         """What `rule` finds on the page."""
         if rule is None:
             return None
@@ -93,7 +93,7 @@ class _Page:
 
 
 class _Walk:
-    def __init__(self, site: Site, hosts: frozenset[str], web: Pages) -> None:
+    def __init__(self, site: SiteFile, hosts: frozenset[str], web: Pages) -> None:
         self._site = site
         self._hosts = hosts
         self._web = web
@@ -241,7 +241,7 @@ def _says(element: Tag, url: str, key: str, pattern: str) -> bool:
     return re.search(pattern, said) is not None
 
 
-def _started(site: Site, template: str, query: str | None) -> str:
+def _started(site: SiteFile, template: str, query: str | None) -> str:
     """`template` with {query} filled in, in the encoding that the site expects; {page} stays."""
     if "{query}" not in template:
         return template

@@ -13,7 +13,7 @@ _COMMENT = re.compile(r"^\s*(?:<!--|/\*.*?\*/|<!\[CDATA\[)|(?:-->|\]\]>)\s*$", r
 _SUBJECTS = ("Product", "ProductGroup", "ImageObject", "VisualArtwork", "Photograph", "CreativeWork")
 
 
-class Picture(NamedTuple):
+class LinkedPicture(NamedTuple):
     """An image named in structured data."""
 
     url: str
@@ -40,7 +40,7 @@ def text(found: list[Mapping[str, Any]], key: str) -> str | None:
     return None
 
 
-def pictures(found: list[Mapping[str, Any]], key: str = "image") -> list[Picture]:
+def pictures(found: list[Mapping[str, Any]], key: str = "image") -> list[LinkedPicture]:
     """Every image that `key` holds, whether as an address, a list or an ImageObject."""
     return [picture for thing in found for value in _listed(thing.get(key)) if (picture := _picture(value))]
 
@@ -71,9 +71,9 @@ def _plain(value: Any) -> str | None:
     return None
 
 
-def _picture(value: Any) -> Picture | None:
+def _picture(value: Any) -> LinkedPicture | None:
     if isinstance(value, str):
-        return Picture(value, None, None)
+        return LinkedPicture(value, None, None)
     if isinstance(value, Mapping) and (url := _plain(value.get("contentUrl")) or _plain(value.get("url"))):
-        return Picture(url, _plain(value.get("license")), _plain(value.get("creator") or value.get("creditText")))
+        return LinkedPicture(url, _plain(value.get("license")), _plain(value.get("creator") or value.get("creditText")))
     return None

@@ -9,11 +9,11 @@ from typing import Any
 from curate.pipeline.core.errors import AuthError
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses
-from curate.pipeline.scrape.sources.api import Interface, address, need, number, said_by, word
+from curate.pipeline.scrape.sources.api import ApiSource, address, need, number, said_by, word
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 _SET = "set CURATE_OPENVERSE_KEY=client_id:client_secret anew, then run it again: what was found is kept"
 LICENSES = "cc0,pdm,by,by-sa"
@@ -33,11 +33,11 @@ FACTS = Facts(
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
     """The pictures that Openverse finds for `query`, most relevant first, as deep as it can be asked."""
-    ask = Interface("openverse", FACTS, query, web)
+    ask = ApiSource("openverse", FACTS, query, web)
     return ask.candidates(_pages(ask))
 
 
-def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
     asking, renewed = _access(ask), True
     size, page = ask.limits.page_size, 1
     while ask.limits.depth is None or (page - 1) * size < ask.limits.depth:
@@ -63,7 +63,7 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
         page += 1
 
 
-def _access(ask: Interface) -> Asking:
+def _access(ask: ApiSource) -> RequestOptions:
     """What shows who asks: the key, where it is an access token, or the token that is given for an id and a secret."""
     if ask.key is None:
         return PLAIN
@@ -72,7 +72,7 @@ def _access(ask: Interface) -> Asking:
     if colon:
         form = {"grant_type": "client_credentials", "client_id": identity, "client_secret": secret}
         try:
-            answer = ask.respond("/v1/auth_tokens/token/", {}, Asking(form=form), spare={400, 401, 403})
+            answer = ask.respond("/v1/auth_tokens/token/", {}, RequestOptions(form=form), spare={400, 401, 403})
             token = need(json.loads(answer.body), "access_token")
         except (ValueError, KeyError, TypeError):
             raise AuthError("openverse: gave no token for the key", _SET) from None
@@ -80,10 +80,10 @@ def _access(ask: Interface) -> Asking:
             if error.status not in {400, 401, 403}:
                 raise
             raise AuthError(f"openverse: the key was refused: {said_by(error)}", _SET) from error
-    return Asking(headers={"Authorization": f"Bearer {token}"})
+    return RequestOptions(headers={"Authorization": f"Bearer {token}"})
 
 
-def _page(ask: Interface, asking: Asking, page: int, size: int) -> Any:
+def _page(ask: ApiSource, asking: RequestOptions, page: int, size: int) -> Any:
     # Never mature=false: any value of that key turns sensitive results on.
     sent = {"q": ask.sent, "license": LICENSES, "page": page, "page_size": size}
     return ask.json("/v1/images/", sent, asking, spare={401})

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages
-from curate.pipeline.scrape.sources.api import Interface, address, need, number, word
+from curate.pipeline.scrape.sources.api import ApiSource, address, need, number, word
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
-from curate.pipeline.scrape.web.request import Asking
+from curate.pipeline.scrape.web.request import RequestOptions
 
 LICENSE_URL = "https://www.pexels.com/license/"
 
@@ -29,17 +29,17 @@ FACTS = Facts(
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
     """The photographs that Pexels finds for `query`."""
-    ask = Interface("pexels", FACTS, query, web)
+    ask = ApiSource("pexels", FACTS, query, web)
     return ask.candidates(_pages(ask))
 
 
-def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
     limit = ask.limits.max_side
 
     def candidate(row: Mapping[str, Any]) -> Candidate:
         return _candidate(row, limit)
 
-    asking = Asking(headers={"Authorization": ask.key or ""})
+    asking = RequestOptions(headers={"Authorization": ask.key or ""})
     path, sent = "/v1/search", {"query": ask.sent, "per_page": ask.limits.page_size, "page": 1}
     if ask.japanese:
         sent["locale"] = "ja-JP"

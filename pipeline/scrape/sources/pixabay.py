@@ -8,11 +8,11 @@ from typing import Any
 from curate.pipeline.core.errors import AuthError
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages
-from curate.pipeline.scrape.sources.api import Interface, address, need, number, said_by, word
+from curate.pipeline.scrape.sources.api import ApiSource, address, need, number, said_by, word
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.request import Asking
+from curate.pipeline.scrape.web.request import RequestOptions
 
 LICENSE_URL = "https://pixabay.com/service/license-summary/"
 
@@ -30,11 +30,11 @@ FACTS = Facts(
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
     """The photographs that Pixabay finds for `query`, most popular first."""
-    ask = Interface("pixabay", FACTS, query, web)
+    ask = ApiSource("pixabay", FACTS, query, web)
     return ask.candidates(_pages(ask))
 
 
-def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
     size = max(3, ask.limits.page_size)  # the least that it takes
     sent = {"q": ask.sent, "image_type": "photo", "safesearch": "true", "order": "popular", "per_page": size}
     if ask.japanese:
@@ -43,7 +43,9 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
     page, seen = 1, 0
     while seen < reachable:
         try:
-            answer = ask.json("/api/", {**sent, "page": page}, Asking(params={"key": ask.key or ""}), spare={400})
+            answer = ask.json(
+                "/api/", {**sent, "page": page}, RequestOptions(params={"key": ask.key or ""}), spare={400}
+            )
         except FetchError as error:
             if error.status != 400:
                 raise

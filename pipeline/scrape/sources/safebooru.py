@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 from curate.pipeline.core.errors import AuthError
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses
-from curate.pipeline.scrape.sources.api import Interface, address, need, number, word
+from curate.pipeline.scrape.sources.api import ApiSource, address, need, number, word
 from curate.pipeline.scrape.sources.booru import admissible, tags
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 FACTS = Facts(
     terms="unknown",
@@ -37,11 +37,11 @@ _REASON = re.compile(r'reason="([^"]*)"|<error>([^<]*)</error>')
 
 def search(query: Query, web: Pages) -> Iterator[Candidate]:
     """The drawings that have every tag of `query`, newest first."""
-    ask = Interface("safebooru", FACTS, query, web)
+    ask = ApiSource("safebooru", FACTS, query, web)
     return ask.candidates(_pages(ask))
 
 
-def _pages(ask: Interface) -> Iterator[list[Candidate]]:
+def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
     def candidate(row: Mapping[str, Any]) -> Candidate | None:
         return _candidate(row, ask.base)
 
@@ -57,9 +57,9 @@ def _pages(ask: Interface) -> Iterator[list[Candidate]]:
             page, last = 0, word(rows[-1], "id") or last
 
 
-def _rows(ask: Interface, sent: Mapping[str, Any]) -> list[Any]:
+def _rows(ask: ApiSource, sent: Mapping[str, Any]) -> list[Any]:
     user, _, key = (ask.key or "").rpartition(":")
-    asking = Asking(params={"user_id": user, "api_key": key}) if ask.key else PLAIN
+    asking = RequestOptions(params={"user_id": user, "api_key": key}) if ask.key else PLAIN
     body = ask.respond(PATH, {"page": "dapi", "s": "post", "q": "index", "json": 1, **sent}, asking).body.strip()
     if not body:
         return []

@@ -18,7 +18,7 @@ from curate.pipeline.core.config import Positive, Seconds, Section, parse
 from curate.pipeline.core.errors import UsageError
 
 
-class Rule(Section, frozen=True, kw_only=True):
+class FieldRule(Section, frozen=True, kw_only=True):
     """Where one fact of an item stands; the first that gives something wins: jsonld, css, regex, default."""
 
     jsonld: str | None = None  # a key of the page's structured data
@@ -49,19 +49,19 @@ class Listing(Section, frozen=True, kw_only=True):
     max_items: Positive = 2000
 
 
-class Item(Section, frozen=True, kw_only=True):
+class ItemRules(Section, frozen=True, kw_only=True):
     """One product, or one picture's own page."""
 
-    id: Rule | None = None
-    title: Rule = Rule(jsonld="name", css="h1")
-    creator: Rule = Rule(jsonld="creator")
-    license: Rule = Rule(css="a[rel=license]@href")
+    id: FieldRule | None = None
+    title: FieldRule = FieldRule(jsonld="name", css="h1")
+    creator: FieldRule = FieldRule(jsonld="creator")
+    license: FieldRule = FieldRule(css="a[rel=license]@href")
     images: tuple[Pictures, ...] = ()  # none: the listing pages show the pictures
     exclude_text: tuple[str, ...] = ()  # words in the title that exclude an item
     require: tuple[str, ...] = ()  # roles without which an item is incomplete
 
 
-class Site(Section, frozen=True, kw_only=True, dict=True):
+class SiteFile(Section, frozen=True, kw_only=True, dict=True):
     """A site: where to start, whom to ask, what to read."""
 
     name: str
@@ -73,7 +73,7 @@ class Site(Section, frozen=True, kw_only=True, dict=True):
     delay: Seconds | None = None  # between two requests to its hosts; None: as for every site
     terms_checked: str | None = None  # the day on which somebody read the site's terms
     listing: Listing
-    item: Item = Item()
+    item: ItemRules = ItemRules()
 
     @cached_property
     def listing_links(self) -> soupsieve.SoupSieve:
@@ -81,7 +81,7 @@ class Site(Section, frozen=True, kw_only=True, dict=True):
         return soupsieve.compile(self.listing.item)
 
 
-def read(path: Path) -> Site:
+def read(path: Path) -> SiteFile:
     """The site file at `path`. Raises UsageError that names the file, the line and the key."""
     try:
         text = path.read_text("utf-8")
@@ -96,9 +96,9 @@ def read(path: Path) -> Site:
         problem = getattr(error, "problem", None) or error
         raise UsageError(f"{path}{line}: not valid YAML: {problem}", "mend the file") from None
     try:
-        site = msgspec.convert(_texts(raw), Site)
+        site = msgspec.convert(_texts(raw), SiteFile)
     except msgspec.ValidationError as error:
-        return parse(Site, _texts(raw), "site", Path(f"{path}:{_line(text, str(error))}"))
+        return parse(SiteFile, _texts(raw), "site", Path(f"{path}:{_line(text, str(error))}"))
     _compile(site, path, text)
     return site
 
@@ -122,7 +122,7 @@ def _texts(raw: Any) -> Any:
     return raw
 
 
-def _compile(site: Site, path: Path, text: str) -> None:
+def _compile(site: SiteFile, path: Path, text: str) -> None:
     """Proves every selector, pattern and encoding, so that a mistake shows before anything is fetched."""
     for key, check in _checks(site):
         try:
@@ -133,11 +133,11 @@ def _compile(site: Site, path: Path, text: str) -> None:
             raise UsageError(f"{where}: site.{key}: {detail}", f"mend site.{key} and try again") from None
 
 
-def _checks(site: Site) -> Iterator[tuple[str, Callable[[], object]]]:
+def _checks(site: SiteFile) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "listing.item", partial(soupsieve.compile, site.listing.item)
     yield "listing.next", partial(soupsieve.compile, site.listing.next or "*")
     for name in ("id", "title", "creator", "license"):
-        rule: Rule = getattr(site.item, name) or Rule()
+        rule: FieldRule = getattr(site.item, name) or FieldRule()
         yield f"item.{name}.css", partial(soupsieve.compile, selector(rule.css or "*")[0])
         yield f"item.{name}.regex", partial(re.compile, rule.regex or "")
     for n, pictures in enumerate(site.item.images):
@@ -149,7 +149,7 @@ def _checks(site: Site) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "item.require", partial(_has_roles, site.item)
 
 
-def _has_roles(item: Item) -> None:
+def _has_roles(item: ItemRules) -> None:
     if missing := set(item.require) - {pictures.role for pictures in item.images}:
         raise ValueError(f"no picture has the role {', '.join(sorted(missing))}")
 

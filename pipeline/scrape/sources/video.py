@@ -38,7 +38,7 @@ FACTS = Facts(
 )
 
 
-class Settings(Section, frozen=True, kw_only=True):
+class VideoSettings(Section, frozen=True, kw_only=True):
     """What is worth a picture: what scrape.sources.video may set."""
 
     scene: float = 0.08  # mean difference in brightness from the last picture, 0..1, that is another scene
@@ -66,7 +66,7 @@ def search(query: Query, web: Pages) -> Iterator[Candidate]:
     if query.input is None:
         raise UsageError("the video source needs a film or a folder", "name one with: --source video --input PATH")
     top = Path(query.input)
-    settings = parse(Settings, dict(web.settings), "scrape.sources.video")
+    settings = parse(VideoSettings, dict(web.settings), "scrape.sources.video")
     known = _Known(settings)
     for path in _films(top):
         name = unicodedata.normalize("NFC", path.name if path == top else path.relative_to(top).as_posix())
@@ -95,7 +95,7 @@ def _films(top: Path) -> Iterator[Path]:
 class _Known:
     """The frames that were taken, in every file so far, by their perceptual hashes."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: VideoSettings) -> None:
         self._settings = settings
         self._hashes: NDArray[np.uint64] = np.zeros(1024, np.uint64)
         self._count = 0
@@ -116,7 +116,7 @@ class _Known:
 
 
 def _taken(
-    film: InputContainer, name: str, every: float | None, settings: Settings, known: _Known
+    film: InputContainer, name: str, every: float | None, settings: VideoSettings, known: _Known
 ) -> Iterator[Candidate]:
     """The frames of one film that are worth a picture."""
     pick = _AtRate(every) if every is not None else _AtScenes(settings)
@@ -195,7 +195,7 @@ class _AtScenes:
     It is taken as soon as the picture has come to rest, so that it is neither torn nor half dissolved.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: VideoSettings) -> None:
         self._settings = settings
         self._last: NDArray[np.float32] | None = None
         self._taken: NDArray[np.float32] | None = None

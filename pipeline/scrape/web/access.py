@@ -9,10 +9,10 @@ from typing import Protocol
 
 from curate.pipeline.scrape.web import robots, tdmrep
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.origin_cache import Shelf
+from curate.pipeline.scrape.web.origin_cache import OriginCache
 from curate.pipeline.scrape.web.scheduler import Turn
 from curate.pipeline.scrape.web.tdmrep import Reservations
-from curate.pipeline.scrape.web.url import Target
+from curate.pipeline.scrape.web.url import Url
 
 MAX_REDIRECTS = 5
 
@@ -26,21 +26,21 @@ class Text(Protocol):
     def content_type(self) -> str: ...
 
 
-Read = Callable[[Target, bool], Generator[Turn, None, Text | Target]]  # one hop: what it gave, or where it leads
+Read = Callable[[Url, bool], Generator[Turn, None, Text | Url]]  # one hop: what it gave, or where it leads
 Widen = Callable[[str, float], None]  # host, and the seconds between two requests that it asks for
 
 
-class Gate:
+class AccessRules:
     """What is known of each origin; `folder` keeps it for later runs."""
 
     def __init__(self, read: Read, widen: Widen, folder: Path | None = None) -> None:
         self._read = read
         self._widen = widen
-        self._shelf = Shelf(folder)
+        self._shelf = OriginCache(folder)
         self._robots = robots.Book()
         self._reserved: dict[str, Reservations] = {}
 
-    def enter(self, target: Target, image: bool) -> Generator[Turn, None, None]:
+    def enter(self, target: Url, image: bool) -> Generator[Turn, None, None]:
         """Waits until the origin's rules are known, and raises FetchError if they say no to `target`.
 
         Rights that are reserved are those in images; pages may be read to find out.
@@ -57,7 +57,7 @@ class Gate:
         if image and self._reserved.get(target.origin, tdmrep.NONE).cover(target.url):
             raise FetchError("optout_header", "tdmrep.json", final_url=target.url)
 
-    def _known(self, target: Target) -> robots.Rules | None:
+    def _known(self, target: Url) -> robots.Rules | None:
         """The rules of this run, or those that an earlier one kept."""
         rules = self._robots.known(target.origin, time.monotonic())
         if rules is not None:
@@ -71,7 +71,7 @@ class Gate:
         self._widen(target.key, rules.delay)
         return rules
 
-    def _ask(self, target: Target) -> Generator[Turn, None, robots.Rules]:
+    def _ask(self, target: Url) -> Generator[Turn, None, robots.Rules]:
         """Reads both files in one turn of the host, which nobody else is asked in meanwhile."""
         rules, body = yield from self._ask_robots(target)
         if rules.reachable:
@@ -82,7 +82,7 @@ class Gate:
         self._widen(target.key, held.delay)
         return held
 
-    def _ask_robots(self, target: Target) -> Generator[Turn, None, tuple[robots.Rules, bytes]]:
+    def _ask_robots(self, target: Url) -> Generator[Turn, None, tuple[robots.Rules, bytes]]:
         """The rules, and the text that says the same to a later run."""
         start = target.at("/robots.txt")
         try:
@@ -97,7 +97,7 @@ class Gate:
         rules = robots.parse(answer.body, answer.content_type)
         return rules, answer.body if rules.parser is not None else b""
 
-    def _ask_reservations(self, target: Target) -> Generator[Turn, None, Reservations]:
+    def _ask_reservations(self, target: Url) -> Generator[Turn, None, Reservations]:
         """Only a statement counts: a file that cannot be had reserves nothing."""
         body = b""
         try:
@@ -108,12 +108,12 @@ class Gate:
         self._shelf.put(target.origin, "tdmrep", body)
         return tdmrep.parse(body)
 
-    def _follow(self, start: Target) -> Generator[Turn, None, Text | None]:
+    def _follow(self, start: Url) -> Generator[Turn, None, Text | None]:
         """What `start` answers after its redirects; None after too many. The turn of its host is held, and kept."""
         hop = start
         for _ in range(MAX_REDIRECTS + 1):
             result = yield from self._read(hop, hop.key == start.key)
-            if not isinstance(result, Target):
+            if not isinstance(result, Url):
                 return result
             hop = result
         return None

@@ -17,13 +17,13 @@ import urllib3
 
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.web import backoff, body, headers, optout, robots
-from curate.pipeline.scrape.web.access import MAX_REDIRECTS, Gate
+from curate.pipeline.scrape.web.access import MAX_REDIRECTS, AccessRules
 from curate.pipeline.scrape.web.address_guard import Guard, RefusedAddressError
 from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
-from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 from curate.pipeline.scrape.web.scheduler import Scheduler, Steps, Turn
 from curate.pipeline.scrape.web.transport import Exchange, Watchdog, adapter, request
-from curate.pipeline.scrape.web.url import Target, parse
+from curate.pipeline.scrape.web.url import Url, parse
 
 R = TypeVar("R")
 
@@ -63,7 +63,7 @@ class _Moved:
     location: str
 
 
-class Web:
+class HttpClient:
     """The layer, open for one run: a scheduler, a connection pool and what was learnt about each host."""
 
     def __init__(self, section: Scrape, guard: Guard, hosts: Path | None = None) -> None:
@@ -73,7 +73,9 @@ class Web:
         self._agent = headers.agent(section.contact)
         self._watchdog = Watchdog()
         self._scheduler = Scheduler(section.workers, section.delay)
-        self._gate = Gate(self._hop, lambda host, delay: self._scheduler.widen(host, section.per_host, delay), hosts)
+        self._gate = AccessRules(
+            self._hop, lambda host, delay: self._scheduler.widen(host, section.per_host, delay), hosts
+        )
         self._random = random.Random()
         self._dry: dict[str, float] = {}  # interfaces whose quota is used up, until when (monotonic s)
 
@@ -84,17 +86,19 @@ class Web:
         self._http.close()
 
     def image(
-        self, url: str, page_url: str | None, then: Callable[[Response | FetchError], R], asking: Asking = PLAIN
+        self, url: str, page_url: str | None, then: Callable[[Response | FetchError], R], asking: RequestOptions = PLAIN
     ) -> Future[R]:
         """Fetches an image and hands it, or the FetchError, to `then` on the fetching thread."""
         return self._scheduler.submit(self._caught(self._fetch(url, Kind.IMAGE, page_url, asking=asking)), then)
 
-    def page(self, url: str, *, allowed: Callable[[str], bool] | None = None, asking: Asking = PLAIN) -> Response:
+    def page(
+        self, url: str, *, allowed: Callable[[str], bool] | None = None, asking: RequestOptions = PLAIN
+    ) -> Response:
         """Fetches an HTML page and waits for it; `allowed` judges the host of every hop. Raises FetchError."""
         steps = self._fetch(url, Kind.PAGE, allowed=allowed, asking=asking)
         return self._scheduler.submit(steps, lambda done: done).result()
 
-    def answer(self, url: str, asking: Asking = PLAIN) -> Response:
+    def answer(self, url: str, asking: RequestOptions = PLAIN) -> Response:
         """Fetches an answer of a documented interface and waits for it. Raises FetchError, without any secret."""
         steps = self._fetch(asking.address(url), Kind.ANSWER, asking=asking)
         try:
@@ -124,7 +128,7 @@ class Web:
         kind: Kind,
         page_url: str | None = None,
         allowed: Callable[[str], bool] | None = None,
-        asking: Asking = PLAIN,
+        asking: RequestOptions = PLAIN,
     ) -> Steps[Response]:
         """The request with its redirects, each hop under all the rules."""
         target = parse(url)
@@ -149,19 +153,19 @@ class Web:
         raise FetchError("network", f"more than {MAX_REDIRECTS} redirects", final_url=target.url)
 
     @staticmethod
-    def _next_hop(target: Target, moved: _Moved, kind: Kind) -> Target:
+    def _next_hop(target: Url, moved: _Moved, kind: Kind) -> Url:
         following = target.redirected(moved.location)
         if kind is Kind.ANSWER and target.scheme == "https" and following.scheme == "http":
             raise FetchError("ssrf_blocked", "redirected from https to http", final_url=following.url)
         return following
 
-    def _hop(self, target: Target, holding: bool) -> Generator[Turn, None, Response | Target]:
+    def _hop(self, target: Url, holding: bool) -> Generator[Turn, None, Response | Url]:
         """One hop towards what an origin says about itself."""
         result = yield from self._insist(target, Kind.ROBOTS, None, holding=holding)
         return result if isinstance(result, Response) else target.redirected(result.location)
 
     def _insist(
-        self, target: Target, kind: Kind, page_url: str | None, holding: bool = False, asking: Asking = PLAIN
+        self, target: Url, kind: Kind, page_url: str | None, holding: bool = False, asking: RequestOptions = PLAIN
     ) -> Generator[Turn, None, Response | _Moved]:
         """One hop, tried again while its failures may pass. `holding`: the turn is held already, and kept."""
         after = 0.0
@@ -187,7 +191,7 @@ class Web:
                 return result
         raise FetchError(last.reason, last.detail, last.status, target.url, wait=last.wait, body=last.body) from last
 
-    def _send(self, target: Target, kind: Kind, page_url: str | None, asking: Asking) -> Response | _Moved:
+    def _send(self, target: Url, kind: Kind, page_url: str | None, asking: RequestOptions) -> Response | _Moved:
         """One request and its response. Raises FetchError, TransientError when another try may help."""
         encoding = "identity" if kind is Kind.IMAGE else "gzip, deflate"
         sent = {
@@ -225,7 +229,7 @@ class Web:
                 raise TransientError("too_slow" if late else "network", str(error)) from error
 
     def _judge(
-        self, reply: requests.Response, target: Target, kind: Kind, exchange: Exchange, asking: Asking
+        self, reply: requests.Response, target: Url, kind: Kind, exchange: Exchange, asking: RequestOptions
     ) -> Response | _Moved:
         """What the status and the headers mean; the body is read only when both are fine."""
         now = datetime.now(UTC)

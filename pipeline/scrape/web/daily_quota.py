@@ -11,7 +11,7 @@ from curate.pipeline.core.files import atomic_write
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 
 
-class Allowance:
+class DailyQuota:
     """The counts in the file at `path`, by host; a day is a day of UTC."""
 
     def __init__(self, path: Path) -> None:

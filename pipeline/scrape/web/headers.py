@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
-from curate.pipeline.scrape.web.url import Target, parse
+from curate.pipeline.scrape.web.url import Url, parse
 
 
 def agent(contact: str | None) -> str:
@@ -17,7 +17,7 @@ def agent(contact: str | None) -> str:
     return f"curate/{known} (+{contact})"
 
 
-def referer(page_url: str | None, target: Target) -> dict[str, str]:
+def referer(page_url: str | None, target: Url) -> dict[str, str]:
     """The page that an image was found on; across hosts, its origin alone."""
     if page_url is None:
         return {}

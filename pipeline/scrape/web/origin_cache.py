@@ -11,7 +11,7 @@ from pathlib import Path
 FRESH = 24 * 3600.0  # s for which a good copy holds
 
 
-class Shelf:
+class OriginCache:
     """Small files below `folder`, or nothing at all when it is None. Their age is their modification time."""
 
     def __init__(self, folder: Path | None) -> None:

@@ -19,9 +19,9 @@ import msgspec
 
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.scrape.web import api_keys
-from curate.pipeline.scrape.web.client import NOT_MODIFIED, Response, Web
-from curate.pipeline.scrape.web.daily_quota import Allowance
-from curate.pipeline.scrape.web.request import PLAIN, Asking, held, http_date
+from curate.pipeline.scrape.web.client import NOT_MODIFIED, HttpClient, Response
+from curate.pipeline.scrape.web.daily_quota import DailyQuota
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions, held, http_date
 
 FRESH = timedelta(hours=24)  # what is older is asked for again: addresses of pictures expire
 LASTING = timedelta(days=3650)  # what may be asked for with a condition
@@ -37,7 +37,7 @@ class StoredPages:
 
     def __init__(
         self,
-        web: Callable[[], Web],
+        web: Callable[[], HttpClient],
         folder: Path,
         note: Callable[[str], None],
         settings: Mapping[str, Any],
@@ -67,7 +67,7 @@ class StoredPages:
             got = replace(kept, received=got.received)
         return self._keep(url, got)
 
-    def answer(self, url: str, asking: Asking = PLAIN, daily: int | None = None) -> Response:
+    def answer(self, url: str, asking: RequestOptions = PLAIN, daily: int | None = None) -> Response:
         """An answer of a documented interface; `daily`: the most that may be asked for in a day. Raises FetchError.
 
         What a form gives is a key, and is not stored.
@@ -75,7 +75,7 @@ class StoredPages:
         if not asking.form and (kept := self._kept(url)):
             return kept
         web = self._web()  # without a contact nothing is asked, and nothing counted
-        Allowance(self._raw / ".allowance.json").spend(urlsplit(url).netloc, daily, datetime.now(UTC))
+        DailyQuota(self._raw / ".allowance.json").spend(urlsplit(url).netloc, daily, datetime.now(UTC))
         response = web.answer(url, asking)
         return response if asking.form else self._keep(url, response)
 

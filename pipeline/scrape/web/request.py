@@ -15,7 +15,7 @@ _SHORTEST = 4  # characters of a secret that is hidden in texts: shorter ones wo
 
 
 @dataclass(frozen=True)
-class Asking:
+class RequestOptions:
     """Sent to the first host alone, and hidden in every text that leaves the layer.
 
     `check` is called with each Response, typed loosely because the layer imports this; it raises TransientError for
@@ -29,9 +29,9 @@ class Asking:
     conditions: Mapping[str, str] = field(default_factory=dict)  # what is held already: no secret, sent at every hop
 
     @property
-    def elsewhere(self) -> Asking:
+    def elsewhere(self) -> RequestOptions:
         """What may be sent to another host."""
-        return Asking(conditions=self.conditions)
+        return RequestOptions(conditions=self.conditions)
 
     def address(self, url: str) -> str:
         """`url` with the secret parameters."""
@@ -65,7 +65,7 @@ class Asking:
         ) from None
 
 
-PLAIN = Asking()
+PLAIN = RequestOptions()
 
 
 def http_date(moment: datetime | None) -> str | None:
@@ -73,7 +73,7 @@ def http_date(moment: datetime | None) -> str | None:
     return format_datetime(moment.astimezone(UTC), usegmt=True) if moment is not None else None
 
 
-def held(etag: str | None, last_modified: str | None) -> Asking:
+def held(etag: str | None, last_modified: str | None) -> RequestOptions:
     """Asks for bytes that are stored already, if they changed; validators are opaque and go back as they came."""
     named = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-    return Asking(conditions={name: value for name, value in named.items() if value})
+    return RequestOptions(conditions={name: value for name, value in named.items() if value})

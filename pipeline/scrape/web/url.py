@@ -18,7 +18,7 @@ _OTHER = {"data": "not_image"}  # a page's placeholder; any other scheme leads a
 
 
 @dataclass(frozen=True)
-class Target:
+class Url:
     """One http or https address, percent-encoded, without user, password and fragment."""
 
     url: str
@@ -36,12 +36,12 @@ class Target:
         """What a robots.txt is valid for."""
         return f"{self.scheme}://{self.key}"
 
-    def at(self, path: str) -> Target:
+    def at(self, path: str) -> Url:
         """Another path of the same origin."""
         netloc = urlsplit(self.url).netloc
-        return Target(f"{self.scheme}://{netloc}{path}", self.scheme, self.host, self.port)
+        return Url(f"{self.scheme}://{netloc}{path}", self.scheme, self.host, self.port)
 
-    def redirected(self, location: str) -> Target:
+    def redirected(self, location: str) -> Url:
         """Where a Location header leads. Raises FetchError ssrf_blocked for another scheme than http and https."""
         try:
             return parse(urljoin(self.url, location.strip()))
@@ -49,7 +49,7 @@ class Target:
             raise FetchError("ssrf_blocked", f"redirected to {location[:200]}", final_url=self.url) from error
 
 
-def parse(url: str) -> Target:
+def parse(url: str) -> Url:
     """The target of an absolute URL in any script. Raises FetchError bad_url, or for a scheme that is not fetched."""
     try:
         url = url.strip().replace("\n", "").replace("\r", "")
@@ -64,4 +64,4 @@ def parse(url: str) -> Target:
         raise FetchError(_OTHER.get(scheme, "ssrf_blocked"), f"{scheme}: is not fetched")
     bare = parts.netloc.rpartition("@")[2].lower()
     clean = urlunsplit((scheme, bare, parts.path or "/", parts.query, ""))
-    return Target(clean, scheme, host, port or _PORTS[scheme])
+    return Url(clean, scheme, host, port or _PORTS[scheme])

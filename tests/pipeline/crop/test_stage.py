@@ -162,7 +162,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
     see = alignment.Aligner.see
 
-    def counted(self: alignment.Aligner, image: codec.RGB) -> list[alignment.Seen]:
+    def counted(self: alignment.Aligner, image: codec.RGB) -> list[alignment.DetectedFace]:
         calls.append(1)
         return see(self, image)
 

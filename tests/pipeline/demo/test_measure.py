@@ -13,7 +13,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.demo import World, hair, measure
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.garment import Article, Worn
-from curate.pipeline.demo.items import Picture
+from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.portrait import Portrait
 from curate.pipeline.imaging import codec, geometry, warp
 from curate.pipeline.tables import manifest
@@ -60,12 +60,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def pictures(kind: str) -> list[Picture]:
+def pictures(kind: str) -> list[DemoPicture]:
     world = World(Demo(**DEMO))
     return [p for p in world.pictures.values() if p.truth.kind == kind and not p.truth.copy and not p.truth.fault]
 
 
-def written(root: Path, folder: Path, picture: Picture, made: codec.RGB, **more: object) -> None:
+def written(root: Path, folder: Path, picture: DemoPicture, made: codec.RGB, **more: object) -> None:
     folder.mkdir(exist_ok=True)
     name = picture.key.replace("/", "-")
     (folder / f"{name}.png").write_bytes(codec.encode_png(made))

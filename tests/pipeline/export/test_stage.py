@@ -27,7 +27,7 @@ from curate.pipeline.imaging import codec, shards
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.review import sort
-from curate.pipeline.review.sort import Wish
+from curate.pipeline.review.sort import SortQuery
 from curate.pipeline.tables import decisions, manifest
 from curate.pipeline.tables.decisions import Decision
 from tests.support.tables import CROP, small_world
@@ -106,7 +106,7 @@ def test_crops_in_shards_are_exported_and_shown_as_files_are(world: Path) -> Non
         (world / row["path"]).unlink()
         row["path"] = place
     manifest.write(manifest.CROPS, manifest.from_rows(manifest.CROPS, crops), world)
-    view = sort.run(Wish("face_sharpness"), world)
+    view = sort.run(SortQuery("face_sharpness"), world)
     assert view.shown == 18
     build.run(Build(val=0.2, test=0.2), world)
     packed = files(run(world, "folders", domains=BOTH, link=True))

@@ -16,7 +16,7 @@ def verdicts(measured: list[dict[str, float]], photo: list[int] | None = None, *
     columns = {name: np.array([face.get(name, np.nan) for face in measured], float) for name in criteria.COLUMNS}
     index = np.arange(len(measured), dtype=float)
     photos = np.array(photo if photo is not None else [0] * len(measured))
-    return criteria.verdicts(columns, photos, index, CropRules(**rules)).tolist()
+    return criteria.reasons(columns, photos, index, CropRules(**rules)).tolist()
 
 
 def test_what_was_not_measured_passes() -> None:
@@ -61,7 +61,7 @@ def test_each_threshold_has_its_reason(measured: dict[str, float], rules: dict[s
 
 def test_every_column_and_reason_is_of_the_table() -> None:
     assert set(criteria.COLUMNS) <= set(manifest.CROPS.schema.names)
-    for make in (criteria.of_face, criteria.of_crop):
+    for make in (criteria.face_criteria, criteria.crop_criteria):
         assert {check.reason for check in make(CropRules())} <= manifest.CROPS.reasons
 
 

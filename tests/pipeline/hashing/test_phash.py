@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from curate.pipeline.hashing import phash
-from curate.pipeline.hashing.phash import Turn
+from curate.pipeline.hashing.phash import Symmetry
 from tests.support import drawn_people
 
 
@@ -40,25 +40,25 @@ def test_a_picture_hashes_alike_alone_and_among_others() -> None:
 
 
 SEEN = {
-    Turn(False, False, True): lambda rgb: rgb[:, ::-1],
-    Turn(True, True, False): np.rot90,
-    Turn(False, True, True): lambda rgb: np.rot90(rgb, 2),
-    Turn(True, False, True): lambda rgb: np.rot90(rgb, 3),
-    Turn(True, True, True): lambda rgb: np.rot90(rgb)[:, ::-1],
-    Turn(False, True, False): lambda rgb: rgb[::-1],
-    Turn(True, False, False): lambda rgb: rgb.transpose(1, 0, 2),
+    Symmetry(False, False, True): lambda rgb: rgb[:, ::-1],
+    Symmetry(True, True, False): np.rot90,
+    Symmetry(False, True, True): lambda rgb: np.rot90(rgb, 2),
+    Symmetry(True, False, True): lambda rgb: np.rot90(rgb, 3),
+    Symmetry(True, True, True): lambda rgb: np.rot90(rgb)[:, ::-1],
+    Symmetry(False, True, False): lambda rgb: rgb[::-1],
+    Symmetry(True, False, False): lambda rgb: rgb.transpose(1, 0, 2),
 }
 
 
 def test_the_ways_to_see_a_picture() -> None:
-    assert phash.turns([]) == ()
-    assert len(phash.turns(["flip"])) == 1
-    assert len(phash.turns(["rot90"])) == 3
-    assert set(phash.turns(["rot90", "flip"])) == SEEN.keys()
+    assert phash.symmetries([]) == ()
+    assert len(phash.symmetries(["flip"])) == 1
+    assert len(phash.symmetries(["rot90"])) == 3
+    assert set(phash.symmetries(["rot90", "flip"])) == SEEN.keys()
 
 
 @pytest.mark.parametrize("turn", SEEN, ids=str)
-def test_a_turned_picture_s_hash_follows_from_the_picture(turn: Turn) -> None:
+def test_a_turned_picture_s_hash_follows_from_the_picture(turn: Symmetry) -> None:
     for seed in range(6):
         picture = drawn_people.photo(seed)
         ours = phash.signs(phash.turned(phash.spectra([picture]), turn))[0]

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from curate.pipeline.core.errors import TableError, UsageError
 from curate.pipeline.imaging import codec
 from curate.pipeline.review import listing, sort, sort_keys
-from curate.pipeline.review.sort import Wish
+from curate.pipeline.review.sort import SortQuery
 from curate.pipeline.tables import decisions, manifest
 from curate.pipeline.tables.decisions import Decision
 from tests.support.tables import crop_row, image_row, png, small_world
@@ -44,7 +44,7 @@ def snapshot(root: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("by", ["face_sharpness", "brightness", "yaw", "hue", "shape_error", "faces"])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_rows_come_in_order_of_the_key_and_those_without_a_value_last(world: Path, by: str, reverse: bool) -> None:
-    rows = listed(world, sort.run(Wish(by, status="all", reverse=reverse), world))
+    rows = listed(world, sort.run(SortQuery(by, status="all", reverse=reverse), world))
     assert len(rows) == 24
     values = [float(row["value"]) for row in rows if row["value"]]
     assert values == sorted(values, reverse=reverse)
@@ -58,7 +58,7 @@ def test_each_measured_column_is_a_key() -> None:
 
 def test_a_sheet_holds_its_pictures_and_nothing_else_changes(world: Path) -> None:
     before = snapshot(world)
-    view = sort.run(Wish("face_sharpness"), world)
+    view = sort.run(SortQuery("face_sharpness"), world)
     assert snapshot(world) == before
     soup = sheet(world, view)
     tiles = soup.select(".shown li")
@@ -81,7 +81,7 @@ def test_a_sheet_holds_its_pictures_and_nothing_else_changes(world: Path) -> Non
 def test_refused_crops_are_shown_with_their_reason(world: Path) -> None:
     first = manifest.accepted(manifest.read(manifest.DEDUP, world))["crop_id"][0].as_py()
     decisions.append(world, [Decision(item=first, decision="reject", reason="<b>mirrored</b>", by="ann")])
-    view = sort.run(Wish("face_px", status="rejected"), world)
+    view = sort.run(SortQuery("face_px", status="rejected"), world)
     assert sorted(row["reason"] for row in listed(world, view)) == sorted(
         ["no_face", "too_small", "duplicate"] * 2 + ["review"]
     )
@@ -95,7 +95,7 @@ def test_a_crop_without_a_file_is_cut_again_for_the_sheet(tmp_path: Path) -> Non
     meta = {"section": {"size": 64}}
     manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, [image]), tmp_path)
     manifest.write(manifest.CROPS, manifest.from_rows(manifest.CROPS, [refused]), tmp_path, meta=meta)
-    view = sort.run(Wish("face_px", status="rejected"), tmp_path)
+    view = sort.run(SortQuery("face_px", status="rejected"), tmp_path)
     source = str(sheet(tmp_path, view).select_one(".shown img")["src"])  # type: ignore[index]
     shown = codec.decode(base64.b64decode(source.removeprefix("data:image/jpeg;base64,")))
     raw = codec.decode((tmp_path / image["path"]).read_bytes())[16:80, 16:80]
@@ -104,7 +104,7 @@ def test_a_crop_without_a_file_is_cut_again_for_the_sheet(tmp_path: Path) -> Non
 
 
 def test_domain_and_top(world: Path) -> None:
-    view = sort.run(Wish("brightness", ("long",), top=3), world)
+    view = sort.run(SortQuery("brightness", ("long",), top=3), world)
     rows = listed(world, view)
     assert {row["domain"] for row in rows} == {"long"}
     assert (view.rows, view.shown, len(rows)) == (3, 3, 3)
@@ -113,8 +113,8 @@ def test_domain_and_top(world: Path) -> None:
 
 @pytest.mark.parametrize("by", ["alike", "least-alike"])
 def test_orders_by_hash(world: Path, by: str) -> None:
-    rows = listed(world, sort.run(Wish(by), world))
-    turned = listed(world, sort.run(Wish(by, reverse=True), world))
+    rows = listed(world, sort.run(SortQuery(by), world))
+    turned = listed(world, sort.run(SortQuery(by, reverse=True), world))
     assert [row["crop_id"] for row in turned] == [row["crop_id"] for row in rows][::-1]
     hashes = dict(
         zip(*(manifest.read(manifest.DEDUP, world)[c].to_pylist() for c in ("crop_id", "phash")), strict=True)
@@ -128,19 +128,19 @@ def test_orders_by_hash(world: Path, by: str) -> None:
 def test_orders_by_hash_need_hashes(world: Path) -> None:
     manifest.DEDUP.path(world).unlink()
     with pytest.raises(TableError) as told:
-        sort.run(Wish("alike"), world)
+        sort.run(SortQuery("alike"), world)
     assert "curate dedup" in told.value.hint
 
 
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        (Wish("sharpnes"), "there is no key 'sharpnes'; did you mean 'sharpness'"),
-        (Wish("yaw", ("lonng",)), "did you mean 'long'"),
-        (Wish("yaw", status="acepted"), "did you mean 'accepted'"),
+        (SortQuery("sharpnes"), "there is no key 'sharpnes'; did you mean 'sharpness'"),
+        (SortQuery("yaw", ("lonng",)), "did you mean 'long'"),
+        (SortQuery("yaw", status="acepted"), "did you mean 'accepted'"),
     ],
 )
-def test_typos_are_told(wish: Wish, said: str, world: Path) -> None:
+def test_typos_are_told(wish: SortQuery, said: str, world: Path) -> None:
     with pytest.raises(UsageError, match=said):
         sort.run(wish, world)
 

@@ -10,7 +10,7 @@ import pytest
 
 from curate.pipeline.scrape import inspector
 from curate.pipeline.scrape.config import Scrape
-from curate.pipeline.scrape.inspector import Examiner
+from curate.pipeline.scrape.inspector import Inspector
 from curate.pipeline.scrape.outcome import examine
 from tests.support.http_server import photo
 
@@ -19,18 +19,18 @@ LIMITS = Scrape(min_side=10)
 
 def test_verdicts_are_the_same_in_either_process() -> None:
     kinds = [photo(1), photo(2)[:-500], photo(3, "PNG"), photo(4, "WEBP")[:-400], b"<html>", b"", photo(5, "AVIF")]
-    with Examiner(LIMITS) as apart:
+    with Inspector(LIMITS) as apart:
         assert [apart.examine(data).reason for data in kinds] == [examine(data, LIMITS).reason for data in kinds]
 
 
 def test_jpegs_need_no_other_process() -> None:
-    with Examiner(LIMITS) as apart:
+    with Inspector(LIMITS) as apart:
         assert apart.examine(photo(1)).reason == "ok"
         assert apart._process is None
 
 
 def test_a_decoder_that_dies_costs_one_image() -> None:
-    with Examiner(LIMITS) as apart:
+    with Inspector(LIMITS) as apart:
         assert apart.examine(photo(1, "PNG")).reason == "ok"
         assert apart._process is not None
         os.kill(apart._process.pid, signal.SIGSTOP)
@@ -41,7 +41,7 @@ def test_a_decoder_that_dies_costs_one_image() -> None:
 
 
 def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Examiner(LIMITS) as apart:
+    with Inspector(LIMITS) as apart:
         assert apart.examine(photo(1, "PNG")).reason == "ok"
         assert apart._process is not None
         os.kill(apart._process.pid, signal.SIGSTOP)
@@ -50,7 +50,7 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_process_ends_with_the_run() -> None:
-    with Examiner(LIMITS) as apart:
+    with Inspector(LIMITS) as apart:
         apart.examine(photo(1, "PNG"))
         process = apart._process
     assert process is not None and process.poll() is not None

@@ -15,15 +15,15 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape import forget
 from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query, Scrape
-from curate.pipeline.scrape.revisit import NOTHING, Again, retried
+from curate.pipeline.scrape.revisit import NOTHING, Revisit, retried
 from curate.pipeline.tables import manifest
 from tests.pipeline.scrape.test_stage import html_site, listed, rows, section
 from tests.support.http_server import Site, photo
 
-REFRESH = Again(refresh=True)
+REFRESH = Revisit(refresh=True)
 
 
-def run(site: Site, root: Path, urls: list[str], again: Again = NOTHING) -> dict[str, dict[str, Any]]:
+def run(site: Site, root: Path, urls: list[str], again: Revisit = NOTHING) -> dict[str, dict[str, Any]]:
     """The rows by path, of a scrape in which the server's record starts anew."""
     site.requests.clear()
     scrape.run(section(listed(root, urls)), root, allow=(site.host,), again=again)
@@ -97,7 +97,7 @@ def test_refresh_asks_pages_whether_they_have_changed(site: Site, tmp_path: Path
     later = '<a class="card" href="/item/{}">x</a>'
     validated(site, "/item/2", b'<h1>Item 2</h1><img src="/2.jpg">' + FREE, ETag='"v1"')
 
-    def scraped(again: Again = NOTHING) -> dict[str, str]:
+    def scraped(again: Revisit = NOTHING) -> dict[str, str]:
         site.requests.clear()
         scrape.run(section(query), tmp_path, allow=(site.host,), again=again)
         return {row["image_url"].removeprefix(site.url("")): row["reason"] for row in rows(tmp_path)}
@@ -145,7 +145,7 @@ def test_failures_are_tried_again_when_asked_to(site: Site, tmp_path: Path, name
     run(site, tmp_path, urls)
     for path, seed in {"/404.jpg": 3, "/500.jpg": 4, "/half.jpg": 5}.items():
         site.add(path, photo(seed))
-    found = run(site, tmp_path, urls, Again(retry=retried(names)))
+    found = run(site, tmp_path, urls, Revisit(retry=retried(names)))
     assert set(site.counts()) == asked
     assert {path for path, row in found.items() if row["reason"] == "ok"} == {"/fine.jpg"} | asked
     assert run(site, tmp_path, urls) == found
@@ -155,11 +155,11 @@ def test_failures_are_tried_again_when_asked_to(site: Site, tmp_path: Path, name
 def test_an_item_page_that_failed_is_read_again(site: Site, tmp_path: Path) -> None:
     query, page = html_site(site, tmp_path), "/item/2"
     route: Callable[[BaseHTTPRequestHandler], None] = site.routes.pop(page)
-    for again in (Again(), Again(retry=retried(["http_5xx"]))):
+    for again in (Revisit(), Revisit(retry=retried(["http_5xx"]))):
         scrape.run(section(query), tmp_path, allow=(site.host,), again=again)
         assert [row["reason"] for row in rows(tmp_path)] == ["ok", "ok", "http_4xx", "ok"]
     site.route(page, route)
-    scrape.run(section(query), tmp_path, allow=(site.host,), again=Again(retry=retried(["all"])))
+    scrape.run(section(query), tmp_path, allow=(site.host,), again=Revisit(retry=retried(["all"])))
     assert [row["reason"] for row in rows(tmp_path)] == ["ok"] * 4
     assert site.counts()["/0.jpg"] == site.counts()["/3.jpg"] == 1
 

@@ -13,14 +13,14 @@ from curate.pipeline.core.config import Params
 from curate.pipeline.core.errors import TableError, UsageError
 from curate.pipeline.tables import manifest
 from curate.train.data import paired
-from curate.train.data.config import Data
-from curate.train.data.paired import Triplets
+from curate.train.data.config import DataConfig
+from curate.train.data.paired import PairedBatches
 from curate.train.data.transforms import to_uint8
-from curate.train.runs.config import Settings, read
+from curate.train.runs.config import TrainConfig, read
 from curate.train.trainer import run
 from tests.support.training import wardrobe
 
-PLAIN = Data(size=16, flip=0.0)
+PLAIN = DataConfig(size=16, flip=0.0)
 
 
 def article_of(pictures: Tensor) -> list[int]:
@@ -29,8 +29,8 @@ def article_of(pictures: Tensor) -> list[int]:
     return [(value - 4) // 8 for value in to_uint8(pictures)[:, side // 2, side // 2, 0].tolist()]
 
 
-def triplets(root: Path, section: Data = PLAIN, batch: int = 4, seed: int = 0) -> Triplets:
-    return Triplets(paired.load(root, "train"), section, batch=batch, seed=seed)
+def triplets(root: Path, section: DataConfig = PLAIN, batch: int = 4, seed: int = 0) -> PairedBatches:
+    return PairedBatches(paired.load(root, "train"), section, batch=batch, seed=seed)
 
 
 def test_the_other_article_is_never_the_one_worn_and_every_other_is_as_likely(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_person_and_the_article_worn_are_mirrored_together_and_the_other_alone
     wardrobe(tmp_path, train=4)
     found = paired.load(tmp_path, "train")
     found.humans[:, :, :24], found.articles[:, :, :24] = 0, 0  # the left half is dark; copy on write
-    batches = Triplets(found, Data(size=16, flip=0.5), batch=64, seed=0)
+    batches = PairedBatches(found, DataConfig(size=16, flip=0.5), batch=64, seed=0)
     batch = batches(0)
     mirrored = {key: batch[key][:, 0, 8, 0] > batch[key][:, 0, 8, -1] for key in batch}
     assert torch.equal(mirrored["human"], mirrored["article"])
@@ -83,7 +83,7 @@ def test_with_candidates_the_other_article_is_the_one_most_unlike_in_colour(tmp_
     assert paired.histograms(paired.load(tmp_path, "train").articles).argmax(1).unique().numel() == 2
     often = {}
     for candidates in (1, 8):
-        batches = triplets(tmp_path, Data(size=16, flip=0.0, candidates=candidates), batch=8)
+        batches = triplets(tmp_path, DataConfig(size=16, flip=0.0, candidates=candidates), batch=8)
         worn_and_other = [
             (i, j) for step in range(40) for i, j in zip(*(article_of(batches(step)[k]) for k in ("article", "other")))
         ]
@@ -94,7 +94,7 @@ def test_with_candidates_the_other_article_is_the_one_most_unlike_in_colour(tmp_
 
 def test_people_are_cut_at_random_and_articles_stay_whole(tmp_path: Path) -> None:
     wardrobe(tmp_path, train=4)
-    batches = triplets(tmp_path, Data(size=16, load=24, flip=0.0), batch=4)
+    batches = triplets(tmp_path, DataConfig(size=16, load=24, flip=0.0), batch=4)
     whole = triplets(tmp_path, PLAIN, batch=4)
     places = {tuple(to_uint8(batches(step)["human"])[0, :, 8, 0].tolist()) for step in range(12)}
     assert len(places) > 6
@@ -103,7 +103,7 @@ def test_people_are_cut_at_random_and_articles_stay_whole(tmp_path: Path) -> Non
 
 def test_pictures_of_another_shape_are_cut_for_people_and_padded_for_articles(tmp_path: Path) -> None:
     wardrobe(tmp_path)
-    batch = triplets(tmp_path, Data(size=32, width=24, flip=0.0))(0)
+    batch = triplets(tmp_path, DataConfig(size=32, width=24, flip=0.0))(0)
     assert {value.shape for value in batch.values()} == {(4, 3, 32, 24)}
     dark = to_uint8(batch["human"])[0, :, :, 0] < 200
     rows, columns = dark.any(1).sum().item(), dark.any(0).sum().item()
@@ -128,7 +128,7 @@ def test_held_out_has_every_person_with_every_article(tmp_path: Path) -> None:
     assert article_of(shown["other"]) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
-def settings(**flags: Any) -> Settings:
+def settings(**flags: Any) -> TrainConfig:
     given = {"run.steps": 4, "run.batch": 2, "run.tick": 2, "run.samples": 2, "data.size": 32, "model.width": 4}
     given["model.variant"] = "modern"
     given |= {key.replace("__", "."): value for key, value in flags.items()}

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from curate.train.data.transforms import crop_and_flip, resize, to_float, to_uint8
-from curate.train.engine.rng import Each, generator
+from curate.train.engine.rng import PerImageRng, generator
 
 
 def ramp(count: int, side: int) -> torch.Tensor:
@@ -17,8 +17,8 @@ def ramp(count: int, side: int) -> torch.Tensor:
     return torch.arange(count * 3 * side * side, dtype=torch.float32).reshape(count, 3, side, side)
 
 
-def each(count: int, first: int = 0) -> Each:
-    return Each([generator("image", number) for number in range(first, first + count)])
+def each(count: int, first: int = 0) -> PerImageRng:
+    return PerImageRng([generator("image", number) for number in range(first, first + count)])
 
 
 @pytest.mark.parametrize(("before", "after"), [(48, 72), (256, 72), (100, 286)])

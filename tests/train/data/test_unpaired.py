@@ -11,9 +11,9 @@ import torch
 
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.imaging import codec
-from curate.train.data.config import Data
+from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float, to_uint8
-from curate.train.data.unpaired import Domain, Unpaired, chosen, load
+from curate.train.data.unpaired import Domain, UnpairedBatches, chosen, load
 from tests.support.training import dataset, drawn
 
 
@@ -23,11 +23,11 @@ def numbered(name: str, count: int) -> Domain:
     return Domain(name, values.contiguous(), "", torch.full((count, 68, 2), torch.nan))
 
 
-def unpaired(a: int, b: int, batch: int = 1, seed: int = 0) -> Unpaired:
-    return Unpaired(numbered("a", a), numbered("b", b), Data(size=16, load=16), batch=batch, seed=seed)
+def unpaired(a: int, b: int, batch: int = 1, seed: int = 0) -> UnpairedBatches:
+    return UnpairedBatches(numbered("a", a), numbered("b", b), DataConfig(size=16, load=16), batch=batch, seed=seed)
 
 
-def drawn_numbers(batches: Unpaired, steps: int) -> tuple[list[int], list[int]]:
+def drawn_numbers(batches: UnpairedBatches, steps: int) -> tuple[list[int], list[int]]:
     made = [
         {key: to_uint8(value)[:, 0, 0, 0].tolist() for key, value in batches(step).items()} for step in range(steps)
     ]
@@ -70,8 +70,8 @@ def test_a_larger_batch_runs_through_the_same_order() -> None:
 
 def test_batches_have_the_shape_and_range_of_the_contract(tmp_path: Path) -> None:
     dataset(tmp_path)
-    batches = Unpaired(
-        load(tmp_path, "long", "train"), load(tmp_path, "short", "train"), Data(size=32), batch=2, seed=0
+    batches = UnpairedBatches(
+        load(tmp_path, "long", "train"), load(tmp_path, "short", "train"), DataConfig(size=32), batch=2, seed=0
     )
     batch = batches(0)
     assert set(batch) == {"a", "b"}
@@ -104,10 +104,10 @@ def test_the_digest_is_of_the_content_alone(tmp_path: Path) -> None:
 
 def test_domains_are_the_two_there_are_unless_named(tmp_path: Path) -> None:
     dataset(tmp_path)
-    assert chosen(tmp_path, Data()) == {"a": "long", "b": "short"}
-    assert chosen(tmp_path, Data(domains={"a": "short", "b": "long"})) == {"a": "short", "b": "long"}
+    assert chosen(tmp_path, DataConfig()) == {"a": "long", "b": "short"}
+    assert chosen(tmp_path, DataConfig(domains={"a": "short", "b": "long"})) == {"a": "short", "b": "long"}
     with pytest.raises(UsageError, match="must name a and b"):
-        chosen(tmp_path, Data(domains={"a": "long"}))
+        chosen(tmp_path, DataConfig(domains={"a": "long"}))
 
 
 def test_a_domain_with_a_typo_names_the_nearest(tmp_path: Path) -> None:

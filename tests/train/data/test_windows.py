@@ -11,8 +11,8 @@ from torch import Tensor
 from curate.pipeline.core.errors import UsageError
 from curate.train.data.config import Window
 from curate.train.data.transforms import shift_and_zoom
-from curate.train.data.unpaired import Unpaired, load
-from curate.train.engine.rng import Each
+from curate.train.data.unpaired import UnpairedBatches, load
+from curate.train.engine.rng import PerImageRng
 from tests.support.training import dataset, tiny
 
 
@@ -22,8 +22,8 @@ def ramps(side: int = 32) -> Tensor:
     return torch.stack([at.expand(side, side), at[:, None].expand(side, side), torch.zeros(side, side)])[None]
 
 
-def draws(count: int = 1) -> Each:
-    return Each([torch.Generator().manual_seed(number) for number in range(count)])
+def draws(count: int = 1) -> PerImageRng:
+    return PerImageRng([torch.Generator().manual_seed(number) for number in range(count)])
 
 
 def test_no_shift_and_no_zoom_change_nothing() -> None:
@@ -57,11 +57,11 @@ def test_each_domain_has_its_own_window_and_steps_repeat(tmp_path: Path) -> None
     data = tiny(data__windows={"b": {"right": [0.2, 0.2], "least": 0.5}}, data__flip=0.0).data
     assert data.windows == {"b": Window(right=(0.2, 0.2), least=0.5)}
     domains = [load(tmp_path, name, "train") for name in ("long", "short")]
-    batches = Unpaired(*domains, data, batch=2, seed=0)
+    batches = UnpairedBatches(*domains, data, batch=2, seed=0)
     batch = batches(3)
     assert all(batch[key].shape == (2, 3, 32, 32) for key in "ab")
     assert all(torch.equal(batch[key], batches(3)[key]) for key in "ab")
-    assert not torch.equal(batch["b"], Unpaired(*domains, tiny().data, batch=2, seed=0)(3)["b"])
+    assert not torch.equal(batch["b"], UnpairedBatches(*domains, tiny().data, batch=2, seed=0)(3)["b"])
 
 
 def test_a_domain_that_is_none_is_refused() -> None:

@@ -16,8 +16,8 @@ import torch
 from safetensors import safe_open
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.train.engine.checkpoint import Store, newest, steps
-from curate.train.engine.loop import Plan, train
+from curate.train.engine.checkpoint import CheckpointManager, newest, steps
+from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.meter import Meter
 from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
 from tests.support import ROOT
@@ -37,7 +37,9 @@ def batch(step: int) -> dict[str, torch.Tensor]:
 
 def trained(folder: Path, total: int, **keys: Any) -> CycleGAN:
     recipe = build()
-    train(recipe, batch, Plan(total, tick=2, store=Store(folder, **keys)), lambda clock, scalars: None)
+    train(
+        recipe, batch, LoopConfig(total, tick=2, store=CheckpointManager(folder, **keys)), lambda clock, scalars: None
+    )
     return recipe
 
 
@@ -57,7 +59,7 @@ def test_a_checkpoint_holds_networks_pools_optimisers_losses_and_config(tmp_path
 
 def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     recipe = build()
-    store = Store(tmp_path, keep_last=2)
+    store = CheckpointManager(tmp_path, keep_last=2)
     for step in (1, 2, 3, 10):
         store.save(step, recipe, Meter())
     assert steps(tmp_path) == [3, 10]
@@ -67,7 +69,7 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_last_checkpoint_and_no_scraps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, recipe = Store(tmp_path), build()
+    store, recipe = CheckpointManager(tmp_path), build()
     store.save(1, recipe, Meter())
 
     def full(tensors: object, path: Path, notes: object) -> None:
@@ -83,7 +85,7 @@ def test_a_failed_write_leaves_the_last_checkpoint_and_no_scraps(
 def test_scraps_of_a_killed_process_are_cleared_away(tmp_path: Path) -> None:
     trained(tmp_path, 1)
     (tmp_path / ".00000002.safetensors.123.tmp").write_bytes(b"half")
-    assert Store(tmp_path).restore(build(), Meter()) == 1
+    assert CheckpointManager(tmp_path).restore(build(), Meter()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["00000001.safetensors"]
 
 
@@ -102,14 +104,14 @@ def test_a_broken_file_is_named_with_what_to_do(tmp_path: Path, damage: str) -> 
 
         save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(CurateError, match=r"00000001\.safetensors: not a checkpoint of curate, or broken") as caught:
-        Store(tmp_path).restore(build(), Meter())
+        CheckpointManager(tmp_path).restore(build(), Meter())
     assert "delete it" in caught.value.hint
 
 
 def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
     trained(tmp_path, 1)
     with pytest.raises(UsageError, match=r"does not fit CycleGAN as it is configured: .*mismatch"):
-        Store(tmp_path).restore(build(ngf=8), Meter())
+        CheckpointManager(tmp_path).restore(build(ngf=8), Meter())
 
 
 CHILD = """
@@ -143,6 +145,6 @@ def test_killed_at_any_moment_a_run_ends_as_if_it_had_never_been(tmp_path: Path)
     assert killed == 2
     assert 0 < steps(tmp_path)[-1] < total
     resumed, whole = trained(tmp_path, total), build()
-    train(whole, batch, Plan(total), lambda clock, scalars: None)
+    train(whole, batch, LoopConfig(total), lambda clock, scalars: None)
     expected = whole.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())

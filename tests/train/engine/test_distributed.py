@@ -17,9 +17,9 @@ from torch import Tensor
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine import checkpoint
 from curate.train.engine.distributed import ALONE, _buckets
-from curate.train.engine.rng import Portion, rand, rand_of_all, working_on
+from curate.train.engine.rng import BatchSlice, rand, rand_of_all, working_on
 from curate.train.gan.image_pool import ImagePool
-from curate.train.runs.run_dir import Folder
+from curate.train.runs.run_dir import RunDir
 from tests.support import ROOT
 from tests.support.training import dataset
 
@@ -102,23 +102,23 @@ def test_a_portions_draws_are_its_rows_of_the_whole() -> None:
     for part in range(2):
         for rank in range(2):
             torch.manual_seed(0)
-            with working_on(Portion(part, 2, rank, 2)):
+            with working_on(BatchSlice(part, 2, rank, 2)):
                 own = rand(2, 2)
             first = (part * 2 + rank) * 2
             assert torch.equal(own, whole[first : first + 2])
         torch.manual_seed(0)
         everyone = rand(8)
         torch.manual_seed(0)
-        with working_on(Portion(part, 2, 1, 2)):
+        with working_on(BatchSlice(part, 2, 1, 2)):
             assert torch.equal(rand_of_all(2), everyone[4 * part : 4 * part + 4])
 
 
 def test_positions_of_all_portions_are_those_of_one_process_with_the_whole_batch() -> None:
     for step in range(3):
-        spread = [Portion(parts=2, rank=rank, ranks=2).positions(step, 3) for rank in range(2)]
-        assert sorted(spread[0] + spread[1]) == Portion().positions(step, 12)
+        spread = [BatchSlice(parts=2, rank=rank, ranks=2).positions(step, 3) for rank in range(2)]
+        assert sorted(spread[0] + spread[1]) == BatchSlice().positions(step, 12)
         parts = [positions[first : first + 3] for first in (0, 3) for positions in spread]
-        assert [p for part in parts for p in part] == Portion().positions(step, 12)  # by part, then by process
+        assert [p for part in parts for p in part] == BatchSlice().positions(step, 12)  # by part, then by process
 
 
 def test_a_shared_pool_gives_each_process_its_rows() -> None:
@@ -130,7 +130,7 @@ def test_a_shared_pool_gives_each_process_its_rows() -> None:
         whole = alone(batch)
         for rank, pool in enumerate(shared):
             torch.manual_seed(step)
-            with working_on(Portion(rank=rank, ranks=2, gather=lambda own, all_of_it=batch: all_of_it)):
+            with working_on(BatchSlice(rank=rank, ranks=2, gather=lambda own, all_of_it=batch: all_of_it)):
                 assert torch.equal(pool(batch[2 * rank : 2 * rank + 2]), whole[2 * rank : 2 * rank + 2])
     assert all(torch.equal(torch.stack(pool.kept), torch.stack(alone.kept)) for pool in shared)
 
@@ -149,7 +149,7 @@ def test_alone_nothing_is_asked() -> None:
 
 
 def test_two_trainings_in_one_folder_are_refused(world: Path) -> None:
-    folder = Folder(world / "two")
+    folder = RunDir(world / "two")
     with folder.locked():
         with pytest.raises(UsageError, match=rf"two: process {os.getpid()} is training here"), folder.locked():
             pass
@@ -161,11 +161,11 @@ def test_two_trainings_in_one_folder_are_refused(world: Path) -> None:
 
 
 def test_more_processes_than_gpus_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from curate.train.engine.distributed import joined
+    from curate.train.engine.distributed import init_distributed
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(UsageError, match="more processes here than there are GPUs"), joined("auto"):
+    with pytest.raises(UsageError, match="more processes here than there are GPUs"), init_distributed("auto"):
         pass

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from curate.pipeline.core.errors import CurateError
-from curate.train.engine.checkpoint import Store
+from curate.train.engine.checkpoint import CheckpointManager
 from curate.train.engine.contract import Batch, Clock, Update
-from curate.train.engine.loop import Plan, train
-from curate.train.engine.precision import Modes
+from curate.train.engine.loop import LoopConfig, train
+from curate.train.engine.precision import Precision
 
 Step = Callable[["One"], Iterator[Update]]
 
@@ -57,7 +57,7 @@ def test_the_learning_rate_is_the_initial_one_times_the_schedule() -> None:
         rates.append(recipe.optimizers["G"].param_groups[0]["lr"])
 
     recipe = One(body)
-    train(recipe, no_batch, Plan(4), silent)
+    train(recipe, no_batch, LoopConfig(4), silent)
     assert rates == pytest.approx([0.1, 0.075, 0.05, 0.025])
     assert recipe.weight.item() == pytest.approx(2.0 - sum(rates))
 
@@ -70,7 +70,7 @@ def test_an_update_has_stepped_when_the_generator_goes_on() -> None:
         yield Update("G", {"x": recipe.weight})
         seen.append(recipe.weight.item())
 
-    train(One(body), no_batch, Plan(1), silent)
+    train(One(body), no_batch, LoopConfig(1), silent)
     assert seen == pytest.approx([2.0, 1.9])
 
 
@@ -79,7 +79,7 @@ def test_losses_are_summed_and_other_parameters_get_no_gradient() -> None:
         yield Update("G", {"x": recipe.weight, "y": 2 * recipe.weight * recipe.other})
 
     recipe = One(body)
-    train(recipe, no_batch, Plan(1), silent)
+    train(recipe, no_batch, LoopConfig(1), silent)
     assert recipe.weight.item() == pytest.approx(2.0 - 0.1 * 11.0)
     assert recipe.other.grad is None
 
@@ -95,7 +95,7 @@ def test_ticks_have_the_mean_of_each_loss_since_the_last() -> None:
         yield Update("G", losses)
 
     ticks: list[tuple[int, Mapping[str, float]]] = []
-    train(One(body), no_batch, Plan(5, tick=2), lambda clock, scalars: ticks.append((clock.step, scalars)))
+    train(One(body), no_batch, LoopConfig(5, tick=2), lambda clock, scalars: ticks.append((clock.step, scalars)))
     assert ticks == [
         (2, {"G/always": 2.0, "G/lazy": 4.0}),
         (4, {"G/always": 6.0, "G/lazy": 4.0}),
@@ -104,7 +104,7 @@ def test_ticks_have_the_mean_of_each_loss_since_the_last() -> None:
 
 
 def test_random_numbers_depend_on_seed_and_step_alone() -> None:
-    def drawn(plan: Plan, before: int) -> list[float]:
+    def drawn(plan: LoopConfig, before: int) -> list[float]:
         numbers: list[float] = []
 
         def body(recipe: One) -> Iterator[Update]:
@@ -115,10 +115,10 @@ def test_random_numbers_depend_on_seed_and_step_alone() -> None:
         train(One(body), no_batch, plan, silent)
         return numbers
 
-    first = drawn(Plan(3, seed=1), before=0)
-    assert first == drawn(Plan(3, seed=1), before=99)
+    first = drawn(LoopConfig(3, seed=1), before=0)
+    assert first == drawn(LoopConfig(3, seed=1), before=99)
     assert len(set(first)) == 3
-    assert first != drawn(Plan(3, seed=2), before=0)
+    assert first != drawn(LoopConfig(3, seed=2), before=0)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -130,7 +130,7 @@ def test_a_loss_that_is_not_finite_names_recipe_step_and_loss_and_moves_nothing(
 
     recipe = One(body)
     with pytest.raises(CurateError, match=r"One, step 2: the loss bad is (nan|inf)"):
-        train(recipe, no_batch, Plan(5), silent)
+        train(recipe, no_batch, LoopConfig(5), silent)
     assert recipe.weight.item() == pytest.approx(2.0 - 0.2)
 
 
@@ -139,7 +139,7 @@ def test_broken_weights_are_never_saved(tmp_path: Any) -> None:
         yield Update("G", {"root": torch.sqrt(recipe.weight - 2.0)})  # 0, but its slope is infinite
 
     with pytest.raises(CurateError, match="step 1: weight is no longer finite"):
-        train(One(body), no_batch, Plan(1, store=Store(tmp_path)), silent)
+        train(One(body), no_batch, LoopConfig(1, store=CheckpointManager(tmp_path)), silent)
     assert not list(tmp_path.iterdir())
 
 
@@ -164,7 +164,7 @@ def held_no_autocast(recipe: One) -> Iterator[Update]:
 )
 def test_nothing_may_be_held_across_a_yield(body: Step, precision: Any) -> None:
     with pytest.raises(RuntimeError, match=r"One\.step holds a no_grad or autocast block across a yield"):
-        train(One(body), no_batch, Plan(1, modes=Modes(precision)), silent)
+        train(One(body), no_batch, LoopConfig(1, modes=Precision(precision)), silent)
     assert torch.is_grad_enabled()
     assert not torch.is_autocast_enabled("cpu")
 
@@ -179,33 +179,33 @@ def test_bf16_computes_networks_in_bf16_and_the_optimiser_in_fp32() -> None:
         seen.append((recipe.weight.expand(2, 2) @ torch.ones(2, 2)).dtype)
 
     recipe = One(body)
-    train(recipe, no_batch, Plan(1, modes=Modes("bf16")), silent)
+    train(recipe, no_batch, LoopConfig(1, modes=Precision("bf16")), silent)
     assert seen == [torch.bfloat16, torch.bfloat16]
     assert recipe.weight.dtype == torch.float32
 
 
 def test_stop_saves_where_it_is_and_the_same_call_goes_on(tmp_path: Any) -> None:
-    store = Store(tmp_path)
+    store = CheckpointManager(tmp_path)
     asked = iter([False, False, True])
     with pytest.raises(KeyboardInterrupt):
-        train(One(square), no_batch, Plan(9, store=store, stop=lambda: next(asked)), silent)
+        train(One(square), no_batch, LoopConfig(9, store=store, stop=lambda: next(asked)), silent)
     assert [path.name for path in tmp_path.iterdir()] == ["00000003.safetensors"]
     steps: list[int] = []
     recipe = One(square)
-    train(recipe, lambda step: steps.append(step) or {}, Plan(9, store=store), silent)  # type: ignore[func-returns-value]
+    train(recipe, lambda step: steps.append(step) or {}, LoopConfig(9, store=store), silent)  # type: ignore[func-returns-value]
     assert steps == [3, 4, 5, 6, 7, 8]
     whole = One(square)
-    train(whole, no_batch, Plan(9), silent)
+    train(whole, no_batch, LoopConfig(9), silent)
     assert torch.equal(recipe.weight, whole.weight)
 
 
 def test_a_finished_run_does_nothing_and_more_steps_go_on(tmp_path: Any) -> None:
-    store, steps = Store(tmp_path), []
+    store, steps = CheckpointManager(tmp_path), []
 
     def counted(step: int) -> Batch:
         steps.append(step)
         return {}
 
     for total in (3, 3, 5):
-        train(One(square), counted, Plan(total, store=store), silent)
+        train(One(square), counted, LoopConfig(total, store=store), silent)
     assert steps == [0, 1, 2, 3, 4]

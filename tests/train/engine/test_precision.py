@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from curate.pipeline.core.config import parse
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.train.engine.checkpoint import Store
+from curate.train.engine.checkpoint import CheckpointManager
 from curate.train.engine.contract import Batch, Clock, Update
-from curate.train.engine.loop import Plan, train
-from curate.train.engine.precision import Modes
+from curate.train.engine.loop import LoopConfig, train
+from curate.train.engine.precision import Precision
 from curate.train.engine.rng import generator
 from curate.train.gan.image_pool import ImagePool
 from curate.train.networks.blocks import InstanceNorm2d, frozen, instance_norm, spectral_norm
@@ -52,7 +52,7 @@ class Recorder(torch.optim.Optimizer):
 
 
 def stepped(
-    name: str, modes: Modes, count: int, *, accumulate: int = 1, config: Mapping[str, Any] | None = None
+    name: str, modes: Precision, count: int, *, accumulate: int = 1, config: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Tensor], dict[str, float], Mapping[str, Tensor]]:
     """Gradients by parameter, losses by name and pictures of one step on `count` images."""
     torch.manual_seed(0)
@@ -65,7 +65,7 @@ def stepped(
     keys = ("a", "b", "human", "article", "other")
     batch = {key: (torch.rand(count, 3, SIDE, SIDE, generator=draws) * 2 - 1).to(DEVICE) for key in keys}
     losses: dict[str, float] = {}
-    plan = Plan(1, modes=modes, accumulate=accumulate)
+    plan = LoopConfig(1, modes=modes, accumulate=accumulate)
     train(recipe, lambda step: batch, plan, lambda clock, scalars: losses.update(scalars))
     gradients = {
         names[id(p)]: gradient
@@ -102,34 +102,34 @@ def compared(plain: Any, made: Any, tolerance: float) -> None:
 @every
 @pytest.mark.parametrize("count", [1, 4])
 def test_channels_last_is_plain(name: str, count: int) -> None:
-    compared(stepped(name, Modes(), count), stepped(name, Modes(channels_last=True), count), EXACT)
+    compared(stepped(name, Precision(), count), stepped(name, Precision(channels_last=True), count), EXACT)
 
 
 @every
 @pytest.mark.parametrize("count", [1, 4])
 def test_bf16_is_near_plain(name: str, count: int) -> None:
-    near(stepped(name, Modes(), count), stepped(name, Modes(precision="bf16"), count), HALF, HALF_PICTURES)
+    near(stepped(name, Precision(), count), stepped(name, Precision(precision="bf16"), count), HALF, HALF_PICTURES)
 
 
 @every
 @pytest.mark.parametrize("count", [1, 4])
 def test_bf16_with_channels_last_is_near_plain(name: str, count: int) -> None:
-    made = stepped(name, Modes(precision="bf16", channels_last=True), count)
-    near(stepped(name, Modes(), count), made, HALF, HALF_PICTURES)
+    made = stepped(name, Precision(precision="bf16", channels_last=True), count)
+    near(stepped(name, Precision(), count), made, HALF, HALF_PICTURES)
 
 
 @pytest.mark.skipif(not GPU, reason="TF32 is a GPU's")
 @every
 @pytest.mark.parametrize("count", [1, 4])
 def test_tf32_is_near_plain(name: str, count: int) -> None:
-    near(stepped(name, Modes(), count), stepped(name, Modes(tf32=True), count), 0.1, 0.01)
+    near(stepped(name, Precision(), count), stepped(name, Precision(tf32=True), count), 0.1, 0.01)
 
 
 @pytest.mark.skipif(not GPU, reason="compiling whole networks on a CPU takes minutes")
 @every
 @pytest.mark.parametrize("count", [1, 4])
 def test_compiled_is_plain(name: str, count: int) -> None:
-    compared(stepped(name, Modes(), count), stepped(name, Modes(compile="default"), count), EXACT)
+    compared(stepped(name, Precision(), count), stepped(name, Precision(compile="default"), count), EXACT)
 
 
 class Small(nn.Module):
@@ -155,7 +155,12 @@ def test_a_compiled_network_has_the_same_gradients() -> None:
         torch.manual_seed(0)
         recipe: Any = Small()
         batch = {"a": torch.rand(1, 3, 16, 16)}
-        train(recipe, lambda step, given=batch: given, Plan(1, modes=Modes(compile=how)), lambda clock, scalars: None)
+        train(
+            recipe,
+            lambda step, given=batch: given,
+            LoopConfig(1, modes=Precision(compile=how)),
+            lambda clock, scalars: None,
+        )
         seen[how] = recipe.optimizers["G"].seen
         assert (recipe.net._compiled_call_impl is not None) == (how == "default")
     for plain, made in zip(seen["none"], seen["default"], strict=True):
@@ -166,14 +171,14 @@ def test_a_compiled_network_has_the_same_gradients() -> None:
 @every
 @pytest.mark.parametrize("count", [1, 4])
 def test_replayed_graphs_are_plain(name: str, count: int) -> None:
-    compared(stepped(name, Modes(), count), stepped(name, Modes(compile="graphs"), count), EXACT)
+    compared(stepped(name, Precision(), count), stepped(name, Precision(compile="graphs"), count), EXACT)
 
 
 @every
 def test_parts_add_up_to_the_whole_batch(name: str) -> None:
     config = UNCOUPLED[name] if name != "ugatit" else {**UNCOUPLED[name], "r1": 0.0}
-    whole = stepped(name, Modes(), 4, config=config)
-    parts = stepped(name, Modes(), 4, accumulate=2, config=config)
+    whole = stepped(name, Precision(), 4, config=config)
+    parts = stepped(name, Precision(), 4, accumulate=2, config=config)
     if name == "ugatit":  # each part is a power iteration of its spectral norms: only its generators' own losses agree
         for key in ("G/cycle_a", "G/cycle_b", "G/identity_a", "G/cam_a2b"):
             assert parts[1][key] == pytest.approx(whole[1][key], rel=1e-5)
@@ -190,13 +195,15 @@ def test_a_run_in_parts_and_channels_last_goes_on_bit_for_bit(name: str, tmp_pat
         draws = generator("parts", step)
         return {key: torch.rand(4, 3, SIDE, SIDE, generator=draws) * 2 - 1 for key in KEYS}
 
-    def trained(steps: int, store: Store | None, stop: Callable[[], bool] = lambda: False) -> dict[str, Tensor]:
+    def trained(
+        steps: int, store: CheckpointManager | None, stop: Callable[[], bool] = lambda: False
+    ) -> dict[str, Tensor]:
         recipe = build(name)
-        plan = Plan(steps, modes=Modes(channels_last=True), store=store, stop=stop, accumulate=2)
+        plan = LoopConfig(steps, modes=Precision(channels_last=True), store=store, stop=stop, accumulate=2)
         train(recipe, batch, plan, lambda clock, scalars: None)
         return {key: value.clone() for key, value in recipe.state_dict().items()}
 
-    whole, store, asked = trained(4, None), Store(tmp_path), iter([False, True])
+    whole, store, asked = trained(4, None), CheckpointManager(tmp_path), iter([False, True])
     with pytest.raises(KeyboardInterrupt):
         trained(4, store, lambda: next(asked))
     assert equal(whole, trained(4, store))
@@ -205,14 +212,14 @@ def test_a_run_in_parts_and_channels_last_goes_on_bit_for_bit(name: str, tmp_pat
 def test_graphs_without_a_gpu_and_compilers_that_fail_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     if not GPU:
         with pytest.raises(UsageError, match="CUDA graphs want a GPU"):
-            stepped("cyclegan", Modes(compile="graphs"), 1)
+            stepped("cyclegan", Precision(compile="graphs"), 1)
     from torch._dynamo.exc import BackendCompilerFailed
 
     def fail(*_: object) -> None:
         raise BackendCompilerFailed(stepped, RuntimeError("no compiler"), None)
 
     refused = pytest.raises(CurateError, match=r"run\.compile: default: torch could not compile")
-    with refused as caught, Modes(compile="default").running():
+    with refused as caught, Precision(compile="default").running():
         fail()
     assert "run.compile to none" in caught.value.hint
 

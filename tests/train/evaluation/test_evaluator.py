@@ -17,9 +17,9 @@ from curate.train.evaluation.evaluator import Evaluator, due
 from curate.train.evaluation.features import extractor
 from curate.train.runs.config import read
 from curate.train.runs.factory import build
-from curate.train.runs.trained import of_run
+from curate.train.runs.trained import load_run
 from curate.train.trainer import data_module
-from curate.train.trainer.best_checkpoint import PATIENCE, Best
+from curate.train.trainer.best_checkpoint import PATIENCE, BestCheckpoint
 from curate.train.trainer.run import run
 from tests.support.training import dataset, tiny, wardrobe
 
@@ -155,13 +155,13 @@ def test_the_best_of_a_run_translates(root: Path, tmp_path: Path) -> None:
     steps = run(settings, root, tmp_path / "run").metrics["best"]
     for metric in ("kid", "kid_standin", "fid"):
         step = steps[f"{metric.removesuffix('_standin')}_standin"]["step"]
-        assert of_run(tmp_path / "run", best=metric).step == step
+        assert load_run(tmp_path / "run", best=metric).step == step
     with pytest.raises(UsageError, match=r"no best by 'kdi': there are fid_standin, kid_standin"):
-        of_run(tmp_path / "run", best="kdi")
+        load_run(tmp_path / "run", best="kdi")
     other = next((tmp_path / "run/best").glob("kid_*"))
     other.with_name("kid_inception-00000002.safetensors").write_bytes(other.read_bytes())
     with pytest.raises(UsageError, match=r"more than one best by 'kid': there are kid_inception, kid_standin"):
-        of_run(tmp_path / "run", best="kid")
+        load_run(tmp_path / "run", best="kid")
 
 
 def test_measuring_changes_nothing_that_is_learnt(root: Path, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_without_held_out_images_it_says_so(tmp_path: Path) -> None:
 
 def test_stopping_is_reasonable_once_nothing_has_got_better_for_long(root: Path, tmp_path: Path) -> None:
     measure = evaluator(root)
-    best = Best(tmp_path, {}, measure, ("kid",), 0)
+    best = BestCheckpoint(tmp_path, {}, measure, ("kid",), 0)
     keys = [measure.key("kid", view) for view in ("a2b", "b2a")]
     rows = [{"step": float(step), **dict.fromkeys(keys, value)} for step, value in enumerate([0.3, 0.1, *[0.2] * 9], 1)]
     recipe = build(tiny())

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from curate.pipeline.tables import manifest
 from curate.train.data import face_masks
-from curate.train.data.config import Data
+from curate.train.data.config import DataConfig
 from curate.train.data.transforms import mirror
-from curate.train.data.unpaired import Unpaired, load
+from curate.train.data.unpaired import UnpairedBatches, load
 from curate.train.gan.diffaugment import DIFF_AUGMENT, Move, cutmix, diff_augment, tint
 from curate.train.gan.losses import ADVERSARIAL, consistency, gradient_penalty, masked_l2
 from tests.support.training import dataset
@@ -165,8 +165,8 @@ def test_masks_move_with_their_images(tmp_path: Path) -> None:
     a, b = (load(tmp_path, domain, "train") for domain in ("long", "short"))
     shown = (face_masks.masks(a.landmarks, 48)[:, 0] * 255).byte()
     a.images[..., 0] = shown  # red now tells where the mask should be; copy on write
-    masked = Unpaired(a, b, Data(size=32, load=40), batch=8, seed=0, faces=True)
-    batch, plain = masked(3), Unpaired(a, b, Data(size=32, load=40), batch=8, seed=0)(3)
+    masked = UnpairedBatches(a, b, DataConfig(size=32, load=40), batch=8, seed=0, faces=True)
+    batch, plain = masked(3), UnpairedBatches(a, b, DataConfig(size=32, load=40), batch=8, seed=0)(3)
     assert torch.equal(batch["a"], plain["a"]) and torch.equal(batch["b"], plain["b"])
     assert batch["face_a"].shape == (8, 1, 32, 32)
     assert torch.allclose(batch["face_a"][:, 0], (batch["a"][:, 0] + 1) / 2, atol=0.02)

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from curate.pipeline.core.config import parse
-from curate.train.engine.checkpoint import Store
+from curate.train.engine.checkpoint import CheckpointManager
 from curate.train.engine.contract import Batch, Clock, Recipe
-from curate.train.engine.loop import Plan, train
+from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.meter import Scalars
-from curate.train.engine.precision import Modes
+from curate.train.engine.precision import Precision
 from curate.train.engine.rng import generator
 from curate.train.recipes import RECIPES
 
@@ -47,7 +47,7 @@ def batches(step: int) -> Batch:
     return {key: torch.rand(1, 3, SIDE, SIDE, generator=draws) * 2 - 1 for key in KEYS}
 
 
-def trained(recipe: Recipe, plan: Plan) -> tuple[dict[str, Any], list[tuple[int, Scalars]]]:
+def trained(recipe: Recipe, plan: LoopConfig) -> tuple[dict[str, Any], list[tuple[int, Scalars]]]:
     """The recipe's state and all the ticks of a run."""
     ticks: list[tuple[int, Scalars]] = []
     train(recipe, batches, plan, lambda clock, scalars: ticks.append((clock.step, scalars)))
@@ -62,7 +62,7 @@ def equal(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> bool:
 def test_a_step_is_finite_and_moves_every_parameter(name: str) -> None:
     recipe = build(name)
     before = {key: value.clone() for key, value in recipe.named_parameters()}
-    _, ticks = trained(recipe, Plan(2, tick=1))
+    _, ticks = trained(recipe, LoopConfig(2, tick=1))
     assert len(ticks) == 2
     assert all(loss == loss and abs(loss) < 1e6 for _, scalars in ticks for loss in scalars.values())
     still = {key for key, value in recipe.named_parameters() if torch.equal(before[key], value)}
@@ -98,14 +98,14 @@ def test_each_update_changes_its_own_parameters_and_no_others(name: str) -> None
 @every
 @pytest.mark.parametrize("stop", [1, 3, 4])
 def test_a_resumed_run_is_bit_equal_to_one_that_never_stopped(name: str, stop: int, tmp_path: Path) -> None:
-    whole, ticks = trained(build(name), Plan(STEPS, tick=2))
-    store = Store(tmp_path)
+    whole, ticks = trained(build(name), LoopConfig(STEPS, tick=2))
+    store = CheckpointManager(tmp_path)
     asked = iter([False] * (stop - 1) + [True])
-    interrupted = Plan(STEPS, tick=2, store=store, checkpoint_every=100, stop=lambda: next(asked))
+    interrupted = LoopConfig(STEPS, tick=2, store=store, checkpoint_every=100, stop=lambda: next(asked))
     first: list[tuple[int, Scalars]] = []
     with pytest.raises(KeyboardInterrupt):
         train(build(name), batches, interrupted, lambda clock, scalars: first.append((clock.step, scalars)))
-    resumed, rest = trained(build(name), Plan(STEPS, tick=2, store=store))
+    resumed, rest = trained(build(name), LoopConfig(STEPS, tick=2, store=store))
     assert equal(whole, resumed)
     assert [*first, *rest] == ticks
 
@@ -132,11 +132,11 @@ def test_the_schedule_is_a_factor_that_depends_on_the_clock_alone(name: str) -> 
     factors = [recipe.schedule(Clock(step, 1000)) for step in range(0, 1000, 50)]
     assert factors[0] == 1.0
     assert all(0.0 <= later <= earlier for earlier, later in pairwise(factors))
-    trained(recipe, Plan(1))
+    trained(recipe, LoopConfig(1))
     assert factors == [recipe.schedule(Clock(step, 1000)) for step in range(0, 1000, 50)]
 
 
 @every
 def test_bf16_trains(name: str) -> None:
-    _, ticks = trained(build(name), Plan(1, modes=Modes("bf16")))
+    _, ticks = trained(build(name), LoopConfig(1, modes=Precision("bf16")))
     assert all(loss == loss for loss in ticks[0][1].values())

@@ -9,10 +9,10 @@ import torch
 
 from curate.pipeline.core.config import Params
 from curate.pipeline.core.errors import UsageError
-from curate.train.runs.config import Settings, assignment, device, from_dict, read
+from curate.train.runs.config import TrainConfig, assignment, device, from_dict, read
 
 
-def settings(section: dict[str, Any] | None = None, **flags: Any) -> Settings:
+def settings(section: dict[str, Any] | None = None, **flags: Any) -> TrainConfig:
     train = {} if section is None else {"cyclegan": section}
     return read(Params({"train": train}, None), "cyclegan", {k.replace("__", "."): v for k, v in flags.items()})
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from curate.train.runs.config import Settings
+from curate.train.runs.config import TrainConfig
 from curate.train.runs.factory import build
 from curate.train.trainer import data_module, estimate
 from curate.train.trainer.estimate import duration, lines
-from curate.train.trainer.finetune import hold
+from curate.train.trainer.finetune import freeze
 from tests.support.training import dataset, tiny
 
 
@@ -22,7 +22,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def made(root: Path, settings: Settings, steps: int = 1000) -> estimate.Estimate:
+def made(root: Path, settings: TrainConfig, steps: int = 1000) -> estimate.Estimate:
     return estimate.estimate(build(settings), data_module.prepare(settings, root), settings.run, steps)
 
 
@@ -71,7 +71,7 @@ def test_time_is_measured_and_its_basis_is_said(root: Path) -> None:
 def test_what_is_held_takes_neither_gradients_nor_moments(root: Path) -> None:
     settings = tiny()
     recipe = build(settings)
-    hold(recipe, ["g_a2b"])
+    freeze(recipe, ["g_a2b"])
     found = estimate.estimate(recipe, data_module.prepare(settings, root), settings.run, 10)
     assert found.moments < made(root, settings).moments
 

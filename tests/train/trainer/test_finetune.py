@@ -11,7 +11,7 @@ import torch
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine import checkpoint
 from curate.train.runs.factory import build
-from curate.train.trainer.finetune import hold, load
+from curate.train.trainer.finetune import freeze, load_initial
 from curate.train.trainer.run import run
 from curate.train.weights import exchange
 from tests.support.training import dataset, tiny
@@ -42,22 +42,22 @@ OLD = "processed/runs/old"
 
 def test_a_run_begins_with_another_runs_networks(root: Path) -> None:
     recipe, old = first_weights(), state(root / OLD)
-    told = load(recipe, "cyclegan", root / OLD)
+    told = load_initial(recipe, "cyclegan", root / OLD)
     parameters = dict(recipe.named_parameters())
     assert all(torch.equal(value, old[f"model/{name}"]) for name, value in parameters.items())
     assert recipe.pool_a.kept == [], "pools begin anew"
     assert f"g_a2b: {len(list(recipe.g_a2b.parameters()))} tensors from {root / OLD}" in told
     best = next((root / OLD / "best").iterdir())
     again = first_weights()
-    load(again, "cyclegan", best)
+    load_initial(again, "cyclegan", best)
     assert all(torch.equal(v, w) for v, w in zip(again.parameters(), recipe.parameters(), strict=True))
 
 
 def test_a_run_begins_with_an_imported_generator(root: Path, tmp_path: Path) -> None:
-    imported = exchange.of_run(root / OLD)
+    imported = exchange.read_run(root / OLD)
     exchange.write(imported, tmp_path, generators_only=True)
     recipe, untouched = first_weights(), first_weights()
-    told = load(recipe, "cyclegan", tmp_path)
+    told = load_initial(recipe, "cyclegan", tmp_path)
     average = state(root / OLD)["model/average_a2b.network.model.1.weight"]
     assert torch.equal(recipe.g_a2b.state_dict()["model.1.weight"], average)
     assert torch.equal(recipe.average_a2b.network.state_dict()["model.1.weight"], average)
@@ -67,20 +67,20 @@ def test_a_run_begins_with_an_imported_generator(root: Path, tmp_path: Path) -> 
 
 def test_what_does_not_fit_is_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"of another shape .*: model\.1\.weight is 4x3x7x7, not 8x3x7x7"):
-        load(first_weights(model__ngf=8), "cyclegan", root / OLD)
+        load_initial(first_weights(model__ngf=8), "cyclegan", root / OLD)
     with pytest.raises(UsageError, match=r"missing: model\.\d+\.conv_block"):
-        load(first_weights(model__blocks=2), "cyclegan", root / OLD)
+        load_initial(first_weights(model__blocks=2), "cyclegan", root / OLD)
     with pytest.raises(UsageError, match="holds networks of cyclegan, not of ugatit"):
-        load(first_weights(), "ugatit", root / OLD)
+        load_initial(first_weights(), "ugatit", root / OLD)
     with pytest.raises(UsageError, match="there is nothing to begin with"):
-        load(first_weights(), "cyclegan", tmp_path / "none")
+        load_initial(first_weights(), "cyclegan", tmp_path / "none")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UsageError, match="no checkpoint yet"):
-        load(first_weights(), "cyclegan", tmp_path)
+        load_initial(first_weights(), "cyclegan", tmp_path)
 
 
 def test_an_average_that_this_run_has_not_is_left(root: Path) -> None:
-    told = load(build(tiny()), "cyclegan", root / OLD)
+    told = load_initial(build(tiny()), "cyclegan", root / OLD)
     assert "average_a2b: not used" in told
 
 
@@ -95,7 +95,7 @@ def test_an_average_that_this_run_has_not_is_left(root: Path) -> None:
 )
 def test_patterns_name_parameters_and_parts(patterns: list[str], expected: set[str]) -> None:
     recipe: Any = build(tiny(model__ema=0.9))
-    held = set(hold(recipe, patterns))
+    held = set(freeze(recipe, patterns))
     assert expected <= held
     assert patterns == ["d_a"] or held == expected
     assert held == {n for n, p in recipe.named_parameters() if not p.requires_grad and "average" not in n}
@@ -103,9 +103,9 @@ def test_patterns_name_parameters_and_parts(patterns: list[str], expected: set[s
 
 def test_a_pattern_that_names_nothing_says_what_there_is() -> None:
     with pytest.raises(UsageError, match=r"d_a\.modle\.0: names no layer; did you mean 'd_a\.model\.0"):
-        hold(build(tiny()), ["d_a.modle.0"])
+        freeze(build(tiny()), ["d_a.modle.0"])
     with pytest.raises(UsageError, match="nothing is left for D to train"):
-        hold(build(tiny()), ["d_*"])
+        freeze(build(tiny()), ["d_*"])
 
 
 def test_held_layers_stay_and_the_others_learn(root: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from curate.pipeline.core.errors import CurateError
-from curate.train.trainer.logger import Log
+from curate.train.trainer.logger import ScalarLogger
 
 
 def rows(path: Path) -> list[dict[str, float]]:
@@ -19,19 +19,19 @@ def rows(path: Path) -> list[dict[str, float]]:
 
 
 def test_lines_after_the_last_checkpoint_are_written_anew(tmp_path: Path) -> None:
-    with Log(tmp_path, 0) as log:
+    with ScalarLogger(tmp_path, 0) as log:
         for step in (2, 4, 6):
             log.write(step, {"G/x": float(step)})
     path = tmp_path / "scalars.jsonl"
     path.write_text(path.read_text() + '{"step": 8, "G/')  # torn
-    with Log(tmp_path, 4) as log:
+    with ScalarLogger(tmp_path, 4) as log:
         assert [row["step"] for row in rows(path)] == [2, 4]
         log.write(6, {"G/x": 6.0})
     assert rows(path) == [{"step": step, "G/x": float(step)} for step in (2, 4, 6)]
 
 
 def test_the_table_has_a_column_for_each_scalar_also_for_those_that_come_late(tmp_path: Path) -> None:
-    with Log(tmp_path, 0) as log:
+    with ScalarLogger(tmp_path, 0) as log:
         log.write(1, {"G/x": 1.0})
         log.write(2, {"G/x": 2.0, "G/lazy": 0.5})
         log.table()
@@ -46,7 +46,7 @@ def test_dvc_plots_reads_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     dvc = Path(sys.executable).with_name("dvc")
     if not dvc.exists():
         pytest.skip("dvc is not installed")
-    with Log(tmp_path, 0) as log:
+    with ScalarLogger(tmp_path, 0) as log:
         log.write(2, {"G/cycle_a": 1.5})
         log.write(4, {"G/cycle_a": 0.5})
         log.table()
@@ -60,7 +60,7 @@ def test_dvc_plots_reads_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
-    with Log(tmp_path, 0) as log:
+    with ScalarLogger(tmp_path, 0) as log:
         log.path.unlink()
         log.path.mkdir()
         with pytest.raises(CurateError, match=r"scalars\.jsonl: cannot write"):
@@ -71,10 +71,10 @@ def test_tensorboard_reads_the_same_numbers(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="the package tensorboard is optional")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    with Log(tmp_path, 0) as log:
+    with ScalarLogger(tmp_path, 0) as log:
         for step in (2, 4, 6):
             log.write(step, {"G/x": float(step)})
-    with Log(tmp_path, 2) as log:
+    with ScalarLogger(tmp_path, 2) as log:
         log.write(4, {"G/x": 40.0})
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from curate.train.trainer.previews import Preview, translations
+from curate.train.trainer.previews import Preview, translation_grid
 from curate.train.trainer.run import run
 from curate.train.trainer.sample_history import COLUMNS, History, pinned, thinned
 from tests.support.training import dataset, tiny
@@ -18,7 +18,7 @@ from tests.support.training import dataset, tiny
 def preview(count: int = 2, side: int = 16) -> Preview:
     draws = torch.Generator().manual_seed(count)
     batch = {key: torch.rand(count, 3, side, side, generator=draws) * 2 - 1 for key in "ab"}
-    return Preview(batch, translations, {"a2b": ("a", slice(None)), "b2a": ("b", slice(None))})
+    return Preview(batch, translation_grid, {"a2b": ("a", slice(None)), "b2a": ("b", slice(None))})
 
 
 class Grey(torch.nn.Module):
@@ -32,7 +32,7 @@ class Grey(torch.nn.Module):
 
 def test_previews_stay_what_they_were(tmp_path: Path) -> None:
     first = pinned(preview(), tmp_path / "previews.safetensors")
-    other = Preview({k: -v for k, v in first.batch.items()}, translations, first.rows)
+    other = Preview({k: -v for k, v in first.batch.items()}, translation_grid, first.rows)
     again = pinned(other, tmp_path / "previews.safetensors")
     assert all(torch.equal(again.batch[key], first.batch[key]) for key in "ab")
     assert all((again.batch[key] - preview().batch[key]).abs().max() < 1 / 127 for key in "ab")
@@ -44,7 +44,7 @@ def test_previews_stay_what_they_were(tmp_path: Path) -> None:
 
 def test_masks_come_back_between_0_and_1(tmp_path: Path) -> None:
     made = preview()
-    made = Preview({**made.batch, "face_a": torch.rand(2, 1, 16, 16)}, translations, made.rows)
+    made = Preview({**made.batch, "face_a": torch.rand(2, 1, 16, 16)}, translation_grid, made.rows)
     for _ in range(2):
         kept = pinned(made, tmp_path / "previews.safetensors").batch["face_a"]
         assert kept.shape == (2, 1, 16, 16)

@@ -20,7 +20,7 @@ from curate.pipeline.imaging.geometry import apply
 from curate.pipeline.tables import manifest
 from curate.train.engine.contract import Batch
 from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
-from curate.train.runs.trained import Trained, of_run
+from curate.train.runs.trained import Trained, load_run
 from curate.train.trainer.run import run
 from curate.train.translate.translator import Translator, split
 from curate.train.translate.translator import run as translate
@@ -54,7 +54,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_photo_gives_the_aligned_face_and_the_way_back(root: Path, photos: Path, tmp_path: Path) -> None:
-    translator = Translator(of_run(root / "run"), "a2b")
+    translator = Translator(load_run(root / "run"), "a2b")
     (outcome,) = translate(translator, [photos / "anna.jpg"], tmp_path / "out.png", compare=True)
     assert outcome.reason == "ok"
     assert codec.decode((tmp_path / "out.png").read_bytes()).shape == (32, 32, 3)
@@ -67,7 +67,7 @@ def test_a_photo_gives_the_aligned_face_and_the_way_back(root: Path, photos: Pat
 
 
 def test_the_output_is_what_the_recipe_makes_of_the_crop(root: Path, photos: Path) -> None:
-    translator = Translator(of_run(root / "run"), "a2b")
+    translator = Translator(load_run(root / "run"), "a2b")
     photo = codec.decode((photos / "anna.jpg").read_bytes())
     ((cut, seen, made),) = translator(photo)
     assert cut.image is not None and cut.image.shape == (128, 128, 3)
@@ -78,7 +78,7 @@ def test_the_output_is_what_the_recipe_makes_of_the_crop(root: Path, photos: Pat
 
 
 def test_the_map_to_the_output_puts_pixel_centres_on_pixel_centres(root: Path, photos: Path) -> None:
-    translator = Translator(of_run(root / "run"), "b2a")  # b is cut whole: align none
+    translator = Translator(load_run(root / "run"), "b2a")  # b is cut whole: align none
     photo = np.zeros((200, 200, 3), np.uint8)
     ((cut, _, _),) = translator(photo)
     corners = apply(translator.affine(cut), [[-0.5, -0.5], [199.5, 199.5]])
@@ -86,7 +86,7 @@ def test_the_map_to_the_output_puts_pixel_centres_on_pixel_centres(root: Path, p
 
 
 def test_each_direction_cuts_by_the_rules_of_its_own_domain(root: Path, photos: Path, tmp_path: Path) -> None:
-    translator = Translator(of_run(root / "run"), "b2a")
+    translator = Translator(load_run(root / "run"), "b2a")
     assert translator.aligner.rules.align == "none"
     assert translator.domain == "short"
     (outcome,) = translate(translator, [photos / "wall.png"], tmp_path)
@@ -94,7 +94,7 @@ def test_each_direction_cuts_by_the_rules_of_its_own_domain(root: Path, photos: 
 
 
 def test_a_folder_is_searched_and_equal_names_are_told_apart(root: Path, photos: Path, tmp_path: Path) -> None:
-    outcomes = translate(Translator(of_run(root / "run"), "a2b"), [photos], tmp_path)
+    outcomes = translate(Translator(load_run(root / "run"), "a2b"), [photos], tmp_path)
     reasons = {Path(o.input).relative_to(photos).as_posix(): o.reason for o in outcomes}
     assert reasons == {"anna.jpg": "ok", "more/anna.jpg": "ok", "wall.png": "no_face"}
     assert {path.name for path in tmp_path.iterdir()} == {"anna.png", "anna.json", "anna~2.png", "anna~2.json"}
@@ -102,14 +102,14 @@ def test_a_folder_is_searched_and_equal_names_are_told_apart(root: Path, photos:
 
 def test_what_can_not_be_read_is_told_and_the_others_are_done(root: Path, photos: Path, tmp_path: Path) -> None:
     named = [photos / "notes.txt", photos / "none.jpg", photos / "anna.jpg"]
-    outcomes = translate(Translator(of_run(root / "run"), "a2b"), named, tmp_path)
+    outcomes = translate(Translator(load_run(root / "run"), "a2b"), named, tmp_path)
     assert [outcome.reason for outcome in outcomes] == ["not_image", "unreadable", "ok"]
     assert outcomes[1].detail == "No such file or directory"
 
 
 def test_one_file_can_not_take_several_images(root: Path, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"one file for 3 images"):
-        translate(Translator(of_run(root / "run"), "a2b"), [photos], tmp_path / "out.png")
+        translate(Translator(load_run(root / "run"), "a2b"), [photos], tmp_path / "out.png")
 
 
 def test_a_split_names_its_raw_images(root: Path) -> None:
@@ -164,27 +164,27 @@ def test_a_photo_without_landmarks_has_an_empty_mask() -> None:
 
 def test_a_direction_or_a_folder_that_is_none(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--direction a2c: not one of .*run's") as caught:
-        Translator(of_run(root / "run"), "a2c")
+        Translator(load_run(root / "run"), "a2c")
     assert caught.value.hint == "a2b: long to short, b2a: short to long"
     with pytest.raises(UsageError, match=r"not a run folder: it has no config\.json"):
-        Translator(of_run(tmp_path), "a2b")
+        Translator(load_run(tmp_path), "a2b")
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UsageError, match=r"config\.json: broken"):
-        Translator(of_run(tmp_path), "a2b")
+        Translator(load_run(tmp_path), "a2b")
     (tmp_path / "config.json").write_text((root / "run/config.json").read_text())
     with pytest.raises(UsageError, match="no checkpoint yet"):
-        Translator(of_run(tmp_path), "a2b")
+        Translator(load_run(tmp_path), "a2b")
 
 
 def test_a_real_photo(root: Path, data: Path, tmp_path: Path) -> None:
     photo = data / "ffhq_reference" / "00001.png"
     if not photo.is_file():
         pytest.skip("no reference photo in CURATE_DATA")
-    (outcome, *_) = translate(Translator(of_run(root / "run"), "a2b", all_faces=True), [photo], tmp_path)
+    (outcome, *_) = translate(Translator(load_run(root / "run"), "a2b", all_faces=True), [photo], tmp_path)
     assert outcome.reason == "ok"
 
 
 def test_the_rules_of_a_dataset_without_crops_are_the_defaults(tmp_path: Path) -> None:
     dataset(tmp_path)
     run(tiny(run__steps=1, run__samples=0), tmp_path, tmp_path / "run")
-    assert Translator(of_run(tmp_path / "run"), "a2b").aligner.rules.size == Crop().size
+    assert Translator(load_run(tmp_path / "run"), "a2b").aligner.rules.size == Crop().size

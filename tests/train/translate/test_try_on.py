@@ -20,10 +20,10 @@ from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.geometry import apply
 from curate.pipeline.tables import manifest
 from curate.train.engine.contract import Batch
-from curate.train.runs.trained import Trained, of_run
+from curate.train.runs.trained import Trained, load_run
 from curate.train.trainer.run import run
 from curate.train.translate import try_on
-from curate.train.translate.try_on import Dresser, put_back
+from curate.train.translate.try_on import TryOn, put_back
 from tests.support.foreign_weights import chainer, chainer_content
 from tests.support.training import dataset, dressing, tiny, wardrobe
 
@@ -48,10 +48,10 @@ class Painter:
         return {"swapped": alpha * colour + (1 - alpha) * human, "alpha": alpha * 2 - 1}
 
 
-def dresser(side: int = 32, width: int | None = None) -> tuple[Dresser, Painter]:
+def dresser(side: int = 32, width: int | None = None) -> tuple[TryOn, Painter]:
     painter = Painter()
     keys = frozenset(("human", "article", "other"))
-    return Dresser(Trained(painter, "here", 7, side, {}, {}, (), keys, width)), painter  # type: ignore[arg-type]
+    return TryOn(Trained(painter, "here", 7, side, {}, {}, (), keys, width)), painter  # type: ignore[arg-type]
 
 
 def photo(height: int, width: int, seed: int = 0) -> codec.RGB:
@@ -197,7 +197,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_remembers_how_its_pairs_were_boxed(trained: Path) -> None:
-    found = of_run(trained / "processed/runs/cagan")
+    found = load_run(trained / "processed/runs/cagan")
     assert (found.letterbox.size, found.letterbox.background, found.dresses) == (48, (250, 250, 250), True)
 
 
@@ -224,7 +224,7 @@ def test_chainers_file_paints_what_its_recipe_paints(tmp_path: Path) -> None:
     np.savez(tmp_path / "gen.npz", **chainer_content("generator", chainer()["generator"]))  # type: ignore[arg-type]
     t = load(tmp_path / "gen.npz", size=64, device="cpu")
     person, shirt, worn = (photo(256, 256, seed) for seed in range(3))
-    seen = Dresser(t.trained)(person, shirt, worn)
+    seen = TryOn(t.trained)(person, shirt, worn)
     made = t.recipe.render({"human": seen.seen, "article": seen.worn, "other": seen.wanted})
     assert torch.equal(made["swapped"], seen.made)
     assert np.array_equal(t(person, article=shirt, worn=worn), seen.photo)

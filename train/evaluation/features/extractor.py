@@ -13,7 +13,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.data.transforms import resize
 from curate.train.evaluation.features.random_filters import StandIn
 from curate.train.weights import files
-from curate.train.weights.format import Found, fitted
+from curate.train.weights.format import StateDict, fitted
 
 NAMES = {"fid": "inception", "torchvision": "torchvision_inception"}  # by layout; the first is what papers report
 
@@ -48,11 +48,7 @@ def load(path: Path | None, device: torch.device | str = "cpu") -> FeatureNet:
     """
     if path is None:
         return FeatureNet("standin", StandIn(), StandIn.side, device)
-    from curate.train.evaluation.features.inception import (  # torchvision takes a second and 150 MB to import
-        CLASSES,
-        SIDE,
-        Inception,
-    )
+    from curate.train.evaluation.features.inception import CLASSES, SIDE, Inception
 
     parts = files.state_dicts(path)
     last = parts[0].state.get("fc.weight")
@@ -66,8 +62,8 @@ def load(path: Path | None, device: torch.device | str = "cpu") -> FeatureNet:
     return FeatureNet(NAMES[CLASSES[len(last)]], network, SIDE, device)
 
 
-def _fitted(found: Found, network: nn.Module) -> Mapping[str, Tensor]:
+def _fitted(found: StateDict, network: nn.Module) -> Mapping[str, Tensor]:
     """The file's tensors, without the classifier for training and with the counters that old files lack."""
     state = {name: value for name, value in found.state.items() if not name.startswith("AuxLogits.")}
     counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
-    return fitted(Found(found.label, found.where, {**counters, **state}), network, str, "Inception v3's")
+    return fitted(StateDict(found.label, found.where, {**counters, **state}), network, str, "Inception v3's")

@@ -16,7 +16,7 @@ from curate.pipeline.core.config import Positive, Section, Share
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Batch, Clock, Defaults, Update
 from curate.train.gan.diffaugment import tint
-from curate.train.gan.ema import Average
+from curate.train.gan.ema import EMA
 from curate.train.gan.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, preference
 from curate.train.networks.blocks import frozen
 from curate.train.networks.patchgan import PatchDiscriminator
@@ -71,7 +71,7 @@ class CAGAN(nn.Module):
         super().__init__()
         self.config = config
         self.generator, self.discriminator = _networks(config)
-        self.average = Average(self.generator, config.ema) if config.ema else None
+        self.average = EMA(self.generator, config.ema) if config.ema else None
         self.optimizers = {"D": self._adam(self.discriminator), "G": self._adam(self.generator)}
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from curate.pipeline.core.config import NonNegative, Positive, Section
 from curate.train.engine.contract import Batch, Clock, Defaults, Update
-from curate.train.gan.ema import Average
+from curate.train.gan.ema import EMA
 from curate.train.gan.image_pool import ImagePool
 from curate.train.gan.losses import l1, masked_l2
 from curate.train.networks.resnet import ResnetGenerator
@@ -87,8 +87,8 @@ class CycleGAN(nn.Module):
         self.d_a, self.d_b = discriminator(config), discriminator(config)
         self.ada_a, self.ada_b = adaptive(config), adaptive(config)
         self.pool_a, self.pool_b = ImagePool(config.pool), ImagePool(config.pool)
-        self.average_a2b = Average(self.g_a2b, config.ema) if config.ema else None
-        self.average_b2a = Average(self.g_b2a, config.ema) if config.ema else None
+        self.average_a2b = EMA(self.g_a2b, config.ema) if config.ema else None
+        self.average_b2a = EMA(self.g_b2a, config.ema) if config.ema else None
         self.optimizers = {
             "G": self._adam(config.lr, self.g_a2b, self.g_b2a),
             "D": self._adam(config.lr_d or config.lr, self.d_a, self.d_b),

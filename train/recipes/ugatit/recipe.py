@@ -18,7 +18,7 @@ from curate.pipeline.core.config import NonNegative, Positive, Section
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Batch, Clock, Defaults, Update
 from curate.train.gan.diffaugment import diff_augment
-from curate.train.gan.ema import Average
+from curate.train.gan.ema import EMA
 from curate.train.gan.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, lsgan
 from curate.train.networks.blocks import frozen, init_normal
 from curate.train.recipes.ugatit.networks import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
@@ -81,8 +81,8 @@ class UGATIT(nn.Module):
         self.d_a_local, self.d_b_local = self._judge(config.local_layers, 5), self._judge(config.local_layers, 5)
         if config.init == "normal":
             init_normal(self)
-        self.average_a2b = Average(self.g_a2b, config.ema) if config.ema else None
-        self.average_b2a = Average(self.g_b2a, config.ema) if config.ema else None
+        self.average_a2b = EMA(self.g_a2b, config.ema) if config.ema else None
+        self.average_b2a = EMA(self.g_b2a, config.ema) if config.ema else None
         self.optimizers = {
             "G": self._adam(self.g_a2b, self.g_b2a),
             "D": self._adam(self.d_a_global, self.d_a_local, self.d_b_global, self.d_b_local),

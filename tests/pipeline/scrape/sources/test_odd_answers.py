@@ -19,7 +19,7 @@ from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import load
 from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 from tests.support.fake_apis import KINDS, Reply, stand_in
 from tests.support.http_server import Site
 
@@ -50,7 +50,7 @@ class Lent:
     def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
         return self.answer(url)
 
-    def answer(self, url: str, asking: Asking = PLAIN, daily: int | None = None) -> Response:
+    def answer(self, url: str, asking: RequestOptions = PLAIN, daily: int | None = None) -> Response:
         self.asked += 1
         if self.asked > LONGEST:
             pytest.fail("a source that asks for ever")

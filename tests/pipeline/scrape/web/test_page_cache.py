@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from curate.pipeline.scrape.web.client import Response, Web
+from curate.pipeline.scrape.web.client import HttpClient, Response
 from curate.pipeline.scrape.web.page_cache import FRESH, StoredPages
-from curate.pipeline.scrape.web.request import PLAIN, Asking
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 
 class Counting:
@@ -20,20 +20,20 @@ class Counting:
         self.asked: list[str] = []
         self._age = age
 
-    def answer(self, url: str, asking: Asking = PLAIN) -> Response:
+    def answer(self, url: str, asking: RequestOptions = PLAIN) -> Response:
         self.asked.append(asking.address(url))
         return Response(url, 200, b"{}", "", None, None, None, datetime.now(UTC) - self._age)
 
 
 def pages(root: Path, web: Any) -> StoredPages:
-    return StoredPages(lambda: cast(Web, web), root / "raw/.pages/key", lambda text: None, {}, {})
+    return StoredPages(lambda: cast(HttpClient, web), root / "raw/.pages/key", lambda text: None, {}, {})
 
 
 @pytest.mark.parametrize(("age", "times"), [(timedelta(), 1), (FRESH, 2)])
 def test_an_answer_is_kept_for_a_day(tmp_path: Path, age: timedelta, times: int) -> None:
     web = Counting(age)
     for _ in range(2):
-        pages(tmp_path, web).answer("http://x.example/a", Asking(params={"key": "sesame"}))
+        pages(tmp_path, web).answer("http://x.example/a", RequestOptions(params={"key": "sesame"}))
     assert web.asked == ["http://x.example/a?key=sesame"] * times
     assert b"sesame" not in b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
 

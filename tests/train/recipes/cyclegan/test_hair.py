@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from curate.pipeline.core.config import Params, parse
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.tables import manifest
-from curate.train.engine.checkpoint import Store
+from curate.train.engine.checkpoint import CheckpointManager
 from curate.train.engine.contract import Batch, Clock
-from curate.train.engine.loop import Plan, train
+from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.rng import generator
 from curate.train.gan.diffaugment import Move
-from curate.train.gan.ema import Average
+from curate.train.gan.ema import EMA
 from curate.train.gan.losses import ADVERSARIAL, lsgan
 from curate.train.networks.patchgan import PatchDiscriminator
 from curate.train.recipes.cyclegan import discriminator
@@ -313,16 +313,16 @@ def test_a_resumed_run_is_bit_equal_with_every_option_on(name: str, tmp_path: Pa
     keys = EVERYTHING[name]
     side = keys.get("size", 32)
 
-    def state(recipe: CycleGAN, plan: Plan) -> dict[str, Tensor]:
+    def state(recipe: CycleGAN, plan: LoopConfig) -> dict[str, Tensor]:
         train(recipe, lambda step: batch(step, side, 1), plan, lambda clock, scalars: None)
         return {key: value.clone() for key, value in recipe.state_dict().items()}
 
-    whole = state(built(**keys), Plan(4))
+    whole = state(built(**keys), LoopConfig(4))
     asked = iter([False, True])
-    store = Store(tmp_path)
+    store = CheckpointManager(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        state(built(**keys), Plan(4, store=store, checkpoint_every=100, stop=lambda: next(asked)))
-    resumed = state(built(**keys), Plan(4, store=store))
+        state(built(**keys), LoopConfig(4, store=store, checkpoint_every=100, stop=lambda: next(asked)))
+    resumed = state(built(**keys), LoopConfig(4, store=store))
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
     assert not any(
@@ -351,7 +351,7 @@ def test_the_average_follows_and_renders() -> None:
 
 def test_an_average_takes_buffers_as_they_are() -> None:
     network = nn.BatchNorm1d(2)
-    average = Average(network, 0.5)
+    average = EMA(network, 0.5)
     network(torch.randn(8, 2) + 3)
     average.follow(network, 0)
     assert torch.equal(average.network.get_buffer("running_mean"), network.get_buffer("running_mean"))
