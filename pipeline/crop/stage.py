@@ -129,7 +129,7 @@ def _work(
     died: list[Batch] = []
     accepted = 0
     with progress.task("crop", total) as task:
-        for result in run_batches(Worker, settings, batches, section):
+        for result in run_batches(CropWorker, settings, batches, section):
             if isinstance(result, WorkerDied):
                 # Only one of its images need be the killer: each is tried alone.
                 name, work, items, known = result.batch
@@ -140,7 +140,7 @@ def _work(
             yield from (row for row in found if row["reason"] in resume.TRANSIENT)
             accepted += sum(row["status"] == manifest.ACCEPTED for row in found)
             task.advance(len({(row["domain"], row["image_id"]) for row in found}), accepted=accepted)
-        for result in run_batches(Worker, settings, died, section):
+        for result in run_batches(CropWorker, settings, died, section):
             if isinstance(result, WorkerDied):
                 own = settings["rules"][result.batch.rules]
                 yield from (_without_faces(item, "worker_died", own) for item in result.batch.items)
@@ -149,7 +149,7 @@ def _work(
             task.advance()
 
 
-class Worker:
+class CropWorker:
     """Cuts batches of images; lives in each worker process, with the models of the rules it has met."""
 
     def __init__(self, root: Path, rules: dict[str, CropRules]) -> None:

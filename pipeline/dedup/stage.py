@@ -165,7 +165,7 @@ def _marks(
     batches = [tuple(paths[start : start + engine.batch]) for start in range(0, len(paths), engine.batch)]
     made, pending, done = [old], [], 0
     with progress.task("dedup", len(paths)) as task:
-        for result in run_batches(Worker, settings, batches, engine):
+        for result in run_batches(FingerprintWorker, settings, batches, engine):
             if isinstance(result, WorkerDied):
                 raise CurateError(
                     f"a process died marking {result.batch[0]} or one of the {len(result.batch) - 1} crops after it",
@@ -182,7 +182,7 @@ def _marks(
     return fingerprints.concatenated(made, len(settings["turns"])).take(order)
 
 
-class Worker:
+class FingerprintWorker:
     """Marks batches of crops; lives in each worker process."""
 
     def __init__(self, root: Path, turns: tuple[phash.Symmetry, ...]) -> None:

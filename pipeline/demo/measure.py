@@ -25,7 +25,7 @@ from curate.pipeline.demo.garment import Article, Worn
 from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.portrait import Portrait
 from curate.pipeline.demo.truth import change
-from curate.pipeline.demo.world import World
+from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.imaging import codec, geometry, warp
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Affine
@@ -76,7 +76,7 @@ def measure(root: Path, folder: Path) -> list[Change]:
     Raises UsageError where there are none, TableError without manifests/images.parquet.
     """
     section = manifest.meta(manifest.IMAGES, root).get("section", {}).get("demo")
-    world = World(parse(Demo, section or {}, "scrape.demo"))
+    world = DrawnWorld(parse(Demo, section or {}, "scrape.demo"))
     known = {picture.path: picture for picture in world.pictures.values()}
     columns = ["path", "image_url", "status"]
     rows = manifest.accepted(manifest.read(manifest.IMAGES, root, columns)).to_pylist()

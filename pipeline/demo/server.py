@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.site import CHANGED, Site
-from curate.pipeline.demo.world import HOST, World
+from curate.pipeline.demo.world import HOST, DrawnWorld
 
 
 class Request(NamedTuple):
@@ -28,7 +28,7 @@ class Request(NamedTuple):
 class Served:
     """A running site: `url` is its real address, `dial` maps its logical host to it, `requests` grows as they come."""
 
-    world: World
+    world: DrawnWorld
     url: str
     dial: Mapping[str, tuple[str, int]]
     requests: list[Request] = field(default_factory=list)
@@ -46,7 +46,7 @@ class _Server(ThreadingHTTPServer):
 @contextlib.contextmanager
 def serve(section: Demo) -> Iterator[Served]:
     """Serves the world of `section` on a free port of 127.0.0.1 for as long as the context lasts."""
-    world = World(section)
+    world = DrawnWorld(section)
     requests: list[Request] = []
     server = _Server(("127.0.0.1", 0), _handler(Site(world), requests))
     thread = threading.Thread(

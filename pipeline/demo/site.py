@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from curate.pipeline.demo.items import CATEGORIES, LICENSES, DemoPicture, Page
-from curate.pipeline.demo.world import World
+from curate.pipeline.demo.world import DrawnWorld
 
 PER_PAGE = 12
 ROBOTS = "User-agent: *\nDisallow: /private/\n"
@@ -36,7 +36,7 @@ class Answer:
 class Site:
     """Answers every address of `world`, without regard to the host name that was asked for."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: DrawnWorld) -> None:
         self.world = world
         self._pages = Environment(
             loader=PackageLoader("curate.pipeline.demo"), autoescape=True, undefined=StrictUndefined, trim_blocks=True

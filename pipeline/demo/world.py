@@ -23,7 +23,7 @@ _KEPT = 128  # encoded pictures held in memory
 _MOVED = b"<!doctype html><title>Moved</title><p>This picture has moved.</p>\n"
 
 
-class World:
+class DrawnWorld:
     """`items` in the order in which their categories list them."""
 
     def __init__(self, section: Demo) -> None:

@@ -150,10 +150,10 @@ def _measured_all(section: Pairs, root: Path, todo: Sequence[Product], engine: E
     """The rows of each batch of products, measured and not judged, in order."""
     settings = {"section": section, "root": root.resolve()}
     batches = [todo[i : i + engine.batch] for i in range(0, len(todo), engine.batch)]
-    for batch, result in zip(batches, run_engine(Worker, settings, batches, engine), strict=True):
+    for batch, result in zip(batches, run_engine(PairWorker, settings, batches, engine), strict=True):
         if isinstance(result, WorkerDied):  # one of them kills its decoder: the others still count
             for product in batch:
-                [alone] = run_engine(Worker, settings, [[product]], engine)
+                [alone] = run_engine(PairWorker, settings, [[product]], engine)
                 yield _died(section, product) if isinstance(alone, WorkerDied) else alone
         else:
             yield result
@@ -164,7 +164,7 @@ def _died(section: Pairs, product: Product) -> list[Row]:
     return [_row(_pair_id(section, product, h), product, article, h, "worker_died") for h in product.humans]
 
 
-class Worker:
+class PairWorker:
     """Letterboxes and measures batches of products; lives in each worker process."""
 
     def __init__(self, section: Pairs, root: Path) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from curate.pipeline.dedup import fingerprints, identity, search
 from curate.pipeline.dedup.config import Dedup
-from curate.pipeline.demo import World
+from curate.pipeline.demo import DrawnWorld
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.faces import alignment
 from curate.pipeline.faces.config import CropRules
@@ -53,7 +53,7 @@ def photos(data: Path) -> list[RGB]:
 
 
 def drawings() -> list[RGB]:
-    world = World(Demo(seed=11, portraits=COUNT // 2, anime=0, garments=0))
+    world = DrawnWorld(Demo(seed=11, portraits=COUNT // 2, anime=0, garments=0))
     sound = [p for p in world.pictures.values() if p.truth.copy is None and p.truth.fault is None]
     return [codec.decode(world.encoded(p)) for p in sound if p.truth.kind == "portrait"]
 

@@ -18,7 +18,7 @@ from curate.train.data.cache import CACHE
 from curate.train.engine.contract import Recipe
 from curate.train.evaluation import metrics
 from curate.train.evaluation.features.extractor import FeatureNet
-from curate.train.evaluation.held_out import HeldOut, Task
+from curate.train.evaluation.held_out import HeldOut, TranslationTask
 from curate.train.evaluation.metrics import METRICS
 
 GROUP = "val"  # of the scalars that come from here: val/kid_standin_a2b
@@ -79,20 +79,20 @@ class Evaluator:
                 found |= self._compared(self.real(self.views[view.goal]), self.real(view), view)
         return found
 
-    def real(self, view: Task) -> Tensor:
+    def real(self, view: TranslationTask) -> Tensor:
         """Features of the view's sources, float32 [N, d]."""
         if view.name not in self._features:
             self._features[view.name] = self._cached(view)
         return self._features[view.name]
 
-    def _compared(self, real: Tensor, made: Tensor, view: Task) -> Mapping[str, float]:
+    def _compared(self, real: Tensor, made: Tensor, view: TranslationTask) -> Mapping[str, float]:
         numbers: dict[str, float] = {}
         for metric in self.metrics:
             numbers |= {self.key(name, view.name): n for name, n in METRICS.resolve(metric)(real, made).items()}
         return numbers
 
     @torch.no_grad()
-    def _translated(self, recipe: Recipe, view: Task) -> tuple[Tensor, float, float]:
+    def _translated(self, recipe: Recipe, view: TranslationTask) -> tuple[Tensor, float, float]:
         """Features of the translations, and the means of structure and change."""
         features, kept, changed = [], [], []
         for start in range(0, view.count, BATCH):
@@ -103,7 +103,7 @@ class Evaluator:
             changed.append(metrics.change(batch[view.source], made))
         return torch.cat(features), torch.cat(kept).mean().item(), torch.cat(changed).mean().item()
 
-    def _cached(self, view: Task) -> Tensor:
+    def _cached(self, view: TranslationTask) -> Tensor:
         label, content = (hashlib.sha256(text.encode()).hexdigest() for text in (view.label, view.digest))
         kind = f"features-{self.net.name}-{label[:8]}"
         path = self.root / CACHE / f"{kind}-{content[:8]}{self.net.digest[:8]}.npy"

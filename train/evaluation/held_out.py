@@ -20,7 +20,7 @@ LEAST = 2  # training images per domain, articles to swap
 
 
 @dataclass(frozen=True)
-class Task:
+class TranslationTask:
     """One way that a recipe translates: `render(batch)[made]` is what it makes of `batch[source]`."""
 
     name: str  # a2b, b2a, swapped; goes into the names of its numbers
@@ -42,7 +42,7 @@ class Task:
 class HeldOut:
     """Every view of the images that were held out; of training images, where none were."""
 
-    views: Mapping[str, Task]
+    views: Mapping[str, TranslationTask]
     trained_on: bool  # they are training images, for want of others
 
     @property
@@ -67,7 +67,7 @@ def unpaired_tasks(
         parts = parts or [unpaired.load(root, domains[key], "train")]
         pictures = torch.cat([part.images[:most] for part in parts])[:most]
         points = torch.cat([part.landmarks for part in parts])[:most] if masked else None
-        views[f"{key}2{other}"] = Task(
+        views[f"{key}2{other}"] = TranslationTask(
             f"{key}2{other}",
             key,
             f"{key}2{other}",
@@ -105,7 +105,7 @@ def pair_tasks(wardrobe: paired.PairSet, settings: TrainConfig, *, trained_on: b
     """Everyone of `wardrobe`, each in the article after the own one; they should look like people in their own."""
     run, section = settings.run, settings.data
     name, count = "swapped", min(len(wardrobe), run.held_out)
-    view = Task(
+    view = TranslationTask(
         name,
         "human",
         name,

@@ -114,7 +114,7 @@ def test_any_engine_gives_the_same_bytes(tmp_path: Path) -> None:
     assert drawn_people.contents(tmp_path / "inline") == drawn_people.contents(tmp_path / "pool")
 
 
-class Counter(crop.Worker):
+class Counter(crop.CropWorker):
     """Counts the images that are opened."""
 
     opened = 0
@@ -126,7 +126,7 @@ class Counter(crop.Worker):
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> type[Counter]:
-    monkeypatch.setattr(crop, "Worker", Counter)
+    monkeypatch.setattr(crop, "CropWorker", Counter)
     Counter.opened = 0
     return Counter
 
@@ -226,7 +226,7 @@ def test_a_changed_licence_reaches_crops_that_are_not_cut_again(tmp_path: Path, 
     assert opened.opened == 2
 
 
-class Mortal(crop.Worker):
+class Mortal(crop.CropWorker):
     """Dies of the image that person(1) is in."""
 
     def __call__(self, batch: crop.Batch) -> tuple[str, list[crop.Row]]:
@@ -239,7 +239,7 @@ class Mortal(crop.Worker):
 @pytest.mark.slow
 def test_a_worker_that_dies_costs_one_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn_people.table(tmp_path, {"long": people(5)})
-    monkeypatch.setattr(crop, "Worker", Mortal)
+    monkeypatch.setattr(crop, "CropWorker", Mortal)
     summary = crop.run(SECTION, tmp_path, engine=POOL)
     assert (summary.accepted, summary.reasons) == (4, {"worker_died": 1})
     monkeypatch.undo()

@@ -9,7 +9,7 @@ import pytest
 from curate.pipeline.core.parallel import Engine
 from curate.pipeline.dedup import stage as dedup
 from curate.pipeline.dedup.config import Dedup
-from curate.pipeline.demo import World
+from curate.pipeline.demo import DrawnWorld
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.truth import Change, change
 from curate.pipeline.faces import alignment
@@ -24,7 +24,7 @@ QUALITY = {"recompress": 34}  # JPEG, as the demo plants it; 88 for the other co
 
 
 def originals() -> list[RGB]:
-    world = World(Demo(seed=11, portraits=PORTRAITS, anime=0, garments=0))
+    world = DrawnWorld(Demo(seed=11, portraits=PORTRAITS, anime=0, garments=0))
     sound = (p for p in world.pictures.values() if p.truth.copy is None and p.truth.fault is None)
     return [codec.decode(world.encoded(p)) for p in sound if p.truth.kind == "portrait"]
 

@@ -238,7 +238,7 @@ def test_what_another_data_set_keeps_is_refused(tmp_path: Path) -> None:
         judged(here, rows, against=("../nowhere/manifests",))
 
 
-class Counting(dedup.Worker):
+class Counting(dedup.FingerprintWorker):
     """Notes what is marked."""
 
     seen: ClassVar[list[str]] = []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from curate.pipeline.demo import Picture, World
+from curate.pipeline.demo import DemoPicture, DrawnWorld
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.faces import model_files
 
@@ -20,8 +20,8 @@ HAAR = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml
 
 
 @lru_cache(maxsize=1)
-def world() -> World:
-    return World(Demo(seed=7, portraits=COUNT, anime=COUNT, garments=6))
+def world() -> DrawnWorld:
+    return DrawnWorld(Demo(seed=7, portraits=COUNT, anime=COUNT, garments=6))
 
 
 @lru_cache(maxsize=256)
@@ -29,7 +29,7 @@ def drawn(key: str) -> NDArray[np.uint8]:
     return world().pixels(world().pictures[key])
 
 
-def subjects(kind: str) -> list[Picture]:
+def subjects(kind: str) -> list[DemoPicture]:
     return [p for p in world().pictures.values() if p.truth.kind == kind and not p.truth.copy and not p.truth.fault]
 
 
@@ -40,7 +40,7 @@ def boxes(cascade: cv2.CascadeClassifier, picture: NDArray[np.uint8]) -> list[li
     return [[int(v) for v in box] for box in found]
 
 
-def hits(picture: Picture, cascade: cv2.CascadeClassifier) -> list[list[int]]:
+def hits(picture: DemoPicture, cascade: cv2.CascadeClassifier) -> list[list[int]]:
     """The boxes that hold both eyes and the mouth and are about as large as the face."""
     truth = picture.truth
     assert truth.eyes and truth.mouth and truth.face

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.demo import World, hair, measure
+from curate.pipeline.demo import DrawnWorld, hair, measure
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.garment import Article, Worn
 from curate.pipeline.demo.items import DemoPicture
@@ -49,7 +49,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root whose images came from the drawn world."""
     path = tmp_path_factory.mktemp("world")
     rows = []
-    for picture in World(Demo(**DEMO)).pictures.values():
+    for picture in DrawnWorld(Demo(**DEMO)).pictures.values():
         if picture.truth.fault:
             continue
         name = f"raw/images/{picture.key.replace('/', '-')}.jpg"
@@ -61,7 +61,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pictures(kind: str) -> list[DemoPicture]:
-    world = World(Demo(**DEMO))
+    world = DrawnWorld(Demo(**DEMO))
     return [p for p in world.pictures.values() if p.truth.kind == kind and not p.truth.copy and not p.truth.fault]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curate.pipeline.demo import Picture, World
+from curate.pipeline.demo import DemoPicture, DrawnWorld
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.truth import CHANGES
 from curate.pipeline.hashing import phash
@@ -18,28 +18,28 @@ SMALL = Demo(seed=5, portraits=33, anime=4, garments=3)  # 33 portraits hold one
 
 
 @lru_cache(maxsize=1)
-def world() -> World:
-    return World(SMALL)
+def world() -> DrawnWorld:
+    return DrawnWorld(SMALL)
 
 
-def pictures(kind: str) -> list[Picture]:
+def pictures(kind: str) -> list[DemoPicture]:
     return [p for p in world().pictures.values() if p.truth.kind == kind]
 
 
-def sound(kind: str) -> list[Picture]:
+def sound(kind: str) -> list[DemoPicture]:
     return [p for p in pictures(kind) if p.truth.fault is None]
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     key = "portraits/long/0000"
-    here, again = (World(Demo(seed=5)).encoded(World(Demo(seed=5)).pictures[key]) for _ in range(2))
-    other = World(Demo(seed=6))
+    here, again = (DrawnWorld(Demo(seed=5)).encoded(DrawnWorld(Demo(seed=5)).pictures[key]) for _ in range(2))
+    other = DrawnWorld(Demo(seed=6))
     assert here == again
     assert other.encoded(other.pictures[key]) != here
 
 
 def test_a_larger_world_holds_the_pictures_of_a_smaller_one() -> None:
-    larger = World(Demo(seed=5, portraits=40, anime=6, garments=5))
+    larger = DrawnWorld(Demo(seed=5, portraits=40, anime=6, garments=5))
     smaller = {key: p for key, p in world().pictures.items() if p.truth.copy is None}
     assert {key: larger.pictures[key] for key in smaller} == smaller
 
@@ -53,7 +53,7 @@ def test_there_is_as_much_of_everything_as_asked_for() -> None:
 
 
 def test_a_world_without_anime_and_garments_has_none() -> None:
-    assert {i.category for i in World(Demo(portraits=1, anime=0, garments=0)).items} == {
+    assert {i.category for i in DrawnWorld(Demo(portraits=1, anime=0, garments=0)).items} == {
         "portraits/long",
         "portraits/short",
     }

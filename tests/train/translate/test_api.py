@@ -13,7 +13,7 @@ from PIL import Image
 
 from curate import load
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.demo import World
+from curate.pipeline.demo import DrawnWorld
 from curate.pipeline.demo.config import Demo
 from curate.train.engine.contract import Clock
 from curate.train.trainer.run import run
@@ -82,7 +82,7 @@ def test_pil_in_pil_out(full: tuple[Path, dict[str, torch.nn.Module]]) -> None:
 
 def test_faces_are_found_and_aligned(tmp_path: Path) -> None:
     cyclegan_files(tmp_path, cyclegan())
-    world = World(Demo(portraits=4, anime=0, garments=1))
+    world = DrawnWorld(Demo(portraits=4, anime=0, garments=1))
     portrait = next(item for item in world.items if item.category == "portraits/long" and item.allowed)
     (tmp_path / "photo.jpg").write_bytes(world.encoded(portrait.pictures[0]))
     translate = load(tmp_path, size=32)

@@ -12,7 +12,7 @@ import torch
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.crop.config import Crop
-from curate.pipeline.demo import World
+from curate.pipeline.demo import DrawnWorld
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.imaging import codec
@@ -42,7 +42,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn portrait twice under one name, a picture without a face, and a file that is no picture."""
     folder = tmp_path_factory.mktemp("photos")
-    world = World(Demo(portraits=4, anime=0, garments=1))
+    world = DrawnWorld(Demo(portraits=4, anime=0, garments=1))
     portrait = next(item for item in world.items if item.category == "portraits/long" and item.allowed)
     data = world.encoded(portrait.pictures[0])
     (folder / "more").mkdir()
