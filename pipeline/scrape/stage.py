@@ -7,17 +7,12 @@ in this run or in one that was killed, is taken from the journal; a search that 
 from __future__ import annotations
 
 import gc
-import hashlib
-import json
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import AuthError, BlockedError, QuotaError, UsageError, YieldError
@@ -28,9 +23,10 @@ from curate.pipeline.scrape.data_urls import unpacked
 from curate.pipeline.scrape.downloader import Downloader
 from curate.pipeline.scrape.journal import Begin, Journal
 from curate.pipeline.scrape.outcome import Outcome
+from curate.pipeline.scrape.plan import SearchPlan, plan_all, plan_search, query_words, reopen_if_due
 from curate.pipeline.scrape.raw_store import RawStore, open_store
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
-from curate.pipeline.scrape.sources import LOCAL, PAGED, SOURCES, facts, licenses, load
+from curate.pipeline.scrape.sources import LOCAL, PAGED, SOURCES, licenses, load
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Collected, collected
 from curate.pipeline.scrape.web.address_guard import Guard, parse_permit
@@ -41,12 +37,6 @@ from curate.pipeline.tables import manifest
 
 if TYPE_CHECKING:
     from curate.pipeline.scrape.preview import SearchPreview
-
-
-# The settings that a search's result depends on, beside its own.
-_DECISIVE = frozenset(
-    "want limit allow_unknown_license licenses min_side max_bytes max_pixels animated allow_data_urls demo".split()
-)
 
 
 def run(
@@ -74,7 +64,7 @@ def run(
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
         stack.enter_context(_seldom_collected())
         fetcher = Downloader(section, store, journal, guard, stack, again)
-        plans = [_reopened(plan, journal, again) for plan in _plans(section, store, journal)]
+        plans = [reopen_if_due(plan, journal, again) for plan in plan_all(section, store, journal)]
         if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
             fetcher.web()
         ledger = Admission(section, store.temporary, journal.forgotten)
@@ -101,7 +91,7 @@ def previews(
         found = []
         for query in section.queries:
             pages = _pages(query, "dry-run", section, store, fetcher, progress)
-            found.append(preview(_plan(query, section, store, journal).query, pages))
+            found.append(preview(plan_search(query, section, store, journal).query, pages))
             pages.forget()
         return found
 
@@ -115,16 +105,6 @@ def _seldom_collected() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-class _Plan(NamedTuple):
-    """One search to go through."""
-
-    search: str  # names it whatever the settings
-    key: str  # names it with everything that its result depends on
-    query: Query  # with absolute paths
-    want: int | None
-    finished: bool  # its candidates are all in the journal
 
 
 _Ended: TypeAlias = FetchError | QuotaError | AuthError  # what a search can come to before its end
@@ -141,51 +121,8 @@ class _Result(NamedTuple):
         return self.want is not None and self.reasons[manifest.OK] < self.want
 
 
-def _plans(section: Scrape, store: RawStore, journal: Journal) -> list[_Plan]:
-    """Every search of the journal in the order in which they were first begun, then the new ones.
-
-    Searches that are not asked for now keep their rows, if they came to their end.
-    """
-    asked = {plan.search: plan for plan in (_plan(query, section, store, journal) for query in section.queries)}
-    plans: list[_Plan] = []
-    for known in journal.searches():
-        if known.search in asked:
-            plans.append(asked.pop(known.search))
-        elif journal.count(known.key) is not None:
-            plans.append(_Plan(known.search, known.key, known.query, None, finished=True))
-    return [*plans, *asked.values()]
-
-
-def _plan(query: Query, section: Scrape, store: RawStore, journal: Journal) -> _Plan:
-    known = facts(query.source)  # a typo is an error before anything is done
-    if known.terms == "refused":
-        raise UsageError(known.what, f"instead: {known.example}")
-    if known.gated and not section.allow_scrape_source:
-        raise UsageError(
-            f"{query.source}: its terms forbid programs, so it is off",
-            "if you may use it all the same: --allow-scrape-source",
-        )
-    paths = {name: str(store.root / path) for name in ("site", "input") if (path := getattr(query, name))}
-    rules = {name: value for name, value in as_dict(section).items() if name in _DECISIVE}
-    rules["said"] = [_words(section, query), section.sources.get(query.source)]
-    search = _digest({**as_dict(query), "want": None})
-    key = _digest([as_dict(query), rules, [_content(Path(path)) for path in paths.values()]])
-    finished = query.source not in LOCAL and journal.count(key) is not None
-    return _Plan(search, key, msgspec.structs.replace(query, **paths), query.want or section.want, finished)
-
-
-def _reopened(plan: _Plan, journal: Journal, again: Revisit) -> _Plan:
-    """`plan`, to be gone through anew if pages of it failed that are to be tried once more, or may have changed."""
-    refresh = again.refresh and plan.query.source in PAGED
-    failed = (candidate.refused in again.retry for candidate in journal.candidates(plan.key))
-    if not plan.finished or not (refresh or (again.retry and any(failed))):
-        return plan
-    journal.reopen(Begin(plan.search, plan.key, plan.query, refresh))
-    return plan._replace(finished=False)
-
-
 def _collect(
-    plan: _Plan,
+    plan: SearchPlan,
     section: Scrape,
     store: RawStore,
     journal: Journal,
@@ -240,11 +177,11 @@ def _pages(
 ) -> StoredPages:
     settings = section.sources.get(query.source, {})
     refresh = again.refresh and query.source in PAGED
-    return StoredPages(fetcher.web, store.pages(key), progress.note, settings, _words(section, query), refresh)
+    return StoredPages(fetcher.web, store.pages(key), progress.note, settings, query_words(section, query), refresh)
 
 
 def _candidates(
-    plan: _Plan, pages: StoredPages, section: Scrape, journal: Journal, again: Revisit
+    plan: SearchPlan, pages: StoredPages, section: Scrape, journal: Journal, again: Revisit
 ) -> Iterator[Candidate]:
     """What the search finds; when it is refreshed, what it found before and then the rest, so that no row is lost."""
     if plan.finished:
@@ -278,21 +215,3 @@ def _complain(results: list[_Result], progress: Progress) -> None:
 def _why(result: _Result) -> str:
     refused = [f"{count} {reason}" for reason, count in result.reasons.most_common() if reason != manifest.OK]
     return f" ({', '.join(refused)})" if refused else ""
-
-
-def _words(section: Scrape, query: Query) -> dict[str, str]:
-    """What the user calls the query elsewhere: the text for each source, found however its kana are spelled."""
-    known = {unicodedata.normalize("NFKC", text): words for text, words in section.map.items()}
-    return dict(known.get(unicodedata.normalize("NFKC", query.query or ""), {}))
-
-
-def _content(path: Path) -> str | None:
-    """What a site file or a list holds, as a digest."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(settings: Any) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
