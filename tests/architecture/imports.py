@@ -9,17 +9,19 @@ from pathlib import Path
 
 from tests.support import ROOT
 
-OURS = ("curate", "pipeline", "train", "presets")
+FOLDERS = ("pipeline", "train", "presets")  # src/curate has links to them
 
 
 def files() -> list[Path]:
     """Every first-party source file, relative to the root."""
-    found = [ROOT / "curate.py", *(p for top in OURS[1:] for p in sorted((ROOT / top).rglob("*.py")))]
-    return [p.relative_to(ROOT) for p in found]
+    found = [*(ROOT / "src/curate").glob("*.py"), *(p for top in FOLDERS for p in (ROOT / top).rglob("*.py"))]
+    return sorted(p.relative_to(ROOT) for p in found)
 
 
 def name(path: Path) -> str:
+    """The name by which the module at `path` is imported."""
     parts = path.with_suffix("").parts
+    parts = ("curate", *parts) if parts[0] in FOLDERS else parts[1:]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -55,7 +57,7 @@ def imported(path: Path) -> frozenset[str]:
             found |= submodules
             if len(submodules) < len(inside):
                 found.add(node.module)
-    return frozenset(m if m.split(".")[0] in OURS else m.split(".")[0] for m in found)
+    return frozenset(m if m.split(".")[0] == "curate" else m.split(".")[0] for m in found)
 
 
 def ours(path: Path) -> frozenset[str]:

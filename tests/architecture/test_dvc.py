@@ -1,7 +1,11 @@
-"""dvc.yaml against the code: each stage depends on the files that it runs, and on no others."""
+"""dvc.yaml against the code: each stage depends on the folders that it runs, and on no others."""
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,73 +13,63 @@ import pytest
 import yaml
 
 from curate.train.recipes import RECIPES
-from tests.architecture.imports import ROOT, closure, files, modules
+from tests.architecture.imports import closure, files, modules
+from tests.support import ROOT
 
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+DATA = "scrape crop dedup pairs build stats".split()
 
-# What carries a stage's work but cannot change its result.
-PLUMBING = {
-    f"pipeline.{m}"
-    for m in "errors progress registry params section rules choices copyrules engine pool cluster".split()
-} | {
-    "pipeline",
-    "train",
-}
-
-# What a stage reaches by name, through a registry or the command's own body.
+# What a stage reaches by name, through a registry: the folder that the registry names.
 BY_NAME = {
-    "scrape": ("curate.pipeline.scrape.sources", "curate.pipeline.demo"),
-    "crop": ("curate.pipeline.faces.detectors",),
-    "pairs": ("curate.pipeline.faces.detectors",),
-    "translate": ("curate.pipeline.faces.detectors", "curate.train.translate.try_on"),
-    "stats": ("curate.pipeline.stats.report",),
+    "scrape": ["curate.pipeline.scrape.sources"],
+    "crop": ["curate.pipeline.faces.detectors"],
+    "pairs": ["curate.pipeline.faces.detectors"],
 }
 STARTS = {
-    "scrape": "curate.pipeline.scrape.stage",
-    "crop": "curate.pipeline.crop.stage",
-    "dedup": "curate.pipeline.dedup.stage",
-    "pairs": "curate.pipeline.pairs.stage",
-    "build": "curate.pipeline.build.stage",
-    "stats": "curate.pipeline.stats.funnel",
+    "train": ["curate.train.trainer.run"],
+    "translate": ["curate.train.translate.translator", "curate.train.translate.try_on"],
 }
 
 
-def declared(stage: dict[str, Any]) -> set[Path]:
-    """The source files among a stage's deps, folders opened."""
-    found: set[Path] = set()
-    for dep in stage["deps"]:
-        path = Path(dep)
-        found |= {file for file in files() if file == path or path in file.parents}
-    return found
+def folder(path: Path) -> str | None:
+    """The folder of `path` that a stage would depend on; None for what cannot change a result."""
+    depth = 3 if path.parts[:2] == ("train", "recipes") else 2
+    if path.parts[:2] in {("pipeline", "core"), ("src", "curate")} or len(path.parts) <= depth:
+        return None  # core, curate's own files, the two halves' __init__ and the table of recipes
+    return "/".join(path.parts[:depth])
 
 
-def needed(starts: list[str]) -> set[Path]:
-    """The source files that run when these modules do."""
+def needed(starts: list[str]) -> set[str]:
+    """The folders of code that run when these modules do, and all that lies below them."""
     roots = [path for name, path in modules().items() for s in starts if name == s or name.startswith(s + ".")]
+    assert roots
     reached = set().union(*(closure(path) for path in roots))
-    return reached - {modules()[name] for name in PLUMBING}
+    return {found for path in reached if (found := folder(path))}
 
 
-@pytest.mark.parametrize("stage", STARTS)
-def test_a_stage_depends_on_the_code_that_it_runs(stage: str) -> None:
-    assert declared(STAGES[stage]) == needed([STARTS[stage], *BY_NAME.get(stage, ())])
+def code(deps: list[str]) -> set[str]:
+    return {dep for dep in deps if dep.startswith(("pipeline/", "train/"))}
 
 
-def trained(stage: str, recipe: str) -> set[Path]:
-    """The source files that a training stage runs for `recipe`."""
-    start = {"train": "curate.train.trainer.run", "translate": "curate.train.translate.translator"}[stage]
-    return needed([start, f"curate.train.recipes.{recipe}", *BY_NAME.get(stage, ())])
+@pytest.mark.parametrize("stage", DATA)
+def test_a_stage_depends_on_the_folders_that_it_runs(stage: str) -> None:
+    starts = [f"curate.pipeline.{stage}.stage", *BY_NAME.get(stage, [])]
+    assert code(STAGES[stage]["deps"]) == needed(starts)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("stage", ["train", "translate"])
-def test_a_training_stage_depends_on_the_code_that_it_runs(stage: str, recipe: str) -> None:
+@pytest.mark.parametrize("stage", STARTS)
+def test_a_training_stage_depends_on_the_folders_that_it_runs(stage: str, recipe: str) -> None:
     deps = [dep.replace("${key}", recipe).replace("${item}", recipe) for dep in STAGES[stage]["do"]["deps"]]
-    found = declared({"deps": deps})
-    assert trained(stage, recipe) <= found
-    own = {modules()[f"curate.train.recipes.{other}"] for other in RECIPES if other != recipe}
-    shared = set().union(*(trained(stage, other) for other in RECIPES)) - own
-    assert found <= shared, "a stage that depends on code which no recipe runs is run for nothing"
+    tables = ["curate.pipeline.faces.detectors", f"curate.train.recipes.{recipe}"]
+    assert code(deps) == needed([*STARTS[stage], *tables])
+
+
+def test_code_is_named_by_folders_alone() -> None:
+    deps = [dep for stage in STAGES.values() for dep in code(stage.get("do", stage)["deps"])]
+    assert not [dep for dep in deps if "." in dep]
+    folders = [re.sub(r"\$\{\w+\}", "cyclegan", dep) for dep in deps]
+    assert all((ROOT / dep).is_dir() for dep in folders)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -91,3 +85,84 @@ def test_outputs_stand_below_the_three_folders(stage: str) -> None:
 def test_a_stage_runs_the_command_that_a_person_runs(stage: str) -> None:
     recipe = STAGES[stage].get("do", STAGES[stage])
     assert recipe["cmd"].startswith(f"curate {stage}")
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DVC project with this code, whose every stage is up to date: `dvc commit` records what stands there."""
+    root = tmp_path_factory.mktemp("committed")
+    for path in files():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, root / path)
+    for name in ("dvc.yaml", ".dvcignore", "params.yaml"):
+        shutil.copy(ROOT / name, root / name)
+    dvc(root, "init", "--no-scm", "--quiet")
+    for stage in STAGES.values():
+        inner = stage.get("do", stage)
+        paths = [p if isinstance(p, str) else next(iter(p)) for p in [*inner["deps"], *inner["outs"]]]
+        for path in paths:
+            for name in RECIPES if "$" in path else [""]:
+                made = root / re.sub(r"\$\{\w+\}", name, path)
+                if not made.exists() and made.suffix:
+                    made.parent.mkdir(parents=True, exist_ok=True)
+                    made.write_text(path)
+                elif not made.exists():
+                    made.mkdir(parents=True)
+                    (made / "made.txt").write_text(path)
+    dvc(root, "commit", "--force", "--quiet")
+    assert changed(root) == set()
+    return root
+
+
+def dvc(root: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "dvc", *words]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+
+
+def changed(root: Path) -> set[str]:
+    """The stages that `dvc status` names."""
+    return set(yaml.safe_load(dvc(root, "status", "--json")) or {})
+
+
+def edited(root: Path, path: str, old: str, new: str) -> set[str]:
+    """The stages that an edit of `path` marks as changed; the edit is undone."""
+    file = root / path
+    before = file.read_text("utf-8")
+    assert before.count(old) == 1, f"{path}: {old!r}"
+    file.write_text(before.replace(old, new), "utf-8")
+    try:
+        return changed(root)
+    finally:
+        file.write_text(before, "utf-8")
+
+
+TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in RECIPES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("path", "old", "new", "stages"),
+    [
+        ("pipeline/scrape/config.py", "delay: Seconds = 1.0", "delay: Seconds = 1.5", {"scrape"}),
+        ("pipeline/demo/config.py", "seed: int = 7", "seed: int = 8", {"scrape"}),
+        ("pipeline/faces/config.py", "= 1.15 ", "= 1.05 ", {"crop", "dedup", "pairs", *TRAINED}),
+        ("pipeline/crop/config.py", "= 50_000 ", "= 60_000 ", {"crop"}),
+        ("pipeline/dedup/config.py", "= 0.92 ", "= 0.9 ", {"dedup"}),
+        ("pipeline/pairs/config.py", "val: Share = 0.1", "val: Share = 0.2", {"pairs"}),
+        ("pipeline/build/config.py", "val: Share = 0.1", "val: Share = 0.2", {"build"}),
+        ("pipeline/stats/config.py", "= 40 ", "= 50 ", {"stats"}),
+        ("train/runs/config.py", "keep_last: Positive = 2", "keep_last: Positive = 3", TRAINED),
+        ("train/data/config.py", "flip: Share = 0.5", "flip: Share = 0.4", TRAINED),
+        *(
+            (f"train/recipes/{name}/recipe.py", '"""', '"""Of late: ', {f"train@{name}", f"translate@{name}"})
+            for name in RECIPES
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "/" in value else "",
+)
+def test_a_changed_default_marks_its_stage(committed: Path, path: str, old: str, new: str, stages: set[str]) -> None:
+    if path.endswith("recipe.py"):  # any change: only that recipe's stages
+        file = committed / path
+        old = file.read_text("utf-8").splitlines()[0]
+        new = f"{old}  # changed"
+    assert edited(committed, path, old, new) == stages

@@ -1,4 +1,4 @@
-"""Who may import whom: the rules that keep the house simple."""
+"""Who may import whom, and the other rules that keep the layout simple."""
 
 from __future__ import annotations
 
@@ -7,31 +7,77 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.imports import ROOT, files, imported, modules, name, ours, tree
+from tests.architecture.imports import files, imported, modules, name, ours, tree
+from tests.support import ROOT
 
-VERBS = {f"pipeline.{verb}" for verb in "scrape crop dedup pairs build stats sort lists select export".split()}
-SPEAKERS = {
-    "curate",
-    "curate.pipeline.cli.context",
-    "curate.train.cli.params",
-    "curate.pipeline.cli.console",
-    "curate.pipeline.cli.commands",
-    "curate.pipeline.cli.scrape",
-    "curate.pipeline.cli.review",
-    "curate.train.cli.commands",
-    "curate.train.cli.translate",
+DATA = "pipeline.core pipeline.tables pipeline.imaging pipeline.faces"  # what training may take of the data half
+
+# Every folder, and the folders that it may import beside itself. A name stands for all that lies below it, except
+# where something below it has a row of its own.
+MAY_IMPORT = {
+    "pipeline.core": "",
+    "pipeline.hashing": "",
+    "pipeline.imaging": "pipeline.core",
+    "pipeline.tables": "pipeline.core",
+    "pipeline.faces": "pipeline.core pipeline.imaging pipeline.tables",
+    "pipeline.build": "pipeline.core pipeline.tables",
+    "pipeline.export": "pipeline.core pipeline.imaging pipeline.tables",
+    "pipeline.demo": "pipeline.core pipeline.imaging pipeline.tables",
+    "pipeline.pages": "pipeline.core pipeline.imaging pipeline.tables",
+    "pipeline.scrape.web": "pipeline.core pipeline.scrape.config",
+    "pipeline.scrape.sources": (
+        "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.scrape.web pipeline.scrape.config"
+    ),
+    "pipeline.scrape": (
+        "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.demo pipeline.scrape.web "
+        "pipeline.scrape.sources"
+    ),
+    "pipeline.crop": "pipeline.core pipeline.tables pipeline.imaging pipeline.faces",
+    "pipeline.dedup": "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.faces",
+    "pipeline.pairs": "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.faces",
+    "pipeline.review": (
+        "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.faces pipeline.pages"
+    ),
+    "pipeline.stats": "pipeline.core pipeline.tables pipeline.imaging pipeline.pages",
+    "pipeline.cli": "pipeline presets",
+    "presets": "",
+    "train.networks": "",
+    "train.engine": "pipeline.core",
+    "train.gan": "pipeline.core train.engine",
+    "train.data": f"{DATA} train.engine",
+    "train.recipes": "pipeline.core train.gan train.networks train.engine",
+    "train.runs": f"{DATA} train.recipes train.gan train.data train.networks train.engine",
+    "train.weights": f"{DATA} train.runs train.recipes train.gan train.data train.networks train.engine",
+    "train.evaluation": (
+        f"{DATA} train.weights train.runs train.recipes train.gan train.data train.networks train.engine"
+    ),
+    "train.translate": (
+        f"{DATA} train.weights train.runs train.recipes train.gan train.data train.networks train.engine"
+    ),
+    "train.trainer": (
+        f"{DATA} train.evaluation train.weights train.runs train.recipes train.gan train.data train.networks "
+        "train.engine"
+    ),
+    "train.cli": "pipeline.core pipeline.cli train",
 }
-LENT_TO_TRAIN = {
-    f"pipeline.{module}"
-    for module in (
-        "manifest params origins registry errors images shards geometry letterbox warp align detectors crop cli "
-        "console progress".split()
-    )
-} | {"pipeline"}
+STAGES = "scrape crop dedup pairs build stats export".split()
 
 
 def under(module: str, *tops: str) -> bool:
     return any(module == top or module.startswith(top + ".") for top in tops)
+
+
+def folder(module: str) -> str | None:
+    """The row of MAY_IMPORT that `module` belongs to: the longest that fits; None for curate's own files."""
+    rows = [row for row in MAY_IMPORT if under(module, f"curate.{row}")]
+    return max(rows, key=len, default=None)
+
+
+def allowed(module: str, row: str) -> bool:
+    """Whether a file of the folder `row` may import `module`."""
+    names = [f"curate.{name}" for name in MAY_IMPORT[row].split()]
+    home = folder(module)
+    return home == row or (home is None and module in names) or under(module, *names)
 
 
 def sources(*tops: str) -> list[Path]:
@@ -40,55 +86,70 @@ def sources(*tops: str) -> list[Path]:
     return found
 
 
-@pytest.mark.parametrize("path", sources("pipeline"), ids=str)
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_a_file_imports_what_its_folder_may(path: Path) -> None:
+    row = folder(name(path))
+    packages = {"curate", "curate.pipeline", "curate.train"}  # their __init__ do nothing that could be depended on
+    if row is not None:
+        assert not {module for module in ours(path) - packages if not allowed(module, row)}
+
+
+def test_every_folder_has_its_row() -> None:
+    """A new folder says whom it may import before anything stands in it."""
+    for top in ("pipeline", "train"):
+        found = {f"{top}.{entry.name}" for entry in (ROOT / top).iterdir() if any(entry.glob("*.py"))}
+        assert found == {row for row in MAY_IMPORT if row.startswith(top) and row.count(".") == 1}
+
+
+def test_arrows_point_down() -> None:
+    """Two folders that may import each other, or one another by a third, would be one folder."""
+    done: set[str] = set()
+
+    def visit(row: str, trail: tuple[str, ...]) -> None:
+        assert row not in trail, " -> ".join((*trail, row))
+        if row not in done:
+            for other in MAY_IMPORT[row].split():
+                if other in MAY_IMPORT and not row.startswith(f"{other}."):
+                    visit(other, (*trail, row))
+            done.add(row)
+
+    for row in MAY_IMPORT:
+        visit(row, ())
+
+
+@pytest.mark.parametrize("top", ["pipeline", "train"])
+def test_nothing_lies_loose(top: str) -> None:
+    assert [path.name for path in (ROOT / top).glob("*") if path.is_file()] == ["__init__.py"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_a_folder_with_its_section(stage: str) -> None:
+    here = ROOT / "pipeline" / stage
+    assert {"__init__.py", "stage.py", "config.py"} <= {path.name for path in here.iterdir()}
+    assert any(
+        isinstance(node, ast.FunctionDef) and node.name == "run"
+        for node in tree(Path("pipeline", stage, "stage.py")).body
+    )
+
+
+@pytest.mark.parametrize("path", [p for p in files() if p.name == "__init__.py"], ids=str)
+def test_a_package_holds_a_docstring_or_a_table(path: Path) -> None:
+    """Importing pipeline.crop.config must not import OpenCV, so no __init__ imports anything heavy."""
+    heavy = {"cv2", "dlib", "numpy", "pyarrow", "torch", "requests", "PIL", "pandas", "scipy"}
+    protocols = {Path("pipeline/faces/detectors/__init__.py"), Path("pipeline/demo/__init__.py")}
+    if path not in protocols:  # they state what a detector takes and what the demo serves
+        assert not imported(path) & heavy
+
+
+@pytest.mark.parametrize("path", sources("curate.pipeline"), ids=str)
 def test_the_data_half_knows_nothing_of_training(path: Path) -> None:
-    assert not {m for m in imported(path) if under(m, "train", "torch", "torchvision")}
+    assert not {m for m in imported(path) if under(m, "curate.train", "torch", "torchvision")}
 
 
-@pytest.mark.parametrize("path", sources("train"), ids=str)
-def test_training_takes_only_what_is_lent(path: Path) -> None:
-    taken = {m for m in ours(path) if under(m, "pipeline")}
-    assert not {m for m in taken if m not in LENT_TO_TRAIN and not under(m, "curate.pipeline.faces.detectors")}
-
-
-@pytest.mark.parametrize("path", sources("curate.train.recipes"), ids=str)
-def test_recipes_build_on_networks_and_losses(path: Path) -> None:
-    training = ("networks", "losses", "augment", "draws", "recipe", "recipes")
-    allowed = [
-        *(f"train.{name}" for name in training),
-        "curate.pipeline.core.registry",
-        "curate.pipeline.core.config",
-        "curate.pipeline.core.errors",
-    ]
-    stray = {m for m in ours(path) if not under(m, *allowed)}
-    assert not stray
-
-
-@pytest.mark.parametrize("path", sources("curate.train.networks"), ids=str)
-def test_networks_build_on_blocks_and_draws(path: Path) -> None:
-    assert ours(path) <= {"curate.train.networks.blocks", "curate.train.networks", "curate.train.engine.rng"}
-
-
-def test_losses_know_tensors_alone() -> None:
-    assert not ours(modules()["curate.train.gan.losses"])
-
-
-def test_the_loop_names_no_recipe() -> None:
-    assert not {
-        m
-        for m in ours(modules()["curate.train.engine.loop"])
-        if under(m, "curate.train.recipes", "curate.train.networks", "curate.train.gan.losses")
-    }
-
-
-@pytest.mark.parametrize("verb", sorted(VERBS & modules().keys()))
-def test_verbs_do_not_import_each_other(verb: str) -> None:
-    assert not ours(modules()[verb]) & (VERBS - {verb})
-
-
-@pytest.mark.parametrize("path", sources("curate.pipeline.scrape.sources", "curate.pipeline.faces.detectors"), ids=str)
-def test_sources_and_detectors_import_no_verb(path: Path) -> None:
-    assert not ours(path) & VERBS
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_everything_is_imported_below_curate(path: Path) -> None:
+    """A module that is reached by two names would be loaded twice, and `train` may be anybody's."""
+    assert not {m for m in imported(path) if under(m, "pipeline", "train", "presets")}
 
 
 @pytest.mark.parametrize("path", sources("curate.pipeline.scrape.sources"), ids=str)
@@ -97,8 +158,8 @@ def test_sources_neither_sleep_nor_write_nor_dial(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", files(), ids=str)
-def test_only_the_doors_speak_and_read_flags(path: Path) -> None:
-    if name(path) in SPEAKERS:
+def test_only_the_commands_print_and_read_flags(path: Path) -> None:
+    if under(name(path), "curate.pipeline.cli", "curate.train.cli", "curate.__main__"):
         return
     assert "typer" not in imported(path)
     speech = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and _speaks(node)]
@@ -106,7 +167,7 @@ def test_only_the_doors_speak_and_read_flags(path: Path) -> None:
 
 
 def _speaks(call: ast.Call) -> bool:
-    return ast.unparse(call.func) in {"print", "sys.stdout.write", "sys.stderr.write", "params.load"}
+    return ast.unparse(call.func) in {"print", "sys.stdout.write", "sys.stderr.write", "config.load"}
 
 
 def test_nothing_imports_in_a_circle() -> None:
@@ -123,11 +184,28 @@ def test_nothing_imports_in_a_circle() -> None:
         visit(module, ())
 
 
+def test_a_public_class_name_has_one_meaning() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in files():
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path))
+    assert not {name: where for name, where in homes.items() if len(where) > 1}
+
+
+def test_a_module_name_stands_once_in_each_half() -> None:
+    shared = {"__init__", "config", "stage", "recipe", "networks"}
+    systems = {path.stem for path in (ROOT / "train/weights").glob("*.py")}  # a file per recipe, named after it
+    for top, own in (("pipeline", {"anime"}), ("train", systems)):
+        stems = [path.stem for path in (ROOT / top).rglob("*.py") if path.stem not in shared | own]
+        assert not {stem for stem in stems if stems.count(stem) > 1}
+
+
 @pytest.mark.parametrize("path", files(), ids=str)
-def test_rooms_stay_small(path: Path) -> None:
+def test_files_and_functions_stay_small(path: Path) -> None:
     text = (ROOT / path).read_text("utf-8")
     assert text.count("\n") < 300
-    assert path.name != "utils.py"
+    assert path.stem not in {"utils", "common", "helpers"}
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno is not None
@@ -137,4 +215,4 @@ def test_rooms_stay_small(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "tests" / "pipeline").rglob("*.py")), ids=lambda p: p.name)
 def test_the_data_tests_stand_without_train(path: Path) -> None:
     assert "torch" not in imported(path.relative_to(ROOT))
-    assert not {m for m in imported(path.relative_to(ROOT)) if under(m, "train")}
+    assert not {m for m in imported(path.relative_to(ROOT)) if under(m, "curate.train")}
