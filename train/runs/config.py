@@ -68,11 +68,16 @@ IDENTITY = ("seed", "precision", "weights", "freeze")
 
 
 class ConfigGroups(Section, frozen=True, kw_only=True):
-    """The keys of one train.NAME section."""
+    """The keys of one train.NAME section; None where every line of a group is commented out."""
 
-    data: Mapping[str, Any] = {}
-    run: Mapping[str, Any] = {}
-    model: Mapping[str, Any] = {}
+    data: Mapping[str, Any] | None = None
+    run: Mapping[str, Any] | None = None
+    model: Mapping[str, Any] | None = None
+
+    def written(self, group: str) -> Mapping[str, Any]:
+        """What is written down for `group`: data, run or model."""
+        found: Mapping[str, Any] | None = getattr(self, group)
+        return found or {}
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,7 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
 
     A flag of None was not given. Raises UsageError for an unknown recipe or key and for values out of range.
     """
-    kind = RECIPES.resolve(recipe)
-    kinds: dict[str, type[Section]] = {"data": DataConfig, "run": RunConfig, "model": kind.Config}
+    kind, kinds = RECIPES.resolve(recipe), _kinds(recipe)
     where = f"train.{recipe}"
     params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
     groups = params.section(where, ConfigGroups)
@@ -112,9 +116,27 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
     made: dict[str, Any] = {"recipe": recipe}
     for group, section in kinds.items():
         name = f"{where}.{group}"
-        written = _merged(kind.DEFAULTS.get(group, {}), getattr(groups, group), given[group])
+        written = _merged(kind.DEFAULTS.get(group, {}), groups.written(group), given[group])
         made[group] = as_dict(override(parse(section, written, name, params.path), name, **given[group]))
     return checked(from_dict(made))
+
+
+def recipe_sections(recipe: str, written: Mapping[str, Any]) -> dict[str, Section]:
+    """data, run and model of `recipe`, where params.yaml has `written` below train.RECIPE, each by itself.
+
+    Sizes that a run takes from its data are still None. Raises UsageError as `read` does.
+    """
+    usual, where = RECIPES.resolve(recipe).DEFAULTS, f"train.{recipe}"
+    groups = parse(ConfigGroups, written, where)
+    return {
+        group: parse(kind, _merged(usual.get(group, {}), groups.written(group), {}), f"{where}.{group}")
+        for group, kind in _kinds(recipe).items()
+    }
+
+
+def _kinds(recipe: str) -> dict[str, type[Section]]:
+    """The classes of train.RECIPE.data, run and model."""
+    return {"data": DataConfig, "run": RunConfig, "model": RECIPES.resolve(recipe).Config}
 
 
 def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,7 +208,7 @@ def explain_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> lis
     Sizes that a run takes from its data are shown as it will have them.
     """
     settings = read(params, recipe, flags)
-    written = params.section(f"train.{recipe}", ConfigGroups)
+    groups = params.section(f"train.{recipe}", ConfigGroups)
     found: list[Origin] = []
     for group in ("data", "run", "model"):
         given = {key.partition(".")[2]: v for key, v in flags.items() if key.startswith(f"{group}.") and v is not None}
@@ -194,12 +216,12 @@ def explain_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> lis
         kept = as_dict(getattr(settings, group))  # a recipe's steps give way to epochs
         layers: list[Layer] = [
             (f"{recipe}'s default", {key: value for key, value in usual.items() if kept[key] == value}),
-            (str(params.path or "params.yaml"), getattr(written, group)),
+            (str(params.path or "params.yaml"), groups.written(group)),
             ("command line", given),
         ]
         if group == "model" and getattr(settings.model, "size", None) not in (
             None,
-            getattr(written, group).get("size"),
+            groups.written(group).get("size"),
         ):
             layers.insert(0, (f"follows from train.{recipe}.data.size", {"size": None}))
         found += explain(getattr(settings, group), f"train.{recipe}.{group}", layers)
