@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.imaging import codec, shards
-from curate.pipeline.tables import manifest
+from curate.pipeline.tables import attribution, manifest
 from curate.pipeline.tables.manifest import DATASET, IMAGES, PAIRS
 from curate.pipeline.tables.splits import SPLITS
 
@@ -139,7 +139,7 @@ def _papers(root: Path, photos: pa.Array) -> dict[str, pa.Array]:
     """Who made each photo and where, as images.parquet has it; nothing without that table."""
     if not manifest.exists(IMAGES, root):
         return {}
-    known = manifest.accepted(manifest.read(IMAGES, root, ["image_id", "status", *_PAPERS]))
+    known = attribution.read_photos(root)
     place = pc.index_in(photos, value_set=known["image_id"].combine_chunks())
     return {name: known[name].take(place) for name in _PAPERS}
 

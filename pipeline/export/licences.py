@@ -9,9 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.core.files import atomic_write
-from curate.pipeline.stats import credits as credits_
-from curate.pipeline.tables import manifest
-from curate.pipeline.tables.manifest import IMAGES
+from curate.pipeline.tables import attribution
 
 LICENSES = "LICENSES.txt"
 ATTRIBUTION = "ATTRIBUTION.csv"
@@ -23,11 +21,11 @@ def write(root: Path, out: Path, places: Mapping[str, Sequence[str]]) -> None:
     Raises CurateError for a disk that refuses. Photos that images.parquet does not know are of unknown licence.
     """
     used = {image: " ".join(names) for image, names in places.items()}
-    table = manifest.accepted(manifest.read(IMAGES, root)) if manifest.exists(IMAGES, root) else manifest.empty(IMAGES)
-    table = table.filter(pc.is_in(table["image_id"], pa.array(sorted(used), pa.string())))
-    credits_.write_table(out / ATTRIBUTION, table, used)
+    photos = attribution.read_photos(root, required=False)
+    photos = photos.filter(pc.is_in(photos["image_id"], pa.array(sorted(used), pa.string())))
+    attribution.write_csv(out / ATTRIBUTION, photos, used)
     with atomic_write(out / LICENSES) as temporary:
-        temporary.write_text(_licenses(table, len(used)), "utf-8")
+        temporary.write_text(_licenses(photos, len(used)), "utf-8")
 
 
 def licenses(table: pa.Table) -> list[tuple[str, str | None, int]]:

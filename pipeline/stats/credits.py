@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.core.files import atomic_write
-from curate.pipeline.tables import manifest
+from curate.pipeline.tables import attribution, manifest
 
 FOLDER = "processed/credits"
-_COLUMNS = ("title", "creator", "license", "license_url", "page_url", "image_url", "path", "used")
 _HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Credits</title>
@@ -44,52 +41,26 @@ class Credits:
 def run(root: Path) -> Credits:
     """Credits every accepted image of manifests/images.parquet, by creator. Raises TableError without that table.
 
-    `used` tells what trains: the dataset, the pairs, or nothing yet.
+    The column `used` states what trains: the dataset, the pairs, or nothing yet.
     """
-    table = manifest.accepted(manifest.read(manifest.IMAGES, root))
-    table = table.sort_by([(name, "ascending") for name in ("creator", "title", "candidate_id")])
+    order = [(name, "ascending") for name in ("creator", "title", "candidate_id")]
+    photos = attribution.read_photos(root).sort_by(order)
     used = _used(root)
     folder = root / FOLDER
-    write_table(folder / "ATTRIBUTION.csv", table, used)
+    attribution.write_csv(folder / "ATTRIBUTION.csv", photos, used)
     with atomic_write(folder / "index.html") as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.writelines(_page(_rows(table, used), table.num_rows))
-    creators = pc.count_distinct(table["creator"]).as_py()
-    return Credits(table.num_rows, creators, f"{FOLDER}/ATTRIBUTION.csv", f"{FOLDER}/index.html")
-
-
-def write_table(path: Path, images: pa.Table, used: Mapping[str, str]) -> None:
-    """Writes maker, licence and page of each of `images` (rows of images.parquet) as CSV; `used` tells, by image_id,
-    what of it is used. Raises CurateError for a disk that refuses."""
-    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows([_cell(row[name]) for name in _COLUMNS] for row in _rows(images, used))
-
-
-def _rows(table: pa.Table, used: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    columns = ["image_id", *(name for name in _COLUMNS if name != "used")]
-    for batch in table.select(columns).to_batches(1024):
-        for row in batch.to_pylist():
-            yield {**row, "used": used.get(row["image_id"])}
+        file.writelines(_page(attribution.credit_rows(photos, used), photos.num_rows))
+    creators = pc.count_distinct(photos["creator"]).as_py()
+    return Credits(photos.num_rows, creators, f"{FOLDER}/ATTRIBUTION.csv", f"{FOLDER}/index.html")
 
 
 def _used(root: Path) -> dict[str, str]:
-    """What each image is used in, by image_id."""
-    found: dict[str, str] = {}
-    if manifest.exists(manifest.DATASET, root):
-        for path in manifest.accepted(manifest.read(manifest.DATASET, root))["source_path"].to_pylist():
-            found[Path(path).stem] = "dataset"
-    if manifest.exists(manifest.PAIRS, root):
-        pairs = manifest.accepted(manifest.read(manifest.PAIRS, root))
-        for column in ("article_image_id", "human_image_id"):
-            found |= dict.fromkeys(pairs[column].to_pylist(), "pairs")
-    return found
-
-
-def _cell(value: str | None) -> str:
-    """A cell that no spreadsheet takes for a formula: strangers wrote it."""
-    text = value or ""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text
+    """What each image trains in, by image_id, as far as the tables are there."""
+    dataset, pairs = (
+        manifest.read(table, root) if manifest.exists(table, root) else manifest.empty(table)
+        for table in (manifest.DATASET, manifest.PAIRS)
+    )
+    return attribution.uses(dataset, pairs)
 
 
 def _page(rows: Iterator[dict[str, Any]], count: int) -> Iterator[str]:

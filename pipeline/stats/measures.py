@@ -1,12 +1,9 @@
-"""The numbers of the report: measures by domain, and who is to be credited."""
+"""The measures of the report, by domain."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +22,6 @@ MEASURES = {
     "roll": ("Head tilt", "degrees"),
     "padding": ("Padding", "share of the crop outside the picture"),
 }
-CREDITS = ("title", "creator", "license", "license_url", "page_url", "image_url", "source", "path")
 
 
 @dataclass(frozen=True)
@@ -59,22 +55,3 @@ def _charts(table: pa.Table, column: str, title: str) -> dict[str, tuple[Markup,
         own = values[domains == domain]
         charts[domain] = (histogram(own, low, high, f"{title}, {domain}"), number(float(np.median(own))))
     return charts
-
-
-def attribution(tables: Tables) -> list[dict[str, Any]]:
-    """Title, maker, licence and page of each image that trains, by domain and order of discovery."""
-    crops = set(manifest.accepted(tables.dataset)["source_path"].to_pylist())
-    pairs = manifest.accepted(tables.pairs)
-    ids = set(pairs["article_image_id"].to_pylist()) | set(pairs["human_image_id"].to_pylist())
-    rows = manifest.accepted(tables.images).to_pylist()
-    used = [row for row in rows if row["path"] in crops or row["image_id"] in ids]
-    return sorted(used, key=lambda row: (row["domain"], row["rank"], row["candidate_id"]))
-
-
-def attribution_csv(rows: list[dict[str, Any]]) -> str:
-    """`rows` of `attribution` as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CREDITS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from curate.pipeline.core.files import write_text
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.pages import templates
@@ -17,10 +20,12 @@ from curate.pipeline.pages.thumbnails import Thumbs
 from curate.pipeline.stats import funnel, gather, measures, runs
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.reasons import STAGES
+from curate.pipeline.tables import attribution, manifest
 from curate.pipeline.tables.splits import SPLITS
 
 FOLDER = "processed/report"
 CREDITED = 20  # images that the page itself credits; attribution.csv has them all
+_CREDIT_COLUMNS = ("title", "creator", "license", "license_url", "page_url", "image_url", "source", "path")
 
 
 def write(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
@@ -42,12 +47,14 @@ def write(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
         task.advance()
         view["runs"] = runs.gather(root, thumbs)
         task.advance()
-        used = measures.attribution(tables)
-        view |= {"measures": list(measures.measures(tables)), "credits": used[:CREDITED], "used": len(used)}
+        used = attribution.uses(tables.dataset, tables.pairs)
+        photos = _photos_in_use(tables, used)
+        view |= {"measures": list(measures.measures(tables)), "used": photos.num_rows}
+        view["credits"] = list(attribution.credit_rows(photos.slice(0, CREDITED), used))
         page = write_text(folder / "index.html", render(view))
         task.advance()
     thumbs.sweep()
-    write_text(folder / "attribution.csv", measures.attribution_csv(used))
+    attribution.write_csv(folder / "attribution.csv", photos, used, _CREDIT_COLUMNS)
     funnel.write_metrics(counts, folder)
     return page
 
@@ -57,6 +64,13 @@ def render(view: Mapping[str, Any]) -> str:
     return templates.render(
         "page.html", {**view, "stages": STAGES, "totals": _totals(view["funnel"])}, "curate.pipeline.stats"
     )
+
+
+def _photos_in_use(tables: gather.Tables, used: Mapping[str, str]) -> pa.Table:
+    """The rows of images.parquet of photos that train, by domain and order of discovery."""
+    photos = manifest.accepted(tables.images)
+    photos = photos.filter(pc.is_in(photos["image_id"], pa.array(sorted(used), pa.string())))
+    return photos.sort_by([(name, "ascending") for name in ("domain", "rank", "candidate_id")])
 
 
 def _totals(funnel: funnel.Funnel) -> dict[str, int]:
