@@ -14,7 +14,7 @@ import tokenize
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -36,6 +36,14 @@ class Comments(NamedTuple):
     comment: str  # beside the field, or right above it; "" for none
 
 
+class Nested(NamedTuple):
+    """A section inside another one: the field's value is one, a list of them, or a mapping to them."""
+
+    kind: type[Section]
+    shape: Literal["one", "list", "mapping"]
+    key: str = ""  # of a mapping, for example
+
+
 def sections() -> dict[str, type[Section]]:
     """Every section of params.yaml by its dotted name, parents first.
 
@@ -55,7 +63,7 @@ def sections() -> dict[str, type[Section]]:
     return {
         full: kind
         for name, section in found.items()
-        for full, kind in ((name, section), *((f"{name}.{key}", kind) for key, kind in nested(section).items()))
+        for full, kind in ((name, section), *((f"{name}.{key}", inner.kind) for key, inner in nested(section).items()))
     }
 
 
@@ -73,19 +81,38 @@ def recipe_sections(recipe: str, written: Mapping[str, Any]) -> Mapping[str, Sec
     return made(recipe, written)
 
 
-def nested(kind: type[Section]) -> dict[str, type[Section]]:
-    """The fields of `kind` whose value is a section, a list of them or a mapping to them, and which section that is."""
+def nested(kind: type[Section]) -> dict[str, Nested]:
+    """The fields of `kind` that hold sections, and which."""
     info: Any = msgspec.inspect.type_info(kind)
-    found = ((field.name, _section_in(field.type)) for field in info.fields)
+    found = ((field.name, _nested(field.type)) for field in info.fields)
     return {name: inner for name, inner in found if inner is not None}
 
 
-def _section_in(info: Any) -> type[Section] | None:
+def _nested(info: Any) -> Nested | None:
     if isinstance(info, msgspec.inspect.StructType):
-        kind: type[Section] = info.cls
-        return kind
-    parts = (*getattr(info, "types", ()), getattr(info, "item_type", None), getattr(info, "value_type", None))
-    return next((inner for part in parts if part is not None and (inner := _section_in(part))), None)
+        kind: Any = info.cls
+        return Nested(kind, "one")
+    if isinstance(info, msgspec.inspect.DictType):
+        inner = _nested(info.value_type)
+        names = getattr(info.key_type, "values", ("name",))
+        return inner and Nested(inner.kind, "mapping", names[0])
+    if isinstance(info, msgspec.inspect.UnionType):
+        return next((inner for part in info.types if (inner := _nested(part))), None)
+    inner = _nested(info.item_type) if hasattr(info, "item_type") else None
+    return inner and Nested(inner.kind, "list")
+
+
+def choices(kind: type[Section]) -> dict[str, tuple[str, ...]]:
+    """The fields of `kind` that hold one, or a list, of a few words, and these words in the order of the source."""
+    found = ((name, _words(hint)) for name, hint in get_type_hints(kind).items() if name in kind.__struct_fields__)
+    return {name: words for name, words in found if words}
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    if get_origin(hint) is Literal:
+        return tuple(map(str, get_args(hint)))
+    parts = () if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping) else get_args(hint)
+    return next((words for part in parts if (words := _words(part))), ())
 
 
 def field_comments(kind: type[Section]) -> Mapping[str, str]:

@@ -53,7 +53,6 @@ class Translate(Section, frozen=True, kw_only=True):
 SECTIONS = Registry(
     "section",
     {
-        "engine": "curate.pipeline.core.parallel:Engine",
         "scrape": "curate.pipeline.scrape.config:Scrape",
         "crop": "curate.pipeline.crop.config:Crop",
         "dedup": "curate.pipeline.dedup.config:Dedup",
@@ -63,6 +62,7 @@ SECTIONS = Registry(
         "export": "curate.pipeline.export.config:Export",
         "translate": "curate.pipeline.core.config:Translate",
         "stats": "curate.pipeline.stats.config:Stats",
+        "engine": "curate.pipeline.core.parallel:Engine",
     },
 )
 
