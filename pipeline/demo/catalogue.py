@@ -1,6 +1,6 @@
 """Everything that the drawn world's site lists: its subjects, near-duplicates of them, and what nobody wanted.
 
-Each item has its own random stream, so a larger world holds the items of a smaller one with the same seed.
+Each page has its own random stream, so a larger world holds the pages of a smaller one with the same seed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ODD = 10**6  # number of the first product that is there only to be refused
 _LONG, _SHORT, _ANIME, _GARMENTS, _ODD_LONG, _ODD_SHORT, _ODD_ANIME = range(1, 8)
 
 
-def items(section: Demo) -> Iterator[Page]:
+def pages(section: Demo) -> Iterator[Page]:
     """Every page of the site, category by category, in the order of the listings."""
     for length in ("long", "short"):
         portraits = [_portrait(section, length, i) for i in range(section.portraits)]
@@ -52,8 +52,8 @@ def _stream(section: Demo, *place: int) -> np.random.Generator:
 def _among(subjects: list[Page], others: list[Page]) -> Iterator[Page]:
     """`subjects` in order with `others` between them, evenly; each of `others` comes after what it may copy."""
     done = 0
-    for n, item in enumerate(subjects, 1):
-        yield item
+    for n, page in enumerate(subjects, 1):
+        yield page
         while done < len(others) and (done + 1) * len(subjects) <= n * len(others):
             yield others[done]
             done += 1
@@ -76,7 +76,7 @@ def _encoding(rng: np.random.Generator) -> tuple[str, int]:
 
 def _copies(category: str, originals: list[Page]) -> list[Page]:
     """Near-duplicates of some of `originals`, one for each few of them, the changes in turn."""
-    pages = []
+    copies = []
     for n in range(-(-len(originals) // _PLANTED_EVERY)):
         source = originals[min(n * _PLANTED_EVERY, len(originals) - 1)]
         first = source.pictures[0]
@@ -85,8 +85,8 @@ def _copies(category: str, originals: list[Page]) -> list[Page]:
         quality = 34 if copy.change == "recompress" else 88
         number = f"again-{n:03d}"
         picture = _picture(f"{category}/{number}", first.alt, truth, first.look, quality=quality)
-        pages.append(_page(category, number, f"{source.title} (again)", picture))
-    return pages
+        copies.append(_page(category, number, f"{source.title} (again)", picture))
+    return copies
 
 
 def _portrait_truth(kind: Literal["portrait", "human"], look: Portrait) -> Truth:

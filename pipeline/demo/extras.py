@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from curate.pipeline.demo import backdrop, face, palette, portrait
 from curate.pipeline.demo.backdrop import Tones
 from curate.pipeline.demo.drawing import Canvas, similarity
-from curate.pipeline.demo.portrait import Portrait, Pose
+from curate.pipeline.demo.portrait import Portrait, PortraitScene, Pose
 
 _NAMES = (
     "Mika Noor Sam Ada Kai Rin Luca Yuki Ines Omar Freya Jun Amara Theo Sora Lea Ravi Nia Emil Hana Zoe Tomo Iris "
@@ -60,48 +60,25 @@ class Landscape:
 
 
 @dataclass(frozen=True)
-class Couple:
-    """Two people in one picture; the backdrop is the left one's."""
+class Couple(PortraitScene):
+    """Two people in one picture: `look` on the left, whose backdrop it is, and `right`."""
 
-    left: Portrait
     right: Portrait
-
-    @property
-    def width(self) -> int:
-        """Of the picture, px."""
-        return self.left.width
-
-    @property
-    def height(self) -> int:
-        """Of the picture, px."""
-        return self.left.height
 
     def draw(self) -> NDArray[np.uint8]:
         """The picture, uint8 RGB [height, width, 3]."""
-        rng = np.random.default_rng(self.left.seed)
+        rng = np.random.default_rng(self.look.seed)
         canvas = Canvas(self.height, self.width, self.right.pose.frame)
-        backdrop.paint(canvas, self.left.setting, self.left.tones, rng)
-        for look in (self.right, self.left):
-            canvas.frame = look.pose.frame
-            portrait.figure(canvas, look)
+        backdrop.paint(canvas, self.look.setting, self.look.tones, rng)
+        for one in (self.right, self.look):
+            canvas.frame = one.pose.frame
+            portrait.figure(canvas, one)
         return canvas.finish(rng, 0, 1.5)
 
 
 @dataclass(frozen=True)
-class Blink:
+class Blink(PortraitScene):
     """An animated picture: a face that smiles and stops smiling."""
-
-    look: Portrait
-
-    @property
-    def width(self) -> int:
-        """Of the picture, px."""
-        return self.look.width
-
-    @property
-    def height(self) -> int:
-        """Of the picture, px."""
-        return self.look.height
 
     def draw(self) -> NDArray[np.uint8]:
         """The first frame, uint8 RGB [height, width, 3]."""

@@ -23,7 +23,7 @@ from curate.pipeline.demo.drawing import (
     similarity,
     smooth,
 )
-from curate.pipeline.demo.portrait import FeaturePoints, Point, Portrait, Pose
+from curate.pipeline.demo.portrait import FeaturePoints, Point, Portrait, PortraitScene, Pose
 
 Sleeve = Literal["short", "long"]
 Neck = Literal["round", "vee"]
@@ -89,22 +89,11 @@ class Article:
 
 
 @dataclass(frozen=True)
-class Worn:
+class Worn(PortraitScene):
     """A person wearing the garment; `look` gives the person, the haircut and the backdrop."""
 
     garment: Garment
-    look: Portrait
     trousers: Colour
-
-    @property
-    def width(self) -> int:
-        """Of the picture, px."""
-        return self.look.width
-
-    @property
-    def height(self) -> int:
-        """Of the picture, px."""
-        return self.look.height
 
     def draw(self) -> NDArray[np.uint8]:
         """The picture, uint8 RGB [height, width, 3]."""
@@ -193,7 +182,7 @@ def sample_worn(rng: np.random.Generator, garment: Garment, width: int, height: 
         seed=int(rng.integers(2**31)),
     )
     trousers = palette.CLOTHES[int(rng.choice([1, 6, 5, 0]))]
-    return Worn(garment, look, trousers)
+    return Worn(look, garment, trousers)
 
 
 def _wear(canvas: Canvas, garment: Garment, spread: bool) -> None:

@@ -75,6 +75,23 @@ class Portrait:
         return places(self.person.eye_x, self.person.mouth_y, self.person.chin, -0.45, self.pose)
 
 
+@dataclass(frozen=True)
+class PortraitScene:
+    """A picture that is built around a portrait and as large as it; subclasses draw it."""
+
+    look: Portrait
+
+    @property
+    def width(self) -> int:
+        """Of the picture, px."""
+        return self.look.width
+
+    @property
+    def height(self) -> int:
+        """Of the picture, px."""
+        return self.look.height
+
+
 def places(eye_x: float, mouth_y: float, chin: float, hairline: float, pose: Pose) -> FeaturePoints:
     """Where the parts of a face of those proportions (face widths) are in the picture."""
     points = apply(pose.frame, [(-eye_x, 0), (eye_x, 0), (0, mouth_y), (0, chin)])

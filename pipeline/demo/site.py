@@ -38,29 +38,29 @@ class Site:
 
     def __init__(self, world: DrawnWorld) -> None:
         self.world = world
-        self._pages = Environment(
+        self._templates = Environment(
             loader=PackageLoader("curate.pipeline.demo"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self._items = {item.path: item for item in world.items}
+        self._pages = {page.path: page for page in world.pages}
         self._pictures = {picture.path: picture for picture in world.pictures.values()}
-        self._style = self._pages.get_template("style.css").render().encode()
+        self._style = self._templates.get_template("style.css").render().encode()
 
-    def answer(self, target: str) -> Answer:
-        """The response to GET `target`, a path with an optional query string."""
-        parts = urlsplit(target)
+    def answer(self, address: str) -> Answer:
+        """The response to GET `address`, a path with an optional query string."""
+        parts = urlsplit(address)
         path = unquote(parts.path)
         if picture := self._pictures.get(path):
             return self._image(picture)
-        if item := self._items.get(path):
-            return self._item(item)
+        if page := self._pages.get(path):
+            return self._page(page)
         if (name := path.strip("/")) in CATEGORIES:
             return self._listing(name, parse_qs(parts.query).get("page", ["1"])[0])
         if path == "/":
             return self._index()
         if path == "/robots.txt":
-            return _page(ROBOTS.encode(), _TEXT)
+            return _answer(ROBOTS.encode(), _TEXT)
         if path == "/style.css":
-            return _page(self._style, _CSS)
+            return _answer(self._style, _CSS)
         return self._missing()
 
     def _image(self, picture: DemoPicture) -> Answer:
@@ -71,44 +71,44 @@ class Site:
         headers = {"X-Robots-Tag": "noai, noimageai"} if picture.noai else {}
         return Answer(200, mime, picture=picture, etag=f'"{tag}"', headers=headers)
 
-    def _item(self, item: Page) -> Answer:
-        product = item.category == "garments"
+    def _page(self, page: Page) -> Answer:
+        product = page.category == "garments"
         facts = {
             "@context": "https://schema.org",
             "@type": "Product" if product else "VisualArtwork",
-            "name": item.title,
+            "name": page.title,
         }
-        facts |= {"sku": item.key} if product else {"identifier": item.key, "license": item.license_url}
-        maker = {"@type": "Organization", "name": item.creator}
+        facts |= {"sku": page.key} if product else {"identifier": page.key, "license": page.license_url}
+        maker = {"@type": "Organization", "name": page.creator}
         facts |= {"brand": maker} if product else {"creator": maker}  # type: ignore[dict-item]
         jsonld = Markup(json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c"))
         name = "product.html" if product else "portrait.html"
-        return self._render(name, item=item, jsonld=jsonld, license=LICENSES[item.license_url])
+        return self._render(name, page=page, jsonld=jsonld, license=LICENSES[page.license_url])
 
     def _listing(self, name: str, number: str) -> Answer:
-        items = self.world.category(name)
-        pages = max(1, -(-len(items) // PER_PAGE))
-        if not number.isdecimal() or not 1 <= int(number) <= pages:
+        listed = self.world.category(name)
+        count = max(1, -(-len(listed) // PER_PAGE))
+        if not number.isdecimal() or not 1 <= int(number) <= count:
             return self._missing()
-        page = int(number)
-        shown = items[(page - 1) * PER_PAGE : page * PER_PAGE]
-        return self._render("listing.html", name=CATEGORIES[name], items=shown, page=page, pages=pages)
+        n = int(number)
+        shown = listed[(n - 1) * PER_PAGE : n * PER_PAGE]
+        return self._render("listing.html", name=CATEGORIES[name], pages=shown, number=n, count=count)
 
     def _index(self) -> Answer:
-        doors = []
+        categories = []
         for path, name in CATEGORIES.items():
-            items = self.world.category(path)
-            doors.append(
-                {"path": path, "name": name, "count": len(items), "pictures": [i.pictures[-1] for i in items[:3]]}
+            listed = self.world.category(path)
+            categories.append(
+                {"path": path, "name": name, "count": len(listed), "pictures": [one.pictures[-1] for one in listed[:3]]}
             )
-        return self._render("index.html", doors=doors)
+        return self._render("index.html", listed=categories)
 
     def _render(self, template: str, **values: object) -> Answer:
-        return _page(self._pages.get_template(template).render(categories=CATEGORIES, **values).encode(), _HTML)
+        return _answer(self._templates.get_template(template).render(categories=CATEGORIES, **values).encode(), _HTML)
 
     def _missing(self) -> Answer:
         return Answer(404, _TEXT, b"Not found\n")
 
 
-def _page(body: bytes, mime: str) -> Answer:
+def _answer(body: bytes, mime: str) -> Answer:
     return Answer(200, mime, body, etag=f'"{hashlib.sha1(body).hexdigest()[:16]}"')

@@ -1,6 +1,6 @@
 """The drawn world: what its web site shows, where, and the truth about each picture.
 
-Everything follows from a params.Demo; nothing is drawn before its bytes are asked for.
+Everything follows from the section scrape.demo; nothing is drawn before its bytes are asked for.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _MOVED = b"<!doctype html><title>Moved</title><p>This picture has moved.</p>\n"
 
 
 class DrawnWorld:
-    """`items` in the order in which their categories list them."""
+    """`pages` in the order in which their categories list them."""
 
     def __init__(self, section: Demo) -> None:
         self.section = section
-        self.items: tuple[Page, ...] = tuple(catalogue.items(section))
-        self.pictures: Mapping[str, DemoPicture] = {p.key: p for item in self.items for p in item.pictures}
+        self.pages: tuple[Page, ...] = tuple(catalogue.pages(section))
+        self.pictures: Mapping[str, DemoPicture] = {p.key: p for page in self.pages for p in page.pictures}
         self._encoded = lru_cache(maxsize=_KEPT)(_encode)
 
     def category(self, name: str) -> tuple[Page, ...]:
-        """The items of one of items.CATEGORIES, in order."""
-        return tuple(item for item in self.items if item.category == name)
+        """The pages of one of items.CATEGORIES, in order."""
+        return tuple(page for page in self.pages if page.category == name)
 
     def pixels(self, picture: DemoPicture) -> NDArray[np.uint8]:
         """What `picture` shows before it is encoded, uint8 RGB [H, W, 3]."""

@@ -49,12 +49,12 @@ def test_every_page_is_reached_from_the_index_and_links_nowhere_else(served: Ser
                 continue
             assert not urlsplit(link["href"]).netloc, "a link that holds only under one host name"
             waiting.append(urljoin(path, link["href"]))
-    assert {item.path for item in served.world.items} <= seen
+    assert {page.path for page in served.world.pages} <= seen
     assert {f"/{name}" for name in CATEGORIES} <= seen
     assert "/portraits/long?page=2" in seen
 
 
-def test_a_listing_shows_each_item_once_over_its_pages(served: Served) -> None:
+def test_a_listing_shows_each_page_once(served: Served) -> None:
     for name in CATEGORIES:
         shown: list[str] = []
         path: str | None = f"/{name}?page=1"
@@ -63,7 +63,7 @@ def test_a_listing_shows_each_item_once_over_its_pages(served: Served) -> None:
             shown += [card["href"] for card in page.select("ul.items a.card")]
             following = page.select_one("a[rel=next]")
             path = urljoin(path, following["href"]) if following else None
-        assert shown == [item.path for item in served.world.category(name)]
+        assert shown == [page.path for page in served.world.category(name)]
 
 
 @pytest.mark.parametrize("path", ["/portraits/long?page=99", "/portraits/long?page=0", "/portraits/long?page=x", "/no"])
@@ -74,20 +74,20 @@ def test_what_is_not_there_is_a_404(served: Served, path: str) -> None:
 def test_robots_forbids_what_one_listing_links_to(served: Served) -> None:
     rules = requests.get(f"{served.url}/robots.txt", timeout=10).text
     assert "Disallow: /private/" in rules
-    closed = [item for item in served.world.items if not item.allowed]
-    assert [item.path for item in closed] == ["/private/portraits/long/members"]
+    closed = [page for page in served.world.pages if not page.allowed]
+    assert [page.path for page in closed] == ["/private/portraits/long/members"]
 
 
-def test_an_item_page_tells_title_creator_and_licence(served: Served) -> None:
-    item = served.world.category("portraits/short")[0]
-    page = soup(served, item.path)
-    assert page.h1 and page.h1.text == item.title
-    assert page.select_one(".creator").text == item.creator  # type: ignore[union-attr]
-    assert page.select_one("a[rel=license]")["href"] == item.license_url  # type: ignore[index]
+def test_a_page_states_title_creator_and_licence(served: Served) -> None:
+    record = served.world.category("portraits/short")[0]
+    html = soup(served, record.path)
+    assert html.h1 and html.h1.text == record.title
+    assert html.select_one(".creator").text == record.creator  # type: ignore[union-attr]
+    assert html.select_one("a[rel=license]")["href"] == record.license_url  # type: ignore[index]
 
 
 def test_refusals_are_said_in_page_and_header(served: Served) -> None:
-    shy = next(item for item in served.world.items if item.noai)
+    shy = next(page for page in served.world.pages if page.noai)
     assert "noai" in soup(served, shy.path).select_one("meta[name=robots]")["content"]  # type: ignore[index]
     stamped = next(p for p in served.world.pictures.values() if p.noai)
     assert "noai" in requests.get(served.url + stamped.path, timeout=10).headers["X-Robots-Tag"]
@@ -170,24 +170,24 @@ def walk(served: Served, query: str) -> list[Candidate]:
 
 @pytest.mark.parametrize("query", ["portraits/long", "portraits/short", "anime"])
 def test_the_site_file_finds_every_picture_with_its_licence(served: Served, query: str) -> None:
-    items = served.world.category(query)
+    pages = served.world.category(query)
     found = walk(served, query)
-    assert [c.image_url for c in found] == [f"http://{HOST}{item.pictures[0].path}" for item in items]
-    assert [c.title for c in found] == [item.title for item in items]
-    assert [c.creator for c in found] == [item.creator for item in items]
-    assert [c.license_url for c in found] == [item.license_url for item in items]
-    assert [c.refused for c in found] == ["optout_meta" if item.noai else None for item in items]
+    assert [c.image_url for c in found] == [f"http://{HOST}{page.pictures[0].path}" for page in pages]
+    assert [c.title for c in found] == [page.title for page in pages]
+    assert [c.creator for c in found] == [page.creator for page in pages]
+    assert [c.license_url for c in found] == [page.license_url for page in pages]
+    assert [c.refused for c in found] == ["optout_meta" if page.noai else None for page in pages]
     assert {c.role for c in found} == {None}
 
 
 def test_the_shop_file_finds_articles_and_who_wears_them(served: Served) -> None:
     found = walk(served, "garments")
-    truth = {f"http://{HOST}{p.path}": (item, p) for item in served.world.category("garments") for p in item.pictures}
+    truth = {f"http://{HOST}{p.path}": (page, p) for page in served.world.category("garments") for p in page.pictures}
     assert {c.image_url for c in found} == set(truth)
     for candidate in found:
-        item, picture = truth[candidate.image_url or ""]
+        page, picture = truth[candidate.image_url or ""]
         assert candidate.role == picture.role
-        excluded = "excluded" if item.title.startswith("Kids") else None
-        assert candidate.refused == (excluded or ("incomplete" if len(item.pictures) == 1 else None))
+        excluded = "excluded" if page.title.startswith("Kids") else None
+        assert candidate.refused == (excluded or ("incomplete" if len(page.pictures) == 1 else None))
     groups = {c.group_id for c in found}
     assert len(groups) == len(served.world.category("garments"))

@@ -53,15 +53,15 @@ def test_there_is_as_much_of_everything_as_asked_for() -> None:
 
 
 def test_a_world_without_anime_and_garments_has_none() -> None:
-    assert {i.category for i in DrawnWorld(Demo(portraits=1, anime=0, garments=0)).items} == {
+    assert {page.category for page in DrawnWorld(Demo(portraits=1, anime=0, garments=0)).pages} == {
         "portraits/long",
         "portraits/short",
     }
 
 
 def test_addresses_and_keys_are_unique() -> None:
-    assert len({p.path for p in world().pictures.values()}) == sum(len(i.pictures) for i in world().items)
-    assert len({i.path for i in world().items}) == len(world().items)
+    assert len({p.path for p in world().pictures.values()}) == sum(len(page.pictures) for page in world().pages)
+    assert len({page.path for page in world().pages}) == len(world().pages)
 
 
 def test_faces_are_large_enough_and_their_parts_lie_in_them() -> None:
@@ -126,8 +126,8 @@ def test_the_truth_of_a_copy_points_at_the_same_features(how: str) -> None:
 def test_a_garment_is_the_same_on_both_pictures_of_a_pair() -> None:
     whole = [i for i in world().category("garments") if len(i.pictures) > 1 and not i.pictures[0].truth.copy]
     assert len(whole) >= SMALL.garments
-    for item in whole:
-        tags = {p.truth.garment for p in item.pictures}
+    for page in whole:
+        tags = {p.truth.garment for p in page.pictures}
         assert len(tags) == 1
-        assert tags.pop().pair == item.key  # type: ignore[union-attr]
-        assert [p.role for p in item.pictures[:2]] == ["article", "human"]
+        assert tags.pop().pair == page.key  # type: ignore[union-attr]
+        assert [p.role for p in page.pictures[:2]] == ["article", "human"]

@@ -43,7 +43,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn portrait twice under one name, a picture without a face, and a file that is no picture."""
     folder = tmp_path_factory.mktemp("photos")
     world = DrawnWorld(Demo(portraits=4, anime=0, garments=1))
-    portrait = next(item for item in world.items if item.category == "portraits/long" and item.allowed)
+    portrait = next(page for page in world.pages if page.category == "portraits/long" and page.allowed)
     data = world.encoded(portrait.pictures[0])
     (folder / "more").mkdir()
     (folder / "anna.jpg").write_bytes(data)
