@@ -8,6 +8,6 @@ from curate.pipeline.core.config import Section, Share
 class Build(Section, frozen=True, kw_only=True):
     """The split into training, validation and test images."""
 
-    val: Share = 0.1
-    test: Share = 0.1
+    val: Share = 0.1  # share of the pictures that validates; copies stay together
+    test: Share = 0.1  # share that tests
     salt: str = ""  # another salt, another split

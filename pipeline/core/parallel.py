@@ -21,7 +21,7 @@ from curate.pipeline.core.process_pool import WorkerDied as WorkerDied
 class Engine(Section, frozen=True, kw_only=True):
     """How batches are run."""
 
-    kind: Literal["inline", "process", "ray"] = "process"
+    kind: Literal["inline", "process", "ray"] = "process"  # in this process, in processes beside it, or on Ray
     workers: NonNegative = 0  # processes; 0 = one per core, of the cluster with ray
     batch: Positive = 16  # images per batch
     address: str | None = None  # ray: of the cluster; None: one is started on this machine

@@ -12,7 +12,8 @@ from curate.pipeline.faces.config import CropRules
 class Crop(CropRules, frozen=True, kw_only=True):
     """Detecting, aligning and measuring faces; `domains` overrides any key for one domain."""
 
-    domains: Mapping[str, Mapping[str, Any]] = {}
+    # One domain's own rules, and how crops are stored
+    domains: Mapping[str, Mapping[str, Any]] = {}  # any key above, for one domain's images: {anime: {detector: anime}}
     shard_above: NonNegative = 50_000  # accepted crops; more of them are packed into tar shards
     shard_size: Positive = 1000  # crops in one shard
 

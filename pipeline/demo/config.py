@@ -8,7 +8,7 @@ from curate.pipeline.core.config import NonNegative, Positive, Section
 class Demo(Section, frozen=True, kw_only=True):
     """The drawn world that stands in for the web: how much of it there is."""
 
-    seed: int = 7
+    seed: int = 7  # another seed, other people and garments
     portraits: Positive = 40  # per hair length
-    anime: NonNegative = 24
+    anime: NonNegative = 24  # drawn faces
     garments: NonNegative = 24  # products, two pictures each

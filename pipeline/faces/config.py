@@ -41,7 +41,7 @@ class CropRules(Section, frozen=True, kw_only=True):
     rotate: Degrees = 0.0  # align box: counter-clockwise
 
     # Thresholds on the detection
-    faces: Literal["largest", "all", "single"] = "largest"
+    faces: Literal["largest", "all", "single"] = "largest"  # of each photo; single: none where there are several
     min_score: float | None = None  # of the first detector, on its own scale
     min_agreement: Share = 0.3  # several detectors: overlap of their boxes, intersection over union
 
@@ -68,7 +68,7 @@ class CropRules(Section, frozen=True, kw_only=True):
     brightness: Range = (0.0, 255.0)  # mean luma of the crop
     max_clipped: Share = 1.0  # share of the crop that is black or white
     min_colourfulness: Measure = 0.0  # Hasler and Suesstrunk; greys have 0, vivid photos more than 50
-    reject_grey: bool = False
+    reject_grey: bool = False  # monochrome photos
     min_chroma_rest: Measure = 0.0  # chroma that luma does not explain; tinted monochromes have less than 2
     max_outlines: Share = 1.0  # share of the crop on hard edges; photos stay below 0.065, most drawings above
 

@@ -21,8 +21,8 @@ class Pairs(Section, frozen=True, kw_only=True):
     colour: Annotated[float, Meta(ge=0.0, le=255.0)] = 8.0  # mean difference in colour of copies, 0..255
     family_radius: Annotated[int, Meta(ge=0, le=32)] = 4  # bits in which articles of one cut and other colours differ
     faces: bool = True  # look for faces in both pictures; without, no_face and article_person refuse nothing
-    val: Share = 0.1
-    test: Share = 0.1
+    val: Share = 0.1  # share of the products that validates
+    test: Share = 0.1  # share that tests
 
     # Thresholds on the evidence, which stays in the table: other values measure nothing again
     exclude: tuple[str, ...] = ()  # words in what the page says, in any width and case: bottom only, back view

@@ -14,5 +14,5 @@ class Select(Section, frozen=True, kw_only=True):
 
     keep: Positive = 2000  # crops per domain
     yaw: tuple[float, ...] = (-20.0, -7.0, 7.0, 20.0)  # degrees, rising: the edges between bins
-    pitch: tuple[float, ...] = (-8.0, 8.0)
+    pitch: tuple[float, ...] = (-8.0, 8.0)  # the same for nodding
     pool: Annotated[float, Meta(ge=1.0)] = 2.0  # times as many of the sharpest, of which the least alike are taken

@@ -14,7 +14,7 @@ class Window(Section, frozen=True, kw_only=True):
     """How far a look at an image may be shifted and zoomed; shares of its side. The defaults are no change."""
 
     right: tuple[float, float] = (0.0, 0.0)  # least and most
-    down: tuple[float, float] = (0.0, 0.0)
+    down: tuple[float, float] = (0.0, 0.0)  # least and most
     least: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0  # the smallest window's side
 
 

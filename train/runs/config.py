@@ -37,10 +37,10 @@ class RunConfig(Section, frozen=True, kw_only=True):
     epochs: Positive = 200  # times through the larger domain; CycleGAN (2017), section 4
     batch: Positive = 1  # images per domain, process and part of a step; CycleGAN (2017), section 4
     accumulate: Positive = 1  # parts of a step, one after the other: the gradients of as many times `batch` images
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Annotated[int, Meta(ge=0)] = 0  # another seed, another run
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
     threads: NonNegative = 0  # of a CPU; 0: one per core. Fixed, sums are the same on every machine
-    precision: PrecisionName = "fp32"
+    precision: PrecisionName = "fp32"  # bf16: networks under autocast, losses in fp32
     tf32: bool = True  # fp32 on a GPU: products by tensor cores, with 10 bits of mantissa; off for parity
     channels_last: bool = False  # channels innermost in memory, as tensor cores want them
     compile: Compile = "none"  # networks by torch.compile; graphs: replayed as CUDA graphs, too
@@ -53,7 +53,7 @@ class RunConfig(Section, frozen=True, kw_only=True):
     keep_last: Positive = 2  # checkpoints
     keep_best: NonNegative = 1  # checkpoints per metric, without what only going on needs
     measure_every: NonNegative = 500  # steps to the first measurement; later ones are rarer. 0: never
-    metrics: tuple[Literal["kid", "fid"], ...] = ("kid",)
+    metrics: tuple[Literal["kid", "fid"], ...] = ("kid",)  # of the held-out images, by which networks are kept
     held_out: Annotated[int, Meta(ge=2, le=5000)] = 128  # images per domain that are measured, at the most
     features: str | None = None  # an Inception weights file for the metrics; None: a stand-in net
 
