@@ -87,7 +87,8 @@ def _connected(address: str | None) -> Any:
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UsageError(
-                f"engine.address: {address}: {error}", "start a cluster there: ray start --head, see docs/scaling.md"
+                f"engine.address: {address}: {error}",
+                "start a cluster there: ray start --head, see docs/guide/scaling.md",
             ) from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False

@@ -2,7 +2,7 @@
 
 CURATE_DATA=... CURATE_FFHQ_SCRIPT=/path/to/download_ffhq.py pytest -m bench -s tests/bench/test_align_bench.py
 
-The script is a public copy, see official.py. Prints the table of docs/benchmarks.md.
+The script is a public copy, see official.py. Prints the table of docs/internals/benchmarks.md.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 pytest -m bench -s tests/bench/test_choosing_bench.py
 
-prints CPU seconds per command, the table of docs/benchmarks.md. Pictures are left out: a sheet shows the same 300 of
-any number of crops.
+prints CPU seconds per command, the table of docs/internals/benchmarks.md. Pictures are left out: a sheet shows the
+same 300 of any number of crops.
 """
 
 from __future__ import annotations

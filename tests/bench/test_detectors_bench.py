@@ -2,8 +2,8 @@
 
 CURATE_DATA=... pytest -m bench -s tests/bench/test_detectors_bench.py
 
-prints the tables of docs/detectors.md, with CURATE_DLIB_FACES for all nine annotated photos. Asserted is only what the
-plausibility scores promise.
+prints the tables of docs/guide/detectors.md, with CURATE_DLIB_FACES for all nine annotated photos. Asserted is only
+what the plausibility scores promise.
 """
 
 from __future__ import annotations
