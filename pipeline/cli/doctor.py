@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+import curate
 from curate.pipeline.cli.presets import FOLDERS
 from curate.pipeline.core.config import SECTIONS, Section, load
 from curate.pipeline.core.errors import CurateError
@@ -42,7 +43,7 @@ def run(root: Path) -> list[Check]:
         *_packages(),
         *_imports(),
         *_models(),
-        _dvc(),
+        *_dvc(root),
         *_disk(root),
         *_params(root),
         *_tables(root),
@@ -76,7 +77,7 @@ def _python() -> Check:
 def _packages() -> Iterator[Check]:
     """What curate's own metadata asks for is there. Whether it works is for _imports to say."""
     try:
-        needed = metadata.requires("curate") or []
+        needed = metadata.requires(curate.DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         yield Check("packages", "warn", "curate itself is not installed", "make install, or: pip install -e .")
         return
@@ -150,12 +151,19 @@ def _models() -> Iterator[Check]:
             yield Check(f"model {name}", "warn", "not on this machine yet", mend)
 
 
-def _dvc() -> Check:
+def _dvc(root: Path) -> Iterator[Check]:
     command, version = shutil.which("dvc"), _version("dvc")
     beside = Path(sys.executable).with_name("dvc")
     if command or beside.is_file():
-        return Check("dvc", "ok", version or command or str(beside))
-    return Check("dvc", "warn", "not there: every command works, dvc repro does not", "pip install 'dvc>=3.58'")
+        yield Check("dvc", "ok", version or command or str(beside))
+    else:
+        yield Check("dvc", "warn", "not there: every command works, dvc repro does not", "pip install 'dvc>=3.58'")
+    lock = root / "dvc.lock"
+    if lock.is_file() and re.search(
+        r"path: (pipeline|train)/\S+\.py$", lock.read_text("utf-8", "replace"), re.MULTILINE
+    ):
+        found = "of an older checkout, whose stages depended on single files"
+        yield Check("dvc.lock", "warn", found, "dvc repro: each stage runs once more, quickly, for the same tables")
 
 
 def _disk(root: Path) -> Iterator[Check]:

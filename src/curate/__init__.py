@@ -9,15 +9,24 @@ that no import of curate can meet somebody else's train.py.
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from curate.train.translate.api import load
 
-__all__ = ["load"]
+__all__ = ["DISTRIBUTION", "__version__", "load"]
+
+DISTRIBUTION = "curate-gan"  # what is installed: `curate` is another project's on the package index
+__version__: str
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":  # torch is imported when it is asked for
         return importlib.import_module("curate.train.translate.api").load
+    if name == "__version__":
+        try:
+            return metadata.version(DISTRIBUTION)
+        except metadata.PackageNotFoundError:
+            return "0"  # run from a checkout that is not installed
     raise AttributeError(f"module 'curate' has no attribute '{name}'")

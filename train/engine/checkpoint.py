@@ -7,7 +7,6 @@ last whole one stands.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import re
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+import curate
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.train.engine.contract import Recipe
@@ -30,7 +30,7 @@ FORMAT = 1
 
 def versions() -> dict[str, str]:
     """What wrote a file: this project's version and torch's."""
-    return {"curate": importlib.metadata.version("curate"), "torch": torch.__version__}
+    return {"curate": curate.__version__, "torch": torch.__version__}
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
+import curate
 from curate.pipeline.scrape.web.url import Url, parse
 
 
 def agent(contact: str | None) -> str:
     """The User-Agent: our own name, and whom to write to."""
-    try:
-        known = version("curate")
-    except PackageNotFoundError:
-        known = "0"
-    return f"curate/{known} (+{contact})"
+    return f"curate/{curate.__version__} (+{contact})"
 
 
 def referer(page_url: str | None, target: Url) -> dict[str, str]:

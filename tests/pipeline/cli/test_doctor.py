@@ -48,6 +48,14 @@ def test_a_broken_table_and_params_fail_with_a_way_out(tmp_path: Path) -> None:
     assert "did you mean 'size'" in found["params.yaml"].found
 
 
+def test_a_lock_of_older_dependencies_is_explained(tmp_path: Path) -> None:
+    lock = tmp_path / "dvc.lock"
+    lock.write_text("stages:\n  crop:\n    deps:\n    - path: pipeline/crop\n", "utf-8")
+    assert "dvc.lock" not in checks(tmp_path)
+    lock.write_text("stages:\n  crop:\n    deps:\n    - path: pipeline/crop.py\n", "utf-8")
+    assert "for the same tables" in checks(tmp_path)["dvc.lock"].mend
+
+
 def test_a_detector_with_a_typo_is_found_in_any_domain(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("crop: {domains: {x: {detector: animee}}}\n", "utf-8")
     assert "did you mean 'anime'" in checks(tmp_path)["params.yaml"].found
