@@ -37,8 +37,9 @@ HEAD = """\
 
 
 def render(preset: Tree) -> str:
-    """The params.yaml that means what `preset` does; its comments stand with their keys.
+    """The params.yaml that means what `preset` does; its comments stand with their keys, and say why above them.
 
+    Sections, recipes and their groups are in block style in `preset`; what stands in them may be in any.
     Raises UsageError for sections and keys that do not exist and for values out of range.
     """
     written = values(preset)
@@ -60,8 +61,8 @@ def _train(entry: Entry, written: Mapping[str, Any]) -> list[str]:
     lines = ["", *_prose("", TRAIN)]
     lines += [*_why("", entry), "train:" if written else "train: {}"]
     known = recipes()
-    for recipe, own in (entry.children or Tree()).entries.items():
-        lines += _why("  ", own)
+    for number, (recipe, own) in enumerate((entry.children or Tree()).entries.items()):
+        lines += [*([""] if number else []), *_why("  ", own)]
         if not known:  # without the training half nobody knows its keys: they stay as the preset has them
             lines += _written(recipe, own, "  ", "")
             continue
@@ -69,10 +70,14 @@ def _train(entry: Entry, written: Mapping[str, Any]) -> list[str]:
         groups = own.children.entries if own.children else {}
         for group, section in recipe_sections(recipe, written[recipe] or {}).items():
             of_group = groups.get(group, Entry())
-            lines += [*_why("    ", of_group), *_line(f"    {group}:", _about(section))]
+            about = _about(section) if group == "model" else ""  # TRAIN says what the others are
+            lines += [*_why("    ", of_group), *_line(f"    {group}:", about)]
             lines += _section(section, of_group.children or Tree(), "      ")
     if others := [name for name in known if name not in written]:
-        lines += _prose("  ", f"Not trained here: {', '.join(others)}. Keys: curate params show train.{others[0]}")
+        lines += [
+            "",
+            *_prose("  ", f"Not trained here: {', '.join(others)}. Keys: curate params show train.{others[0]}"),
+        ]
     return lines
 
 

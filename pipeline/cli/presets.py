@@ -1,14 +1,21 @@
-"""The presets: whole params.yaml files, one per use, and the writing of one into a new project."""
+"""The presets: what makes each use special, and the writing of one as a whole params.yaml into a new project.
+
+A preset is laid out like a params.yaml, and holds only the keys that it sets. `extends: NAME` at its top lays it over
+another preset, mapping by mapping; a key of that one is set back by writing its default.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import yaml
 
+from curate.pipeline.cli import params_writer
+from curate.pipeline.cli.commented_yaml import Tree, overlaid, read
 from curate.pipeline.core.errors import CurateError, UsageError, nearest
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import decisions
@@ -19,15 +26,31 @@ _SITE = ".site.yaml"
 
 def names() -> list[str]:
     """Every preset, by name."""
-    files = (entry.name for entry in resources.files("presets").iterdir())
+    files = (entry.name for entry in resources.files("curate.presets").iterdir())
     return sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml") and not name.endswith(_SITE))
 
 
-def text(name: str) -> str:
-    """The params.yaml of the preset `name`. Raises UsageError, with the nearest name, if there is none."""
+def source(name: str) -> str:
+    """The file of the preset `name`. Raises UsageError, with the nearest name, if there is none."""
     if name not in names():
         raise UsageError(f"there is no preset '{name}'{nearest(name, names())}", f"presets: {', '.join(names())}")
-    return (resources.files("presets") / f"{name}.yaml").read_text("utf-8")
+    return (resources.files("curate.presets") / f"{name}.yaml").read_text("utf-8")
+
+
+def tree(name: str) -> Tree:
+    """What the preset `name` sets, with what it extends. Raises UsageError, with the nearest name, if there is none."""
+    own = read(source(name))
+    base = own.entries.get("extends")
+    return own if base is None else overlaid(tree(base.text[0]), own.without("extends"))
+
+
+@cache
+def text(name: str) -> str:
+    """The whole params.yaml of the preset `name`.
+
+    Raises UsageError, with the nearest name, for a preset, a section or a key that does not exist.
+    """
+    return params_writer.render(tree(name))
 
 
 def write(name: str, root: Path, *, force: bool = False) -> list[Path]:
@@ -69,5 +92,5 @@ def _sites(params: str) -> Iterator[str]:
 
 def _site(name: str, site: str) -> Traversable:
     """Where the site file `site` of the preset `name` comes from: the demo's own, or the one beside the preset."""
-    own = resources.files("presets") / f"{name}.{Path(site).name}"
+    own = resources.files("curate.presets") / f"{name}.{Path(site).name}"
     return own if own.is_file() else resources.files("curate.pipeline.demo") / Path(site).name

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from curate.pipeline.cli import presets
-from curate.pipeline.core.config import SECTIONS, load
+from curate.pipeline.cli.commented_yaml import read, values
+from curate.pipeline.core.config import SECTIONS, as_dict, load
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces.detectors import DETECTORS
@@ -16,7 +18,9 @@ from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.sources import SOURCES
 from curate.pipeline.scrape.sources.site_file import read as read_site
 from curate.pipeline.tables import decisions
-from tests.support import ROOT
+
+# What a preset that asks real sites wants to be filled in, and what dvc.yaml reads, however it stands.
+PLAIN = {"scrape.contact", "translate.runs", "scrape.demo"}
 
 EXPECTED = ["demo", "hair", "icon", "selfie2anime", "smile", "study", "swimwear"]
 
@@ -46,7 +50,7 @@ def test_each_names_only_domains_that_it_fills(name: str) -> None:
     preset = yaml.safe_load(presets.text(name))
     filled = {query["domain"] for query in preset["scrape"]["queries"]}
     for recipe in preset.get("train", {}).values():
-        assert set(recipe["data"].get("domains", {}).values()) <= filled
+        assert set((recipe["data"] or {}).get("domains", {}).values()) <= filled
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -61,8 +65,54 @@ def test_a_written_preset_has_its_site_files_and_folders(name: str, tmp_path: Pa
             assert read_site(root / query.site).allowed_hosts
 
 
-def test_the_default_params_are_the_demo() -> None:
-    assert (ROOT / "params.yaml").read_text("utf-8") == presets.text("demo")
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_holds_only_what_makes_it_special(name: str) -> None:
+    """What has its default is left out, but where a preset sets it back from what it extends."""
+    own = values(read(presets.source(name)))
+    base = values(presets.tree(own["extends"])) if "extends" in own else {}
+    for section in own.keys() & {*SECTIONS}:
+        usual = as_dict(SECTIONS.resolve(section)()) | (base.get(section) or {})
+        idle = {f"{section}.{key}" for key, value in own[section].items() if usual[key] == value}
+        assert idle <= PLAIN
+
+
+def test_the_study_is_the_demo_with_more_people() -> None:
+    assert presets.source("study").count("\n") < 40
+    demo, study = values(presets.tree("demo")), values(presets.tree("study"))
+    assert study["scrape"]["queries"] == demo["scrape"]["queries"]
+    assert (demo["scrape"]["demo"]["portraits"], study["scrape"]["demo"]["portraits"]) == (40, 150)
+    assert {key: demo[key] for key in ("crop", "pairs", "build")} == {
+        key: study[key] for key in ("crop", "pairs", "build")
+    }
+    assert "extends" not in study
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("demo", "scrape.delay", 0),
+        ("demo", "crop.domains.anime.rotate", 45),
+        ("demo", "pairs.min_agreement", 0.6),
+        ("demo", "build.test", 0.2),
+        ("hair", "crop.align", "ffhq"),
+        ("hair", "scrape.want", 5000),
+        ("hair", "train.cyclegan.model.preset", "hair"),
+        ("icon", "dedup.radius", 4),
+        ("icon", "crop.domains.icon.align", "none"),
+        ("icon", "train.ugatit.data.windows.b.least", 0.7),
+        ("selfie2anime", "train.cyclegan.run.epochs", 100),
+        ("smile", "crop.brightness", [40, 225]),
+        ("study", "train.ugatit.run.steps", 1500),
+        ("study", "train.cagan.data.width", None),
+        ("swimwear", "pairs.max_others", 0.7),
+        ("swimwear", "train.cagan.model.variant", "modern"),
+    ],
+)
+def test_what_makes_each_special(name: str, key: str, value: object) -> None:
+    found: Any = yaml.safe_load(presets.text(name))
+    for step in key.split("."):
+        found = found[step]
+    assert found == value
 
 
 def test_a_site_file_below_the_root_is_used_as_it_is(tmp_path: Path) -> None:
