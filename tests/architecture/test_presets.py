@@ -12,7 +12,7 @@ from curate.pipeline.cli.commented_yaml import read, values
 from curate.pipeline.core import config
 from curate.pipeline.core.config import as_dict
 from curate.train.runs.config import read as read_config
-from tests.architecture.imports import ROOT
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("name", presets.names())
