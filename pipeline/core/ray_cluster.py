@@ -73,7 +73,7 @@ def _connected(address: str | None) -> Any:
         import ray.data
     except ImportError as error:
         raise UsageError(
-            f"engine.kind: ray: {error}", "pip install 'curate[ray]', or engine.kind: process in params.yaml"
+            f"engine.kind: ray: {error}", "pip install 'ray[data]', or engine.kind: process in params.yaml"
         ) from None
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody

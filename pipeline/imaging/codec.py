@@ -200,7 +200,7 @@ def _upright(rgb: RGB, orientation: int) -> RGB:
 def _pillow(data: bytes, kind: Format) -> Image.Image:
     """A lazily opened image. The list of formats keeps Pillow's other decoders shut."""
     if kind is Format.HEIC and not _reads_heic():
-        raise ImageError("unsupported", "HEIC; to read it: pip install 'curate[heic]'")
+        raise ImageError("unsupported", "HEIC; to read it: pip install pillow-heif")
     try:
         return Image.open(io.BytesIO(data), formats=[_PILLOW[kind]])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

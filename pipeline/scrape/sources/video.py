@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FACTS = Facts(
     terms="own",
     what="frames of one's own films and clips, at scene changes or at a rate; asks nobody",
-    example="curate scrape --source video --input DIR_OR_FILE --domain anime   (needs: pip install curate[video])",
+    example="curate scrape --source video --input DIR_OR_FILE --domain anime   (needs: pip install av)",
     keywords=False,
 )
 
@@ -60,9 +60,7 @@ def search(query: Query, web: Pages) -> Iterator[Candidate]:
     try:
         import av
     except ImportError:
-        raise UsageError(
-            "films are read with PyAV, which is not installed", 'run: pip install "curate[video]"'
-        ) from None
+        raise UsageError("films are read with PyAV, which is not installed", "run: pip install av") from None
     if query.input is None:
         raise UsageError("the video source needs a film or a folder", "name one with: --source video --input PATH")
     top = Path(query.input)
