@@ -20,6 +20,7 @@ from curate.pipeline.pages.thumbnails import Thumbs
 from curate.pipeline.stats import funnel, gather, measures, runs
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.reasons import STAGES
+from curate.pipeline.stats.run_tables import write_run_tables
 from curate.pipeline.tables import attribution, manifest
 from curate.pipeline.tables.splits import SPLITS
 
@@ -31,7 +32,8 @@ _CREDIT_COLUMNS = ("title", "creator", "license", "license_url", "page_url", "im
 def write(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
     """Writes processed/report/index.html with its thumbnails, stats.json, funnel.csv and attribution.csv.
 
-    Returns the page's path. Tables that are not there yet leave their part out. Raises TableError for a broken one.
+    Beside them, for DVC, the numbers of every run: metrics/RUN.json, losses.csv and scores.csv. Returns the page's
+    path. Tables that are not there yet leave their part out. Raises TableError for a broken one.
     """
     folder = root / FOLDER
     thumbs = Thumbs(root, folder / "thumbs")
@@ -56,6 +58,7 @@ def write(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
     thumbs.sweep()
     attribution.write_csv(folder / "attribution.csv", photos, used, _CREDIT_COLUMNS)
     funnel.write_metrics(counts, folder)
+    write_run_tables(root, folder)
     return page
 
 
