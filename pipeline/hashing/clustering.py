@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-Positions = NDArray[np.int64]  # [n]
-Pairs = NDArray[np.int64]  # [n, 2] positions
+from curate.pipeline.hashing.arrays import Pairs, Positions
+
 Copies = Callable[[Positions], Iterable[Pairs]]  # every pair of copies among some positions, in chunks, in any order
 
 BUDGET = 1 << 26  # pairs held at once: 1 GiB
@@ -72,23 +73,11 @@ def _claim(pairs: Pairs, leader: Positions) -> None:
 
 
 def components(count: int, pairs: Iterable[Pairs]) -> Positions:
-    """For each of `count` items the first item of its connected component, [count] positions (union-find).
-
-    The pairs stream through; only the forest is held.
-    """
-    parent = np.arange(count)
-
-    def root(item: int) -> int:
-        while parent[item] != item:
-            parent[item] = parent[parent[item]]
-            item = int(parent[item])
-        return item
-
-    for chunk in pairs:
-        for a, b in chunk.tolist():
-            first, second = sorted((root(a), root(b)))
-            parent[second] = first
-    return np.array([root(item) for item in range(count)], np.int64)
+    """For each of `count` items the first item of its connected component, [count]; holds all pairs."""
+    left, right = np.concatenate([np.zeros((0, 2), np.int64), *pairs]).T
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), (count, count))
+    _, label = connected_components(graph, directed=False)
+    return np.unique(label, return_index=True)[1][label]
 
 
 def stand_ins(count: int, pairs: Iterable[Pairs]) -> Positions:

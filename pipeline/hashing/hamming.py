@@ -17,8 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Hashes = NDArray[np.uint64]
-Pairs = NDArray[np.int64]  # [n, 2] positions
+from curate.pipeline.hashing.arrays import Hashes, Pairs
 
 BITS = 64
 _WIDEST = 24  # bits of a band: its index has a place for every value

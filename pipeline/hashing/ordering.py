@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.pipeline.hashing.phash import BITS, Hashes
+from curate.pipeline.hashing.arrays import Hashes, Positions
+from curate.pipeline.hashing.phash import BITS
 
-Positions = NDArray[np.int64]
 Bits = NDArray[np.int64]  # Hamming distances
 
 _EVERY = 512  # placed ones, until the arrays are freed of them

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy.fft import dct
 
-Hashes = NDArray[np.uint64]
+from curate.pipeline.hashing.arrays import Hashes
+
 Spectra = NDArray[np.float64]  # [n, 8, 8], the lowest coefficients: vertical, horizontal frequency
 
 BITS = 64

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.pipeline.hashing import hamming, phash
+from curate.pipeline.hashing import hamming
+from curate.pipeline.hashing.arrays import Hashes, Pairs
 from curate.pipeline.imaging.codec import RGB
 
 GRID = 8  # cells along each side that colours are compared in
@@ -35,7 +36,7 @@ def difference(a: Grid, b: Grid) -> float:
     return float(np.abs(gap - np.clip(gap.mean(), -_LIGHT, _LIGHT)).mean())
 
 
-def near(hashes: phash.Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> NDArray[np.int64]:
+def near(hashes: Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> Pairs:
     """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits and whose grids
     [*, GRID * GRID, 3] differ by at most `colour`."""
     pairs = of_one_shape(hashes, radius)
@@ -43,6 +44,6 @@ def near(hashes: phash.Hashes, grids: NDArray[np.uint8], radius: int, colour: fl
     return pairs[np.array(agree, bool)]
 
 
-def of_one_shape(hashes: phash.Hashes, radius: int) -> NDArray[np.int64]:
+def of_one_shape(hashes: Hashes, radius: int) -> Pairs:
     """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits, of any colours."""
     return hamming.gathered(hamming.within(hashes, radius))

@@ -28,6 +28,7 @@ from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.faces.alignment import Aligner
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.hashing import clustering, phash
+from curate.pipeline.hashing.arrays import Hashes, Positions
 from curate.pipeline.imaging import codec, letterbox
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Affine, Box
@@ -287,7 +288,7 @@ def _group(section: Pairs, made: Sequence[tuple[Product, Row]]) -> None:
             row |= {"status": manifest.REJECTED, "reason": "duplicate", "duplicate_of": pair_of[stand_in]}
 
 
-def _variants(section: Pairs, group: Sequence[Product], hashes: phash.Hashes) -> np.ndarray[Any, Any]:
+def _variants(section: Pairs, group: Sequence[Product], hashes: Hashes) -> Positions:
     """Pairs of positions [n, 2], i < j, of products that are colours of one another: of one shape, or of one name.
 
     A shape joins a product to the first that it resembles itself, not to what that one resembles, so that plain cuts on

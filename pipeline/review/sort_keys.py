@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.faces import pose
 from curate.pipeline.hashing import ordering
-from curate.pipeline.hashing.phash import Hashes
+from curate.pipeline.hashing.arrays import Hashes, Positions
 from curate.pipeline.tables.manifest import CROPS, DEDUP
 from curate.pipeline.tables.schema import POINTS
 
 Values: TypeAlias = NDArray[np.float64]  # [n], NaN where there is none
-Places: TypeAlias = NDArray[np.int64]
-Order: TypeAlias = tuple[Places, Values]
+Order: TypeAlias = tuple[Positions, Values]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _hue(table: pa.Table) -> Values:
     return np.where(grey, np.nan, numbers(table, "hue"))
 
 
-def _by_hash(function: Callable[[Hashes], tuple[Places, NDArray[np.int64]]]) -> Callable[[pa.Table], Order]:
+def _by_hash(function: Callable[[Hashes], tuple[Positions, NDArray[np.int64]]]) -> Callable[[pa.Table], Order]:
     """Orders the rows that have a hash by `function`, the others after them."""
 
     def ordered(table: pa.Table) -> Order:

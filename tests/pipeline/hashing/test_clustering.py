@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from curate.pipeline.hashing import clustering
-from curate.pipeline.hashing.clustering import Pairs, Positions
+from curate.pipeline.hashing.arrays import Pairs, Positions
 
 
 def pairs_of(count: int, seed: int, many: int) -> Pairs:
