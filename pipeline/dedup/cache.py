@@ -1,7 +1,7 @@
-"""The marks of crops, kept on disk with the copies that were found: only new crops are hashed and compared.
+"""The fingerprints of crops, kept on disk with the copies that were found: only new crops are hashed and compared.
 
 All of it follows from the crops, so it may be deleted at any time. It stands in processed/dedup/marks.parquet, written
-whole or not at all; beside it, while a run is at work, the marks that are finished.
+whole or not at all; beside it, while a run is at work, the fingerprints that are finished.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import pyarrow.compute as pc
 
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.dedup.fingerprints import THUMB, Fingerprints
-from curate.pipeline.dedup.search import Pairs, Positions
+from curate.pipeline.hashing.arrays import Pairs, Positions
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.partial import PartialTable
 
-PARTS = f"{manifest.MARKS.folder}/parts"
+PARTIAL = f"{manifest.FINGERPRINTS.folder}/parts"
 
 
 class FingerprintSettings(NamedTuple):
-    """What marks, and the pairs among them, are made by: a digest of each."""
+    """What fingerprints, and the pairs among them, are made by: a digest of each."""
 
-    marks: str
+    fingerprints: str
     pairs: str
 
 
@@ -36,24 +36,25 @@ class FingerprintCache:
 
     def __init__(self, root: Path, settings: FingerprintSettings) -> None:
         self._root, self._settings = root, settings
-        self._parts = PartialTable(manifest.MARKS, root / PARTS)
-        self._table, self._paired = manifest.empty(manifest.MARKS), False
+        self._partial = PartialTable(manifest.FINGERPRINTS, root / PARTIAL)
+        self._table, self._paired = manifest.empty(manifest.FINGERPRINTS), False
         with suppress(TableError):  # missing or broken: it is made again
-            made_by = manifest.meta(manifest.MARKS, root)
-            if made_by.get("marks") == settings.marks:
-                self._table = manifest.read(manifest.MARKS, root)
+            made_by = manifest.meta(manifest.FINGERPRINTS, root)
+            if made_by.get("marks") == settings.fingerprints:
+                self._table = manifest.read(manifest.FINGERPRINTS, root)
                 self._paired = made_by.get("pairs") == settings.pairs
 
-    def marks(self, ids: pa.ChunkedArray) -> tuple[Positions, Fingerprints]:
-        """The crops of `ids` whose marks are known: their positions, and the marks."""
-        known = pa.concat_tables([self._table, self._parts.read(self._settings.marks)])
+    def fingerprints(self, ids: pa.ChunkedArray) -> tuple[Positions, Fingerprints]:
+        """The crops of `ids` whose fingerprints are known: their positions, and the fingerprints."""
+        known = pa.concat_tables([self._table, self._partial.read(self._settings.fingerprints)])
         rows = pc.index_in(ids, value_set=known["crop_id"].combine_chunks()).combine_chunks()
         have = np.flatnonzero(rows.is_valid().to_numpy(zero_copy_only=False))
         return have, fingerprints_from(known.take(rows.drop_null()))
 
-    def add(self, ids: Sequence[str], marks: Fingerprints) -> None:
-        """Keeps the marks of some crops until `write`: an interrupted run goes on."""
-        self._parts.add(self._settings.marks, pa.table(columns(pa.array(ids, pa.string()), marks)).to_pylist())
+    def add(self, ids: Sequence[str], made: Fingerprints) -> None:
+        """Keeps the fingerprints of some crops until `write`: an interrupted run goes on."""
+        rows = pa.table(columns(pa.array(ids, pa.string()), made)).to_pylist()
+        self._partial.add(self._settings.fingerprints, rows)
 
     def pairs(self, ids: pa.ChunkedArray, group: Positions) -> tuple[Pairs, Positions]:
         """The pairs of copies that are known among groups of equal crops, and the groups whose copies are all known.
@@ -72,7 +73,7 @@ class FingerprintCache:
         pairs = np.column_stack([groups[left], groups[right]])
         return pairs[(pairs >= 0).all(axis=1)], np.unique(groups[bears & (groups >= 0)])
 
-    def write(self, ids: pa.ChunkedArray, marks: Fingerprints, pairs: Pairs | None, bearers: Positions) -> None:
+    def write(self, ids: pa.ChunkedArray, found: Fingerprints, pairs: Pairs | None, bearers: Positions) -> None:
         """Writes it all. `pairs` are of rows, with none for pairs that are too many to keep; `bearers` the rows that
         stand for their group of equal crops in them."""
         copies = pa.nulls(len(ids), pa.list_(pa.int32()))
@@ -84,28 +85,28 @@ class FingerprintCache:
             copies = pa.ListArray.from_arrays(
                 pa.array(starts, pa.int32()), pa.array(pairs[:, 1], pa.int32()), mask=pa.array(~bearing)
             )
-        data = pa.table(columns(ids, marks) | {"copies": copies}, schema=manifest.MARKS.schema)
-        settings = {"marks": self._settings.marks, "pairs": self._settings.pairs if pairs is not None else None}
-        manifest.write(manifest.MARKS, data, self._root, meta=settings)
-        self._parts.clear()
+        data = pa.table(columns(ids, found) | {"copies": copies}, schema=manifest.FINGERPRINTS.schema)
+        settings = {"marks": self._settings.fingerprints, "pairs": self._settings.pairs if pairs is not None else None}
+        manifest.write(manifest.FINGERPRINTS, data, self._root, meta=settings)
+        self._partial.clear()
 
 
-def columns(ids: pa.Array | pa.ChunkedArray, marks: Fingerprints) -> dict[str, Any]:
-    """`marks` as columns of MARKS."""
-    count, turns = marks.variants.shape
+def columns(ids: pa.Array | pa.ChunkedArray, found: Fingerprints) -> dict[str, Any]:
+    """The fingerprints `found` of the crops `ids` as columns of FINGERPRINTS."""
+    count, turns = found.variants.shape
     offsets = pa.array(np.arange(count + 1) * turns, pa.int32())
-    pixels = pa.py_buffer(np.ascontiguousarray(marks.thumbs))
+    pixels = pa.py_buffer(np.ascontiguousarray(found.thumbs))
     return {
         "crop_id": ids,
-        "phash": pa.array(marks.hashes, pa.uint64()),
-        "variants": pa.ListArray.from_arrays(offsets, pa.array(marks.variants.ravel(), pa.uint64())),
-        "contrast": pa.array(marks.contrast, pa.float32()),
+        "phash": pa.array(found.hashes, pa.uint64()),
+        "variants": pa.ListArray.from_arrays(offsets, pa.array(found.variants.ravel(), pa.uint64())),
+        "contrast": pa.array(found.contrast, pa.float32()),
         "thumb": pa.Array.from_buffers(pa.binary(THUMB), count, [None, pixels]),
     }
 
 
 def fingerprints_from(rows: pa.Table) -> Fingerprints:
-    """The marks in rows of MARKS, or of DEDUP, which has no variants. Raises ValueError for one without a thumbnail."""
+    """What rows of FINGERPRINTS hold, or of DEDUP, which has no variants. Raises ValueError without a thumbnail."""
     if rows["thumb"].null_count or rows["contrast"].null_count:
         raise ValueError("rows without thumbnails")
     pixels = b"".join(rows["thumb"].to_pylist())

@@ -1,4 +1,4 @@
-"""The second look at two pictures whose hashes are near: are they copies, or strangers who pose alike?
+"""What pictures are compared by, and the second comparison of two whose hashes are near: copies, or strangers?
 
 A hash keeps one bit of each of 64 frequencies. Aligned faces share most of these, so among many some strangers lie as
 near as copies do. What is compared besides is a small thumbnail: the steps in luma between its neighbouring cells, as
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.hashing import phash
+from curate.pipeline.hashing.arrays import Hashes, Pairs, Positions
 from curate.pipeline.hashing.phash import Symmetry
 from curate.pipeline.imaging.codec import RGB
 
@@ -33,18 +34,18 @@ _CHUNK = 1 << 13  # pairs looked at at once: small enough for the cache
 class Fingerprints(NamedTuple):
     """What pictures are told apart by."""
 
-    hashes: phash.Hashes  # [n]
-    variants: phash.Hashes  # [n, k]: of the picture seen in k other ways
-    contrast: NDArray[np.float32]  # [n], see hashing.contrast
+    hashes: Hashes  # [n]
+    variants: Hashes  # [n, k]: of the picture seen in k other ways
+    contrast: NDArray[np.float32]  # [n], see phash.contrast
     thumbs: Thumbs
 
-    def take(self, rows: NDArray[np.int64]) -> Fingerprints:
+    def take(self, rows: Positions) -> Fingerprints:
         """Those of some rows."""
         return Fingerprints(self.hashes[rows], self.variants[rows], self.contrast[rows], self.thumbs[rows])
 
 
 def compute(pictures: Sequence[RGB], turns: Sequence[Symmetry]) -> Fingerprints:
-    """The marks of each picture, uint8 [H, W, 3], and the hashes of each of `turns` of it, from the same transform."""
+    """The fingerprint of each picture, uint8 [H, W, 3], with the hashes of each of `turns` of it."""
     low = phash.spectra(pictures)
     variants = [phash.signs(phash.turned(low, turn)) for turn in turns]
     return Fingerprints(
@@ -55,21 +56,21 @@ def compute(pictures: Sequence[RGB], turns: Sequence[Symmetry]) -> Fingerprints:
     )
 
 
-def concatenated(parts: Sequence[Fingerprints], turns: int) -> Fingerprints:
-    """The rows of all `parts`, with hashes of `turns` other ways: 0 for a part that has none."""
-    count = sum(len(part.hashes) for part in parts)
+def concatenated(batches: Sequence[Fingerprints], turns: int) -> Fingerprints:
+    """The rows of all `batches`, with hashes of `turns` other ways: 0 for a batch that has none."""
+    count = sum(len(batch.hashes) for batch in batches)
     variants = np.zeros((count, turns), np.uint64)
     start = 0
-    for part in parts:
-        end = start + len(part.hashes)
-        if part.variants.shape[1] == turns:
-            variants[start:end] = part.variants
+    for batch in batches:
+        end = start + len(batch.hashes)
+        if batch.variants.shape[1] == turns:
+            variants[start:end] = batch.variants
         start = end
     return Fingerprints(
-        np.concatenate([np.zeros(0, np.uint64), *(part.hashes for part in parts)]),
+        np.concatenate([np.zeros(0, np.uint64), *(batch.hashes for batch in batches)]),
         variants,
-        np.concatenate([np.zeros(0, np.float32), *(part.contrast for part in parts)]),
-        np.concatenate([np.zeros((0, THUMB), np.uint8), *(part.thumbs for part in parts)]),
+        np.concatenate([np.zeros(0, np.float32), *(batch.contrast for batch in batches)]),
+        np.concatenate([np.zeros((0, THUMB), np.uint8), *(batch.thumbs for batch in batches)]),
     )
 
 
@@ -94,7 +95,7 @@ class ThumbnailMatch:
         self._length = _length(asking)
         self._other_length = self._length if asking is thumbs else _length(thumbs)
 
-    def copies(self, pairs: NDArray[np.int64], likeness: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def copies(self, pairs: Pairs, likeness: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which of `pairs` [n, 2], positions in the two sets, are at least so alike; `likeness` [n] are cosines.
 
         The further apart their colours are, the more is asked of the rest: a colour of its own makes another picture,
@@ -147,7 +148,7 @@ def _chroma_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.floa
     return np.where(grey, np.float32(0), np.abs(a - b).mean(axis=1))
 
 
-def _turned(turn: Symmetry) -> NDArray[np.int64]:
+def _turned(turn: Symmetry) -> Positions:
     """For each cell of a thumbnail of the turned picture its place in the thumbnail of the picture, [THUMB]."""
     places, start = [], 0
     for side in (LUMA, CHROMA, CHROMA):

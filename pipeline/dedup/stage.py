@@ -22,6 +22,7 @@ from curate.pipeline.dedup.config import Dedup
 from curate.pipeline.dedup.duplicates import DuplicateGroups
 from curate.pipeline.dedup.fingerprints import Fingerprints
 from curate.pipeline.hashing import phash
+from curate.pipeline.hashing.arrays import Positions
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import manifest
 
@@ -29,22 +30,22 @@ Objects = NDArray[np.object_]  # [n] texts, or None
 
 _COLUMNS = "crop_id domain path license face_px sharpness padding status".split()
 _PLACES = ("landmarks", "affine")  # of the faces, for identity: the bulk of the table
-_AT_ONCE = 1024  # crops whose marks are kept at once while a run is at work
+_AT_ONCE = 1024  # crops whose fingerprints are kept at once while a run is at work
 
 
 def run(section: Dedup, root: Path, *, engine: Engine | None = None, progress: Progress = SILENT) -> manifest.Summary:
-    """Writes manifests/dedup.parquet: marks, cluster and fate of every accepted crop.
+    """Writes manifests/dedup.parquet: fingerprint, cluster and status of every accepted crop.
 
     Crops are copies when their perceptual hashes differ in at most `radius` bits and their thumbnails agree (see
     dedup.fingerprints), seen as they are or in one of the ways of `variants`. The best copy is kept, by the columns of
-    `keep` in that order, then the lowest crop_id. Clusters are made around the kept crops (see clusters.leaders), so
+    `keep` in that order, then the lowest crop_id. Clusters are made around the kept crops (clustering.leaders), so
     that each refused crop is a copy of the very one named in its `duplicate_of`. Domains are not kept apart: a picture
     found in two of them is kept once, in the domain of its best copy, since it can't be right in both and must not
     stand on both sides of a split. A copy of what another data set of `against` keeps is refused as well.
 
-    What was marked and compared before is not again (see dedup.cache). Memory holds the marks of all crops, below
-    1 kB each, and at most clusters.BUDGET pairs. Raises TableError for crops.parquet or another set's table, and
-    CurateError for a crop whose file is missing or broken.
+    What was hashed and compared before is not again (see dedup.cache). Memory holds the fingerprints of all crops,
+    below 1 kB each, and at most clustering.BUDGET pairs. Raises TableError for crops.parquet or another set's table,
+    and CurateError for a crop whose file is missing or broken.
     """
     engine = engine or Engine()
     columns = [*_COLUMNS, *(_PLACES if section.identity is not None else ())]
@@ -52,12 +53,13 @@ def run(section: Dedup, root: Path, *, engine: Engine | None = None, progress: P
     others = [_other(folder, root) for folder in section.against]
     turns = phash.symmetries(section.variants)
     known = cache.FingerprintCache(root, _settings(section, root))
-    marks = _marks(known, crops, {"root": root.resolve(), "turns": turns}, engine, progress)
-    theirs = fingerprints.concatenated([other.marks for other in others], len(turns))
+    found = _fingerprints(known, crops, {"root": root.resolve(), "turns": turns}, engine, progress)
+    theirs = fingerprints.concatenated([other.fingerprints for other in others], len(turns))
     rule = search.CopyRule(section.radius, section.likeness, section.min_contrast, turns)
-    groups = DuplicateGroups(marks, theirs, _rank(crops, section.keep), rule)
-    groups.compare(known, crops["crop_id"])
-    stands, foreign = groups.fates()
+    groups = DuplicateGroups(found, theirs, _rank(crops, section.keep), rule)
+    pairs = groups.compare(*known.pairs(crops["crop_id"], groups.group))
+    known.write(crops["crop_id"], found, pairs, groups.bearers)
+    stands, foreign = groups.stand_ins()
     itself = (stands == np.arange(len(stands))) & (foreign < 0)
     people = np.full(len(stands), None, object)
     if section.identity is not None:
@@ -65,23 +67,26 @@ def run(section: Dedup, root: Path, *, engine: Engine | None = None, progress: P
         people[kept] = identity.run(section.identity, crops.take(pa.array(kept)), root, engine, progress)
     ids = np.array(crops["crop_id"].to_pylist(), object)
     held = [(crop, other.folder) for other in others for crop in other.ids]
-    data = cache.columns(crops["crop_id"], marks) | {"domain": crops["domain"], "identity_id": people[stands]}
-    data |= _fates(ids, itself, stands, foreign, held)
+    data = cache.columns(crops["crop_id"], found) | {"domain": crops["domain"], "identity_id": people[stands]}
+    data |= _statuses(ids, itself, stands, foreign, held)
     del data["variants"]
     table = pa.table(data).select(manifest.DEDUP.schema.names).cast(manifest.DEDUP.schema)
     manifest.write(manifest.DEDUP, table, root, meta={"section": config.as_dict(section)})
     return manifest.summarize(manifest.DEDUP, table)
 
 
-def _fates(
+def _statuses(
     ids: Objects,
     itself: NDArray[np.bool_],
-    stands: search.Positions,
-    foreign: search.Positions,
+    stands: Positions,
+    foreign: Positions,
     held: Sequence[tuple[str, str]],
 ) -> dict[str, Objects]:
-    """What becomes of each crop, by column. `itself` says which are kept, `stands` has the crops that stand for them,
-    `foreign` the place in `held` (crop, data set) of what does so instead, or -1."""
+    """The columns that say what becomes of each crop, [n] each.
+
+    `itself` says which are kept, `stands` has the crops that stand for them, `foreign` the place in `held` (crop, data
+    set) of what does so instead, or -1.
+    """
     known = foreign >= 0
     stand, against = ids[stands], np.full(len(ids), None, object)
     stand[known] = [held[place][0] for place in foreign[known]]
@@ -102,7 +107,7 @@ class OtherSet(NamedTuple):
 
     folder: str  # as it was named
     ids: list[str]
-    marks: Fingerprints
+    fingerprints: Fingerprints
 
 
 def _other(folder: str, root: Path) -> OtherSet:
@@ -116,17 +121,17 @@ def _other(folder: str, root: Path) -> OtherSet:
 
 
 def _settings(section: Dedup, root: Path) -> cache.FingerprintSettings:
-    """What marks and pairs follow from, beside the crops: how these were cut, and the rules here."""
-    marks = {
+    """What fingerprints and pairs follow from, beside the crops: how these were cut, and the rules here."""
+    made_by = {
         "version": [phash.VERSION, fingerprints.VERSION],
         "variants": sorted(set(section.variants)),
         "works": manifest.meta(manifest.CROPS, root).get("works"),
     }
     rule = [section.radius, section.likeness, section.min_contrast]
-    return cache.FingerprintSettings(digest(marks), digest([marks, rule]))
+    return cache.FingerprintSettings(digest(made_by), digest([made_by, rule]))
 
 
-def _rank(crops: pa.Table, keep: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _rank(crops: pa.Table, keep: Sequence[str]) -> Positions:
     """Each crop's place by `keep`, the best first, [n]."""
     falling = {
         "license": _stated(crops),
@@ -143,7 +148,7 @@ def _rank(crops: pa.Table, keep: Sequence[str]) -> np.ndarray[Any, np.dtype[np.i
 
 def _stated(crops: pa.Table) -> np.ndarray[Any, np.dtype[np.float64]]:
     """1 for a crop whose licence is known, 0 for others."""
-    return np.array([licence != "unknown" for licence in crops["license"].to_pylist()], np.float64)
+    return np.array([code != "unknown" for code in crops["license"].to_pylist()], np.float64)
 
 
 def _numbers(crops: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -151,15 +156,15 @@ def _numbers(crops: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]
     return crops[name].fill_null(0).to_numpy().astype(np.float64)
 
 
-def _marks(
+def _fingerprints(
     known: cache.FingerprintCache,
     crops: pa.Table,
     settings: dict[str, Any],
     engine: Engine,
     progress: Progress,
 ) -> Fingerprints:
-    """The marks of each crop: those that are known, and the others made, and kept as they come."""
-    have, old = known.marks(crops["crop_id"])
+    """The fingerprint of each crop: those that are known, and the others made, and kept as they come."""
+    have, old = known.fingerprints(crops["crop_id"])
     wanted = np.setdiff1d(np.arange(crops.num_rows), have)
     ids, paths = (crops[name].take(pa.array(wanted)).to_pylist() for name in ("crop_id", "path"))
     batches = [tuple(paths[start : start + engine.batch]) for start in range(0, len(paths), engine.batch)]
@@ -168,11 +173,11 @@ def _marks(
         for result in run_batches(FingerprintWorker, settings, batches, engine):
             if isinstance(result, WorkerDied):
                 raise CurateError(
-                    f"a process died marking {result.batch[0]} or one of the {len(result.batch) - 1} crops after it",
+                    f"a process died hashing {result.batch[0]} or one of the {len(result.batch) - 1} crops after it",
                     "delete processed/crops and run: curate crop",
                 )
             pending.append(result)
-            count = sum(len(marks.hashes) for marks in pending)
+            count = sum(len(batch.hashes) for batch in pending)
             if count >= _AT_ONCE or done + count == len(paths):
                 made.append(fingerprints.concatenated(pending, len(settings["turns"])))
                 known.add(ids[done : done + count], made[-1])
@@ -183,14 +188,14 @@ def _marks(
 
 
 class FingerprintWorker:
-    """Marks batches of crops; lives in each worker process."""
+    """Hashes batches of crops; lives in each worker process."""
 
     def __init__(self, root: Path, turns: tuple[phash.Symmetry, ...]) -> None:
         cv2.setNumThreads(1)  # the processes are the parallelism
         self.root, self.turns = root, turns
 
     def __call__(self, paths: Sequence[str]) -> Fingerprints:
-        """The marks of the crops at `paths`. Raises CurateError for one that can't be read."""
+        """The fingerprints of the crops at `paths`. Raises CurateError for one that can't be read."""
         return fingerprints.compute([self._read(path) for path in paths], self.turns)
 
     def _read(self, path: str) -> codec.RGB:

@@ -169,7 +169,7 @@ DEDUP = Table(
     frozenset("ok duplicate known".split()),
 )
 
-MARKS = Table(
+FINGERPRINTS = Table(
     "marks",
     1,
     "crop_id",

@@ -239,7 +239,7 @@ def test_what_another_data_set_keeps_is_refused(tmp_path: Path) -> None:
 
 
 class Counting(dedup.FingerprintWorker):
-    """Notes what is marked."""
+    """Notes what is hashed."""
 
     seen: ClassVar[list[str]] = []
 
@@ -248,8 +248,8 @@ class Counting(dedup.FingerprintWorker):
         return super().__call__(paths)
 
 
-def test_only_new_crops_are_marked_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dedup, "Marker", Counting)
+def test_only_new_crops_are_hashed_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dedup, "FingerprintWorker", Counting)
     rows = []
     for seed in range(6):
         original = drawn_people.photo(seed)
@@ -261,29 +261,29 @@ def test_only_new_crops_are_marked_and_compared(tmp_path: Path, monkeypatch: pyt
     fresh = manifest.DEDUP.path(tmp_path).read_bytes()
     for some in (rows[::2], rows[::3], rows[5:], rows):
         Counting.seen.clear()
-        before = set(manifest.read(manifest.MARKS, tmp_path)["crop_id"].to_pylist())
+        before = set(manifest.read(manifest.FINGERPRINTS, tmp_path)["crop_id"].to_pylist())
         judged(tmp_path, some, **settings)
         assert len(Counting.seen) == len({row["crop_id"] for row in some} - before)
-        kept = manifest.read(manifest.MARKS, tmp_path)
+        kept = manifest.read(manifest.FINGERPRINTS, tmp_path)
         assert kept["copies"].null_count < kept.num_rows
     assert manifest.DEDUP.path(tmp_path).read_bytes() == fresh
 
 
-def test_broken_or_foreign_marks_are_made_again(tmp_path: Path) -> None:
+def test_broken_or_foreign_fingerprints_are_made_again(tmp_path: Path) -> None:
     rows = [crop_row(tmp_path, str(seed), drawn_people.photo(seed % 3)) for seed in range(5)]
     judged(tmp_path, rows)
-    fresh, path = manifest.DEDUP.path(tmp_path).read_bytes(), manifest.MARKS.path(tmp_path)
+    fresh, path = manifest.DEDUP.path(tmp_path).read_bytes(), manifest.FINGERPRINTS.path(tmp_path)
     path.write_bytes(path.read_bytes()[:300])
     judged(tmp_path, rows)
     assert manifest.DEDUP.path(tmp_path).read_bytes() == fresh
-    assert manifest.read(manifest.MARKS, tmp_path).num_rows == 5
-    judged(tmp_path, rows, radius=2)  # other pairs, the same marks
+    assert manifest.read(manifest.FINGERPRINTS, tmp_path).num_rows == 5
+    judged(tmp_path, rows, radius=2)  # other pairs, the same fingerprints
     judged(tmp_path, rows)
     assert manifest.DEDUP.path(tmp_path).read_bytes() == fresh
 
 
 def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dedup, "Marker", Counting)
+    monkeypatch.setattr(dedup, "FingerprintWorker", Counting)
     monkeypatch.setattr(dedup, "_AT_ONCE", 3)
     rows = [crop_row(tmp_path, f"{n}", drawn_people.photo(n)) for n in range(7)]
     broken = tmp_path / rows[6]["path"]
@@ -305,7 +305,7 @@ def test_more_pairs_than_memory_may_hold_give_the_same(tmp_path: Path, monkeypat
     ]
     judged(tmp_path, rows)
     fresh = manifest.DEDUP.path(tmp_path).read_bytes()
-    manifest.MARKS.path(tmp_path).unlink()
+    manifest.FINGERPRINTS.path(tmp_path).unlink()
     monkeypatch.setattr("curate.pipeline.hashing.clustering.BUDGET", 3)
     judged(tmp_path, rows)
     assert manifest.DEDUP.path(tmp_path).read_bytes() == fresh
