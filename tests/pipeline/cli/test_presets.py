@@ -50,7 +50,7 @@ def test_each_names_only_domains_that_it_fills(name: str) -> None:
     preset = yaml.safe_load(presets.text(name))
     filled = {query["domain"] for query in preset["scrape"]["queries"]}
     for recipe in preset.get("train", {}).values():
-        assert set((recipe["data"] or {}).get("domains", {}).values()) <= filled
+        assert set((recipe.get("data") or {}).get("domains", {}).values()) <= filled
 
 
 @pytest.mark.parametrize("name", EXPECTED)
