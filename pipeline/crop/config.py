@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from curate.pipeline.core.config import NonNegative, Positive, parse
-from curate.pipeline.faces.config import CropRules
+from msgspec.structs import asdict
+
+from curate.pipeline.core.config import NonNegative, Positive
+from curate.pipeline.faces.config import CropRules, domain_rules
 
 
 class Crop(CropRules, frozen=True, kw_only=True):
@@ -19,5 +21,4 @@ class Crop(CropRules, frozen=True, kw_only=True):
 
     def rules(self, domain: str) -> CropRules:
         """The rules for `domain`: this section with that domain's overrides. Raises UsageError for a bad one."""
-        own = {key: getattr(self, key) for key in CropRules.__struct_fields__}
-        return parse(CropRules, {**own, **self.domains.get(domain, {})}, f"crop.domains.{domain}")
+        return domain_rules(asdict(self), domain)

@@ -7,11 +7,12 @@ judge what was measured, so that another value costs nothing but the crops it ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from curate.pipeline.core.config import Measure, NonNegative, Positive, Section, Share
+from curate.pipeline.core.config import Measure, NonNegative, Positive, Section, Share, parse
 
 Degrees = Annotated[float, Meta(ge=-180.0, le=180.0)]
 Range = tuple[float, float]  # the lowest and the highest that pass
@@ -75,6 +76,16 @@ class CropRules(Section, frozen=True, kw_only=True):
 
 LOOKING = "detector cascade scale_factor min_neighbors upsample detect_side min_share min_face rotations".split()
 FRAMING = "align framing scale shift_y size margin rotate".split()
+
+
+def domain_rules(section: Mapping[str, Any], domain: str) -> CropRules:
+    """The rules for `domain` in a section crop as plain values: its keys, and what its `domains` override for this one.
+
+    That is how crops.parquet's metadata keep the section; its other keys are no rules and are passed over. Raises
+    UsageError for a bad value.
+    """
+    own = {key: section[key] for key in CropRules.__struct_fields__ if key in section}
+    return parse(CropRules, {**own, **section.get("domains", {}).get(domain, {})}, f"crop.domains.{domain}")
 
 
 def looking(rules: CropRules) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.imaging.codec import RGB
+from curate.pipeline.imaging.config import Letterbox
 from curate.pipeline.imaging.geometry import Affine
 
 
@@ -32,12 +33,13 @@ def affine(width: int, height: int, size: int) -> Affine:
     return found
 
 
-def boxed(rgb: RGB, size: int, background: tuple[int, int, int]) -> RGB:
-    """`rgb`, uint8 [H, W, 3], letterboxed on `background`: uint8 [size, size, 3]."""
+def boxed(rgb: RGB, box: Letterbox) -> RGB:
+    """`rgb`, uint8 [H, W, 3], in the middle of `box`: uint8 [size, size, 3]."""
+    size = box.size
     height, width = rgb.shape[:2]
     rows, columns = fitted(width, height, size)
     shrinks = max(width, height) > size
     inner = (columns.stop - columns.start, rows.stop - rows.start)
-    square: NDArray[np.uint8] = np.full((size, size, 3), background, np.uint8)
+    square: NDArray[np.uint8] = np.full((size, size, 3), box.background, np.uint8)
     square[rows, columns] = cv2.resize(rgb, inner, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return square

@@ -6,17 +6,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from curate.pipeline.core.config import NonNegative, Section, Share
+from curate.pipeline.core.config import NonNegative, Share
 from curate.pipeline.faces.config import Range
+from curate.pipeline.imaging.config import Letterbox
 
 
-class Pairs(Section, frozen=True, kw_only=True):
+class Pairs(Letterbox, frozen=True, kw_only=True):
     """Article/Human pairs from product pages."""
 
-    size: Annotated[int, Meta(ge=32, le=1024)] = 256  # px, side of the letterboxed pictures
     article: str = "article"  # the role of the picture of the garment alone
     human: str = "human"  # the role of the picture of a person wearing it
-    background: tuple[int, int, int] = (255, 255, 255)  # RGB of the letterbox
     radius: Annotated[int, Meta(ge=0, le=32)] = 8  # bits of 64 in which copies of an article may differ
     colour: Annotated[float, Meta(ge=0.0, le=255.0)] = 8.0  # mean difference in colour of copies, 0..255
     family_radius: Annotated[int, Meta(ge=0, le=32)] = 4  # bits in which articles of one cut and other colours differ

@@ -213,7 +213,7 @@ class PairWorker:
 
     def _letterboxed(self, rgb: RGB, target: str) -> tuple[Affine, RGB]:
         height, width = rgb.shape[:2]
-        square = letterbox.boxed(rgb, self.section.size, self.section.background)
+        square = letterbox.boxed(rgb, self.section)
         with atomic_write(self.root / target, durable=False) as temporary:
             temporary.write_bytes(codec.encode_png(square))
         return letterbox.affine(width, height, self.section.size), square

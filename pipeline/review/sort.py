@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.pipeline.core.config import parse
 from curate.pipeline.core.errors import UsageError, nearest
 from curate.pipeline.core.progress import SILENT, Progress, Task
-from curate.pipeline.crop.config import Crop
+from curate.pipeline.faces.config import domain_rules
 from curate.pipeline.imaging import codec, shards, warp
 from curate.pipeline.pages import contact_sheet
 from curate.pipeline.pages.contact_sheet import Shown, Tile
@@ -91,8 +90,8 @@ def picture(row: Mapping[str, Any], sizes: Mapping[str, int], root: Path) -> cod
 
 def crop_sizes(root: Path, domains: Sequence[str]) -> dict[str, int]:
     """The side of each domain's crops in px, as crops.parquet says that they were cut."""
-    section = parse(Crop, manifest.meta(manifest.CROPS, root).get("section", {}), "crop")
-    return {domain: section.rules(domain).size for domain in domains}
+    section = manifest.meta(manifest.CROPS, root).get("section", {})
+    return {domain: domain_rules(section, domain).size for domain in domains}
 
 
 def _shown(

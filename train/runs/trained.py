@@ -12,7 +12,7 @@ import torch
 from curate.pipeline.core.config import override, parse
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.faces.config import CropRules
-from curate.pipeline.pairs.config import Pairs
+from curate.pipeline.imaging.config import Letterbox
 from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
 from curate.train.recipes import RECIPES
@@ -34,7 +34,7 @@ class Trained:
     directions: tuple[str, ...]  # a2b, b2a: those that have weights
     keys: frozenset[str]  # what the recipe's batches hold
     width: int | None = None  # px, of pairs; None: square
-    letterbox: Pairs = field(default_factory=Pairs)  # how the pictures of pairs were boxed
+    letterbox: Letterbox = field(default_factory=Letterbox)  # what the pictures of pairs were boxed by
 
     @property
     def dresses(self) -> bool:
@@ -85,7 +85,7 @@ def load_run(run: Path, device: str = "auto", best: str | None = None) -> Traine
         directions,
         keys,
         settings.data.width,
-        parse(Pairs, config.get("letterbox", {}), "letterbox"),
+        parse(Letterbox, config.get("letterbox", {}), "letterbox"),
     )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from curate.pipeline.core.config import as_dict, override, parse
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.progress import SILENT, Progress
-from curate.pipeline.crop.config import Crop
-from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.config import CropRules, domain_rules
+from curate.pipeline.imaging.config import Letterbox
 from curate.pipeline.tables import manifest
 from curate.train.data import paired, unpaired
 from curate.train.data.config import DataConfig
@@ -38,7 +38,7 @@ class DataModule:
     section: DataConfig  # with nothing left open
     dataset: Mapping[str, Mapping[str, Any]]  # what there is of each kind: images, digest
     crop: Mapping[str, CropRules]  # what the crops of "a" and "b" were cut by
-    letterbox: Mapping[str, Any] = field(default_factory=dict)  # how the pictures of pairs were boxed
+    letterbox: Letterbox | None = None  # what the pictures of pairs were boxed by
 
 
 def prepare(settings: TrainConfig, root: Path, *, portion: BatchSlice = ALL, progress: Progress = SILENT) -> DataModule:
@@ -132,17 +132,18 @@ def _faces_known(root: Path, *domains: Domain) -> None:
 def _crop_rules(root: Path, domains: Mapping[str, str]) -> dict[str, CropRules]:
     """What the crops of "a" and "b" were cut by, so that a photo to translate is cut alike."""
     made_by = manifest.meta(manifest.CROPS, root).get("section", {}) if manifest.exists(manifest.CROPS, root) else {}
-    section = parse(Crop, made_by, "crop")
-    return {key: section.rules(name) for key, name in domains.items()}
+    return {key: domain_rules(made_by, name) for key, name in domains.items()}
 
 
-def _letterbox(root: Path) -> dict[str, Any]:
-    """The keys of the section pairs that a photo must be boxed by, to look like those that trained."""
+def _letterbox(root: Path) -> Letterbox:
+    """What the pictures of pairs were boxed by, so that a photo to translate is boxed alike."""
     made_by = manifest.meta(manifest.PAIRS, root).get("section", {})
-    return {key: made_by[key] for key in ("size", "background") if key in made_by}
+    own = {key: made_by[key] for key in Letterbox.__struct_fields__ if key in made_by}
+    return parse(Letterbox, own, "pairs")
 
 
 def describe(material: DataModule) -> dict[str, Any]:
     """The part of a run's config that tells its data apart from others."""
     crop = {key: as_dict(rules) for key, rules in material.crop.items()}
-    return {"dataset": dict(material.dataset), "crop": crop, "letterbox": dict(material.letterbox)}
+    letterbox = as_dict(material.letterbox) if material.letterbox else {}
+    return {"dataset": dict(material.dataset), "crop": crop, "letterbox": letterbox}

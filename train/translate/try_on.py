@@ -82,8 +82,7 @@ class TryOn:
         return TryOnResult(painted, seen, here, there, made["swapped"], made["alpha"], affine)
 
     def _boxed(self, picture: RGB) -> Tensor:
-        rules = self.trained.letterbox
-        square = letterbox.boxed(picture, rules.size, rules.background)
+        square = letterbox.boxed(picture, self.trained.letterbox)
         return to_float(torch.from_numpy(square)[None], self.trained.device)
 
     def _affine(self, photo: RGB) -> Affine:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from curate.pipeline.core.parallel import Engine, WorkerDied
 from curate.pipeline.imaging import codec, letterbox
+from curate.pipeline.imaging.config import Letterbox
 from curate.pipeline.imaging.geometry import apply
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
@@ -69,7 +70,7 @@ def test_a_letterbox_keeps_the_ratio_and_stays_inside(width: int, height: int, s
 def test_a_mark_in_the_raw_picture_lands_where_the_affine_says() -> None:
     raw = np.full((90, 300, 3), 255, np.uint8)
     raw[40:50, 200:210] = (255, 0, 0)
-    boxed = letterbox.boxed(raw, 128, (255, 255, 255))
+    boxed = letterbox.boxed(raw, Letterbox(size=128))
     affine = letterbox.affine(300, 90, 128)
     weight = 255.0 - boxed[:, :, 1]
     y, x = np.mgrid[:128, :128]
@@ -78,7 +79,7 @@ def test_a_mark_in_the_raw_picture_lands_where_the_affine_says() -> None:
 
 
 def test_the_background_fills_what_the_picture_leaves() -> None:
-    boxed = letterbox.boxed(np.zeros((50, 100, 3), np.uint8), 64, (10, 20, 30))
+    boxed = letterbox.boxed(np.zeros((50, 100, 3), np.uint8), Letterbox(size=64, background=(10, 20, 30)))
     assert boxed.shape == (64, 64, 3)
     assert (boxed[:16] == (10, 20, 30)).all() and (boxed[48:] == (10, 20, 30)).all()
     assert not boxed[16:48].any()
