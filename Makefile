@@ -1,12 +1,16 @@
-# make demo | make test | make install | make lint | make bench | make lock | make clean
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test test-data test-training lint bench lock clean
-install: $(VENV)/.stamp
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-data test-training lint format docs bench lock clean
+
+help:  ## lists these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.stamp  ## sets up .venv from the lock; the other targets do it when it is missing or old
 
 $(VENV)/.stamp: pyproject.toml requirements.lock
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: sudo apt-get install -y python3-venv"; exit 1; }
@@ -14,7 +18,7 @@ $(VENV)/.stamp: pyproject.toml requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: install
+demo: install  ## runs every stage on a drawn world: no network, no GPU needed
 	dvc repro
 	@curate stats
 	@echo
@@ -23,7 +27,7 @@ demo: install
 	@echo "Photos:   processed/translated/{cyclegan,ugatit,cagan}/ (curate demo --measure FOLDER: how far they went)"
 	@echo "Next:     curate init hair --force   (your own data: it replaces the demo's params.yaml)"
 
-test: install
+test: install  ## runs the tests of both halves, side by side
 	@$(MAKE) --no-print-directory --jobs 2 test-data test-training
 
 test-data: install
@@ -32,20 +36,27 @@ test-data: install
 test-training: install
 	python -m pytest -q tests/train
 
-lint: install
+lint: install  ## ruff, ruff format, mypy
 	ruff check .
 	ruff format --check .
 	mypy
 
-bench: install
+format: install  ## lets ruff mend and format the code
+	ruff check --fix .
+	ruff format .
+
+docs: install  ## writes the pages of docs/reference that follow from the code
+	python docs/generate.py
+
+bench: install  ## measures speed and memory; takes long
 	python -m pytest -q -m bench tests/bench
 
 # Ray has a lock of its own, over the same versions: one machine does not need it.
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--custom-compile-command "make lock"
-lock:
+lock:  ## resolves requirements.lock and requirements-ray.lock anew, with uv
 	$(LOCK) requirements.in $(foreach extra,dvc video heic tensorboard dev,--extra $(extra)) --output-file requirements.lock
 	$(LOCK) --extra ray --constraint requirements.lock --output-file requirements-ray.lock
 
-clean:
+clean:  ## removes .venv and the tools' caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -39,8 +39,8 @@ COMMANDS = """\
 
 *Written by `make docs` from the commands themselves: edit those, not this page.*
 
-A value given here goes before that of [params.yaml](params.md), for this call. Where an option has no default, params.yaml
-decides, or what its text says. Words in capitals stand for a value; `...` may be repeated."""
+A value given here goes before that of [params.yaml](params.md), for this call. Where an option has no default,
+params.yaml decides, or what its text says. Words in capitals stand for a value; `...` may be repeated."""
 
 PARAMS = """\
 # params.yaml
@@ -56,10 +56,10 @@ TABLES = """\
 
 *Written by `make docs` from `pipeline/tables/schema.py`: edit that, not this page.*
 
-A refused row stays: its `status` is `rejected`, and its `reason` is one of [a closed list](reasons.md). Rows are sorted by
-the table's key, which no two of them share. Paths are relative to the root, with `/`. Times are UTC. Schema version and
-settings stand in the file's metadata; a table of another version is refused, and the error says which command makes it
-anew. Boxes and points are in px from the upper left corner, colours are RGB. What a person decides stands as text in
+A refused row stays: its `status` is `rejected`, and its `reason` is one of [a closed list](reasons.md). Rows are sorted
+by the table's key, which no two of them share. Paths are relative to the root, with `/`. Times are UTC. Schema version
+and settings stand in the file's metadata; a table of another version is refused, and the error says which command makes
+it anew. Boxes and points are in px from the upper left corner, colours are RGB. What a person decides stands as text in
 `manifests/review.jsonl`: [choosing](../guide/choosing.md#decide)."""
 
 WHY = """\
@@ -87,7 +87,7 @@ def commands() -> Iterator[str]:
     yield from ("", "| exit code | means |", "|---|---|", *_exit_codes())
     for name, (about, flags) in found.items():
         own = [flag for flag in flags if flag.name not in every]
-        usage = [flag.spelled for flag in own if flag.argument or flag.default == REQUIRED]
+        usage = [re.sub(r", -\w\b", "", flag.spelled) for flag in own if flag.argument or flag.default == REQUIRED]
         yield from ("", f"## {name}", "", about, "", "```", " ".join([name, *usage]), "```")
         if own:
             yield from ("", *_flags(own))
