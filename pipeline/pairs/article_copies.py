@@ -36,14 +36,14 @@ def difference(a: Grid, b: Grid) -> float:
     return float(np.abs(gap - np.clip(gap.mean(), -_LIGHT, _LIGHT)).mean())
 
 
-def near(hashes: Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> Pairs:
-    """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits and whose grids
-    [*, GRID * GRID, 3] differ by at most `colour`."""
-    pairs = of_one_shape(hashes, radius)
+def find(hashes: Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -> Pairs:
+    """Pairs of positions [n, 2], i < j, in order: articles whose hashes differ in at most `radius` bits and whose
+    `grids`, uint8 [*, GRID * GRID, 3], differ by at most `colour`."""
+    pairs = same_shape(hashes, radius)
     agree = [difference(grids[i], grids[j]) <= colour for i, j in pairs.tolist()]
     return pairs[np.array(agree, bool)]
 
 
-def of_one_shape(hashes: Hashes, radius: int) -> Pairs:
+def same_shape(hashes: Hashes, radius: int) -> Pairs:
     """Pairs of positions [n, 2], i < j, in order, whose hashes differ in at most `radius` bits, of any colours."""
     return hamming.gathered(hamming.within(hashes, radius))

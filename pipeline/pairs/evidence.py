@@ -19,7 +19,7 @@ from curate.pipeline.imaging.geometry import Box
 _GRID = 48  # px, longest side at which colours are compared: one sample per few px of cloth is enough
 _ALIKE = 12.0  # of CIELAB with half the weight on lightness: folds and shadows stay one colour
 _SKIN = 16.0  # the same, between the middle of a face and the rest of the skin
-_SEEN = 0.01  # share of a region that a colour covers to count as being there
+_PRESENT = 0.01  # share of a region that a colour covers to count as being there
 _GROUND = 24  # 0..255 in the worst channel: farther from the ground's colour, something lies on it
 
 Lab: TypeAlias = NDArray[np.float32]  # [..., 3], CIE L*a*b* with L halved, so that Euclid's distance is the one above
@@ -51,20 +51,20 @@ def worn(article: RGB, human: RGB, faces: Sequence[Box]) -> dict[str, float | No
     person, in face heights below the chin. The torso is looked for below the largest face, else in the middle of the
     picture; without a face the last two are None.
     """
-    small, seen = _sampled(article), _sampled(human)
-    cloth = _lab(small)[figure(small)]
+    small_article, small_human = _sampled(article), _sampled(human)
+    cloth = _lab(small_article)[figure(small_article)]
     if not len(cloth):
         return {"agreement": None, "others": None, "worn_at": None}
-    colours = _lab(seen)
+    colours = _lab(small_human)
     face = max(faces, key=lambda box: box.side, default=None)
-    scaled = face.scaled(seen.shape[1] / human.shape[1]) if face else None
-    torso = _torso(seen.shape[0], seen.shape[1], scaled)
+    scaled = face.scaled(small_human.shape[1] / human.shape[1]) if face else None
+    torso = _torso(small_human.shape[0], small_human.shape[1], scaled)
     found: dict[str, float | None] = {"agreement": _covered(cloth, colours[torso]), "others": None, "worn_at": None}
     if scaled is None:
         return found
     bare = np.linalg.norm(colours - _skin(colours, scaled), axis=-1) < _SKIN
     own = _near(colours.reshape(-1, 3), cloth).reshape(bare.shape)
-    clothed = figure(seen) & ~bare
+    clothed = figure(small_human) & ~bare
     found["others"] = float((clothed & ~own)[torso].mean())
     chin = scaled.y + scaled.height
     rows = np.nonzero((clothed & own)[max(0, round(chin)) :])[0]
@@ -115,10 +115,10 @@ def _skin(colours: Lab, face: Box) -> Lab:
     return np.asarray(np.median(patch.reshape(-1, 3), axis=0), np.float32)
 
 
-def _near(these: Lab, those: Lab) -> NDArray[np.bool_]:
-    """Which of `these` [n, 3] have the colour of enough of `those` [m, 3]: [n]."""
-    squares = (these**2).sum(1)[:, None] + (those**2).sum(1) - 2 * these @ those.T
-    enough: NDArray[np.bool_] = (squares < _ALIKE**2).mean(axis=1) >= _SEEN
+def _near(colours: Lab, others: Lab) -> NDArray[np.bool_]:
+    """Which of `colours` [n, 3] enough of `others` [m, 3] have as well: [n]."""
+    squares = (colours**2).sum(1)[:, None] + (others**2).sum(1) - 2 * colours @ others.T
+    enough: NDArray[np.bool_] = (squares < _ALIKE**2).mean(axis=1) >= _PRESENT
     return enough
 
 

@@ -59,7 +59,7 @@ def read(root: Path, article: str, human: str) -> Iterator[Product]:
     there = manifest.accepted(images.filter(pc.is_in(images["image_id"], value_set=table["image_id"])))
     paths = dict(zip(there["image_id"].to_pylist(), there["path"].to_pylist(), strict=True))
     groups: dict[tuple[str, str], dict[str, list[ProductPicture]]] = {}
-    said: dict[tuple[str, str], tuple[str, str]] = {}
+    named: dict[tuple[str, str], tuple[str, str]] = {}  # title and creator
     for row in sorted(table.to_pylist(), key=lambda row: (row["domain"], row["rank"], row["candidate_id"])):
         # Bytes that came before, from another address, are refused as a second image but belong to this product, too.
         received = row["status"] == manifest.ACCEPTED or row["reason"] == "duplicate"
@@ -67,10 +67,10 @@ def read(root: Path, article: str, human: str) -> Iterator[Product]:
             key = (row["domain"], row["group_id"] or row["image_id"])
             picture = ProductPicture(row["image_id"], paths[row["image_id"]], row["license"], _text(row))
             groups.setdefault(key, {}).setdefault(row["role"], []).append(picture)
-            said.setdefault(key, (row["title"] or "", row["creator"] or ""))
+            named.setdefault(key, (row["title"] or "", row["creator"] or ""))
     for (domain, group_id), roles in groups.items():
         articles, humans = (tuple(dict.fromkeys(roles.get(role, ()))) for role in (article, human))
-        yield Product(domain, group_id, articles, humans, *said[domain, group_id])
+        yield Product(domain, group_id, articles, humans, *named[domain, group_id])
 
 
 def folded(text: str) -> str:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from curate.pipeline.core.config import as_dict, digest
 from curate.pipeline.core.errors import TableError
@@ -27,14 +26,14 @@ from curate.pipeline.core.parallel import run as run_engine
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.faces.alignment import Aligner
 from curate.pipeline.faces.config import CropRules
-from curate.pipeline.hashing import clustering, phash
-from curate.pipeline.hashing.arrays import Hashes, Positions
+from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, letterbox
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Affine, Box
 from curate.pipeline.imaging.shards import read
-from curate.pipeline.pairs import article_copies, evidence, products
+from curate.pipeline.pairs import article_copies, evidence, families, products
 from curate.pipeline.pairs.config import Pairs
+from curate.pipeline.pairs.families import Row
 from curate.pipeline.pairs.products import Product, ProductPicture
 from curate.pipeline.tables import decisions, manifest, splits
 from curate.pipeline.tables.manifest import OK, PAIRS
@@ -43,8 +42,6 @@ from curate.pipeline.tables.partial import PartialTable
 _VERSION = 1  # raise it when the same pictures give other evidence
 _UNTRIED = frozenset({"missing_file", "worker_died", "decode_failed"})  # looked at again by the next run
 _FACES = CropRules(faces="all", min_face=24, max_upscale=1000.0, max_padding=1.0)  # how small does not matter here
-
-Row = dict[str, Any]
 
 
 def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILENT) -> manifest.Summary:
@@ -57,33 +54,31 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     splits.check_shares("pairs", section.val, section.test)
     found = list(products.read(root, section.article, section.human))
     whole = [product for product in found if not product.missing]
-    parts, work = (
-        PartialTable(PAIRS, root / PAIRS.pictures / ".parts"),
-        digest({"version": _VERSION, "faces": section.faces}),
-    )
-    known = _known(root, parts, work)
+    partial = PartialTable(PAIRS, root / PAIRS.pictures / ".parts")
+    work = digest({"version": _VERSION, "faces": section.faces})
+    known = _known(root, partial, work)
     todo = [product for product in whole if any(_pair_id(section, product, h) not in known for h in product.humans)]
     lost: dict[str, Row] = {}
     with progress.task("pairs", len(todo)) as task:
         for rows in _measured_all(section, root, todo, engine):
-            parts.add(work, [row for row in rows if row["reason"] not in _UNTRIED])
+            partial.add(work, [row for row in rows if row["reason"] not in _UNTRIED])
             lost |= {row["pair_id"]: row for row in rows if row["reason"] in _UNTRIED}
             task.advance(len({row["group_id"] for row in rows}))
-    known = _known(root, parts, work) | lost
+    known = _known(root, partial, work) | lost
     decided = decisions.read(root, progress.note)
     made = [
-        (product, _judged(section, product, human, known[_pair_id(section, product, human)], decided))
+        (product, _with_status(section, product, human, known[_pair_id(section, product, human)], decided))
         for product in whole
         for human in product.humans
     ]
-    _group(section, made)
+    families.join(section, made)
     rows = [_incomplete(product) for product in found if product.missing] + [row for _, row in made]
     for row in rows:
         row["split"] = splits.split_of(row["cluster_id"], val=section.val, test=section.test)
     data = manifest.from_rows(PAIRS, rows)
     os.sync()  # the pictures reach the disk before the table that names them
     manifest.write(PAIRS, data, root, meta={"section": as_dict(section), "work": work})
-    parts.clear()
+    partial.clear()
     _sweep(root, {row.get(key) for row in rows for key in ("article_path", "human_path")})
     places = ((row["domain"], row["split"]) for row in rows if row["status"] == manifest.ACCEPTED)
     for line in splits.gaps(places, {"val": section.val, "test": section.test}):
@@ -91,9 +86,9 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     return manifest.summarize(PAIRS, data)
 
 
-def _known(root: Path, parts: PartialTable, work: str) -> dict[str, Row]:
+def _known(root: Path, partial: PartialTable, work: str) -> dict[str, Row]:
     """The rows that earlier runs measured the same way and whose pictures stand, by pair_id."""
-    tables = [parts.read(work)]
+    tables = [partial.read(work)]
     with suppress(TableError):  # a broken table counts as none
         if manifest.exists(PAIRS, root) and manifest.meta(PAIRS, root).get("work") == work:
             tables.append(manifest.read(PAIRS, root))
@@ -110,8 +105,8 @@ def _known(root: Path, parts: PartialTable, work: str) -> dict[str, Row]:
 
 def _pair_id(section: Pairs, product: Product, human: ProductPicture) -> str:
     """Names a pair by everything that its pictures depend on, so that one that stands there is the right one."""
-    parts = (product.domain, product.group_id, product.articles[0].image_id, human.image_id)
-    return hashlib.sha256("\n".join(map(str, (*parts, section.size, *section.background))).encode()).hexdigest()[:32]
+    names = (product.domain, product.group_id, product.articles[0].image_id, human.image_id)
+    return hashlib.sha256("\n".join(map(str, (*names, section.size, *section.background))).encode()).hexdigest()[:32]
 
 
 def _paths(pair_id: str) -> tuple[str, str]:
@@ -227,23 +222,23 @@ class PairWorker:
         return Aligner(_FACES)
 
 
-def _judged(
+def _with_status(
     section: Pairs, product: Product, human: ProductPicture, measured: Mapping[str, Any], decided: decisions.Decisions
 ) -> Row:
-    """`measured` with today's texts, licences and verdict: a decision's, else that of the thresholds."""
+    """`measured` with today's texts and licences, and the reason that a decision gives, else the thresholds."""
     items = measured["pair_id"], product.articles[0].image_id, human.image_id
     if measured["reason"] in _UNTRIED:
         reason = measured["reason"]
     elif decided.refusal(*items):
         reason = "review"
     else:
-        reason = OK if decided.kept_by_person(items[0]) else _verdict(section, product, human, measured)
+        reason = OK if decided.kept_by_person(items[0]) else _reason(section, product, human, measured)
     return {**measured, **_row(measured["pair_id"], product, product.articles[0], human, reason), "duplicate_of": None}
 
 
-def _verdict(section: Pairs, product: Product, human: ProductPicture, measured: Mapping[str, Any]) -> str:
+def _reason(section: Pairs, product: Product, human: ProductPicture, measured: Mapping[str, Any]) -> str:
     """The first reason to refuse a pair, else ok. What was not measured refuses nothing."""
-    said = products.folded(f"{product.title} {product.articles[0].text} {human.text}")
+    text = products.folded(f"{product.title} {product.articles[0].text} {human.text}")
     faces, persons = measured["article_faces"], measured["human_faces"]
 
     def outside(column: str, low: float, high: float) -> bool:
@@ -251,7 +246,7 @@ def _verdict(section: Pairs, product: Product, human: ProductPicture, measured: 
         return value is not None and not low <= value <= high
 
     checks = {
-        "excluded": any(products.folded(word) in said for word in section.exclude),
+        "excluded": any(products.folded(word) in text for word in section.exclude),
         "article_person": None not in (faces, section.max_article_faces) and faces > section.max_article_faces,
         "no_face": section.need_face and persons == 0,
         "busy_article": outside("border", section.min_border, 1.0),
@@ -261,48 +256,6 @@ def _verdict(section: Pairs, product: Product, human: ProductPicture, measured: 
         "worn_at": outside("worn_at", *section.worn_at),
     }
     return next((reason for reason, refuses in checks.items() if refuses), OK)
-
-
-def _group(section: Pairs, made: Sequence[tuple[Product, Row]]) -> None:
-    """Gives families of products one cluster, and refuses the pairs of all but the first of copied articles."""
-    first: dict[Product, Row] = {}
-    for product, row in made:
-        if row.get("article_phash") is not None:
-            first.setdefault(product, row)
-    group = list(first)
-    hashes = np.array([row["article_phash"] for row in first.values()], np.uint64)
-    colours = np.frombuffer(b"".join(row["article_colours"] for row in first.values()), np.uint8)
-    near = article_copies.near(
-        hashes, colours.reshape(len(group), article_copies.GRID**2, 3), section.radius, section.colour
-    )
-    families = np.concatenate([near, _variants(section, group, hashes)])
-    cluster = {p: group[i] for p, i in zip(group, clustering.components(len(group), [families]), strict=True)}
-    pair_of = {product: row["pair_id"] for product, row in reversed(made) if row["reason"] == OK}
-    usable = [group[i] in pair_of and group[j] in pair_of for i, j in near.tolist()]
-    stand_ins = clustering.stand_ins(len(group), [near[np.array(usable, bool)]])
-    kept = {p: group[i] for p, i in zip(group, stand_ins, strict=True)}
-    for product, row in made:
-        stand_in = kept.get(product, product)
-        row["cluster_id"] = cluster.get(product, product).group_id
-        if stand_in != product and row["reason"] == OK:
-            row |= {"status": manifest.REJECTED, "reason": "duplicate", "duplicate_of": pair_of[stand_in]}
-
-
-def _variants(section: Pairs, group: Sequence[Product], hashes: Hashes) -> Positions:
-    """Pairs of positions [n, 2], i < j, of products that are colours of one another: of one shape, or of one name.
-
-    A shape joins a product to the first that it resembles itself, not to what that one resembles, so that plain cuts on
-    plain grounds do not chain a whole shop into one family.
-    """
-    alike = article_copies.of_one_shape(hashes, section.family_radius)
-    same = [group[i].domain == group[j].domain for i, j in alike.tolist()]
-    heads = clustering.stand_ins(len(group), [alike[np.array(same, bool)]])
-    edges = [(head, item) for item, head in enumerate(heads.tolist()) if head != item]
-    named: dict[tuple[str, str], int] = {}
-    for item, product in enumerate(group):
-        if product.name and (head := named.setdefault((product.domain, product.name), item)) != item:
-            edges.append((head, item))
-    return np.array(edges, np.int64).reshape(-1, 2)
 
 
 def _sweep(root: Path, named: set[str | None]) -> None:

@@ -32,7 +32,7 @@ def recompressed(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 def alike(*pictures: NDArray[np.uint8]) -> list[list[int]]:
     hashes = phash.phashes(pictures)
     grids = np.frombuffer(b"".join(map(article_copies.colours, pictures)), np.uint8).reshape(len(pictures), -1, 3)
-    pairs: list[list[int]] = article_copies.near(hashes, grids, RADIUS, COLOUR).tolist()
+    pairs: list[list[int]] = article_copies.find(hashes, grids, RADIUS, COLOUR).tolist()
     return pairs
 
 
@@ -54,4 +54,4 @@ def test_an_empty_picture_is_a_copy_of_itself() -> None:
 
 
 def test_nothing_has_no_copies() -> None:
-    assert article_copies.near(np.zeros(0, np.uint64), np.zeros((0, 64, 3), np.uint8), RADIUS, COLOUR).shape == (0, 2)
+    assert article_copies.find(np.zeros(0, np.uint64), np.zeros((0, 64, 3), np.uint8), RADIUS, COLOUR).shape == (0, 2)
