@@ -9,6 +9,7 @@ import re
 import runpy
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +18,7 @@ import typer
 import yaml
 
 from curate.__main__ import app
+from curate.pipeline.cli.params_file import sections
 from curate.pipeline.core.config import SECTIONS, load
 from curate.pipeline.core.config import parse as parse_section
 from curate.train.recipes import RECIPES
@@ -108,6 +110,31 @@ def test_yaml_is_valid_params(page: Path, tmp_path: Path) -> None:
             parse_section(SECTIONS.resolve(name), sections[name], name)
         for recipe in sections.get("train", {}):
             read(given, recipe)
+
+
+@cache
+def keys() -> Mapping[str, set[str]]:
+    """The keys of each section; those of `model`, `run` and `data` of every recipe together."""
+    found = {name: set(kind.__struct_fields__) for name, kind in sections().items()}
+    for name in [*found]:
+        if name.startswith("train."):
+            group = name.split(".", 2)[2]
+            found[group] = found.get(group, set()) | found[name]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_keys_of_params_that_are_named_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    code = [*re.findall(r"`([^`\n]+)`", prose(page)), *(block for _, block in blocks(page))]
+    for part in code:
+        for section, key in re.findall(r"(?<![\w./-])([a-z]+)\.([a-z]\w*)\b(?!\.?\()", part):
+            if section in keys() and key not in {"parquet", "py", "jsonl", "md", "yaml", "html"}:
+                assert key in keys()[section] or f"{section}.{key}" in keys(), f"{section}.{key}"
+    for section, table in re.findall(r"^\| key of `([\w.]+)`[^\n]*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE):
+        for row in table.splitlines():
+            unknown = set(re.findall(r"`(\w+)`", row.split("|")[1])) - keys()[section]
+            assert not unknown, f"{section}: {unknown}"
 
 
 def options() -> Mapping[str, set[str]]:
