@@ -92,14 +92,14 @@ def scrape(
         allow_unknown_license=allow_unknown_license,
         allow_scrape_source=allow_scrape_source,
     )
-    asked = {"every": every, "source": source, "domain": domain, "site": site, "input": input_, "base_url": base_url}
-    if query or any(asked.values()):
-        searches = [override(Query(), "scrape.queries", query=text, **asked) for text in query or (None,)]
+    given = {"every": every, "source": source, "domain": domain, "site": site, "input": input_, "base_url": base_url}
+    if query or any(given.values()):
+        searches = [override(Query(), "scrape.queries", query=text, **given) for text in query or (None,)]
         section = override(section, "scrape", queries=searches)
     _scrape(context, section, Revisit(refresh, retried(retry_failed or ())), tuple(allow_net or ()), dry_run)
 
 
-def _scrape(context: Context, section: Scrape, again: Revisit, allow: tuple[str, ...], dry_run: bool) -> None:
+def _scrape(context: Context, section: Scrape, revisit: Revisit, allow: tuple[str, ...], dry_run: bool) -> None:
     from curate.pipeline.scrape import stage, summary
 
     with contextlib.ExitStack() as stack:
@@ -113,7 +113,7 @@ def _scrape(context: Context, section: Scrape, again: Revisit, allow: tuple[str,
             found = stage.previews(section, context.root, **net)
             context.console.result(found, "\n".join(_shown(one) for one in found))
             return
-        done = stage.run(section, context.root, again=again, **net)
+        done = stage.run(section, context.root, revisit=revisit, **net)
     show_summary(context, done)
     context.console.say(summary.text(done))
 

@@ -18,7 +18,7 @@ from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.items import DemoPicture, Page
 from curate.pipeline.demo.truth import change
 
-HOST = "demo.curate.test"  # never resolvable: whoever asks for it is told where to dial
+HOST = "demo.curate.test"  # never resolvable: whoever asks for it is given the address to dial
 _KEPT = 128  # encoded pictures held in memory
 _MOVED = b"<!doctype html><title>Moved</title><p>This picture has moved.</p>\n"
 

@@ -37,7 +37,7 @@ class Thumbs:
         self.root, self.folder = root, folder
         self._made: set[str] = set()
 
-    def of(self, path: str | None, side: int = SIDE, content: str = "") -> Thumb | None:
+    def thumbnail(self, path: str | None, side: int = SIDE, content: str = "") -> Thumb | None:
         """The thumbnail of the file at `path` below the root; None when there is no such file or no image in it.
 
         Pictures are named after their content and never change. Of one that does, say its `content`.

@@ -1,1 +1,1 @@
-"""What becomes of a candidate: its bytes are examined and stored, its fate is journalled, its row is decided."""
+"""What becomes of a candidate: its bytes are inspected and stored, the outcome is journalled, its row is decided."""

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from curate.pipeline.scrape.config import Query, Scrape
-from curate.pipeline.scrape.digest_map import Places
+from curate.pipeline.scrape.digest_map import DigestMap
 from curate.pipeline.scrape.outcome import Outcome
-from curate.pipeline.scrape.row_store import Rows
+from curate.pipeline.scrape.row_store import RowStore
 from curate.pipeline.scrape.sources import HANDED, LOCAL, licenses
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Tally
@@ -36,8 +36,8 @@ class Admission:
         """`folder`: where the rows stand until the table is written."""
         self._section = section
         self._forgotten = forgotten  # whether one of some names must leave no trace
-        self._rows = Rows(manifest.IMAGES, folder)
-        self._kept = Places()  # by sha256, and the product for pictures with a role
+        self._rows = RowStore(manifest.IMAGES, folder)
+        self._kept = DigestMap()  # by sha256, and the product for pictures with a role
         self._ranks: Counter[str] = Counter()  # by domain
         self._straight: Counter[str] = Counter()  # failures in a row, by host
         self._off: set[str] = set()

@@ -23,14 +23,14 @@ from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.web.address_guard import Guard
 from curate.pipeline.scrape.web.client import NOT_MODIFIED, HttpClient, Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.request import held, http_date
+from curate.pipeline.scrape.web.request import conditional, http_date
 from curate.pipeline.tables import manifest
 
 ALIKE = 8  # bits of 64 in which the perceptual hashes of copies of one picture may differ
 
 
 class Downloader:
-    """Fetches, examines, stores and journals; threads and connections are made when they are first needed."""
+    """Fetches, inspects, stores and journals; threads and connections are made when they are first needed."""
 
     def __init__(
         self,
@@ -39,42 +39,42 @@ class Downloader:
         journal: Journal,
         guard: Guard,
         stack: ExitStack,
-        again: Revisit = NOTHING,
+        revisit: Revisit = NOTHING,
     ) -> None:
         self._section = section
-        self._again = again
+        self._revisit = revisit
         self._store = store
         self._journal = journal
         self._guard = guard
         self._stack = stack
-        self._layer: HttpClient | None = None
+        self._client: HttpClient | None = None
         self._avoided = np.array(sorted(journal.avoided), np.uint64)
-        self._examiner = stack.enter_context(Inspector(section, hashed=bool(journal.avoided)))
+        self._inspector = stack.enter_context(Inspector(section, hashed=bool(journal.avoided)))
         self._readers: ThreadPoolExecutor | None = None
 
-    def web(self) -> HttpClient:
+    def client(self) -> HttpClient:
         """The HTTP layer. Raises UsageError when there is no contact to show to the sites."""
-        if self._layer is None:
+        if self._client is None:
             contact = self._section.contact or ""
             if not contact.strip() or not contact.isprintable() or not contact.isascii():
                 raise UsageError(
                     "sites must be told who asks for their images: an address or URL in plain ASCII",
                     "add: --contact you@example.org   (or scrape.contact in params.yaml)",
                 )
-            self._layer = HttpClient(self._section, self._guard, self._store.hosts)
-            self._stack.callback(self._layer.close)
-        return self._layer
+            self._client = HttpClient(self._section, self._guard, self._store.hosts)
+            self._stack.callback(self._client.close)
+        return self._client
 
-    def asked(self) -> dict[str, int]:
+    def request_counts(self) -> dict[str, int]:
         """Requests of this run by host and port."""
-        return self._layer.asked() if self._layer is not None else {}
+        return self._client.request_counts() if self._client is not None else {}
 
     def start(
         self, key: str, index: int, candidate: Candidate, refused: Callable[[], str | None]
     ) -> Future[Outcome | None]:
-        """Sees to it that the fate of candidate `index` of the search `key` becomes known, and is journalled by then.
+        """Starts finding out what candidate `index` of the search `key` is; the future's outcome is journalled by then.
 
-        `refused` tells whether it is still worth asking for, just before it is.
+        `refused` gives the reason not to ask for it, or None; it is called just before it would be.
         """
 
         def note(outcome: Outcome | None) -> Outcome | None:
@@ -92,16 +92,16 @@ class Downloader:
         if candidate.data is not None:  # at once, so that none of them wait in memory
             return _known(note(self._given(candidate.data)))
         if candidate.image_url is None:  # of a search of local files that is not asked for now, or no address at all
-            return _known(self._journal.fate(key, index, candidate.address) or note(Outcome("bad_url")))
+            return _known(self._journal.find_outcome(key, index, candidate.address) or note(Outcome("bad_url")))
         url, page = candidate.image_url, candidate.page_url
         past = self._remembered(key, url)
         if past is None:
-            return self.web().image(url, page, lambda got: note(self._examined(got)))
+            return self.client().image(url, page, lambda got: note(self._examined(got)))
         outcome = past.outcome
-        if not self._again.refresh or past.fresh or outcome.path is None:
+        if not self._revisit.refresh or past.fresh or outcome.path is None:
             return _known(note(outcome))
-        asking = held(outcome.etag, outcome.last_modified or http_date(outcome.retrieved_at))
-        return self.web().image(url, page, lambda got: note(self._renewed(outcome, got)), asking)
+        options = conditional(outcome.etag, outcome.last_modified or http_date(outcome.retrieved_at))
+        return self.client().image(url, page, lambda got: note(self._renewed(outcome, got)), options)
 
     def _remembered(self, key: str | None, name: str) -> Past | None:
         """An earlier fetch, if its outcome still holds and its bytes still stand."""
@@ -109,7 +109,7 @@ class Downloader:
         if past is None or not holds(past.outcome, self._section, past.key == key):
             return None
         outcome = past.outcome
-        if outcome.reason in self._again.retry and not past.fresh:
+        if outcome.reason in self._revisit.retry and not past.fresh:
             return None
         stands = outcome.path is None or self._store.has(outcome.path, outcome.bytes or 0)
         return past if stands else None
@@ -159,7 +159,7 @@ class Downloader:
         return Outcome(past.outcome.reason, **facts)
 
     def _stored(self, data: bytes) -> Outcome:
-        outcome = self._examiner.examine(data)
+        outcome = self._inspector.examine(data)
         if self._journal.forgotten(outcome.sha256):
             return Outcome("excluded", sha256=outcome.sha256)
         if outcome.reason == manifest.OK and self._like_forgotten(outcome.phash):

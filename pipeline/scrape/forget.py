@@ -149,8 +149,8 @@ def _runs(root: Path, domains: set[str]) -> Iterator[str]:
     for config in (root / _RUNS).glob("*/config.json"):
         with contextlib.suppress(OSError, ValueError):
             named = (json.loads(config.read_text("utf-8")).get("data") or {}).get("domains")
-            told = set(named.values()) if isinstance(named, dict) else domains
-            if domains & told:
+            used = set(named.values()) if isinstance(named, dict) else domains
+            if domains & used:
                 yield config.parent.relative_to(root).as_posix()
 
 

@@ -21,9 +21,9 @@ import msgspec
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.scrape.config import Query
-from curate.pipeline.scrape.digest_map import Places
+from curate.pipeline.scrape.digest_map import DigestMap
 from curate.pipeline.scrape.outcome import Outcome
-from curate.pipeline.scrape.raw_store import refused
+from curate.pipeline.scrape.raw_store import disk_error
 from curate.pipeline.scrape.sources.candidate import Candidate
 
 
@@ -68,7 +68,7 @@ Line = Begin | CandidateSeen | Done | Forget | Avoid
 
 
 class Past(NamedTuple):
-    """A candidate's fate in the journal, the search that it was met in, and whether this very run noted it."""
+    """A candidate's outcome in the journal, the search that it was met in, and whether this very run noted it."""
 
     key: str
     outcome: Outcome
@@ -83,8 +83,8 @@ class Journal:
         self._decode = msgspec.json.Decoder(Line).decode
         self._encode = msgspec.json.Encoder().encode
         self._lock = threading.Lock()
-        self._outcomes = Places()
-        self._places: dict[str, array[int]] = {}
+        self._outcomes = DigestMap()
+        self._offsets: dict[str, array[int]] = {}
         self._begun: dict[str, list[Begin]] = {}  # by search
         self._counts: dict[str, int] = {}  # of finished keys
         self._forgotten: set[bytes] = set()
@@ -93,7 +93,7 @@ class Journal:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
-            raise refused(path, error) from error
+            raise disk_error(path, error) from error
         self._end = self._opened = self._load()
 
     def __enter__(self) -> Self:
@@ -129,12 +129,12 @@ class Journal:
             self._append(Done(key, count))
 
     def past(self, address: str) -> Past | None:
-        """The last known fate of an image's URL, or of a local file's sha256, in whichever search it was met."""
+        """The last known outcome of an image's URL, or of a local file's sha256, in whichever search it was met."""
         at = self._outcomes.get(_digest(address))
         if at is None:
             return None
         line = self._read(at)
-        assert isinstance(line, CandidateSeen) and line.outcome is not None, "the index points at fates only"
+        assert isinstance(line, CandidateSeen) and line.outcome is not None, "the index points at outcomes only"
         return Past(line.key, line.outcome, at >= self._opened)
 
     def forget(self, names: Iterable[str]) -> None:
@@ -176,17 +176,17 @@ class Journal:
     def candidates(self, key: str) -> Iterator[Candidate]:
         """The candidates of a finished search in order, or those of the walk before, while it is refreshed."""
         count = self._counts.get(key, self._former.get(key, 0))
-        for at in self._places.get(key, array("q"))[:count]:
+        for at in self._offsets.get(key, array("q"))[:count]:
             if at < 0:
                 continue  # forgotten
             line = self._read(at)
             assert isinstance(line, CandidateSeen), "the index points at candidates only"
             yield line.candidate
 
-    def fate(self, key: str, index: int, address: str) -> Outcome | None:
+    def find_outcome(self, key: str, index: int, address: str) -> Outcome | None:
         """What became of the candidate at `address`, found by the search `key` at place `index` or, if some before it
         were forgotten, later."""
-        for at in self._places.get(key, array("q"))[index:]:
+        for at in self._offsets.get(key, array("q"))[index:]:
             if at >= 0 and isinstance(line := self._read(at), CandidateSeen) and line.candidate.address == address:
                 return line.outcome
         return None
@@ -234,7 +234,7 @@ class Journal:
             self._counts[line.key] = line.count
             self._former.pop(line.key, None)
         else:
-            places = self._places.setdefault(line.key, array("q"))
+            places = self._offsets.setdefault(line.key, array("q"))
             while len(places) <= line.index:
                 places.append(-1)
             places[line.index] = at
@@ -243,7 +243,7 @@ class Journal:
 
     def _holds(self, line: CandidateSeen) -> bool:
         """Whether the last thing noted at the line's place is the line itself."""
-        places = self._places.get(line.key, array("q"))
+        places = self._offsets.get(line.key, array("q"))
         if line.index >= len(places) or places[line.index] < 0:
             return False
         return self._read(places[line.index]) == line
@@ -258,7 +258,7 @@ class Journal:
                     raise OSError(28, "no space left on device")
             except OSError as error:
                 os.ftruncate(self._file, self._end)
-                raise refused(self._path, error) from error
+                raise disk_error(self._path, error) from error
             self._index(line, self._end)
             self._end += len(text)
 

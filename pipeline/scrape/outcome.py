@@ -1,4 +1,4 @@
-"""What fetching and examining one candidate gave."""
+"""What fetching and inspecting one candidate gave."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ UNMEASURED = frozenset("too_large bomb".split())
 
 
 def examine(data: bytes, limits: Scrape, header: Jpeg | None = None, hashed: bool = False) -> Outcome:
-    """What `data` are: ok only for a whole picture within `limits`. `header` as for images.verify.
+    """What `data` are: ok only for a whole picture within `limits`. `header` as for codec.verify.
 
     `hashed`: a good one is decoded for its perceptual hash, too.
     """

@@ -49,7 +49,7 @@ class RawStore:
         except OSError as error:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
-            raise refused(Path(final), error) from error
+            raise disk_error(Path(final), error) from error
         return relative
 
     def has(self, relative: str, size: int) -> bool:
@@ -70,7 +70,7 @@ class RawStore:
             for folder in (self.temporary, self.journal.parent):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise refused(self.root / "raw", error) from error
+            raise disk_error(self.root / "raw", error) from error
 
 
 @contextlib.contextmanager
@@ -81,7 +81,7 @@ def open_store(root: Path) -> Iterator[RawStore]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a+", encoding="ascii")
     except OSError as error:
-        raise refused(path, error) from error
+        raise disk_error(path, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
@@ -114,8 +114,8 @@ def _write(path: str, data: bytes) -> None:
         os.close(file)
 
 
-def refused(path: Path, error: OSError) -> CurateError:
-    """What to say when the disk is full or not writable."""
+def disk_error(path: Path, error: OSError) -> CurateError:
+    """The error for a disk that is full or not writable."""
     return CurateError(
         f"{path}: cannot write: {error.strerror or error}",
         "free some space or mend the rights, then run it again: it goes on where it stopped",

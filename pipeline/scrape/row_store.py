@@ -12,44 +12,44 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from curate.pipeline.scrape.digest_map import Places
-from curate.pipeline.scrape.raw_store import refused
+from curate.pipeline.scrape.digest_map import DigestMap
+from curate.pipeline.scrape.raw_store import disk_error
 from curate.pipeline.tables import manifest
 
 
-class Rows:
+class RowStore:
     """Rows of `table`, whose key is 32 hexadecimal digits. Used up by one process, gone with it."""
 
     def __init__(self, table: manifest.Table, folder: Path) -> None:
         """`folder` must be on a disk that takes as much as the table does, ten times over. Raises CurateError."""
         self._table = table
         self._folder = folder
-        self._places = Places()
+        self._offsets = DigestMap()
         self._encode = msgspec.json.Encoder().encode
         self._end = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this object
         except OSError as error:
-            raise refused(folder, error) from error
+            raise disk_error(folder, error) from error
 
     def __contains__(self, key: str) -> bool:
-        return bytes.fromhex(key) in self._places
+        return bytes.fromhex(key) in self._offsets
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Takes one row more. Raises CurateError when the disk refuses."""
         line = self._encode(row) + b"\n"
-        self._places[bytes.fromhex(row[self._table.key])] = self._end
+        self._offsets[bytes.fromhex(row[self._table.key])] = self._end
         self._end += len(line)
         try:
             self._file.write(line)
         except OSError as error:
-            raise refused(self._folder, error) from error
+            raise disk_error(self._folder, error) from error
 
     def batches(self) -> Iterator[pa.Table]:
         """The rows in the order of their keys, as many at a time as go into one group of a file."""
         self._file.flush()
-        places = self._places.in_order()
+        places = self._offsets.in_order()
         while lines := b"".join(self._line(at) for at in islice(places, manifest.GROUP)):
             yield manifest.from_lines(self._table, lines)
 

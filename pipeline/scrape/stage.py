@@ -45,13 +45,13 @@ def run(
     *,
     allow: tuple[str, ...] = (),
     dial: Mapping[str, tuple[str, int]] | None = None,
-    again: Revisit = NOTHING,
+    revisit: Revisit = NOTHING,
     progress: Progress = SILENT,
 ) -> Collected:
     """Runs every search of `section` and writes the images table.
 
     `allow` names hosts, addresses or blocks beyond the public web that may be dialled; `dial` maps a host to the
-    address to dial in its place; `again` says what of an earlier run to ask for once more. Raises UsageError,
+    address to dial in its place; `revisit` says what of an earlier run to ask for once more. Raises UsageError,
     BlockedError when a listing cannot be read, QuotaError when a source's quota is used up, AuthError when it wants a
     key, and YieldError when fewer images than wanted were accepted; for these four the table is written first.
     """
@@ -63,15 +63,15 @@ def run(
     guard = Guard([parse_permit(text) for text in allow], dial)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
         stack.enter_context(_seldom_collected())
-        fetcher = Downloader(section, store, journal, guard, stack, again)
-        plans = [reopen_if_due(plan, journal, again) for plan in plan_all(section, store, journal)]
+        downloader = Downloader(section, store, journal, guard, stack, revisit)
+        plans = [reopen_if_due(plan, journal, revisit) for plan in plan_all(section, store, journal)]
         if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
-            fetcher.web()
-        ledger = Admission(section, store.temporary, journal.forgotten)
-        results = [_collect(plan, section, store, journal, fetcher, ledger, progress, again) for plan in plans]
-        manifest.write_batches(manifest.IMAGES, ledger.batches(), root, meta={"section": as_dict(section)})
+            downloader.client()
+        admission = Admission(section, store.temporary, journal.forgotten)
+        results = [_collect(plan, section, store, journal, downloader, admission, progress, revisit) for plan in plans]
+        manifest.write_batches(manifest.IMAGES, admission.batches(), root, meta={"section": as_dict(section)})
     _complain(results, progress)
-    return collected(ledger.tally, fetcher.asked())
+    return collected(admission.tally, downloader.request_counts())
 
 
 def previews(
@@ -87,10 +87,10 @@ def previews(
 
     guard = Guard([parse_permit(text) for text in allow], dial)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
-        fetcher = Downloader(section, store, journal, guard, stack)
+        downloader = Downloader(section, store, journal, guard, stack)
         found = []
         for query in section.queries:
-            pages = _pages(query, "dry-run", section, store, fetcher, progress)
+            pages = _pages(query, "dry-run", section, store, downloader, progress)
             found.append(preview(plan_search(query, section, store, journal).query, pages))
             pages.forget()
         return found
@@ -126,21 +126,21 @@ def _collect(
     section: Scrape,
     store: RawStore,
     journal: Journal,
-    fetcher: Downloader,
-    ledger: Admission,
+    downloader: Downloader,
+    admission: Admission,
     progress: Progress,
-    again: Revisit,
+    revisit: Revisit,
 ) -> _Result:
     """Goes through one search to its end, or to as many accepted images as are wanted."""
     query = plan.query
     journal.begin(Begin(plan.search, plan.key, query))
-    pages = _pages(query, plan.key, section, store, fetcher, progress, again)
+    pages = _pages(query, plan.key, section, store, downloader, progress, revisit)
     forecast = Forecast(plan.want)
     broken: _Ended | None = None
     with progress.task(f"scrape {domain_of(query)}", plan.want) as task:
 
         def decide(candidate: Candidate, outcome: Outcome | None) -> str | None:
-            reason = ledger.enter(query, candidate, outcome)
+            reason = admission.enter(query, candidate, outcome)
             accepted = reason == manifest.OK
             task.advance(int(accepted or plan.want is None), refused=window.reasons.total() - window.accepted)
             if line := forecast.decided(window.accepted, window.reasons.total()):
@@ -148,12 +148,12 @@ def _collect(
             return reason
 
         window = CandidateWindow(
-            lambda index, one: fetcher.start(plan.key, index, one, lambda: ledger.settled(query, one)),
+            lambda index, one: downloader.start(plan.key, index, one, lambda: admission.settled(query, one)),
             decide,
             plan.want,
         )
         try:
-            for candidate in _candidates(plan, pages, section, journal, again):
+            for candidate in _candidates(plan, pages, section, journal, revisit):
                 if not window.admit(candidate):
                     break
         except (FetchError, QuotaError, AuthError) as error:
@@ -171,17 +171,19 @@ def _pages(
     key: str,
     section: Scrape,
     store: RawStore,
-    fetcher: Downloader,
+    downloader: Downloader,
     progress: Progress,
-    again: Revisit = NOTHING,
+    revisit: Revisit = NOTHING,
 ) -> StoredPages:
     settings = section.sources.get(query.source, {})
-    refresh = again.refresh and query.source in PAGED
-    return StoredPages(fetcher.web, store.pages(key), progress.note, settings, query_words(section, query), refresh)
+    refresh = revisit.refresh and query.source in PAGED
+    return StoredPages(
+        downloader.client, store.pages(key), progress.note, settings, query_words(section, query), refresh
+    )
 
 
 def _candidates(
-    plan: SearchPlan, pages: StoredPages, section: Scrape, journal: Journal, again: Revisit
+    plan: SearchPlan, pages: StoredPages, section: Scrape, journal: Journal, revisit: Revisit
 ) -> Iterator[Candidate]:
     """What the search finds; when it is refreshed, what it found before and then the rest, so that no row is lost."""
     if plan.finished:
@@ -189,7 +191,7 @@ def _candidates(
     found = load(plan.query.source)(plan.query, pages)
     if section.allow_data_urls:
         found = map(unpacked, found)
-    former = [one for one in journal.candidates(plan.key) if one.refused not in again.retry]  # while it is refreshed
+    former = [one for one in journal.candidates(plan.key) if one.refused not in revisit.retry]  # while it is refreshed
     known = {(one.address, one.role, one.group_id) for one in former}
     fresh = (one for one in found if (one.address, one.role, one.group_id) not in known)
     return islice(chain(former, fresh), section.limit)
@@ -202,8 +204,8 @@ def _complain(results: list[_Result], progress: Progress) -> None:
     if reasons["license"]:
         hint = f"{reasons['license']} state no licence or another; if you may use them: --allow-unknown-license"
     for kind in (AuthError, QuotaError):
-        if said := [r.broken for r in results if isinstance(r.broken, kind)]:
-            raise said[0]
+        if failures := [r.broken for r in results if isinstance(r.broken, kind)]:
+            raise failures[0]
     if broken := [f"{r.domain}: a listing could not be read: {r.broken}" for r in results if r.broken is not None]:
         raise BlockedError("; ".join(broken), "the same command goes on from here")
     if short := [f"{r.domain}: {r.reasons[manifest.OK]} of {r.want} images{_why(r)}" for r in results if r.short]:

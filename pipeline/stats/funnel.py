@@ -74,7 +74,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Funnel:
-    """Everything that `curate stats` tells."""
+    """Everything that `curate stats` reports."""
 
     parts: tuple[Part, ...]
     origins: tuple[SourceShare, ...]
@@ -84,7 +84,7 @@ class Funnel:
 
 
 def funnel(root: Path) -> Funnel:
-    """Counts the tables below `root`; one that is missing is told in `not_yet`. Raises TableError for a broken one."""
+    """Counts the tables below `root`; one that is missing is named in `not_yet`. Raises TableError for a broken one."""
     images = _read(IMAGES, root, "domain role group_id source license status reason width height bytes")
     crops = _read(CROPS, root, "domain image_id face_index status reason face_px sharpness brightness")
     dedup = _read(DEDUP, root, "domain status reason")

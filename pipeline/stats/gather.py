@@ -19,7 +19,7 @@ from curate.pipeline.tables.manifest import ACCEPTED, CROPS, DATASET, DEDUP, IMA
 EXAMPLES = 12  # pictures per reason
 CLUSTERS = 12
 COPIES = 5  # pictures per cluster
-ADDRESSES = 3  # told for what never became a picture
+ADDRESSES = 3  # shown for what never became a picture
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,19 @@ def losses(tables: Tables, thumbs: Thumbs) -> Iterator[LossSheet]:
     sizes = _sizes(tables.images)
 
     def scraped(row: Mapping[str, Any]) -> Tile | None:
-        thumb = thumbs.of(row["path"] or paths.get(row["image_id"]))
+        thumb = thumbs.thumbnail(row["path"] or paths.get(row["image_id"]))
         return Tile(thumb, row["title"] or row["image_url"] or "") if thumb else None
 
     def cropped(row: Mapping[str, Any]) -> Tile | None:
-        thumb = thumbs.of(row["source_path"])
+        thumb = thumbs.thumbnail(row["source_path"])
         return Tile(thumb, _measures(row), percent([row["box"]], sizes.get(row["image_id"]))) if thumb else None
 
     def copied(row: Mapping[str, Any]) -> Tile | None:
-        thumb = thumbs.of(crop_paths.get(row["crop_id"]))
+        thumb = thumbs.thumbnail(crop_paths.get(row["crop_id"]))
         return Tile(thumb, row["domain"]) if thumb else None
 
     def paired(row: Mapping[str, Any]) -> Tile | None:
-        thumb = thumbs.of(paths.get(row["article_image_id"] or row["human_image_id"]))
+        thumb = thumbs.thumbnail(paths.get(row["article_image_id"] or row["human_image_id"]))
         return Tile(thumb, row["group_id"]) if thumb else None
 
     crop_paths = _crop_paths(tables.crops)
@@ -124,8 +124,8 @@ def kept(tables: Tables, thumbs: Thumbs, per_sheet: int) -> Iterator[Sheet]:
     for domain in _domains(table):
         rows = _some(table, "domain", domain, per_sheet)
         total = pc.sum(pc.equal(table["domain"], domain)).as_py()
-        thumbs_of = ((thumbs.of(row["path"]), row.get("split") or "") for row in rows)
-        yield Sheet(domain, total, [Tile(thumb, split) for thumb, split in thumbs_of if thumb])
+        thumbnails = ((thumbs.thumbnail(row["path"]), row.get("split") or "") for row in rows)
+        yield Sheet(domain, total, [Tile(thumb, split) for thumb, split in thumbnails if thumb])
 
 
 def duplicates(tables: Tables, thumbs: Thumbs) -> Iterator[Copies]:
@@ -142,8 +142,8 @@ def _clusters(table: pa.Table, key: str, paths: Mapping[str, str | None], thumbs
         clusters.setdefault(row["duplicate_of"], []).append(row)
     for kept_id in sorted(clusters, key=lambda key: (-len(clusters[key]), key))[:CLUSTERS]:
         rows = clusters[kept_id]
-        best = thumbs.of(paths.get(kept_id))
-        tiles = [Tile(t) for t in (thumbs.of(paths.get(row[key])) for row in rows[:COPIES]) if t]
+        best = thumbs.thumbnail(paths.get(kept_id))
+        tiles = [Tile(t) for t in (thumbs.thumbnail(paths.get(row[key])) for row in rows[:COPIES]) if t]
         if best:
             yield Copies(rows[0]["domain"], Tile(best), tiles, len(rows) - len(tiles))
 
@@ -151,7 +151,7 @@ def _clusters(table: pa.Table, key: str, paths: Mapping[str, str | None], thumbs
 def pairs(tables: Tables, thumbs: Thumbs, per_sheet: int) -> Iterator[Pair]:
     """The first pairs that were kept."""
     for row in manifest.accepted(tables.pairs).slice(0, per_sheet).to_pylist():
-        article, human = thumbs.of(row["article_path"]), thumbs.of(row["human_path"])
+        article, human = thumbs.thumbnail(row["article_path"]), thumbs.thumbnail(row["human_path"])
         if article and human:
             yield Pair(Tile(article, row["group_id"]), Tile(human, row["group_id"]), row["split"])
 
@@ -196,5 +196,5 @@ def _crop_paths(crops: pa.Table) -> dict[str, str | None]:
 def _measures(row: Mapping[str, Any]) -> str:
     """The measured values beside a refused crop."""
     names = {"faces": "faces", "face_px": "face px", "padding": "padding", "sharpness": "sharpness"}
-    told = [f"{name} {row[key]:.4g}" for key, name in names.items() if row[key] is not None]
-    return ", ".join(told)
+    measured = [f"{name} {row[key]:.4g}" for key, name in names.items() if row[key] is not None]
+    return ", ".join(measured)

@@ -40,7 +40,7 @@ def _run(folder: Path, root: Path, thumbs: Thumbs) -> RunSummary:
     thumb = None
     if newest:
         content = hashlib.sha256(newest.read_bytes()).hexdigest()
-        thumb = thumbs.of(newest.relative_to(root).as_posix(), SAMPLE_SIDE, content)
+        thumb = thumbs.thumbnail(newest.relative_to(root).as_posix(), SAMPLE_SIDE, content)
     return RunSummary(folder.name, thumb, newest.name if newest else "", tuple(_charts(folder / "scalars.tsv")))
 
 

@@ -1,6 +1,6 @@
 """Finding images. One file per source; this is the table of them.
 
-A source is `search(query, web) -> Iterator[Candidate]`: it knows a site's addresses and how to read its answers, and
+A source is `search(query, pages) -> Iterator[Candidate]`: it knows a site's addresses and how to read its answers, and
 nothing of disk, sleeping or retrying. It yields lazily, in the site's order, so the caller stops by stopping; what it
 asked before a crash is answered from storage afterwards, so it always starts at the beginning. A new source is one
 file and one line in SOURCES.
@@ -34,13 +34,13 @@ class Pages(Protocol):
     def words(self) -> Mapping[str, str]:
         """What the user calls the query elsewhere, by source."""
 
-    def answer(self, url: str, asking: RequestOptions = PLAIN, daily: int | None = None) -> Response:
-        """An answer of a documented interface; `daily`: the most that may be asked for in a day."""
+    def answer(self, url: str, options: RequestOptions = PLAIN, daily: int | None = None) -> Response:
+        """An answer of an API; `daily`: the most that may be asked for in a day."""
 
     def key(self, source: str) -> str | None:
         """The user's key for `source`. Raises AuthError for one that cannot be used."""
 
-    def odd(self, source: str, url: str, body: bytes) -> str:
+    def set_aside(self, source: str, url: str, body: bytes) -> str:
         """Puts an answer aside that makes no sense, and says where."""
 
     def space(self, host: str, delay: float) -> None:

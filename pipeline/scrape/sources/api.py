@@ -1,7 +1,7 @@
-"""What every source with a documented interface has in common: asking, telling refusals apart, noticing a change.
+"""What every source with an API has in common: asking, telling refusals apart, noticing a change.
 
 A source says what to ask and how to read one item; limits, keys, what a query is called here, items that make no sense
-and the ends of lists are seen to once, in this room.
+and the ends of lists are seen to once, here.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ NOBODY = 0.5  # share of a page's items that may make no sense before it is the 
 
 
 class ApiSource:
-    """The interface of the source `name`, asked for one query.
+    """The API of the source `name`, asked for one query.
 
     Raises UsageError without a query and AuthError without the key that it needs.
     """
 
-    def __init__(self, name: str, facts: Facts, query: Query, web: Pages) -> None:
+    def __init__(self, name: str, facts: Facts, query: Query, pages: Pages) -> None:
         if not query.query:
             raise UsageError(f"{name} needs something to look for", "say what: curate scrape --query TEXT")
         self.name = name
-        self.key = web.key(name) if facts.key != "none" else None
+        self.key = pages.key(name) if facts.key != "none" else None
         if facts.key == "required" and self.key is None:
             raise AuthError(f"{name} needs a key", f"get one at {facts.key_from}, then: export {variable(name)}=KEY")
         usual = facts.limits_with_key if self.key and facts.limits_with_key else facts.limits
-        self.limits = parse(Limits, {**as_dict(usual), **web.settings}, f"scrape.sources.{name}")
+        self.limits = parse(Limits, {**as_dict(usual), **pages.settings}, f"scrape.sources.{name}")
         self.base = (query.base_url or facts.base).rstrip("/")
         self.typed = query.query
-        self.text = web.words.get(name) or query.query
+        self.text = pages.words.get(name) or query.query
         self._facts = facts
-        self._web = web
+        self._pages = pages
         self._seen: set[str] = set()
         self._last = ("", b"")
         self.barren = 0  # pages in a row that showed nothing new
         self._broken = self._passed = self._found = 0
-        if query.base_url is None or "delay" in web.settings:
-            web.space(urlsplit(self.base).hostname or "", self.limits.delay)
+        if query.base_url is None or "delay" in pages.settings:
+            pages.space(urlsplit(self.base).hostname or "", self.limits.delay)
 
     @property
     def sent(self) -> str:
@@ -67,7 +67,7 @@ class ApiSource:
         return _JAPANESE.search(self.text) is not None
 
     def respond(
-        self, path: str, params: Mapping[str, Any], asking: RequestOptions = PLAIN, spare: Collection[int] = ()
+        self, path: str, params: Mapping[str, Any], options: RequestOptions = PLAIN, spare: Collection[int] = ()
     ) -> Response:
         """The answer to `params` at `path`, a path below the base or a whole address.
 
@@ -78,27 +78,27 @@ class ApiSource:
         if params:
             url += "?" + urlencode(params)
         try:
-            response = self._web.answer(url, asking, self.limits.daily)
+            response = self._pages.answer(url, options, self.limits.daily)
         except FetchError as error:
             if error.status is not None and error.status in spare:
                 raise
-            raise self._told(error) from error
+            raise self._explained(error) from error
         self._last = (url, response.body)
         return response
 
     def json(
-        self, path: str, params: Mapping[str, Any], asking: RequestOptions = PLAIN, spare: Collection[int] = ()
+        self, path: str, params: Mapping[str, Any], options: RequestOptions = PLAIN, spare: Collection[int] = ()
     ) -> Any:
         """The same, read as JSON. Raises FetchError, with the answer put aside, for anything else."""
-        return self.parsed(self.respond(path, params, asking, spare).body)
+        return self.parsed(self.respond(path, params, options, spare).body)
 
     def html(self, path: str, params: Mapping[str, Any]) -> bytes:
         """A page for people at `path`, under the site's robots.txt."""
         url = f"{joined(self.base, path)}?{urlencode(params)}"
         try:
-            body = self._web.page(url).body
+            body = self._pages.page(url).body
         except FetchError as error:
-            raise self._told(error) from error
+            raise self._explained(error) from error
         self._last = (url, body)
         return body
 
@@ -112,7 +112,7 @@ class ApiSource:
 
     def changed(self, what: str) -> FetchError:
         """The last answer is of another shape than it used to be. It is put aside for a person to look at."""
-        where = self._web.odd(self.name, *self._last)
+        where = self._pages.set_aside(self.name, *self._last)
         return FetchError("http_5xx", f"{self.name} has changed its answers: {what}; this one is kept in {where}")
 
     def rows(self, answer: Any, *keys: str) -> list[Any]:
@@ -160,7 +160,7 @@ class ApiSource:
         for page in pages:
             yield from page[:left]
             if left is not None and (left := left - len(page)) <= 0:
-                self._web.note(f"{self.name}: takes {self.limits.per_run} results per run, as its terms wish")
+                self._pages.note(f"{self.name}: takes {self.limits.per_run} results per run, as its terms wish")
                 break
             if self.barren >= patience:
                 break
@@ -168,7 +168,7 @@ class ApiSource:
 
     def note(self, text: str) -> None:
         """One line for the person watching."""
-        self._web.note(f"{self.name}: {text}")
+        self._pages.note(f"{self.name}: {text}")
 
     def _stamped(self, candidate: Candidate) -> Candidate:
         """With what holds for all of this source."""
@@ -182,8 +182,8 @@ class ApiSource:
         stated = {name: value for name, value in candidate.extra.items() if value not in (None, "")}
         return replace(candidate, extra={**facts, **stated})
 
-    def _told(self, error: FetchError) -> Exception:
-        """A refusal as what it means for the person."""
+    def _explained(self, error: FetchError) -> Exception:
+        """A refusal as the error that says what it means for the person."""
         said = said_by(error)
         if error.reason == "quota" or error.status == 429:
             when = datetime.now(UTC) + timedelta(seconds=error.wait if error.wait is not None else 3600.0)

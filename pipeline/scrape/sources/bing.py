@@ -28,23 +28,23 @@ FACTS = Facts(
 _PATIENCE = 2  # pages in a row without a new picture
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The pictures that Bing finds for `query`, with its strict filter."""
-    ask = ApiSource("bing", FACTS, query, web)
-    return ask.candidates(_pages(ask), _PATIENCE)
+    api = ApiSource("bing", FACTS, query, pages)
+    return api.candidates(_pages(api), _PATIENCE)
 
 
-def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
+def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
     first = 1
-    while ask.limits.depth is None or first <= ask.limits.depth:
-        sent = {"q": ask.sent, "first": first, "count": ask.limits.page_size, "mmasync": 1, "adlt": "strict"}
-        body = ask.html("/images/async", sent)
+    while api.limits.depth is None or first <= api.limits.depth:
+        sent = {"q": api.sent, "first": first, "count": api.limits.page_size, "mmasync": 1, "adlt": "strict"}
+        body = api.html("/images/async", sent)
         items = BeautifulSoup(body.decode("utf-8", "replace"), "lxml").select("a.iusc[m]")
         if not items:
             if b"murl" in body or b"iusc" in body:
-                raise ask.changed("pictures that are no longer marked as they were")
+                raise api.changed("pictures that are no longer marked as they were")
             return
-        yield ask.read([str(item["m"]) for item in items], _candidate)  # its escapes were undone with the page's
+        yield api.read([str(item["m"]) for item in items], _candidate)  # its escapes were undone with the page's
         first += len(items)
 
 

@@ -22,7 +22,7 @@ class Candidate:
     page_url: str | None = None
     title: str | None = None
     creator: str | None = None
-    license: str = "unknown"  # a code of pipeline.sources.licenses
+    license: str = "unknown"  # a code of sources.licenses
     license_url: str | None = None
     domain: str | None = None  # where the source knows better than the query
     role: str | None = None

@@ -44,35 +44,35 @@ _PASSING = ("maxlag", "ratelimited", "readonly", "internal_api_error", "timeout"
 _HREF = re.compile(r"""<a\s[^>]*?href\s*=\s*["']([^"']+)""", re.IGNORECASE)
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The bitmaps that Commons finds for `query`, most relevant first."""
-    ask = ApiSource("commons", FACTS, query, web)
-    return ask.candidates(_pages(ask))
+    api = ApiSource("commons", FACTS, query, pages)
+    return api.candidates(_pages(api))
 
 
-def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
-    limit = ask.limits.max_side
+def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
+    limit = api.limits.max_side
 
     def candidate(page: Mapping[str, Any]) -> Candidate | None:
         return _candidate(page, limit)
 
-    asked = {**_ASKED, "gsrlimit": ask.limits.page_size, "gsrsearch": f"{ask.sent} filetype:bitmap"}
+    asked = {**_ASKED, "gsrlimit": api.limits.page_size, "gsrsearch": f"{api.sent} filetype:bitmap"}
     more: Mapping[str, Any] = {}
     waiting: dict[str | None, dict[str, Any]] = {}  # by page, until their imageinfo has come
     seen = 0
     while True:
-        answer = ask.json("/w/api.php", {**asked, **more}, RequestOptions(check=_check))
-        for page in _found(ask, answer):
+        answer = api.json("/w/api.php", {**asked, **more}, RequestOptions(check=_check))
+        for page in _found(api, answer):
             _merge(waiting.setdefault(word(page, "pageid") or word(page, "title"), {}), page)
         more = answer.get("continue") or {}
         if not isinstance(more, Mapping):
-            raise ask.changed("a continuation that is no object")
+            raise api.changed("a continuation that is no object")
         if answer.get("batchcomplete") or "iicontinue" not in more:
             whole = {name: page for name, page in waiting.items() if page.get("imageinfo") or not more}
             waiting = {name: page for name, page in waiting.items() if name not in whole}
             seen += len(whole)
-            yield ask.read(sorted(whole.values(), key=lambda page: number(page, "index") or 0), candidate)
-        if not more or (ask.limits.depth is not None and seen >= ask.limits.depth):
+            yield api.read(sorted(whole.values(), key=lambda page: number(page, "index") or 0), candidate)
+        if not more or (api.limits.depth is not None and seen >= api.limits.depth):
             return
 
 
@@ -93,15 +93,15 @@ def _error(body: bytes) -> tuple[str, str]:
     return (str(error.get("code", "")), str(error.get("info", ""))[:200]) if isinstance(error, Mapping) else ("", "")
 
 
-def _found(ask: ApiSource, answer: Any) -> list[dict[str, Any]]:
+def _found(api: ApiSource, answer: Any) -> list[dict[str, Any]]:
     """The pages of an answer. Nothing found is an answer without a query."""
     if not isinstance(answer, Mapping):
-        raise ask.changed("not an object")
+        raise api.changed("not an object")
     if "query" not in answer and ("batchcomplete" in answer or "continue" in answer):
         return []
-    pages = ask.rows(answer, "query", "pages")
+    pages = api.rows(answer, "query", "pages")
     if not all(isinstance(page, dict) for page in pages):
-        raise ask.changed("pages that are no objects")
+        raise api.changed("pages that are no objects")
     return pages
 
 

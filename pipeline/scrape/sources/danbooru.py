@@ -32,57 +32,57 @@ _SEARCHED = 2  # tags that anybody may search for at once
 _RATINGS = frozenset({"g"})
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The drawings that have every tag of `query`, newest first."""
-    ask = ApiSource("danbooru", FACTS, query, web)
-    return ask.candidates(_pages(ask))
+    api = ApiSource("danbooru", FACTS, query, pages)
+    return api.candidates(_pages(api))
 
 
-def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
-    wanted = tags(ask.sent)
+def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
+    wanted = tags(api.sent)
     searched = wanted[:_SEARCHED] if are_tags(wanted) else wanted  # what is no tag is sent whole, and found nowhere
     further = frozenset(wanted[len(searched) :])
 
     def candidate(row: Mapping[str, Any]) -> Candidate | None:
-        return _candidate(row, further, ask.base)
+        return _candidate(row, further, api.base)
 
-    credentials = base64.b64encode((ask.key or "").encode()).decode()
-    asking = RequestOptions(headers={"Authorization": f"Basic {credentials}"}) if ask.key else PLAIN
-    sent: dict[str, Any] = {"tags": " ".join(searched), "limit": ask.limits.page_size}
+    credentials = base64.b64encode((api.key or "").encode()).decode()
+    options = RequestOptions(headers={"Authorization": f"Basic {credentials}"}) if api.key else PLAIN
+    sent: dict[str, Any] = {"tags": " ".join(searched), "limit": api.limits.page_size}
     while True:
-        rows = _posts(ask, sent, asking)
+        rows = _posts(api, sent, options)
         if not rows:
             break
-        yield ask.read(rows, candidate)
+        yield api.read(rows, candidate)
         known = [int(n) for row in rows if isinstance(row, Mapping) and (n := word(row, "id")) and n.isdecimal()]
         if not known or sent.get("page") == f"b{min(known)}":
             return
         sent["page"] = f"b{min(known)}"  # hidden posts shorten pages: only an empty one is the last
     if "page" not in sent and not are_tags(wanted):
-        _suggest(ask, asking)
+        _suggest(api, options)
 
 
-def _posts(ask: ApiSource, sent: Mapping[str, Any], asking: RequestOptions) -> list[Any]:
+def _posts(api: ApiSource, sent: Mapping[str, Any], options: RequestOptions) -> list[Any]:
     try:
-        answer = ask.json("/posts.json", sent, asking, spare={422})
+        answer = api.json("/posts.json", sent, options, spare={422})
     except FetchError as error:
         if error.status != 422:
             raise
         raise UsageError(f"danbooru: {said_by(error)}", "ask for fewer tags at once") from error
     if isinstance(answer, Mapping) and answer.get("success") is False:
         raise FetchError("http_4xx", f"danbooru: {tidy(answer.get('message')) or tidy(answer.get('error'))}")
-    return ask.rows(answer)
+    return api.rows(answer)
 
 
-def _suggest(ask: ApiSource, asking: RequestOptions) -> None:
+def _suggest(api: ApiSource, options: RequestOptions) -> None:
     """Shows which tags the board knows the words by: choosing one is the user's part."""
-    sent = {"search[query]": " ".join(tags(ask.sent)), "search[type]": "tag_query", "limit": 5}
+    sent = {"search[query]": " ".join(tags(api.sent)), "search[type]": "tag_query", "limit": 5}
     try:
-        rows = ask.rows(ask.json("/autocomplete.json", sent, asking))
+        rows = api.rows(api.json("/autocomplete.json", sent, options))
     except FetchError:
         return
     if known := [value for row in rows if isinstance(row, Mapping) and (value := word(row, "value"))]:
-        ask.note(f"{ask.text} is no tag; it knows: {', '.join(known)}   (scrape.map in params.yaml)")
+        api.note(f"{api.text} is no tag; it knows: {', '.join(known)}   (scrape.map in params.yaml)")
 
 
 def _candidate(row: Mapping[str, Any], further: frozenset[str], base: str) -> Candidate | None:

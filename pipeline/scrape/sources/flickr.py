@@ -34,7 +34,7 @@ _KEY_REFUSED, _EMPTY = frozenset({98, 99, 100}), 3
 _PASSING = frozenset({10, 105})  # search or service unavailable
 
 
-class Licence(NamedTuple):
+class License(NamedTuple):
     """What a licence number of Flickr's stands for."""
 
     code: str
@@ -42,62 +42,62 @@ class Licence(NamedTuple):
 
 
 _CC = "https://creativecommons.org/licenses/{}/2.0/"
-_KNOWN: Mapping[str, Licence] = {
-    "0": Licence("all-rights-reserved", None),
+_KNOWN: Mapping[str, License] = {
+    "0": License("all-rights-reserved", None),
     **{
-        str(n): Licence(f"cc-{terms}-2.0", _CC.format(terms))
+        str(n): License(f"cc-{terms}-2.0", _CC.format(terms))
         for n, terms in enumerate(("by-nc-sa", "by-nc", "by-nc-nd", "by", "by-sa", "by-nd"), 1)
     },
-    "7": Licence("nkcr", "https://www.flickr.com/commons/usage/"),
-    "8": Licence("us-gov", "http://www.usa.gov/copyright.shtml"),
-    "9": Licence("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
-    "10": Licence("pdm-1.0", "https://creativecommons.org/publicdomain/mark/1.0/"),
+    "7": License("nkcr", "https://www.flickr.com/commons/usage/"),
+    "8": License("us-gov", "http://www.usa.gov/copyright.shtml"),
+    "9": License("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
+    "10": License("pdm-1.0", "https://creativecommons.org/publicdomain/mark/1.0/"),
 }
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The photographs that Flickr finds for `query` under an open licence, most relevant first."""
-    ask = ApiSource("flickr", FACTS, query, web)
-    return ask.candidates(_pages(ask))
+    api = ApiSource("flickr", FACTS, query, pages)
+    return api.candidates(_pages(api))
 
 
-def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
-    known = _licences(ask)
-    taken = [number for number, licence in known.items() if licenses.family(licence.code) in _TAKEN]
+def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
+    known = _read_licenses(api)
+    taken = [number for number, known_license in known.items() if licenses.family(known_license.code) in _TAKEN]
 
     def candidate(row: Mapping[str, Any]) -> Candidate | None:
-        return _candidate(row, known, ask.limits.max_side)
+        return _candidate(row, known, api.limits.max_side)
 
     sent = {
         "method": "flickr.photos.search",
-        "text": ask.sent,
+        "text": api.sent,
         "license": ",".join(sorted(taken, key=lambda n: (len(n), n))),
         "sort": "relevance",
         "media": "photos",
         "content_types": 0,
         "safe_search": 1,
         "privacy_filter": 1,
-        "per_page": ask.limits.page_size,
+        "per_page": api.limits.page_size,
         "extras": "license,owner_name,path_alias,date_upload,tags,media,o_dims,"
         + ",".join(f"url_{size}" for size in _SIZES),
     }
     page = 1
-    while ask.limits.depth is None or (page - 1) * ask.limits.page_size < ask.limits.depth:
-        answer = _call(ask, {**sent, "page": page})
+    while api.limits.depth is None or (page - 1) * api.limits.page_size < api.limits.depth:
+        answer = _call(api, {**sent, "page": page})
         if answer is None:
             return
-        yield ask.read(ask.rows(answer, "photos", "photo"), candidate)
+        yield api.read(api.rows(answer, "photos", "photo"), candidate)
         if page >= (number(answer["photos"], "pages") or 0):
             return
         page += 1
 
 
-def _call(ask: ApiSource, sent: Mapping[str, Any]) -> Any:
+def _call(api: ApiSource, sent: Mapping[str, Any]) -> Any:
     """The answer of a method, or None for nothing to look for. Raises AuthError and FetchError for a failure."""
-    asking = RequestOptions(params={"api_key": ask.key or ""}, check=_check)
-    answer = ask.json(PATH, {**sent, "format": "json", "nojsoncallback": 1}, asking)
+    options = RequestOptions(params={"api_key": api.key or ""}, check=_check)
+    answer = api.json(PATH, {**sent, "format": "json", "nojsoncallback": 1}, options)
     if not isinstance(answer, Mapping):
-        raise ask.changed("not an object")
+        raise api.changed("not an object")
     if answer.get("stat") != "fail":
         return answer
     code, said = number(answer, "code"), tidy(answer.get("message")) or "no message"
@@ -118,23 +118,23 @@ def _check(response: Response) -> None:
         raise TransientError("http_5xx", f"flickr: {answer.get('message')}", 503, response.wait)
 
 
-def _licences(ask: ApiSource) -> Mapping[str, Licence]:
+def _read_licenses(api: ApiSource) -> Mapping[str, License]:
     """What the numbers stand for now; what is known of old where that cannot be read."""
     try:
-        answer = _call(ask, {"method": "flickr.photos.licenses.getInfo"}) or {}
-        rows = ask.rows(answer, "licenses", "license")
+        answer = _call(api, {"method": "flickr.photos.licenses.getInfo"}) or {}
+        rows = api.rows(answer, "licenses", "license")
         listed = {
-            need(row, "id"): Licence(licenses.code(word(row, "url"), word(row, "name")), word(row, "url"))
+            need(row, "id"): License(licenses.code(word(row, "url"), word(row, "name")), word(row, "url"))
             for row in rows
         }
     except (FetchError, KeyError, TypeError):
-        ask.note("the list of its licences cannot be read: taking the one of old")
+        api.note("the list of its licences cannot be read: taking the one of old")
         return _KNOWN
     old = {number: known for number, known in _KNOWN.items() if listed.get(number, known).code == licenses.UNKNOWN}
     return {**listed, **old} or _KNOWN
 
 
-def _candidate(row: Mapping[str, Any], known: Mapping[str, Licence], max_side: int | None) -> Candidate | None:
+def _candidate(row: Mapping[str, Any], known: Mapping[str, License], max_side: int | None) -> Candidate | None:
     identity, owner = need(row, "id"), word(row, "pathalias") or need(row, "owner")
     if (word(row, "media") or "photo") != "photo":
         return None
@@ -142,15 +142,15 @@ def _candidate(row: Mapping[str, Any], known: Mapping[str, Licence], max_side: i
     if size is None:
         return None  # its owner keeps every large rendition to himself
     url = address(row, f"url_{size}")
-    licence = known.get(need(row, "license"), Licence(licenses.UNKNOWN, None))
+    stated = known.get(need(row, "license"), License(licenses.UNKNOWN, None))
     return Candidate(
         address=url,
         image_url=url,
         page_url=f"https://www.flickr.com/photos/{owner}/{identity}",
         title=tidy(row.get("title")),
         creator=tidy(row.get("ownername")),
-        license=licence.code,
-        license_url=licence.url,
+        license=stated.code,
+        license_url=stated.url,
         extra={
             "source_id": identity,
             "license_raw": word(row, "license"),

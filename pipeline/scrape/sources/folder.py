@@ -26,7 +26,7 @@ FACTS = Facts(
 _NAMED_SO = frozenset(".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .avif .heic .heif".split())
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """Every picture below `query.input`, in the order of their paths; hidden ones are passed over.
 
     A file is a picture by its name or by its bytes: what only looks like one is refused later, with a reason. Its

@@ -32,7 +32,7 @@ FACTS = Facts(
 )
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The pictures of every item that the site file's listings lead to.
 
     A page of items that cannot be had raises FetchError; an item's page that cannot be had is one refused candidate.
@@ -44,8 +44,8 @@ def search(query: Query, web: Pages) -> Iterator[Candidate]:
     hosts = frozenset(site.allowed_hosts or (urlsplit(url.replace("{page}", "")).hostname or "" for url in starts))
     if site.delay is not None:
         for name in sorted({urlsplit(f"//{host}").hostname or "" for host in hosts}):
-            web.space(name, site.delay)
-    walk = _Walk(site, hosts, web)
+            pages.space(name, site.delay)
+    walk = _Walk(site, hosts, pages)
     for start in starts:
         yield from walk.listings(start)
 
@@ -93,10 +93,10 @@ class _Page:
 
 
 class _Walk:
-    def __init__(self, site: SiteFile, hosts: frozenset[str], web: Pages) -> None:
+    def __init__(self, site: SiteFile, hosts: frozenset[str], pages: Pages) -> None:
         self._site = site
         self._hosts = hosts
-        self._web = web
+        self._pages = pages
         self._items: set[str] = set()
 
     def listings(self, start: str) -> Iterator[Candidate]:
@@ -108,12 +108,12 @@ class _Walk:
             if url is None or url in visited:
                 return
             visited.add(url)
-            page = _Page(self._web.page(url, allowed=self._hosts.__contains__), self._site)
+            page = _Page(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
             if page.nofollow:
                 return
             found = self._site.listing_links.select(page.soup)
             if not found and number == listing.page_start:
-                self._web.note(f"{url}: no element matches {listing.item!r}; does a script draw the page?")
+                self._pages.note(f"{url}: no element matches {listing.item!r}; does a script draw the page?")
             before = len(self._items)
             yield from self._items_of(page, found)
             if len(self._items) in {before, listing.max_items}:
@@ -153,7 +153,7 @@ class _Walk:
 
     def _item(self, url: str) -> Iterator[Candidate]:
         try:
-            page = _Page(self._web.page(url, allowed=self._hosts.__contains__), self._site)
+            page = _Page(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
         except FetchError as error:
             yield Candidate(address=url, page_url=url, refused=error.reason, extra={"what": "item page"})
             return

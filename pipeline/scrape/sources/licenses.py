@@ -38,9 +38,9 @@ def permitted(families: Iterable[str]) -> None:
             raise UsageError(f"there is no licence '{name}'{nearest(name, FAMILIES)}", f"one of: {' '.join(FAMILIES)}")
 
 
-def family(licence: str) -> str:
-    """What a list of permitted licences calls `licence`: by-sa for cc-by-sa-4.0, cc0 for cc0-1.0, itself otherwise."""
-    return re.sub(r"-\d\.\d$", "", licence).removeprefix("cc-")
+def family(license_code: str) -> str:
+    """The name in a list of permitted licences: by-sa for cc-by-sa-4.0, cc0 for cc0-1.0, the code itself otherwise."""
+    return re.sub(r"-\d\.\d$", "", license_code).removeprefix("cc-")
 
 
 def _from_url(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Openverse: openly licensed pictures of many museums and photo sites, found by one documented interface."""
+"""Openverse: openly licensed pictures of many museums and photo sites, found by one API."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ FACTS = Facts(
 )
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The pictures that Openverse finds for `query`, most relevant first, as deep as it can be asked."""
-    ask = ApiSource("openverse", FACTS, query, web)
-    return ask.candidates(_pages(ask))
+    api = ApiSource("openverse", FACTS, query, pages)
+    return api.candidates(_pages(api))
 
 
-def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
-    asking, renewed = _access(ask), True
-    size, page = ask.limits.page_size, 1
-    while ask.limits.depth is None or (page - 1) * size < ask.limits.depth:
+def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
+    options, renewed = _access(api), True
+    size, page = api.limits.page_size, 1
+    while api.limits.depth is None or (page - 1) * size < api.limits.depth:
         try:
-            answer = _page(ask, asking, page, size)
+            answer = _page(api, options, page, size)
         except FetchError as error:
             if error.status != 401:
                 raise
@@ -50,29 +50,29 @@ def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
             if "page_size" in said and size > FACTS.limits.page_size and page == 1:
                 size = FACTS.limits.page_size  # a key that counts for nothing yet
                 continue
-            if "depth" in said or (page > 1 and ask.key is None):  # deeper than may be looked, which is no fault
+            if "depth" in said or (page > 1 and api.key is None):  # deeper than may be looked, which is no fault
                 return
-            if ":" in (ask.key or "") and not renewed:  # a token lives for half a day
-                asking, renewed = _access(ask), True
+            if ":" in (api.key or "") and not renewed:  # a token lives for half a day
+                options, renewed = _access(api), True
                 continue
             raise AuthError(f"openverse: {said}", _SET) from error
         renewed = False
-        yield ask.read(ask.rows(answer, "results"), _candidate)
+        yield api.read(api.rows(answer, "results"), _candidate)
         if page >= (number(answer, "page_count") or 0):
             return
         page += 1
 
 
-def _access(ask: ApiSource) -> RequestOptions:
+def _access(api: ApiSource) -> RequestOptions:
     """What shows who asks: the key, where it is an access token, or the token that is given for an id and a secret."""
-    if ask.key is None:
+    if api.key is None:
         return PLAIN
-    identity, colon, secret = ask.key.partition(":")
-    token = ask.key
+    identity, colon, secret = api.key.partition(":")
+    token = api.key
     if colon:
         form = {"grant_type": "client_credentials", "client_id": identity, "client_secret": secret}
         try:
-            answer = ask.respond("/v1/auth_tokens/token/", {}, RequestOptions(form=form), spare={400, 401, 403})
+            answer = api.respond("/v1/auth_tokens/token/", {}, RequestOptions(form=form), spare={400, 401, 403})
             token = need(json.loads(answer.body), "access_token")
         except (ValueError, KeyError, TypeError):
             raise AuthError("openverse: gave no token for the key", _SET) from None
@@ -83,24 +83,24 @@ def _access(ask: ApiSource) -> RequestOptions:
     return RequestOptions(headers={"Authorization": f"Bearer {token}"})
 
 
-def _page(ask: ApiSource, asking: RequestOptions, page: int, size: int) -> Any:
+def _page(api: ApiSource, options: RequestOptions, page: int, size: int) -> Any:
     # Never mature=false: any value of that key turns sensitive results on.
-    sent = {"q": ask.sent, "license": LICENSES, "page": page, "page_size": size}
-    return ask.json("/v1/images/", sent, asking, spare={401})
+    sent = {"q": api.sent, "license": LICENSES, "page": page, "page_size": size}
+    return api.json("/v1/images/", sent, options, spare={401})
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate | None:
     identity, url = need(row, "id"), address(row, "url")
     if row.get("mature"):
         return None
-    licence = "-".join(part for part in (word(row, "license"), word(row, "license_version")) if part)
+    stated = "-".join(part for part in (word(row, "license"), word(row, "license_version")) if part)
     return Candidate(
         address=url,
         image_url=url,
         page_url=word(row, "foreign_landing_url"),
         title=tidy(row.get("title")),
         creator=tidy(row.get("creator")),
-        license=licenses.code(word(row, "license_url"), _spelled(licence)),
+        license=licenses.code(word(row, "license_url"), _spelled(stated)),
         license_url=word(row, "license_url"),
         extra={
             "source_id": identity,
@@ -113,5 +113,5 @@ def _candidate(row: Mapping[str, Any]) -> Candidate | None:
     )
 
 
-def _spelled(licence: str) -> str:
-    return licence if licence.startswith(("cc0", "pdm")) else f"cc {licence}"
+def _spelled(stated: str) -> str:
+    return stated if stated.startswith(("cc0", "pdm")) else f"cc {stated}"

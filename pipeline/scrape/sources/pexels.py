@@ -27,28 +27,28 @@ FACTS = Facts(
 )
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The photographs that Pexels finds for `query`."""
-    ask = ApiSource("pexels", FACTS, query, web)
-    return ask.candidates(_pages(ask))
+    api = ApiSource("pexels", FACTS, query, pages)
+    return api.candidates(_pages(api))
 
 
-def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
-    limit = ask.limits.max_side
+def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
+    limit = api.limits.max_side
 
     def candidate(row: Mapping[str, Any]) -> Candidate:
         return _candidate(row, limit)
 
-    asking = RequestOptions(headers={"Authorization": ask.key or ""})
-    path, sent = "/v1/search", {"query": ask.sent, "per_page": ask.limits.page_size, "page": 1}
-    if ask.japanese:
+    options = RequestOptions(headers={"Authorization": api.key or ""})
+    path, sent = "/v1/search", {"query": api.sent, "per_page": api.limits.page_size, "page": 1}
+    if api.japanese:
         sent["locale"] = "ja-JP"
     while path:
-        answer = ask.json(path, sent, asking)
-        yield ask.read(ask.rows(answer, "photos"), candidate)
+        answer = api.json(path, sent, options)
+        yield api.read(api.rows(answer, "photos"), candidate)
         path, sent = word(answer, "next_page") or "", {}
-        if path and urlsplit(path)[:2] != urlsplit(ask.base)[:2]:
-            ask.note("its next page is on another host, which is not followed")
+        if path and urlsplit(path)[:2] != urlsplit(api.base)[:2]:
+            api.note("its next page is on another host, which is not followed")
             return
 
 

@@ -28,23 +28,23 @@ FACTS = Facts(
 )
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The photographs that Pixabay finds for `query`, most popular first."""
-    ask = ApiSource("pixabay", FACTS, query, web)
-    return ask.candidates(_pages(ask))
+    api = ApiSource("pixabay", FACTS, query, pages)
+    return api.candidates(_pages(api))
 
 
-def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
-    size = max(3, ask.limits.page_size)  # the least that it takes
-    sent = {"q": ask.sent, "image_type": "photo", "safesearch": "true", "order": "popular", "per_page": size}
-    if ask.japanese:
+def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
+    size = max(3, api.limits.page_size)  # the least that it takes
+    sent = {"q": api.sent, "image_type": "photo", "safesearch": "true", "order": "popular", "per_page": size}
+    if api.japanese:
         sent["lang"] = "ja"
-    reachable = ask.limits.depth or 500
+    reachable = api.limits.depth or 500
     page, seen = 1, 0
     while seen < reachable:
         try:
-            answer = ask.json(
-                "/api/", {**sent, "page": page}, RequestOptions(params={"key": ask.key or ""}), spare={400}
+            answer = api.json(
+                "/api/", {**sent, "page": page}, RequestOptions(params={"key": api.key or ""}), spare={400}
             )
         except FetchError as error:
             if error.status != 400:
@@ -55,8 +55,8 @@ def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
             if "key" in said.lower():
                 raise AuthError(f"pixabay: {said}", f"set CURATE_PIXABAY_KEY; keys: {FACTS.key_from}") from error
             raise FetchError("http_4xx", f"pixabay: {said}", error.status) from error
-        hits = ask.rows(answer, "hits")
-        yield ask.read(hits, _candidate)
+        hits = api.rows(answer, "hits")
+        yield api.read(hits, _candidate)
         reachable = min(reachable, number(answer, "totalHits") or 0) if hits else 0
         seen += len(hits)
         page += 1

@@ -35,32 +35,32 @@ _RATINGS = frozenset({"general", "safe", "g", "s"})
 _REASON = re.compile(r'reason="([^"]*)"|<error>([^<]*)</error>')
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The drawings that have every tag of `query`, newest first."""
-    ask = ApiSource("safebooru", FACTS, query, web)
-    return ask.candidates(_pages(ask))
+    api = ApiSource("safebooru", FACTS, query, pages)
+    return api.candidates(_pages(api))
 
 
-def _pages(ask: ApiSource) -> Iterator[list[Candidate]]:
+def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
     def candidate(row: Mapping[str, Any]) -> Candidate | None:
-        return _candidate(row, ask.base)
+        return _candidate(row, api.base)
 
-    wanted, page, last = " ".join(tags(ask.sent)), 0, ""
+    wanted, page, last = " ".join(tags(api.sent)), 0, ""
     while True:
         found = wanted + (f" id:<{last}" if last else "")
-        rows = _rows(ask, {"tags": found, "pid": page, "limit": ask.limits.page_size})
+        rows = _rows(api, {"tags": found, "pid": page, "limit": api.limits.page_size})
         if not rows:
             return
-        yield ask.read(rows, candidate)
+        yield api.read(rows, candidate)
         page += 1
-        if (page + 1) * ask.limits.page_size > _DEEPEST and isinstance(rows[-1], Mapping):
+        if (page + 1) * api.limits.page_size > _DEEPEST and isinstance(rows[-1], Mapping):
             page, last = 0, word(rows[-1], "id") or last
 
 
-def _rows(ask: ApiSource, sent: Mapping[str, Any]) -> list[Any]:
-    user, _, key = (ask.key or "").rpartition(":")
-    asking = RequestOptions(params={"user_id": user, "api_key": key}) if ask.key else PLAIN
-    body = ask.respond(PATH, {"page": "dapi", "s": "post", "q": "index", "json": 1, **sent}, asking).body.strip()
+def _rows(api: ApiSource, sent: Mapping[str, Any]) -> list[Any]:
+    user, _, key = (api.key or "").rpartition(":")
+    options = RequestOptions(params={"user_id": user, "api_key": key}) if api.key else PLAIN
+    body = api.respond(PATH, {"page": "dapi", "s": "post", "q": "index", "json": 1, **sent}, options).body.strip()
     if not body:
         return []
     if body.startswith(b"<") and (match := _REASON.search(body.decode("utf-8", "replace"))):
@@ -68,7 +68,7 @@ def _rows(ask: ApiSource, sent: Mapping[str, Any]) -> list[Any]:
         if "auth" in said.lower() or "key" in said.lower():
             raise AuthError(f"safebooru: {said}", f"set CURATE_SAFEBOORU_KEY; keys: {FACTS.key_from}")
         raise FetchError("http_4xx", f"safebooru: {said}")
-    return ask.rows(ask.parsed(body))
+    return api.rows(api.parsed(body))
 
 
 def _candidate(row: Mapping[str, Any], base: str) -> Candidate | None:

@@ -19,6 +19,6 @@ INSTEAD = "openly licensed photographs: curate scrape --source openverse"
 FACTS = Facts(terms="refused", what=REFUSAL, example=INSTEAD.partition(": ")[2])
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """Raises UsageError, always."""
     raise UsageError(REFUSAL, INSTEAD)

@@ -38,7 +38,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 Row = tuple[int, Mapping[str, Any] | None]  # line or row number from 1; None for one that cannot be read
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """Every row of the list at `query.input`. Raises UsageError for a list that cannot be read as one."""
     if query.input is None:
         raise UsageError("the urls source needs a list", "name one with: curate scrape --source urls --input LIST")

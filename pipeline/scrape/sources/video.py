@@ -52,7 +52,7 @@ _NAMED_SO = frozenset(".mp4 .mkv .webm .avi .mov .m4v .mpg .mpeg .ts .m2ts .mts 
 _SMALL = (32, 18)  # px, the brightness that scenes are compared by
 
 
-def search(query: Query, web: Pages) -> Iterator[Candidate]:
+def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """The frames of the film at `query.input`, or of every film below it, in the order of their paths and times.
 
     A frame each `query.every` seconds, or else one for each scene.
@@ -64,7 +64,7 @@ def search(query: Query, web: Pages) -> Iterator[Candidate]:
     if query.input is None:
         raise UsageError("the video source needs a film or a folder", "name one with: --source video --input PATH")
     top = Path(query.input)
-    settings = parse(VideoSettings, dict(web.settings), "scrape.sources.video")
+    settings = parse(VideoSettings, dict(pages.settings), "scrape.sources.video")
     known = _Known(settings)
     for path in _films(top):
         name = unicodedata.normalize("NFC", path.name if path == top else path.relative_to(top).as_posix())
@@ -72,9 +72,9 @@ def search(query: Query, web: Pages) -> Iterator[Candidate]:
             with av.open(str(path)) as film:
                 yield from _taken(film, name, query.every, settings, known)
         except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-            web.note(f"video: {name}: cannot be read to its end: {error}")
+            pages.note(f"video: {name}: cannot be read to its end: {error}")
     if known.dropped:
-        web.note(f"video: {known.dropped} frames were the same as others, or showed nothing")
+        pages.note(f"video: {known.dropped} frames were the same as others, or showed nothing")
 
 
 def _films(top: Path) -> Iterator[Path]:

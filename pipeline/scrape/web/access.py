@@ -36,59 +36,59 @@ class AccessRules:
     def __init__(self, read: Read, widen: Widen, folder: Path | None = None) -> None:
         self._read = read
         self._widen = widen
-        self._shelf = OriginCache(folder)
-        self._robots = robots.Book()
+        self._cache = OriginCache(folder)
+        self._robots = robots.RulesCache()
         self._reserved: dict[str, Reservations] = {}
 
-    def enter(self, target: Url, image: bool) -> Generator[Turn, None, None]:
-        """Waits until the origin's rules are known, and raises FetchError if they say no to `target`.
+    def check(self, url: Url, image: bool) -> Generator[Turn, None, None]:
+        """Waits until the origin's rules are known, and raises FetchError if they refuse `url`.
 
         Rights that are reserved are those in images; pages may be read to find out.
         """
-        rules = self._known(target)
+        rules = self._known(url)
         if rules is None:
-            yield Turn(target.key, urgent=True)
-            rules = self._known(target)  # another fetch may have been first
+            yield Turn(url.key, urgent=True)
+            rules = self._known(url)  # another fetch may have been first
         if rules is None:
-            rules = yield from self._ask(target)
-        verdict = rules.verdict(target.url)
+            rules = yield from self._ask(url)
+        verdict = rules.verdict(url.text)
         if verdict != "allowed":
-            raise FetchError(verdict, final_url=target.url)
-        if image and self._reserved.get(target.origin, tdmrep.NONE).cover(target.url):
-            raise FetchError("optout_header", "tdmrep.json", final_url=target.url)
+            raise FetchError(verdict, final_url=url.text)
+        if image and self._reserved.get(url.origin, tdmrep.NONE).cover(url.text):
+            raise FetchError("optout_header", "tdmrep.json", final_url=url.text)
 
-    def _known(self, target: Url) -> robots.Rules | None:
+    def _known(self, url: Url) -> robots.Rules | None:
         """The rules of this run, or those that an earlier one kept."""
-        rules = self._robots.known(target.origin, time.monotonic())
+        rules = self._robots.known(url.origin, time.monotonic())
         if rules is not None:
             return rules
-        kept, reserved = (self._shelf.get(target.origin, what) for what in ("robots", "tdmrep"))
+        kept, reserved = (self._cache.get(url.origin, what) for what in ("robots", "tdmrep"))
         if kept is None or reserved is None:
             return None
         rules = robots.parse(kept[0], "")
-        self._reserved[target.origin] = tdmrep.parse(reserved[0])
-        self._robots.recall(target.origin, rules, time.monotonic() + min(kept[1], reserved[1]))
-        self._widen(target.key, rules.delay)
+        self._reserved[url.origin] = tdmrep.parse(reserved[0])
+        self._robots.recall(url.origin, rules, time.monotonic() + min(kept[1], reserved[1]))
+        self._widen(url.key, rules.delay)
         return rules
 
-    def _ask(self, target: Url) -> Generator[Turn, None, robots.Rules]:
+    def _ask(self, url: Url) -> Generator[Turn, None, robots.Rules]:
         """Reads both files in one turn of the host, which nobody else is asked in meanwhile."""
-        rules, body = yield from self._ask_robots(target)
+        rules, body = yield from self._ask_robots(url)
         if rules.reachable:
-            yield Turn(target.key, urgent=True, keep=True)  # spaced like any other request
-            self._reserved[target.origin] = yield from self._ask_reservations(target)
-            self._shelf.put(target.origin, "robots", body)
-        held = self._robots.keep(target.origin, rules, time.monotonic())
-        self._widen(target.key, held.delay)
+            yield Turn(url.key, urgent=True, keep=True)  # spaced like any other request
+            self._reserved[url.origin] = yield from self._ask_reservations(url)
+            self._cache.put(url.origin, "robots", body)
+        held = self._robots.keep(url.origin, rules, time.monotonic())
+        self._widen(url.key, held.delay)
         return held
 
-    def _ask_robots(self, target: Url) -> Generator[Turn, None, tuple[robots.Rules, bytes]]:
+    def _ask_robots(self, url: Url) -> Generator[Turn, None, tuple[robots.Rules, bytes]]:
         """The rules, and the text that says the same to a later run."""
-        start = target.at("/robots.txt")
+        start = url.at("/robots.txt")
         try:
             answer = yield from self._follow(start)
         except FetchError as error:
-            if error.reason == "ssrf_blocked" and error.final_url == start.url:
+            if error.reason == "ssrf_blocked" and error.final_url == start.text:
                 raise
             denied = error.status is not None and 400 <= error.status < 500 and error.status != 429
             return robots.NO_RULES if denied else robots.UNREACHABLE, b""
@@ -97,15 +97,15 @@ class AccessRules:
         rules = robots.parse(answer.body, answer.content_type)
         return rules, answer.body if rules.parser is not None else b""
 
-    def _ask_reservations(self, target: Url) -> Generator[Turn, None, Reservations]:
+    def _ask_reservations(self, url: Url) -> Generator[Turn, None, Reservations]:
         """Only a statement counts: a file that cannot be had reserves nothing."""
         body = b""
         try:
-            answer = yield from self._follow(target.at(tdmrep.PATH))
+            answer = yield from self._follow(url.at(tdmrep.PATH))
             body = answer.body if answer is not None else b""
         except FetchError:
             pass
-        self._shelf.put(target.origin, "tdmrep", body)
+        self._cache.put(url.origin, "tdmrep", body)
         return tdmrep.parse(body)
 
     def _follow(self, start: Url) -> Generator[Turn, None, Text | None]:

@@ -1,4 +1,4 @@
-"""Keys of interfaces: from the environment or a file of the user's own, never from a command line or a params.yaml."""
+"""Keys of APIs: from the environment or a file of the user's own, never from a command line or a params.yaml."""
 
 from __future__ import annotations
 

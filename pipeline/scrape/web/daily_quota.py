@@ -1,4 +1,4 @@
-"""How many requests a day an interface has had from us: its daily allowance outlives a run."""
+"""How many requests a day an API has had from us: its daily quota outlives a run."""
 
 from __future__ import annotations
 

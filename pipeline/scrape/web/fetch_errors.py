@@ -6,7 +6,7 @@ from __future__ import annotations
 class FetchError(Exception):
     """A request that will not succeed in this run. `reason` belongs to the closed list of manifest.IMAGES.
 
-    `wait`: seconds that the server asked for, if it did. `body`: how a refused interface's answer begins.
+    `wait`: seconds that the server asked for, if it did. `body`: how an API's refusal begins.
     """
 
     def __init__(

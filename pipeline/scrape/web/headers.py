@@ -13,13 +13,13 @@ def agent(contact: str | None) -> str:
     return f"curate/{curate.__version__} (+{contact})"
 
 
-def referer(page_url: str | None, target: Url) -> dict[str, str]:
+def referer(page_url: str | None, url: Url) -> dict[str, str]:
     """The page that an image was found on; across hosts, its origin alone."""
     if page_url is None:
         return {}
     page = urlsplit(page_url)
-    if page.scheme not in {"http", "https"} or (page.scheme == "https" and target.scheme == "http"):
+    if page.scheme not in {"http", "https"} or (page.scheme == "https" and url.scheme == "http"):
         return {}
-    if page.hostname == target.host:
-        return {"Referer": parse(page_url).url}
+    if page.hostname == url.host:
+        return {"Referer": parse(page_url).text}
     return {"Referer": f"{page.scheme}://{page.netloc.rpartition('@')[2]}/"}

@@ -21,7 +21,7 @@ from curate.pipeline.core.files import atomic_write
 from curate.pipeline.scrape.web import api_keys
 from curate.pipeline.scrape.web.client import NOT_MODIFIED, HttpClient, Response
 from curate.pipeline.scrape.web.daily_quota import DailyQuota
-from curate.pipeline.scrape.web.request import PLAIN, RequestOptions, held, http_date
+from curate.pipeline.scrape.web.request import PLAIN, RequestOptions, conditional, http_date
 
 FRESH = timedelta(hours=24)  # what is older is asked for again: addresses of pictures expire
 LASTING = timedelta(days=3650)  # what may be asked for with a condition
@@ -37,7 +37,7 @@ class StoredPages:
 
     def __init__(
         self,
-        web: Callable[[], HttpClient],
+        client: Callable[[], HttpClient],
         folder: Path,
         note: Callable[[str], None],
         settings: Mapping[str, Any],
@@ -45,49 +45,49 @@ class StoredPages:
         refresh: bool = False,
     ) -> None:
         """`refresh`: what is kept is asked for again, once, if it has changed."""
-        self._web = web
+        self._client = client
         self._folder = folder
         self._raw = folder.parent.parent
         self.note = note
         self._due = refresh
-        self._asked: set[str] = set()  # in this run
+        self._fetched: set[str] = set()  # in this run
         self.settings = settings
         self.words = words
 
     def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
         """An HTML page. Raises FetchError."""
-        fresh = not self._due or url in self._asked
+        fresh = not self._due or url in self._fetched
         kept = self._kept(url, FRESH if fresh else LASTING)
         if kept is not None and fresh:
             return kept
-        asking = held(kept.etag, kept.last_modified or http_date(kept.received)) if kept is not None else PLAIN
-        got = self._web().page(url, allowed=allowed, asking=asking)
-        self._asked.add(url)
+        options = conditional(kept.etag, kept.last_modified or http_date(kept.received)) if kept is not None else PLAIN
+        got = self._client().page(url, allowed=allowed, options=options)
+        self._fetched.add(url)
         if kept is not None and got.status == NOT_MODIFIED:
             got = replace(kept, received=got.received)
         return self._keep(url, got)
 
-    def answer(self, url: str, asking: RequestOptions = PLAIN, daily: int | None = None) -> Response:
-        """An answer of a documented interface; `daily`: the most that may be asked for in a day. Raises FetchError.
+    def answer(self, url: str, options: RequestOptions = PLAIN, daily: int | None = None) -> Response:
+        """An answer of an API; `daily`: the most that may be asked for in a day. Raises FetchError.
 
         What a form gives is a key, and is not stored.
         """
-        if not asking.form and (kept := self._kept(url)):
+        if not options.form and (kept := self._kept(url)):
             return kept
-        web = self._web()  # without a contact nothing is asked, and nothing counted
+        client = self._client()  # without a contact nothing is asked, and nothing counted
         DailyQuota(self._raw / ".allowance.json").spend(urlsplit(url).netloc, daily, datetime.now(UTC))
-        response = web.answer(url, asking)
-        return response if asking.form else self._keep(url, response)
+        response = client.answer(url, options)
+        return response if options.form else self._keep(url, response)
 
     def space(self, host: str, delay: float) -> None:
         """Sets the seconds between two requests to `host`."""
-        self._web().space(host, delay)
+        self._client().space(host, delay)
 
     def key(self, source: str) -> str | None:
         """The user's key for `source`. Raises AuthError for one that cannot be used."""
         return api_keys.read(source)
 
-    def odd(self, source: str, url: str, body: bytes) -> str:
+    def set_aside(self, source: str, url: str, body: bytes) -> str:
         """Puts an answer aside that makes no sense, so that it is asked for anew next time, and says where it is."""
         self._path(url).unlink(missing_ok=True)
         path = self._raw / ".answers" / f"{source}-{hashlib.sha256(body).hexdigest()[:12]}.txt"

@@ -1,4 +1,4 @@
-"""What a documented interface is sent beside its address: keys, and how a refusal dressed as a 200 is told apart."""
+"""What an API is sent beside its address: keys, and how a refusal with status 200 is recognised."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def http_date(moment: datetime | None) -> str | None:
     return format_datetime(moment.astimezone(UTC), usegmt=True) if moment is not None else None
 
 
-def held(etag: str | None, last_modified: str | None) -> RequestOptions:
-    """Asks for bytes that are stored already, if they changed; validators are opaque and go back as they came."""
+def conditional(etag: str | None, last_modified: str | None) -> RequestOptions:
+    """Options that ask for stored bytes only if they changed; validators are opaque and go back as they came."""
     named = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     return RequestOptions(conditions={name: value for name, value in named.items() if value})

@@ -1,6 +1,6 @@
 """robots.txt by RFC 9309: what a fetched file, or a failure to fetch it, means for an origin.
 
-Fetching is the session's; here is only what it means. The parser is Protego's.
+The client fetches it; here is only what it means. The parser is Protego's.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Rules:
         if self.parser is None:
             return 0.0
         rate = self.parser.request_rate(TOKEN)
-        wishes = [self.parser.crawl_delay(TOKEN) or 0.0, rate.seconds / rate.requests if rate else 0.0]
-        return min(LONGEST_DELAY, max(wishes))
+        delays = [self.parser.crawl_delay(TOKEN) or 0.0, rate.seconds / rate.requests if rate else 0.0]
+        return min(LONGEST_DELAY, max(delays))
 
 
 UNREACHABLE = Rules(reachable=False)
@@ -57,7 +57,7 @@ def parse(body: bytes, content_type: str) -> Rules:
     return Rules(Protego.parse(text))
 
 
-class Book:
+class RulesCache:
     """The rules of every origin seen in this run, and until when they hold."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ _RECOVERY = 10  # good responses after which a slowed host is asked twice as fas
 
 @dataclass(frozen=True)
 class Turn:
-    """A wish to ask `host`, not before `after` (monotonic s).
+    """A request for a turn at `host`, not before `after` (monotonic s).
 
     Pages go before images: `urgent`. `keep`: the turn that is held now is kept meanwhile, so that nobody else asks.
     """
@@ -51,7 +51,7 @@ class _Job(Generic[T]):
 @dataclass
 class _Host:
     delay: float  # s between the starts of two requests
-    wished: float = 0.0  # the same, as its robots.txt wishes
+    requested: float = 0.0  # the same, as its robots.txt requests
     slowed: float = 0.0  # the same, raised by its refusals
     limit: int = 1  # connections; one until its robots.txt has been read
     active: int = 0
@@ -63,7 +63,7 @@ class _Host:
 
     @property
     def spacing(self) -> float:
-        return max(self.delay, self.wished, self.slowed)
+        return max(self.delay, self.requested, self.slowed)
 
 
 class Scheduler:
@@ -90,10 +90,10 @@ class Scheduler:
         return future
 
     def widen(self, host: str, limit: int, delay: float) -> None:
-        """Sets what is known once a host's robots.txt was read: its connections, and the spacing that it wishes."""
+        """Sets what is known once a host's robots.txt was read: its connections, and the spacing that it requests."""
         with self._changed:
             found = self._host(host)
-            found.limit, found.wished = limit, delay
+            found.limit, found.requested = limit, delay
             self._offer(found)
             self._changed.notify_all()
 
@@ -191,7 +191,7 @@ class Scheduler:
 
     def _start(self, host: _Host, now: float) -> None:
         host.started += 1
-        host.next_start = now + max(host.wished, host.spacing * self._random.uniform(0.8, 1.2))
+        host.next_start = now + max(host.requested, host.spacing * self._random.uniform(0.8, 1.2))
 
     def _work(self) -> None:
         while (picked := self._pick()) is not None:

@@ -21,7 +21,7 @@ _OTHER = {"data": "not_image"}  # a page's placeholder; any other scheme leads a
 class Url:
     """One http or https address, percent-encoded, without user, password and fragment."""
 
-    url: str
+    text: str
     scheme: str
     host: str
     port: int
@@ -38,19 +38,19 @@ class Url:
 
     def at(self, path: str) -> Url:
         """Another path of the same origin."""
-        netloc = urlsplit(self.url).netloc
+        netloc = urlsplit(self.text).netloc
         return Url(f"{self.scheme}://{netloc}{path}", self.scheme, self.host, self.port)
 
     def redirected(self, location: str) -> Url:
         """Where a Location header leads. Raises FetchError ssrf_blocked for another scheme than http and https."""
         try:
-            return parse(urljoin(self.url, location.strip()))
+            return parse(urljoin(self.text, location.strip()))
         except FetchError as error:
-            raise FetchError("ssrf_blocked", f"redirected to {location[:200]}", final_url=self.url) from error
+            raise FetchError("ssrf_blocked", f"redirected to {location[:200]}", final_url=self.text) from error
 
 
 def parse(url: str) -> Url:
-    """The target of an absolute URL in any script. Raises FetchError bad_url, or for a scheme that is not fetched."""
+    """The parts of an absolute URL in any script. Raises FetchError bad_url, or for a scheme that is not fetched."""
     try:
         url = url.strip().replace("\n", "").replace("\r", "")
         parts = urlsplit(url if _SAFE.fullmatch(url) else safe_url_string(url))

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from curate.pipeline.core.errors import CurateError, TableError
-from curate.pipeline.scrape.digest_map import Places
-from curate.pipeline.scrape.row_store import Rows
+from curate.pipeline.scrape.digest_map import DigestMap
+from curate.pipeline.scrape.row_store import RowStore
 from curate.pipeline.tables import manifest
 
 
@@ -21,7 +21,7 @@ def digest(n: int) -> bytes:
 
 
 def test_it_is_a_dict_of_digests() -> None:
-    draw, known, places = random.Random(1), {}, Places()
+    draw, known, places = random.Random(1), {}, DigestMap()
     for _ in range(5000):
         name, value = digest(draw.randrange(2000)), draw.randrange(2**62)
         known[name] = places[name] = value
@@ -32,7 +32,7 @@ def test_it_is_a_dict_of_digests() -> None:
 
 
 def test_digests_that_begin_alike_are_told_apart() -> None:
-    places = Places()
+    places = DigestMap()
     for n in range(300):
         places[b"\0" * 8 + n.to_bytes(8, "big")] = n
     assert [places.get(b"\0" * 8 + n.to_bytes(8, "big")) for n in range(301)] == [*range(300), None]
@@ -57,7 +57,7 @@ def rows(count: int) -> list[dict[str, object]]:
 
 def test_rows_make_the_same_file_as_a_table_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "GROUP", 64)
-    spooled = Rows(manifest.IMAGES, tmp_path / "spool")
+    spooled = RowStore(manifest.IMAGES, tmp_path / "spool")
     made = rows(200)
     for row in made:
         assert row["candidate_id"] not in spooled
@@ -71,7 +71,7 @@ def test_rows_make_the_same_file_as_a_table_in_memory(tmp_path: Path, monkeypatc
 
 
 def test_no_rows_make_an_empty_table(tmp_path: Path) -> None:
-    manifest.write_batches(manifest.IMAGES, Rows(manifest.IMAGES, tmp_path / "spool").batches(), tmp_path)
+    manifest.write_batches(manifest.IMAGES, RowStore(manifest.IMAGES, tmp_path / "spool").batches(), tmp_path)
     assert manifest.read(manifest.IMAGES, tmp_path).num_rows == 0
 
 
@@ -99,4 +99,4 @@ def test_times_survive() -> None:
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(CurateError, match="cannot write"):
-        Rows(manifest.IMAGES, tmp_path / "file" / "spool")
+        RowStore(manifest.IMAGES, tmp_path / "file" / "spool")

@@ -23,10 +23,10 @@ from tests.support.http_server import Site, photo
 REFRESH = Revisit(refresh=True)
 
 
-def run(site: Site, root: Path, urls: list[str], again: Revisit = NOTHING) -> dict[str, dict[str, Any]]:
+def run(site: Site, root: Path, urls: list[str], revisit: Revisit = NOTHING) -> dict[str, dict[str, Any]]:
     """The rows by path, of a scrape in which the server's record starts anew."""
     site.requests.clear()
-    scrape.run(section(listed(root, urls)), root, allow=(site.host,), again=again)
+    scrape.run(section(listed(root, urls)), root, allow=(site.host,), revisit=revisit)
     return {str(row["image_url"]).removeprefix(site.url("")): row for row in rows(root)}
 
 
@@ -97,9 +97,9 @@ def test_refresh_asks_pages_whether_they_have_changed(site: Site, tmp_path: Path
     later = '<a class="card" href="/item/{}">x</a>'
     validated(site, "/item/2", b'<h1>Item 2</h1><img src="/2.jpg">' + FREE, ETag='"v1"')
 
-    def scraped(again: Revisit = NOTHING) -> dict[str, str]:
+    def scraped(revisit: Revisit = NOTHING) -> dict[str, str]:
         site.requests.clear()
-        scrape.run(section(query), tmp_path, allow=(site.host,), again=again)
+        scrape.run(section(query), tmp_path, allow=(site.host,), revisit=revisit)
         return {row["image_url"].removeprefix(site.url("")): row["reason"] for row in rows(tmp_path)}
 
     first = scraped()
@@ -155,11 +155,11 @@ def test_failures_are_tried_again_when_asked_to(site: Site, tmp_path: Path, name
 def test_an_item_page_that_failed_is_read_again(site: Site, tmp_path: Path) -> None:
     query, page = html_site(site, tmp_path), "/item/2"
     route: Callable[[BaseHTTPRequestHandler], None] = site.routes.pop(page)
-    for again in (Revisit(), Revisit(retry=retried(["http_5xx"]))):
-        scrape.run(section(query), tmp_path, allow=(site.host,), again=again)
+    for revisit in (Revisit(), Revisit(retry=retried(["http_5xx"]))):
+        scrape.run(section(query), tmp_path, allow=(site.host,), revisit=revisit)
         assert [row["reason"] for row in rows(tmp_path)] == ["ok", "ok", "http_4xx", "ok"]
     site.route(page, route)
-    scrape.run(section(query), tmp_path, allow=(site.host,), again=Revisit(retry=retried(["all"])))
+    scrape.run(section(query), tmp_path, allow=(site.host,), revisit=Revisit(retry=retried(["all"])))
     assert [row["reason"] for row in rows(tmp_path)] == ["ok"] * 4
     assert site.counts()["/0.jpg"] == site.counts()["/3.jpg"] == 1
 

@@ -50,19 +50,19 @@ class Lent:
     def page(self, url: str, *, allowed: Callable[[str], bool] | None = None) -> Response:
         return self.answer(url)
 
-    def answer(self, url: str, asking: RequestOptions = PLAIN, daily: int | None = None) -> Response:
+    def answer(self, url: str, options: RequestOptions = PLAIN, daily: int | None = None) -> Response:
         self.asked += 1
         if self.asked > LONGEST:
             pytest.fail("a source that asks for ever")
         response = Response(url, 200, self.body, "", None, None, None, datetime.now(UTC))
-        if asking.check is not None:
-            asking.check(response)
+        if options.check is not None:
+            options.check(response)
         return response
 
     def key(self, source: str) -> str | None:
         return "a-key"
 
-    def odd(self, source: str, url: str, body: bytes) -> str:
+    def set_aside(self, source: str, url: str, body: bytes) -> str:
         return "raw/.answers/x.txt"
 
     def space(self, host: str, delay: float) -> None:
@@ -111,9 +111,9 @@ def test_a_damaged_answer_is_no_bug(name: str) -> None:
     @settings(max_examples=80, deadline=None, database=None)
     @given(st.sampled_from(list(places(intact))), values)
     def check(place: tuple[Any, ...], value: Any) -> None:
-        web = Lent(damaged(name, intact, place, value))
+        pages = Lent(damaged(name, intact, place, value))
         try:
-            for candidate in load(name)(Query(source=name, query="hair", base_url="http://x.example"), web):
+            for candidate in load(name)(Query(source=name, query="hair", base_url="http://x.example"), pages):
                 msgspec.json.encode(candidate)  # it can be written down
         except (CurateError, FetchError):
             pass

@@ -20,32 +20,32 @@ class Counting:
         self.asked: list[str] = []
         self._age = age
 
-    def answer(self, url: str, asking: RequestOptions = PLAIN) -> Response:
-        self.asked.append(asking.address(url))
+    def answer(self, url: str, options: RequestOptions = PLAIN) -> Response:
+        self.asked.append(options.address(url))
         return Response(url, 200, b"{}", "", None, None, None, datetime.now(UTC) - self._age)
 
 
-def pages(root: Path, web: Any) -> StoredPages:
-    return StoredPages(lambda: cast(HttpClient, web), root / "raw/.pages/key", lambda text: None, {}, {})
+def pages(root: Path, client: Any) -> StoredPages:
+    return StoredPages(lambda: cast(HttpClient, client), root / "raw/.pages/key", lambda text: None, {}, {})
 
 
 @pytest.mark.parametrize(("age", "times"), [(timedelta(), 1), (FRESH, 2)])
 def test_an_answer_is_kept_for_a_day(tmp_path: Path, age: timedelta, times: int) -> None:
-    web = Counting(age)
+    client = Counting(age)
     for _ in range(2):
-        pages(tmp_path, web).answer("http://x.example/a", RequestOptions(params={"key": "sesame"}))
-    assert web.asked == ["http://x.example/a?key=sesame"] * times
+        pages(tmp_path, client).answer("http://x.example/a", RequestOptions(params={"key": "sesame"}))
+    assert client.asked == ["http://x.example/a?key=sesame"] * times
     assert b"sesame" not in b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
 
 
 def test_an_odd_answer_is_put_aside_and_asked_for_again(tmp_path: Path) -> None:
-    web = Counting(timedelta())
-    stored = pages(tmp_path, web)
+    client = Counting(timedelta())
+    stored = pages(tmp_path, client)
     stored.answer("http://x.example/a")
-    where = stored.odd("commons", "http://x.example/a", b"<html>")
+    where = stored.set_aside("commons", "http://x.example/a", b"<html>")
     assert (tmp_path / where).read_bytes() == b"<html>"
     stored.answer("http://x.example/a")
-    assert len(web.asked) == 2
+    assert len(client.asked) == 2
 
 
 def test_a_finished_search_keeps_no_pages(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_no_srcset_is_too_odd(junk: str) -> None:
 def test_robots_denies_what_it_names_and_nothing_beside(denied: str, other: str) -> None:
     rules = robots.parse(f"User-agent: *\nDisallow: /{denied}$\n".encode(), "text/plain")
     assert rules.verdict(f"http://x.example/{denied}") == "robots_denied"
-    if parse(f"http://x.example/{other}").url != parse(f"http://x.example/{denied}").url:
+    if parse(f"http://x.example/{other}").text != parse(f"http://x.example/{denied}").text:
         assert rules.verdict(f"http://x.example/{other}") == "allowed"
 
 
@@ -137,7 +137,7 @@ def test_an_address_is_one_or_a_refusal(url: str) -> None:
     except FetchError as error:
         assert error.reason in {"bad_url", "ssrf_blocked", "not_image"}
     else:
-        assert found.url.startswith(("http://", "https://")) and "@" not in found.url.split("/")[2]
+        assert found.text.startswith(("http://", "https://")) and "@" not in found.text.split("/")[2]
 
 
 TAGS = [

@@ -125,7 +125,7 @@ def test_robots_delay(line: str, delay: float) -> None:
 
 
 def test_an_unreachable_robots_txt_is_asked_for_again_later_and_later() -> None:
-    book = robots.Book()
+    book = robots.RulesCache()
     now, waits = 0.0, []
     for _ in range(4):
         book.keep("http://x", robots.UNREACHABLE, now)
@@ -137,7 +137,7 @@ def test_an_unreachable_robots_txt_is_asked_for_again_later_and_later() -> None:
 
 
 def test_a_good_copy_stands_in_for_a_day() -> None:
-    book = robots.Book()
+    book = robots.RulesCache()
     good = rules("User-agent: *\nDisallow: /a")
     book.keep("http://x", good, 0.0)
     assert book.known("http://x", robots.FRESH - 1) is good
@@ -195,7 +195,7 @@ def test_any_bytes_become_text(body: bytes, header: str) -> None:
     ],
 )
 def test_addresses_are_cleaned(url: str, clean: str) -> None:
-    assert parse(url).url == clean
+    assert parse(url).text == clean
 
 
 @pytest.mark.parametrize(
