@@ -50,29 +50,29 @@ IMAGES = Table(
             _needed("candidate_id", pa.string()),  # hash of source, domain and address: one row per candidate seen
             pa.field("image_id", pa.string()),  # sha256 of the received bytes; null when nothing was received
             pa.field("path", pa.string()),  # the bytes as received, below raw/images
-            _needed("domain", pa.string()),
-            _needed("source", pa.string()),
+            _needed("domain", pa.string()),  # what its images stand for: long, short, ...
+            _needed("source", pa.string()),  # that found it, as in curate sources
             pa.field("query", pa.string()),  # as a person typed it
-            pa.field("image_url", pa.string()),
+            pa.field("image_url", pa.string()),  # as the source gives it
             pa.field("final_url", pa.string()),  # after redirects
-            pa.field("page_url", pa.string()),
-            pa.field("title", pa.string()),
-            pa.field("creator", pa.string()),
+            pa.field("page_url", pa.string()),  # where a person sees it
+            pa.field("title", pa.string()),  # as the source has it
+            pa.field("creator", pa.string()),  # as the source has it: who is to be credited
             _needed("license", pa.string()),  # a normalised code; "unknown" when the source states none
-            pa.field("license_url", pa.string()),
+            pa.field("license_url", pa.string()),  # the licence's text
             pa.field("role", pa.string()),  # article, human, ... for the pictures of one product
             pa.field("group_id", pa.string()),  # shared by the pictures of one product
             _needed("rank", pa.int64()),  # order of discovery within the domain
             pa.field("width", pa.int32()),  # px, after EXIF rotation
-            pa.field("height", pa.int32()),
-            pa.field("bytes", pa.int64()),
-            pa.field("retrieved_at", _UTC),
-            pa.field("etag", pa.string()),
-            pa.field("last_modified", pa.string()),
-            pa.field("http_status", pa.int32()),
+            pa.field("height", pa.int32()),  # px
+            pa.field("bytes", pa.int64()),  # received
+            pa.field("retrieved_at", _UTC),  # UTC
+            pa.field("etag", pa.string()),  # of the answer, for --refresh
+            pa.field("last_modified", pa.string()),  # of the answer, for --refresh
+            pa.field("http_status", pa.int32()),  # of the answer
             pa.field("extra", pa.string()),  # JSON object: what else the source said
-            _needed("status", pa.string()),
-            _needed("reason", pa.string()),
+            _needed("status", pa.string()),  # accepted or rejected
+            _needed("reason", pa.string()),  # ok, or why it was rejected
         ]
     ),
     "curate scrape",
@@ -91,13 +91,13 @@ CROPS = Table(
     pa.schema(
         [
             _needed("crop_id", pa.string()),  # hash of image, face and the rules it was cut by
-            _needed("image_id", pa.string()),
+            _needed("image_id", pa.string()),  # of images: sha256 of the raw image
             _needed("source_path", pa.string()),  # the raw image
-            _needed("domain", pa.string()),
-            _needed("license", pa.string()),
+            _needed("domain", pa.string()),  # of the image
+            _needed("license", pa.string()),  # of the image
             _needed("detector", pa.string()),  # or several: haar+hog
-            _needed("align", pa.string()),
-            _needed("framing", pa.string()),
+            _needed("align", pa.string()),  # auto is resolved: ffhq, box or none
+            _needed("framing", pa.string()),  # face, ffhq, head, bust or person
             _needed("faces", pa.int32()),  # faces found in the image
             _needed("face_index", pa.int32()),  # by falling score; -1 for an image without one
             pa.field("box", pa.list_(pa.float32(), 4)),  # x, y, width, height in raw px
@@ -130,10 +130,10 @@ CROPS = Table(
             pa.field("hue", pa.float32()),  # degrees, 0 red, 120 green: mean of the crop's hues, weighted by chroma
             pa.field("chroma_rest", pa.float32()),  # chroma, 0..255, that luma does not explain; low when tinted
             pa.field("outlines", pa.float32()),  # share of the crop on hard edges; high in drawings
-            pa.field("is_grey", pa.bool_()),
+            pa.field("is_grey", pa.bool_()),  # whether the photo is monochrome
             pa.field("path", pa.string()),  # the crop, below processed/crops
-            _needed("status", pa.string()),
-            _needed("reason", pa.string()),
+            _needed("status", pa.string()),  # accepted or rejected
+            _needed("reason", pa.string()),  # ok, or why it was rejected
         ]
     ),
     "curate crop",
@@ -152,17 +152,17 @@ DEDUP = Table(
     "crop_id",
     pa.schema(
         [
-            _needed("crop_id", pa.string()),
-            _needed("domain", pa.string()),
-            _needed("phash", pa.uint64()),
+            _needed("crop_id", pa.string()),  # of crops
+            _needed("domain", pa.string()),  # of the crop
+            _needed("phash", pa.uint64()),  # 64-bit DCT hash, bit for bit imagehash's phash
             pa.field("contrast", pa.float32()),  # of the luma that phash sees, in levels of 255; low: phash is noise
             pa.field("thumb", pa.binary(176)),  # 12x12 luma, 4x4 red and 4x4 blue chroma, row by row, uint8
             _needed("cluster_id", pa.string()),  # the crop_id that stands for the cluster
             pa.field("duplicate_of", pa.string()),  # the crop_id that is kept instead
             pa.field("against", pa.string()),  # the other data set that duplicate_of is in; null for this one
             pa.field("identity_id", pa.string()),  # the crop_id that stands for the person; null where not looked at
-            _needed("status", pa.string()),
-            _needed("reason", pa.string()),
+            _needed("status", pa.string()),  # accepted or rejected
+            _needed("reason", pa.string()),  # ok, or why it was rejected
         ]
     ),
     "curate dedup",
@@ -175,11 +175,11 @@ FINGERPRINTS = Table(
     "crop_id",
     pa.schema(
         [
-            _needed("crop_id", pa.string()),
-            _needed("phash", pa.uint64()),
+            _needed("crop_id", pa.string()),  # of crops
+            _needed("phash", pa.uint64()),  # as in dedup
             _needed("variants", pa.list_(pa.uint64())),  # phash of the crop mirrored and turned, as far as asked for
-            _needed("contrast", pa.float32()),
-            _needed("thumb", pa.binary(176)),
+            _needed("contrast", pa.float32()),  # as in dedup
+            _needed("thumb", pa.binary(176)),  # as in dedup
             pa.field("copies", pa.list_(pa.int32())),  # rows after this one that are its copies; null: not looked for
         ]
     ),
@@ -193,7 +193,7 @@ EMBEDDINGS = Table(
     "crop_id",
     pa.schema(
         [
-            _needed("crop_id", pa.string()),
+            _needed("crop_id", pa.string()),  # of crops
             pa.field("embedding", pa.list_(pa.float32(), 128)),  # dlib's, of one face; null where no face can be found
         ]
     ),
@@ -207,16 +207,16 @@ DATASET = Table(
     "crop_id",
     pa.schema(
         [
-            _needed("crop_id", pa.string()),
-            _needed("path", pa.string()),
-            _needed("source_path", pa.string()),
-            _needed("domain", pa.string()),
+            _needed("crop_id", pa.string()),  # of crops
+            _needed("path", pa.string()),  # the crop, below processed/crops
+            _needed("source_path", pa.string()),  # the raw image
+            _needed("domain", pa.string()),  # of the crop
             _needed("split", pa.string()),  # train, val or test
-            _needed("cluster_id", pa.string()),
-            _needed("license", pa.string()),
+            _needed("cluster_id", pa.string()),  # of dedup: copies of one picture share it
+            _needed("license", pa.string()),  # of the image
             pa.field("landmarks", pa.list_(pa.float32())),  # 68 x (x, y) in crop px, flat
             _needed("status", pa.string()),  # rejected: does not train
-            _needed("reason", pa.string()),
+            _needed("reason", pa.string()),  # ok, review or select
         ]
     ),
     "curate build",
@@ -230,21 +230,21 @@ PAIRS = Table(
     "pair_id",
     pa.schema(
         [
-            _needed("pair_id", pa.string()),
+            _needed("pair_id", pa.string()),  # hash of product, pictures and settings
             _needed("group_id", pa.string()),  # the product
-            _needed("domain", pa.string()),
-            pa.field("article_image_id", pa.string()),
-            pa.field("human_image_id", pa.string()),
+            _needed("domain", pa.string()),  # of the product
+            pa.field("article_image_id", pa.string()),  # of images; null where there is none
+            pa.field("human_image_id", pa.string()),  # of images; null where there is none
             pa.field("article_path", pa.string()),  # letterboxed, below processed/pairs
-            pa.field("human_path", pa.string()),
+            pa.field("human_path", pa.string()),  # letterboxed, below processed/pairs
             pa.field("article_affine", pa.list_(pa.float64(), 6)),  # 2x3, row-major: raw px -> letterboxed px
-            pa.field("human_affine", pa.list_(pa.float64(), 6)),
-            pa.field("article_phash", pa.uint64()),
+            pa.field("human_affine", pa.list_(pa.float64(), 6)),  # 2x3, row-major: raw px -> letterboxed px
+            pa.field("article_phash", pa.uint64()),  # 64-bit DCT hash of the letterboxed article
             pa.field("article_colours", pa.binary()),  # mean RGB of the cells of an 8x8 grid, row by row
             pa.field("article_text", pa.string()),  # what the page says of the product and of this picture
-            pa.field("human_text", pa.string()),
+            pa.field("human_text", pa.string()),  # the same of the person's picture
             pa.field("article_faces", pa.int32()),  # in the article's picture; null where nobody looked
-            pa.field("human_faces", pa.int32()),
+            pa.field("human_faces", pa.int32()),  # in the person's picture; null where nobody looked
             pa.field("border", pa.float32()),  # share of the article's outermost px near their median colour
             pa.field("aspect", pa.float32()),  # height over width of what the article's picture shows
             pa.field("agreement", pa.float32()),  # share of the article's px whose colour the torso shows, too
@@ -252,10 +252,10 @@ PAIRS = Table(
             pa.field("worn_at", pa.float32()),  # where the article's colours lie: face heights below the chin
             pa.field("duplicate_of", pa.string()),  # the pair_id that is kept instead
             _needed("cluster_id", pa.string()),  # products whose articles are copies of each other share one
-            _needed("split", pa.string()),
-            _needed("license", pa.string()),
-            _needed("status", pa.string()),
-            _needed("reason", pa.string()),
+            _needed("split", pa.string()),  # train, val or test
+            _needed("license", pa.string()),  # of both pictures, joined by + where they differ
+            _needed("status", pa.string()),  # accepted or rejected
+            _needed("reason", pa.string()),  # ok, or why it was rejected
         ]
     ),
     "curate pairs",

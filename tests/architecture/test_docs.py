@@ -219,3 +219,9 @@ def test_the_architecture_has_every_folder_and_the_table_of_imports() -> None:
     assert {row: " ".join(re.findall(r"`([\w.]+)`", allowed)) for row, allowed in rows.items()} == MAY_IMPORT
     folders = [path for top in ("pipeline", "train") for path in (ROOT / top).iterdir() if any(path.glob("*.py"))]
     assert not [path.name for path in folders if f"| `{path.relative_to(ROOT).as_posix()}/` |" not in text]
+
+
+def test_every_column_and_reason_is_explained() -> None:
+    for page in ("tables", "reasons"):
+        text = (DOCS / f"reference/{page}.md").read_text("utf-8")
+        assert not re.findall(r"^\| `\w+`.*\|\s*\|$", text, re.MULTILINE)
