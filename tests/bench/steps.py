@@ -107,7 +107,7 @@ def bf16_peak(device: torch.device) -> float:
 
 
 def ours(ask: Mapping[str, Any], device: torch.device) -> Run:
-    memory.keep_freed()
+    memory.keep_freed_blocks()
     kind = RECIPES.resolve(ask["recipe"])
     recipe = kind(kind.Config(size=ask["side"])).to(device)
     given = {key: ask[key] for key in ("precision", "tf32", "channels_last", "compile") if key in ask}

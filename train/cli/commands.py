@@ -78,7 +78,7 @@ def train(
         "run.weights": from_,
         "data.size": size,
         "data.domains": {"a": a, "b": b} if a and b else None,
-        **dict(config.assignment(text) for text in set_ or ()),
+        **dict(config.parse_assignment(text) for text in set_ or ()),
     }
     if bool(a) != bool(b):
         raise UsageError("--a and --b: one without the other", "name both domains")
@@ -165,9 +165,9 @@ def _show_plan(context: Context, settings: TrainConfig) -> None:
     from curate.train.trainer import run as training
 
     prepared = training.prepare(settings, context.root, progress=context.console.progress)
-    recipe = training.begun(prepared, context.root, progress=context.console.progress)
-    counts = factory.networks(recipe)
-    with training.threads(settings.run.threads):
+    recipe = training.initial_recipe(prepared, context.root, progress=context.console.progress)
+    counts = factory.parameter_counts(recipe)
+    with training.cpu_threads(settings.run.threads):
         found = estimate.estimate(recipe, prepared.material, prepared.settings.run, prepared.steps)
     plan = {**prepared.config, "networks": counts, "estimate": found}
     run, data = prepared.config["run"], prepared.config["data"]

@@ -57,9 +57,9 @@ def _origins(context: Context, name: str, flags: dict[str, Any]) -> list[Origin]
 def _flags(assignments: list[str] | None) -> dict[str, Any]:
     if not assignments:
         return {}
-    from curate.train.runs.config import assignment
+    from curate.train.runs.config import parse_assignment
 
-    return dict(assignment(text) for text in assignments)
+    return dict(parse_assignment(text) for text in assignments)
 
 
 def _table(found: list[Origin]) -> str:

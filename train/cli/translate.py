@@ -75,7 +75,7 @@ def translate(
         outcomes = try_on.run(try_on.TryOn(networks), orders, out, compare=compare, progress=context.console.progress)
     else:
         translator = translator_.Translator(networks, direction, all_faces=all_faces, align=align)
-        named = translator_.split(context.root, translator.domain, split) if split else inputs or []
+        named = translator_.split_photos(context.root, translator.domain, split) if split else inputs or []
         outcomes = translator_.run(translator, named, out, compare=compare, progress=context.console.progress)
     context.console.result(outcomes, "\n".join(_line(outcome) for outcome in outcomes))
     if not (_done(outcomes, inputs) if inputs else any(outcome.output for outcome in outcomes)):
@@ -92,7 +92,7 @@ def _orders(
         raise UsageError(
             "--split with --article or --worn: a split has both", "leave them out, or name photos instead of --split"
         )
-    return try_on.split(context.root, split) if split else try_on.jobs(inputs, articles, worn)
+    return try_on.split_jobs(context.root, split) if split else try_on.list_jobs(inputs, articles, worn)
 
 
 def _foreign(

@@ -22,7 +22,9 @@ CACHE = Path("processed/cache")
 Picture = tuple[str, str]  # its name and its path below the root
 
 
-def resident(root: Path, key: str, pictures: Sequence[Picture], made_by: str, progress: Progress) -> tuple[Tensor, str]:
+def load_decoded(
+    root: Path, key: str, pictures: Sequence[Picture], made_by: str, progress: Progress
+) -> tuple[Tensor, str]:
     """`pictures` as uint8 [N, side, side, 3], mapped, and the digest of their names, shape and pixels.
 
     They are decoded into processed/cache unless they lie there already. There is one array per `key`: another one's
@@ -45,7 +47,7 @@ def resident(root: Path, key: str, pictures: Sequence[Picture], made_by: str, pr
     return torch.from_numpy(mapped), json.loads(notes.read_text())["digest"]
 
 
-def near(pictures: Tensor, device: torch.device | str) -> Tensor:
+def to_device_if_small(pictures: Tensor, device: torch.device | str) -> Tensor:
     """`pictures` on `device`, if it is a GPU and they take at most a quarter of its free memory; else as they are."""
     if torch.device(device).type != "cuda" or pictures.nbytes > torch.cuda.mem_get_info(device)[0] / 4:
         return pictures

@@ -14,9 +14,9 @@ from curate.pipeline.tables import manifest
 from curate.train.data import cache, transforms
 from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
-from curate.train.data.unpaired import ALL, order
+from curate.train.data.unpaired import WHOLE_BATCH, shuffled_index
 from curate.train.engine.contract import Batch
-from curate.train.engine.rng import BatchSlice, PerImageRng, generator, placed
+from curate.train.engine.rng import BatchSlice, PerImageRng, generator, to_device
 
 LEVELS = 4  # per channel, of the colour histograms that tell articles apart
 
@@ -50,8 +50,8 @@ def load(root: Path, split: str, *, progress: Progress = SILENT) -> PairSet:
             products[product] = len(articles)
             articles.append((row["pair_id"], row["article_path"]))
     humans = [(row["pair_id"], row["human_path"]) for row in rows]
-    people, one = cache.resident(root, f"pairs\n{split}\nhuman", humans, "curate pairs", progress)
-    things, other = cache.resident(root, f"pairs\n{split}\narticle", articles, "curate pairs", progress)
+    people, one = cache.load_decoded(root, f"pairs\n{split}\nhuman", humans, "curate pairs", progress)
+    things, other = cache.load_decoded(root, f"pairs\n{split}\narticle", articles, "curate pairs", progress)
     worn = torch.tensor([products[row["domain"], row["group_id"]] for row in rows], dtype=torch.int64)
     return PairSet(people, things, worn, f"{one}+{other}")
 
@@ -73,11 +73,14 @@ class PairedBatches:
         batch: int,
         seed: int,
         device: torch.device | str = "cpu",
-        portion: BatchSlice = ALL,
+        portion: BatchSlice = WHOLE_BATCH,
     ) -> None:
         self._colours = histograms(wardrobe.articles) if section.candidates > 1 else None
         self.worn = wardrobe.worn
-        self.humans, self.articles = cache.near(wardrobe.humans, device), cache.near(wardrobe.articles, device)
+        self.humans, self.articles = (
+            cache.to_device_if_small(wardrobe.humans, device),
+            cache.to_device_if_small(wardrobe.articles, device),
+        )
         self.section, self.batch, self.seed, self.device, self.portion = section, batch, seed, device, portion
         self.epoch = len(wardrobe)  # pairs
 
@@ -85,12 +88,12 @@ class PairedBatches:
         """Step `step`'s images, float32 [batch * parts, 3, size, width] in [-1, 1] each."""
         positions = self.portion.positions(step, self.batch)
         draws = PerImageRng([generator(self.seed, "image", position) for position in positions])
-        at = torch.stack([order(self.seed, position, self.epoch) for position in positions])
+        at = torch.stack([shuffled_index(self.seed, position, self.epoch) for position in positions])
         own = self.worn[at]
         other = self._others(own, draws)
         together, alone = (draws.rand(2) < self.section.flip).unbind(1)
-        people = person(self._taken(self.humans, at), self.section, draws)
-        worn, wanted = (article(self._taken(self.articles, i), self.section) for i in (own, other))
+        people = prepare_person(self._taken(self.humans, at), self.section, draws)
+        worn, wanted = (prepare_article(self._taken(self.articles, i), self.section) for i in (own, other))
         return {
             "human": transforms.mirror(people, together),
             "article": transforms.mirror(worn, together),
@@ -98,7 +101,7 @@ class PairedBatches:
         }
 
     def _taken(self, pictures: Tensor, at: Tensor) -> Tensor:
-        return to_float(pictures[placed(at, pictures.device)], self.device)
+        return to_float(pictures[to_device(at, pictures.device)], self.device)
 
     def _others(self, own: Tensor, draws: PerImageRng) -> Tensor:
         """For each article of `own`, int64 [N], another one."""
@@ -110,15 +113,15 @@ class PairedBatches:
         return drawn.gather(1, unlike.argmax(1, keepdim=True))[:, 0]
 
 
-def held_out(wardrobe: PairSet, section: DataConfig, count: int, device: torch.device | str = "cpu") -> Batch:
+def all_combinations(wardrobe: PairSet, section: DataConfig, count: int, device: torch.device | str = "cpu") -> Batch:
     """Every combination of up to `count` people, one per article, with their articles: people change fastest.
 
     Float32 [count * count, 3, size, width] in [-1, 1] under "human", "article" and "other".
     """
     firsts = {int(thing): i for i, thing in reversed(list(enumerate(wardrobe.worn.tolist())))}
     things = sorted(firsts)[:count]
-    people = person(to_float(wardrobe.humans[[firsts[thing] for thing in things]], device), section)
-    articles = article(to_float(wardrobe.articles[things], device), section)
+    people = prepare_person(to_float(wardrobe.humans[[firsts[thing] for thing in things]], device), section)
+    articles = prepare_article(to_float(wardrobe.articles[things], device), section)
     n = len(things)
     return {
         "human": people.repeat(n, 1, 1, 1),
@@ -127,25 +130,26 @@ def held_out(wardrobe: PairSet, section: DataConfig, count: int, device: torch.d
     }
 
 
-def turned(
+def with_next_article(
     wardrobe: PairSet, section: DataConfig, start: int, stop: int, *, device: torch.device | str = "cpu"
 ) -> Batch:
     """The people from number `start` to `stop`, each to wear the article after the own one."""
     own = wardrobe.worn[start:stop]
     worn, wanted = (
-        article(to_float(wardrobe.articles[at % len(wardrobe.articles)], device), section) for at in (own, own + 1)
+        prepare_article(to_float(wardrobe.articles[at % len(wardrobe.articles)], device), section)
+        for at in (own, own + 1)
     )
     return {
-        "human": person(to_float(wardrobe.humans[start:stop], device), section),
+        "human": prepare_person(to_float(wardrobe.humans[start:stop], device), section),
         "article": worn,
         "other": wanted,
     }
 
 
-def person(pictures: Tensor, section: DataConfig, draws: PerImageRng | None = None) -> Tensor:
+def prepare_person(pictures: Tensor, section: DataConfig, draws: PerImageRng | None = None) -> Tensor:
     """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `draws`, enlarged to section.load and cut."""
     height, width = section.size, section.width or section.size
-    left, part = upright(pictures.shape[3], section)
+    left, part = person_window(pictures.shape[3], section)
     middle = pictures[..., left : left + part]
     if draws is None or section.load is None:
         return transforms.resize(middle, height, width)
@@ -153,13 +157,13 @@ def person(pictures: Tensor, section: DataConfig, draws: PerImageRng | None = No
     return transforms.crop_and_flip(larger, height, 0.0, draws, width)
 
 
-def upright(side: int, section: DataConfig) -> tuple[int, int]:
+def person_window(side: int, section: DataConfig) -> tuple[int, int]:
     """Where the part of a letterboxed square starts that networks see of a person, and how wide it is; px."""
     part = min(side, round(side * (section.width or section.size) / section.size))
     return (side - part) // 2, part
 
 
-def article(pictures: Tensor, section: DataConfig) -> Tensor:
+def prepare_article(pictures: Tensor, section: DataConfig) -> Tensor:
     """Letterboxed `pictures` [N, 3, S, S] as the networks see them: whole, on more background where that is needed."""
     height, width = section.size, section.width or section.size
     whole = transforms.resize(pictures, min(height, width))

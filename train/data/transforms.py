@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from curate.train.engine.rng import PerImageRng, placed
+from curate.train.engine.rng import PerImageRng, to_device
 
 
 def resize(images: Tensor, height: int, width: int | None = None) -> Tensor:
@@ -35,8 +35,8 @@ def crop_and_flip(images: Tensor, side: int, flip: float, draws: PerImageRng, wi
     top, left = draws.randint(height - side + 1, 1, 1), draws.randint(full - width + 1, 1, 1)
     mirrored = draws.rand(1, 1) < flip
     across = torch.arange(width)
-    rows = placed(top + torch.arange(side)[:, None], images.device)
-    columns = placed(left + torch.where(mirrored, across.flip(0), across), images.device)
+    rows = to_device(top + torch.arange(side)[:, None], images.device)
+    columns = to_device(left + torch.where(mirrored, across.flip(0), across), images.device)
     each = torch.arange(count, device=images.device)[:, None, None]
     return images.permute(0, 2, 3, 1)[each, rows, columns].permute(0, 3, 1, 2).contiguous()
 
@@ -56,7 +56,7 @@ def shift_and_zoom(
     window = least + (most - least).clamp_min(0.0) * draws.rand()
     turn = torch.eye(2) * window[:, None, None]
     where = torch.cat([turn, -2.0 * shifts[:, :, None]], 2)  # [N, 2, 3]; the canvas is [-1, 1] on each axis
-    where = placed(where, images.device)
+    where = to_device(where, images.device)
     canvas = resize(images, 2 * side)
     grid = F.affine_grid(where, [count, images.shape[1], side, side], align_corners=False)
     return F.grid_sample(canvas, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
@@ -64,12 +64,12 @@ def shift_and_zoom(
 
 def mirror(images: Tensor, chosen: Tensor) -> Tensor:
     """`images` [N, C, H, W], those that are `chosen`, bool [N], mirrored left to right."""
-    return torch.where(placed(chosen, images.device)[:, None, None, None], images.flip(3), images)
+    return torch.where(to_device(chosen, images.device)[:, None, None, None], images.flip(3), images)
 
 
 def to_float(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
     """uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1] on `device`."""
-    return placed(pixels, device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
+    return to_device(pixels, device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
 
 
 def to_uint8(pictures: Tensor) -> Tensor:

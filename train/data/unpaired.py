@@ -22,9 +22,9 @@ from curate.train.data import cache, face_masks, transforms
 from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
 from curate.train.engine.contract import Batch
-from curate.train.engine.rng import BatchSlice, PerImageRng, generator, placed
+from curate.train.engine.rng import BatchSlice, PerImageRng, generator, to_device
 
-ALL = BatchSlice()  # one process has all of a step's images
+WHOLE_BATCH = BatchSlice()  # one process has all of a step's images
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,14 @@ class UnpairedBatches:
         seed: int,
         faces: bool = False,
         device: torch.device | str = "cpu",
-        portion: BatchSlice = ALL,
+        portion: BatchSlice = WHOLE_BATCH,
     ) -> None:
-        self.a, self.b, self.section, self.faces = near(a, device), near(b, device), section, faces
+        self.a, self.b, self.section, self.faces = (
+            domain_to_device_if_small(a, device),
+            domain_to_device_if_small(b, device),
+            section,
+            faces,
+        )
         self.batch, self.seed, self.device, self.portion = batch, seed, device, portion
         self.epoch = max(len(a), len(b))  # images
 
@@ -72,15 +77,15 @@ class UnpairedBatches:
         """
         positions = self.portion.positions(step, self.batch)
         draws = PerImageRng([generator(self.seed, "image", position) for position in positions])
-        a = torch.stack([order(self.seed, position, self.epoch) for position in positions]) % len(self.a)
+        a = torch.stack([shuffled_index(self.seed, position, self.epoch) for position in positions]) % len(self.a)
         b = draws.randint(len(self.b))
         return {**self._prepare("a", self.a, a, draws), **self._prepare("b", self.b, b, draws)}
 
     def _prepare(self, key: Literal["a", "b"], domain: Domain, at: Tensor, draws: PerImageRng) -> Batch:
         section, window = self.section, self.section.windows.get(key)
-        pictures = to_float(domain.images[placed(at, domain.images.device)], self.device)
+        pictures = to_float(domain.images[to_device(at, domain.images.device)], self.device)
         if self.faces:
-            masks = placed(face_masks.masks(domain.landmarks[at], domain.images.shape[1]), self.device)
+            masks = to_device(face_masks.masks(domain.landmarks[at], domain.images.shape[1]), self.device)
             pictures = torch.cat([pictures, masks], 1)
         if window:
             cut = transforms.shift_and_zoom(pictures, section.size, window.right, window.down, window.least, draws)
@@ -91,12 +96,12 @@ class UnpairedBatches:
         return {key: cut[:, :3], f"face_{key}": cut[:, 3:].clamp(0.0, 1.0)} if self.faces else {key: cut}
 
 
-def near(domain: Domain, device: torch.device | str) -> Domain:
+def domain_to_device_if_small(domain: Domain, device: torch.device | str) -> Domain:
     """`domain` with its images on `device` where they take up at most a quarter of what is free there."""
-    return replace(domain, images=cache.near(domain.images, device))
+    return replace(domain, images=cache.to_device_if_small(domain.images, device))
 
 
-def order(seed: int, position: int, length: int) -> Tensor:
+def shuffled_index(seed: int, position: int, length: int) -> Tensor:
     """The image, int64 [], at `position` of a run whose epochs of `length` images are each shuffled anew."""
     epoch, within = divmod(position, length)
     return _order(seed, epoch, length)[within]
@@ -122,11 +127,11 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
         )
     rows = [row for row in table.to_pylist() if row["domain"] == domain and row["split"] == split]
     crops = [(row["crop_id"], row["path"]) for row in rows]
-    pictures, digest = cache.resident(root, f"{domain}\n{split}", crops, "curate crop", progress)
+    pictures, digest = cache.load_decoded(root, f"{domain}\n{split}", crops, "curate crop", progress)
     return Domain(domain, pictures, digest, face_masks.landmarks([row["landmarks"] for row in rows]))
 
 
-def chosen(root: Path, section: DataConfig) -> Mapping[str, str]:
+def resolve_domains(root: Path, section: DataConfig) -> Mapping[str, str]:
     """The domains that stand for "a" and "b": the section's, else the dataset's two, by name. Raises UsageError."""
     if section.domains:
         if set(section.domains) != {"a", "b"}:

@@ -20,7 +20,7 @@ from torch import Tensor
 from curate.pipeline.core.errors import CurateError, UsageError
 
 BUCKET = 2**26  # bytes that are sent at once: enough to fill a link, little beside a network
-PATIENCE = timedelta(minutes=30)  # for the first process to decode the pictures, or to draw samples
+TIMEOUT = timedelta(minutes=30)  # for the first process to decode the pictures, or to draw samples
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def init_distributed(device: str) -> Iterator[World]:
                 f"torchrun --nproc-per-node {there}; or on the CPU: --device cpu",
             )
         torch.cuda.set_device(place)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=PATIENCE)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=TIMEOUT)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
     finally:
@@ -127,7 +127,7 @@ _groups: list[dist.ProcessGroup] = []
 def _hosts() -> dist.ProcessGroup:
     """A group that talks from CPU to CPU, so that no answer waits for a GPU."""
     if not _groups:
-        _groups.append(dist.new_group(backend="gloo", timeout=PATIENCE))
+        _groups.append(dist.new_group(backend="gloo", timeout=TIMEOUT))
     return _groups[0]
 
 

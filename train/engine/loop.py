@@ -14,7 +14,7 @@ from curate.train.engine.contract import Batch, Clock, Recipe, Update
 from curate.train.engine.distributed import ALONE, World
 from curate.train.engine.meter import Meter, Scalars
 from curate.train.engine.precision import Precision
-from curate.train.engine.rng import BatchSlice, seed_of, working_on
+from curate.train.engine.rng import BatchSlice, derive_seed, using_batch_slice
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def train(
 
 def _step(recipe: Recipe, batch: Batch, clock: Clock, plan: LoopConfig, meter: Meter) -> None:
     """One step: its parts take turns, so that every optimiser steps once, on the gradients of all of them."""
-    torch.manual_seed(seed_of(plan.seed, clock.step))
+    torch.manual_seed(derive_seed(plan.seed, clock.step))
     plan.modes.start_step()
     team, count = plan.team, plan.accumulate
     portions = [BatchSlice(part, count, team.rank, team.size, team.gather) for part in range(count)]
@@ -88,7 +88,7 @@ def _step(recipe: Recipe, batch: Batch, clock: Clock, plan: LoopConfig, meter: M
         for number, (portion, part) in enumerate(zip(portions, parts, strict=True)):
             if number:
                 _set_random_state(random)  # draws are for all of the step's images: each part makes the same ones
-            with working_on(portion):
+            with using_batch_slice(portion):
                 update = next(part, None)
             if update is not None:
                 _backward(recipe, update, clock, count, meter)

@@ -17,7 +17,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 WORDS = ("can't allocate memory", "could not create a primitive", "std::bad_alloc")  # torch's and oneDNN's, on a CPU
 
 
-def keep_freed() -> None:
+def keep_freed_blocks() -> None:
     """From now on glibc keeps what a step frees for the next one, instead of giving it back and asking for it again.
 
     A step on a CPU allocates and frees gigabytes: handing them to the kernel each time costs a page fault per 4 KiB, up
@@ -29,14 +29,14 @@ def keep_freed() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def ran_out(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` is torch's word for memory that ran out, on a GPU or on the CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS)
 
 
-def too_much(batch: int, fits: int, parts: int) -> CurateError:
+def out_of_memory_error(batch: int, fits: int, parts: int) -> CurateError:
     """The error for a step of `batch` images at once where only `fits` do, in a run that has `parts` of them a step."""
     if not fits:
         return CurateError(
@@ -51,7 +51,7 @@ def too_much(batch: int, fits: int, parts: int) -> CurateError:
     )
 
 
-def most(recipe: Recipe, batches: Callable[[int], Batch], step: int, total: int) -> int:
+def largest_batch(recipe: Recipe, batches: Callable[[int], Batch], step: int, total: int) -> int:
     """The most images of `step`'s batch, halved until it does, that go through a step of `recipe`; 0 if not one does.
 
     No optimiser steps; random numbers, pools and averages are used up, so that the recipe is of no use afterwards.
@@ -66,7 +66,7 @@ def most(recipe: Recipe, batches: Callable[[int], Batch], step: int, total: int)
             _rehearse(recipe, {key: images[:count] for key, images in batch.items()}, Clock(step, total))
             return count
         except (RuntimeError, MemoryError) as error:
-            if not ran_out(error):
+            if not is_out_of_memory(error):
                 raise
         count //= 2
     return 0

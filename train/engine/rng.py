@@ -47,13 +47,13 @@ class BatchSlice:
 _now = [BatchSlice()]  # the innermost block's is the last
 
 
-def batch_slice() -> BatchSlice:
+def current_batch_slice() -> BatchSlice:
     """What is being worked on."""
     return _now[-1]
 
 
 @contextmanager
-def working_on(current: BatchSlice) -> Iterator[None]:
+def using_batch_slice(current: BatchSlice) -> Iterator[None]:
     """Within the block, `portion` is `current`. The loop says so around each part of a step."""
     _now.append(current)
     try:
@@ -72,12 +72,12 @@ def randint(low: int, high: int, count: int, *shape: int) -> Tensor:
     return _own(torch.randint(low, high, (count * _now[-1].parts * _now[-1].ranks, *shape)), count)
 
 
-def rand_of_all(count: int) -> Tensor:
+def rand_all_ranks(count: int) -> Tensor:
     """Like `rand`, for the images of every process that are at hand in this part, `count` in each: [ranks * count]."""
     return _part(torch.rand(count * _now[-1].parts * _now[-1].ranks), count)
 
 
-def randint_of_all(low: int, high: int, count: int) -> Tensor:
+def randint_all_ranks(low: int, high: int, count: int) -> Tensor:
     """Like `randint`, for the images of every process in this part: [ranks * count]."""
     return _part(torch.randint(low, high, (count * _now[-1].parts * _now[-1].ranks,)), count)
 
@@ -118,14 +118,14 @@ class PerImageRng:
         return torch.stack([torch.randint(high, shape, generator=own) for own in self._generators])
 
 
-def placed(tensor: Tensor, device: torch.device | str) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
     """`tensor` on `device`. From the CPU to a GPU it goes through pinned memory, so that nobody waits for the GPU."""
     if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
-def seed_of(*names: int | str) -> int:
+def derive_seed(*names: int | str) -> int:
     """63 bits that depend on `names` alone."""
     digest = hashlib.blake2b(repr(names).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
@@ -133,4 +133,4 @@ def seed_of(*names: int | str) -> int:
 
 def generator(*names: int | str) -> torch.Generator:
     """A generator on the CPU that depends on `names` alone, so that every device sees the same draws."""
-    return torch.Generator().manual_seed(seed_of(*names))
+    return torch.Generator().manual_seed(derive_seed(*names))

@@ -23,7 +23,7 @@ from curate.train.evaluation.metrics import METRICS
 
 GROUP = "val"  # of the scalars that come from here: val/kid_standin_a2b
 ALWAYS = ("diversity",)  # cheap, and what tells of a collapse
-LEAST = 2  # images per view
+MIN_MEASURED = 2  # images per view
 BATCH = 8  # images at once
 
 

@@ -14,9 +14,9 @@ from curate.pipeline.core.progress import Progress
 from curate.train.data import face_masks, paired, transforms, unpaired
 from curate.train.data.transforms import to_float
 from curate.train.engine.contract import Batch
-from curate.train.runs.config import TrainConfig, device
+from curate.train.runs.config import TrainConfig, select_device
 
-LEAST = 2  # training images per domain, articles to swap
+MIN_IMAGES = 2  # training images per domain, articles to swap
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def unpaired_tasks(
 
     On training images only where a domain has no others.
     """
-    run, size, place = settings.run, settings.data.size, device(settings.run.device)
+    run, size, place = settings.run, settings.data.size, select_device(settings.run.device)
     most, views, trained_on = max(run.samples, run.held_out), {}, False
     for key, other in ("ab", "ba"):
         parts = [unpaired.load(root, domains[key], split, progress=progress) for split in ("val", "test")]
@@ -92,12 +92,12 @@ def _shown(
     return batch
 
 
-def pairs_of(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, bool]:
+def held_out_pairs(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, bool]:
     """The pairs of test or of val that don't train; the training pairs, and that it is them, where neither has two
     articles to swap.
     """
     found = (paired.load(root, split, progress=progress) for split in ("val", "test"))
-    held = next((wardrobe for wardrobe in found if len(wardrobe.articles) >= LEAST), None)
+    held = next((wardrobe for wardrobe in found if len(wardrobe.articles) >= MIN_IMAGES), None)
     return held or training, held is None
 
 
@@ -113,6 +113,6 @@ def pair_tasks(wardrobe: paired.PairSet, settings: TrainConfig, *, trained_on: b
         count,
         f"people {section.size}x{section.width}",
         f"{wardrobe.digest} {count}",
-        partial(paired.turned, wardrobe, section, device=device(run.device)),
+        partial(paired.with_next_article, wardrobe, section, device=select_device(run.device)),
     )
     return HeldOut({name: view}, trained_on)

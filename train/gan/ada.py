@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from curate.train.engine.rng import batch_slice, placed, rand
+from curate.train.engine.rng import current_batch_slice, rand, to_device
 
 INTERVAL = 4  # steps between two changes of p; section 3
 OCTAVE = math.log(2.0)
@@ -50,7 +50,7 @@ class AdaptiveAugment(nn.Module):
     @torch.no_grad()
     def watch(self, scores: Tensor) -> None:
         """Counts a discriminator's scores of real images, [N, ...], positive for real."""
-        signs = batch_slice().gather(scores.detach().float().sign().flatten(1).mean(1))
+        signs = current_batch_slice().gather(scores.detach().float().sign().flatten(1).mean(1))
         self.signs += signs.sum()
         self.judged += len(signs)
 
@@ -101,7 +101,7 @@ class AdaptiveAugment(nn.Module):
         return torch.where(self._happens(len(values), p), values, 0.0)
 
     def _uniform(self, count: int) -> Tensor:
-        return placed(rand(count), self.p.device)
+        return to_device(rand(count), self.p.device)
 
     def _spread(self, count: int, most: float) -> Tensor:
         """Uniform in [-most, most)."""

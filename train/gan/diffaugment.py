@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from curate.train.engine.rng import placed, rand, randint
+from curate.train.engine.rng import rand, randint, to_device
 
 
 class Move(NamedTuple):
@@ -28,7 +28,7 @@ class Move(NamedTuple):
         steps = reach // stride
         flip = rand(count) < 0.5
         down, right = randint(-steps, steps + 1, count, 2).mul(stride).unbind(1)
-        return cls(placed(flip, device), placed(down, device), placed(right, device))
+        return cls(to_device(flip, device), to_device(down, device), to_device(right, device))
 
     def apply(self, images: Tensor) -> Tensor:
         """`images` [N, C, H, W], moved; what comes in from outside is mirrored at the edge."""
@@ -69,7 +69,7 @@ def tint(images: Tensor, strength: float) -> Tensor:
     Zhao et al., Differentiable Augmentation for Data-Efficient GAN Training (2020), whose own strength is 1.
     """
     drawn = rand(len(images), 3, 1, 1, 1) - 0.5
-    brightness, saturation, contrast = placed(drawn, images.device).to(images.dtype).unbind(1)
+    brightness, saturation, contrast = to_device(drawn, images.device).to(images.dtype).unbind(1)
     images = images + strength * brightness
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * (1 + 2 * strength * saturation)
@@ -90,7 +90,7 @@ def diff_augment(images: Tensor, kinds: Iterable[str]) -> Tensor:
 
 def _translated(images: Tensor) -> Tensor:
     count, _, height, width = images.shape
-    down, right = (placed(randint(-(n // 8), n // 8 + 1, count, 1), images.device) for n in (height, width))
+    down, right = (to_device(randint(-(n // 8), n // 8 + 1, count, 1), images.device) for n in (height, width))
     rows = torch.arange(height, device=images.device) - down
     columns = torch.arange(width, device=images.device) - right
     inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((columns >= 0) & (columns < width))[:, None, None]
@@ -100,7 +100,7 @@ def _translated(images: Tensor) -> Tensor:
 def _cut_out(images: Tensor) -> Tensor:
     count, _, height, width = images.shape
     centre = [randint(0, n + 1, count, 1) for n in (height, width)]
-    return images * placed(~_box(centre, (height // 2, width // 2), (height, width)), images.device)
+    return images * to_device(~_box(centre, (height // 2, width // 2), (height, width)), images.device)
 
 
 DIFF_AUGMENT: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -121,7 +121,7 @@ def cutmix(count: int, height: int, width: int, device: torch.device) -> Tensor:
     centre = [randint(0, n, count, 1) for n in (height, width)]
     box = _box(centre, sides, (height, width))
     inverted = rand(count, 1, 1, 1) < 0.5
-    return placed((box == inverted).float(), device)
+    return to_device((box == inverted).float(), device)
 
 
 def _box(centre: Sequence[Tensor], sides: Sequence[Tensor | int], shape: tuple[int, int]) -> Tensor:

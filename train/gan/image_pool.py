@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from curate.train.engine.rng import batch_slice, rand_of_all, randint_of_all
+from curate.train.engine.rng import current_batch_slice, rand_all_ranks, randint_all_ranks
 
 
 class ImagePool(nn.Module):
@@ -25,9 +25,9 @@ class ImagePool(nn.Module):
         """`images` [N, C, H, W], detached; once the pool is full, half of them swapped for old ones."""
         if not self.capacity:
             return images.detach()
-        now, count = batch_slice(), len(images)
-        swaps = rand_of_all(count) < 0.5
-        slots = randint_of_all(0, self.capacity, count)
+        now, count = current_batch_slice(), len(images)
+        swaps = rand_all_ranks(count) < 0.5
+        slots = randint_all_ranks(0, self.capacity, count)
         choices = zip(swaps.tolist(), slots.tolist(), strict=True)
         everyone = now.gather(images.detach())
         mixed = [self._swap(image, swap, slot) for image, (swap, slot) in zip(everyone, choices, strict=True)]

@@ -118,7 +118,7 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
         name = f"{where}.{group}"
         written = _merged(kind.DEFAULTS.get(group, {}), groups.written(group), given[group])
         made[group] = as_dict(override(parse(section, written, name, params.path), name, **given[group]))
-    return checked(from_dict(made))
+    return validate(from_dict(made))
 
 
 def recipe_sections(recipe: str, written: Mapping[str, Any]) -> dict[str, Section]:
@@ -167,7 +167,7 @@ def from_dict(plain: Mapping[str, Any]) -> TrainConfig:
     )
 
 
-def checked(settings: TrainConfig) -> TrainConfig:
+def validate(settings: TrainConfig) -> TrainConfig:
     """`settings`, if its values go together; a model.size that was left open is data.size. Raises UsageError."""
     data = settings.data
     if getattr(settings.model, "size", data.size) is None:
@@ -181,7 +181,7 @@ def checked(settings: TrainConfig) -> TrainConfig:
     return settings
 
 
-def assignment(text: str) -> tuple[str, Any]:
+def parse_assignment(text: str) -> tuple[str, Any]:
     """A `--set group.key=value` as key and value, the value read as YAML. Raises UsageError."""
     key, equals, value = text.partition("=")
     try:
@@ -192,7 +192,7 @@ def assignment(text: str) -> tuple[str, Any]:
         raise UsageError(f"--set {text}: {error}", "write group.key=value, as in --set model.lr=0.0001") from None
 
 
-def device(name: str) -> torch.device:
+def select_device(name: str) -> torch.device:
     """The device that run.device asks for; of several processes, each has its GPU. Raises UsageError for none there."""
     place = int(os.environ.get("LOCAL_RANK", "0"))
     if name == "auto":

@@ -7,20 +7,20 @@ from typing import Any
 import torch
 
 from curate.train.engine.contract import Recipe
-from curate.train.engine.rng import seed_of
+from curate.train.engine.rng import derive_seed
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import TrainConfig, device
+from curate.train.runs.config import TrainConfig, select_device
 
 
 def build(settings: TrainConfig) -> Recipe:
     """The recipe with its first weights, which depend on run.seed alone, on the device that run.device asks for."""
-    torch.manual_seed(seed_of(settings.run.seed, "init"))
+    torch.manual_seed(derive_seed(settings.run.seed, "init"))
     recipe: Any = RECIPES.resolve(settings.recipe)(settings.model)
-    placed: Recipe = recipe.to(device(settings.run.device))
+    placed: Recipe = recipe.to(select_device(settings.run.device))
     return placed
 
 
-def networks(recipe: Any) -> dict[str, int]:
+def parameter_counts(recipe: Any) -> dict[str, int]:
     """The parts of a recipe that have parameters, and how many."""
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in recipe.named_children()}
     return {name: count for name, count in counts.items() if count}

@@ -21,7 +21,7 @@ from curate.train.trainer.best_checkpoint import BestCheckpoint
 from curate.train.trainer.data_module import DataModule
 from curate.train.trainer.estimate import duration
 from curate.train.trainer.logger import ScalarLogger
-from curate.train.trainer.sample_history import History, pinned
+from curate.train.trainer.sample_history import History, pin_preview
 
 
 class TrainingCallback:
@@ -41,7 +41,9 @@ class TrainingCallback:
     ) -> None:
         self.recipe, self.settings, self.material, self.folder = recipe, settings, material, folder
         self.log, self.best, self.progress, self.task = log, best, progress, task
-        self.preview = pinned(material.preview, folder.samples / "previews.safetensors") if settings.samples else None
+        self.preview = (
+            pin_preview(material.preview, folder.samples / "previews.safetensors") if settings.samples else None
+        )
         self.history = History(folder.samples, self.preview, settings.sample_every, start) if self.preview else None
         self.start = start
         self.before = (start, time.monotonic())  # the last tick

@@ -16,13 +16,13 @@ from curate.pipeline.imaging.config import Letterbox
 from curate.pipeline.tables import manifest
 from curate.train.data import paired, unpaired
 from curate.train.data.config import DataConfig
-from curate.train.data.unpaired import ALL, Domain, UnpairedBatches
+from curate.train.data.unpaired import WHOLE_BATCH, Domain, UnpairedBatches
 from curate.train.engine.contract import Batch
 from curate.train.engine.rng import BatchSlice
 from curate.train.evaluation import held_out
-from curate.train.evaluation.held_out import LEAST, HeldOut
+from curate.train.evaluation.held_out import MIN_IMAGES, HeldOut
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import TrainConfig, device
+from curate.train.runs.config import TrainConfig, select_device
 from curate.train.trainer.previews import Preview, translation_grid, try_on_grid
 
 
@@ -41,7 +41,9 @@ class DataModule:
     letterbox: Letterbox | None = None  # what the pictures of pairs were boxed by
 
 
-def prepare(settings: TrainConfig, root: Path, *, portion: BatchSlice = ALL, progress: Progress = SILENT) -> DataModule:
+def build_data_module(
+    settings: TrainConfig, root: Path, *, portion: BatchSlice = WHOLE_BATCH, progress: Progress = SILENT
+) -> DataModule:
     """What the batches of `settings.recipe` are made from; the recipe's keys tell which kind it is.
 
     `portion` says which of each step's images this process has.
@@ -54,8 +56,8 @@ def prepare(settings: TrainConfig, root: Path, *, portion: BatchSlice = ALL, pro
 
 
 def _unpaired(settings: TrainConfig, root: Path, portion: BatchSlice, progress: Progress) -> DataModule:
-    domains = unpaired.chosen(root, settings.data)
-    place, run = device(settings.run.device), settings.run
+    domains = unpaired.resolve_domains(root, settings.data)
+    place, run = select_device(settings.run.device), settings.run
     a, b = (_enough(unpaired.load(root, domains[key], "train", progress=progress), run.batch) for key in "ab")
     masked = "face_a" in RECIPES.resolve(settings.recipe).keys(settings.model)
     if masked:
@@ -78,17 +80,17 @@ def _unpaired(settings: TrainConfig, root: Path, portion: BatchSlice, progress: 
 
 
 def _pairs(settings: TrainConfig, root: Path, portion: BatchSlice, progress: Progress) -> DataModule:
-    place, run = device(settings.run.device), settings.run
+    place, run = select_device(settings.run.device), settings.run
     worn = paired.load(root, "train", progress=progress)
-    if len(worn.articles) < LEAST or len(worn) < run.batch:
+    if len(worn.articles) < MIN_IMAGES or len(worn) < run.batch:
         raise UsageError(
             f"{manifest.PAIRS.path(root)}: {len(worn)} pairs with {len(worn.articles)} different articles to "
-            f"train on, {max(LEAST, run.batch)} pairs with {LEAST} articles are the least",
+            f"train on, {max(MIN_IMAGES, run.batch)} pairs with {MIN_IMAGES} articles are the least",
             "scrape more of them, or lower run.batch; where they went: curate stats",
         )
     batches = paired.PairedBatches(worn, settings.data, batch=run.batch, seed=run.seed, device=place, portion=portion)
-    rest, trained_on = held_out.pairs_of(root, worn, progress)
-    shown = paired.held_out(rest, settings.data, run.samples, place)
+    rest, trained_on = held_out.held_out_pairs(root, worn, progress)
+    shown = paired.all_combinations(rest, settings.data, run.samples, place)
     people = math.isqrt(len(shown["human"]))
     turns = [(i + 1) % people * people + i for i in range(people)]  # person i in the next one's article
     preview = Preview(shown, try_on_grid, {"swapped": ("human", turns)})
@@ -110,7 +112,7 @@ def _pairs(settings: TrainConfig, root: Path, portion: BatchSlice, progress: Pro
 
 
 def _enough(domain: Domain, batch: int) -> Domain:
-    least = max(LEAST, batch)
+    least = max(MIN_IMAGES, batch)
     if len(domain) < least:
         raise UsageError(
             f"domain '{domain.name}': {len(domain)} images to train on, {least} are the least",

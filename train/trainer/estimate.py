@@ -124,7 +124,7 @@ def _measured(
         if not enough():
             raise
     except (RuntimeError, MemoryError) as error:
-        if not memory.ran_out(error):
+        if not memory.is_out_of_memory(error):
             raise
         return "not measured: memory ran out; lower run.batch, or raise run.accumulate", None, []
     if place.type == "cuda":

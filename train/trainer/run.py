@@ -19,9 +19,9 @@ from curate.train.engine.distributed import ALONE, World
 from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.meter import Scalars
 from curate.train.engine.rng import BatchSlice
-from curate.train.evaluation.evaluator import LEAST, Evaluator
+from curate.train.evaluation.evaluator import MIN_MEASURED, Evaluator
 from curate.train.evaluation.features import extractor
-from curate.train.runs.config import TrainConfig, device
+from curate.train.runs.config import TrainConfig, select_device
 from curate.train.runs.factory import build
 from curate.train.runs.run_dir import OnChange, RunDir
 from curate.train.trainer import data_module, finetune
@@ -45,7 +45,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A run that is ready to start: its settings with nothing left open, its data and its config."""
 
     settings: TrainConfig
@@ -58,18 +58,18 @@ class Prepared:
         return steps
 
 
-def prepare(settings: TrainConfig, root: Path, *, team: World = ALONE, progress: Progress = SILENT) -> Prepared:
+def prepare(settings: TrainConfig, root: Path, *, team: World = ALONE, progress: Progress = SILENT) -> PreparedRun:
     """Reads and checks what a run needs, and writes nothing but the cache of decoded pictures.
 
     Raises what material.prepare raises.
     """
     run = settings.run
     portion = BatchSlice(parts=run.accumulate, rank=team.rank, ranks=team.size)
-    found = data_module.prepare(settings, root, portion=portion, progress=progress)
+    found = data_module.build_data_module(settings, root, portion=portion, progress=progress)
     steps = run.steps or -(-run.epochs * found.epoch // (run.batch * run.accumulate * team.size))
     settings = replace(settings, run=override(run, "run", steps=steps), data=found.section)
     config = {**settings.as_dict(), **data_module.describe(found), "versions": checkpoint.versions()}
-    return Prepared(settings, found, {**config, "processes": team.size})
+    return PreparedRun(settings, found, {**config, "processes": team.size})
 
 
 def run(
@@ -101,7 +101,7 @@ def run(
     return Result(str(path), settings.recipe, prepared.steps, prepared.steps - start, metrics, note)
 
 
-def begun(prepared: Prepared, root: Path, start: int = 0, progress: Progress = SILENT) -> Recipe:
+def initial_recipe(prepared: PreparedRun, root: Path, start: int = 0, progress: Progress = SILENT) -> Recipe:
     """The recipe as it is trained: with the weights that run.weights names, unless a checkpoint has later ones, and
     without the layers that run.freeze holds. Raises UsageError for either that does not fit.
     """
@@ -115,12 +115,12 @@ def begun(prepared: Prepared, root: Path, start: int = 0, progress: Progress = S
     return recipe
 
 
-def _train(prepared: Prepared, root: Path, folder: RunDir, start: int, team: World, progress: Progress) -> None:
+def _train(prepared: PreparedRun, root: Path, folder: RunDir, start: int, team: World, progress: Progress) -> None:
     run, steps, batches = prepared.settings.run, prepared.steps, prepared.material.batches
-    memory.keep_freed()
-    recipe = begun(prepared, root, start, progress)
+    memory.keep_freed_blocks()
+    recipe = initial_recipe(prepared, root, start, progress)
     store = checkpoint.CheckpointManager(folder.checkpoints, prepared.config, run.keep_last)
-    with interruptible(progress) as stop, threads(run.threads), ExitStack() as stack:
+    with interruptible(progress) as stop, cpu_threads(run.threads), ExitStack() as stack:
         plan = LoopConfig(steps, run.seed, run.modes, run.tick, run.checkpoint_every, store, stop, run.accumulate, team)
         given, on_tick = batches, _ignore
         if team.rank == 0:
@@ -137,34 +137,34 @@ def _train(prepared: Prepared, root: Path, folder: RunDir, start: int, team: Wor
             progress.note(f"{folder.path}: saved after step {saved} of {steps}; the same command goes on")
             raise
         except (RuntimeError, MemoryError) as error:
-            if not memory.ran_out(error):
+            if not memory.is_out_of_memory(error):
                 raise
             cause = error.with_traceback(None)  # with it go the frames, and all that they hold
-    fits = memory.most(recipe, batches, start, steps)
-    raise memory.too_much(run.batch, min(fits, run.batch), run.accumulate) from cause
+    fits = memory.largest_batch(recipe, batches, start, steps)
+    raise memory.out_of_memory_error(run.batch, min(fits, run.batch), run.accumulate) from cause
 
 
 def _ignore(clock: Clock, scalars: Scalars) -> None:
     """The first process of a team shows how it goes, the others don't."""
 
 
-def _best(prepared: Prepared, root: Path, folder: RunDir, progress: Progress) -> BestCheckpoint | None:
+def _best(prepared: PreparedRun, root: Path, folder: RunDir, progress: Progress) -> BestCheckpoint | None:
     """Who measures the run and keeps its best networks; None where run.measure_every is 0, or images are too few."""
     held_out, run = prepared.material.held_out, prepared.settings.run
     if not run.measure_every:
         return None
-    if held_out.count < LEAST:
+    if held_out.count < MIN_MEASURED:
         progress.note(f"{held_out.count} held-out images are too few to be measured on: build.val, build.test")
         return None
     if held_out.trained_on:
         progress.note("no images are held out: it is measured on training images, which flatter it")
-    net = extractor.load(root / run.features if run.features else None, device(run.device))
+    net = extractor.load(root / run.features if run.features else None, select_device(run.device))
     evaluator = Evaluator(held_out, net, run.metrics, root)
     return BestCheckpoint(folder.best, prepared.config, evaluator, run.metrics, run.keep_best)
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
+def cpu_threads(count: int) -> Iterator[None]:
     """`count` threads on the CPU within the block; 0: as many as there are."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)

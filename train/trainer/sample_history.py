@@ -30,7 +30,7 @@ SIDE = 128  # px of a picture in the strip, at the most
 HEAD = 14  # px above the columns for the numbers of their steps
 
 
-def pinned(preview: Preview, path: Path) -> Preview:
+def pin_preview(preview: Preview, path: Path) -> Preview:
     """`preview` with the images that `path` has kept since the run began, or kept there from now on.
 
     So they stay the same although images have come or gone since. Another number or size of them begins anew.

@@ -28,7 +28,7 @@ class TranslationResult:
     article: str | None = None  # what the person was dressed in
 
 
-def photos(inputs: Iterable[Path]) -> Iterator[Path]:
+def list_photos(inputs: Iterable[Path]) -> Iterator[Path]:
     """The inputs, folders replaced by the images below them, in order. Raises UsageError for a folder without any."""
     for path in inputs:
         if not path.is_dir():
@@ -40,7 +40,7 @@ def photos(inputs: Iterable[Path]) -> Iterator[Path]:
         yield from found
 
 
-def names(files: Iterable[Path]) -> list[str]:
+def unique_names(files: Iterable[Path]) -> list[str]:
     """A name for each file: its stem, numbered where two have the same."""
     taken: dict[str, int] = {}
     given = []
@@ -50,7 +50,7 @@ def names(files: Iterable[Path]) -> list[str]:
     return given
 
 
-def read(path: Path) -> codec.RGB | TranslationResult:
+def read_photo(path: Path) -> codec.RGB | TranslationResult:
     """The photo, or what became of one that can't be read."""
     try:
         return codec.decode(path.read_bytes())

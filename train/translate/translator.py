@@ -94,11 +94,11 @@ def run(
     With `compare`, NAME-compare.png has input and output side by side. An unreadable input is an outcome, not an error;
     an output that can't be written raises CurateError.
     """
-    files = list(results.photos(inputs))
+    files = list(results.list_photos(inputs))
     single = out.suffix.lower() == ".png"
     if single and len(files) != 1:
         raise UsageError(f"-o {out}: one file for {len(files)} images", "give a folder")
-    names = [out.stem] if single else results.names(files)
+    names = [out.stem] if single else results.unique_names(files)
     folder = out.parent if single else out
     outcomes: list[TranslationResult] = []
     with progress.task(f"translate {translator.direction}", len(files)) as task:
@@ -108,7 +108,7 @@ def run(
     return outcomes
 
 
-def split(root: Path, domain: str, name: str) -> list[Path]:
+def split_photos(root: Path, domain: str, name: str) -> list[Path]:
     """The raw images that the crops of `domain` in the split `name` come from. Raises TableError and UsageError."""
     rows = manifest.accepted(manifest.read(manifest.DATASET, root)).to_pylist()
     paths = sorted({row["source_path"] for row in rows if row["domain"] == domain and row["split"] == name})
@@ -121,7 +121,7 @@ def split(root: Path, domain: str, name: str) -> list[Path]:
 
 
 def _photo(translator: Translator, path: Path, folder: Path, name: str, compare: bool) -> list[TranslationResult]:
-    photo = results.read(path)
+    photo = results.read_photo(path)
     if isinstance(photo, TranslationResult):
         return [photo]
     found = list(translator(photo))

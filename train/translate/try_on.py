@@ -73,9 +73,11 @@ class TryOn:
         `worn` is the article that the person wears. Without it the networks see plain white in its place. What lies
         outside of what they see, and where they paint nothing, keeps the photo's own pixels.
         """
-        seen = paired.person(self._boxed(photo), self.section)
-        there = paired.article(self._boxed(wanted), self.section)
-        here = torch.full_like(there, WHITE) if worn is None else paired.article(self._boxed(worn), self.section)
+        seen = paired.prepare_person(self._boxed(photo), self.section)
+        there = paired.prepare_article(self._boxed(wanted), self.section)
+        here = (
+            torch.full_like(there, WHITE) if worn is None else paired.prepare_article(self._boxed(worn), self.section)
+        )
         made = self.trained.recipe.render({"human": seen, "article": here, "other": there})
         affine = self._affine(photo)
         painted = put_back(photo, seen, made["swapped"], made["alpha"], affine)
@@ -87,7 +89,7 @@ class TryOn:
 
     def _affine(self, photo: RGB) -> Affine:
         side = self.trained.letterbox.size
-        left, part = paired.upright(side, self.section)
+        left, part = paired.person_window(side, self.section)
         across, down = (self.section.width or self.section.size) / part, self.section.size / side
         square = np.vstack((letterbox.affine(photo.shape[1], photo.shape[0], side), (0, 0, 1)))
         view = np.array([[across, 0, (across - 1) / 2 - left * across], [0, down, (down - 1) / 2]])
@@ -120,11 +122,11 @@ def _within(line: NDArray[np.float64], count: int, seen: int) -> NDArray[np.bool
     return inside
 
 
-def jobs(people: Iterable[Path], articles: Iterable[Path], worn: Path | None = None) -> list[Job]:
+def list_jobs(people: Iterable[Path], articles: Iterable[Path], worn: Path | None = None) -> list[Job]:
     """Every person of `people` in every one of `articles`; both are images or folders of images. Raises UsageError."""
-    humans, wanted = list(results.photos(people)), list(results.photos(articles))
-    ways = list(zip(wanted, results.names(wanted), strict=True))
-    named = zip(humans, results.names(humans), strict=True)
+    humans, wanted = list(results.list_photos(people)), list(results.list_photos(articles))
+    ways = list(zip(wanted, results.unique_names(wanted), strict=True))
+    named = zip(humans, results.unique_names(humans), strict=True)
     return [
         Job(human, article, worn, name if len(ways) == 1 else f"{name}-{way}")
         for human, name in named
@@ -132,7 +134,7 @@ def jobs(people: Iterable[Path], articles: Iterable[Path], worn: Path | None = N
     ]
 
 
-def split(root: Path, name: str) -> list[Job]:
+def split_jobs(root: Path, name: str) -> list[Job]:
     """The people of the accepted pairs in the split `name`, each in the article of the next product.
 
     Photos and articles are the raw images. Raises TableError, and UsageError for a split with fewer than two articles.
@@ -152,7 +154,7 @@ def split(root: Path, name: str) -> list[Job]:
     people = [root / raw[row["human_image_id"]] for row in rows]
     return [
         Job(path, articles[following[row["domain"], row["group_id"]]], articles[row["domain"], row["group_id"]], title)
-        for path, row, title in zip(people, rows, results.names(people), strict=True)
+        for path, row, title in zip(people, rows, results.unique_names(people), strict=True)
     ]
 
 
@@ -183,14 +185,14 @@ def run(
 
 
 def _article(path: Path) -> RGB:
-    picture = results.read(path)
+    picture = results.read_photo(path)
     if isinstance(picture, TranslationResult):
         raise UsageError(f"{path}: {picture.detail or picture.reason}", "name a picture of the article alone")
     return picture
 
 
 def _dress(dresser: TryOn, job: Job, articles: dict[Path, RGB], target: Path, compare: bool) -> TranslationResult:
-    photo = results.read(job.person)
+    photo = results.read_photo(job.person)
     if isinstance(photo, TranslationResult):
         return photo
     made = dresser(photo, articles[job.wanted], articles[job.worn] if job.worn else None)
@@ -213,7 +215,7 @@ def _grid(dresser: TryOn, orders: Sequence[Job], articles: dict[Path, RGB]) -> R
     masks: list[Tensor] = []
     left: list[Tensor] = []
     for job in people:
-        photo = results.read(job.person)
+        photo = results.read_photo(job.person)
         if isinstance(photo, TranslationResult):
             continue
         made = [dresser(photo, articles[way], articles[job.worn] if job.worn else None) for way in wanted]

@@ -26,8 +26,7 @@ from curate.train.data.config import DataConfig
 from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import device as device_of
-from curate.train.runs.config import from_dict
+from curate.train.runs.config import from_dict, select_device
 from curate.train.runs.run_dir import RunDir
 from curate.train.runs.trained import Trained
 from curate.train.weights import files
@@ -163,7 +162,7 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     rules = CropRules(size=side) if side else CropRules()
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
     return Trained(
-        recipe.to(device_of(device)),
+        recipe.to(select_device(device)),
         source,
         None,
         side,

@@ -123,7 +123,7 @@ def test_only_accepted_pairs_of_the_split_count_and_each_article_once(tmp_path: 
 
 def test_held_out_has_every_person_with_every_article(tmp_path: Path) -> None:
     wardrobe(tmp_path, train=5, humans=2)
-    shown = paired.held_out(paired.load(tmp_path, "train"), PLAIN, 3)
+    shown = paired.all_combinations(paired.load(tmp_path, "train"), PLAIN, 3)
     assert article_of(shown["human"]) == article_of(shown["article"]) == [0, 1, 2] * 3
     assert article_of(shown["other"]) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 

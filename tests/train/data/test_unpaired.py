@@ -13,7 +13,7 @@ from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.imaging import codec
 from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float, to_uint8
-from curate.train.data.unpaired import Domain, UnpairedBatches, chosen, load
+from curate.train.data.unpaired import Domain, UnpairedBatches, load, resolve_domains
 from tests.support.training import dataset, drawn
 
 
@@ -104,10 +104,10 @@ def test_the_digest_is_of_the_content_alone(tmp_path: Path) -> None:
 
 def test_domains_are_the_two_there_are_unless_named(tmp_path: Path) -> None:
     dataset(tmp_path)
-    assert chosen(tmp_path, DataConfig()) == {"a": "long", "b": "short"}
-    assert chosen(tmp_path, DataConfig(domains={"a": "short", "b": "long"})) == {"a": "short", "b": "long"}
+    assert resolve_domains(tmp_path, DataConfig()) == {"a": "long", "b": "short"}
+    assert resolve_domains(tmp_path, DataConfig(domains={"a": "short", "b": "long"})) == {"a": "short", "b": "long"}
     with pytest.raises(UsageError, match="must name a and b"):
-        chosen(tmp_path, DataConfig(domains={"a": "long"}))
+        resolve_domains(tmp_path, DataConfig(domains={"a": "long"}))
 
 
 def test_a_domain_with_a_typo_names_the_nearest(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine import checkpoint
 from curate.train.engine.distributed import ALONE, _buckets
-from curate.train.engine.rng import BatchSlice, rand, rand_of_all, working_on
+from curate.train.engine.rng import BatchSlice, rand, rand_all_ranks, using_batch_slice
 from curate.train.gan.image_pool import ImagePool
 from curate.train.runs.run_dir import RunDir
 from tests.support import ROOT
@@ -102,15 +102,15 @@ def test_a_portions_draws_are_its_rows_of_the_whole() -> None:
     for part in range(2):
         for rank in range(2):
             torch.manual_seed(0)
-            with working_on(BatchSlice(part, 2, rank, 2)):
+            with using_batch_slice(BatchSlice(part, 2, rank, 2)):
                 own = rand(2, 2)
             first = (part * 2 + rank) * 2
             assert torch.equal(own, whole[first : first + 2])
         torch.manual_seed(0)
         everyone = rand(8)
         torch.manual_seed(0)
-        with working_on(BatchSlice(part, 2, 1, 2)):
-            assert torch.equal(rand_of_all(2), everyone[4 * part : 4 * part + 4])
+        with using_batch_slice(BatchSlice(part, 2, 1, 2)):
+            assert torch.equal(rand_all_ranks(2), everyone[4 * part : 4 * part + 4])
 
 
 def test_positions_of_all_portions_are_those_of_one_process_with_the_whole_batch() -> None:
@@ -130,7 +130,7 @@ def test_a_shared_pool_gives_each_process_its_rows() -> None:
         whole = alone(batch)
         for rank, pool in enumerate(shared):
             torch.manual_seed(step)
-            with working_on(BatchSlice(rank=rank, ranks=2, gather=lambda own, all_of_it=batch: all_of_it)):
+            with using_batch_slice(BatchSlice(rank=rank, ranks=2, gather=lambda own, all_of_it=batch: all_of_it)):
                 assert torch.equal(pool(batch[2 * rank : 2 * rank + 2]), whole[2 * rank : 2 * rank + 2])
     assert all(torch.equal(torch.stack(pool.kept), torch.stack(alone.kept)) for pool in shared)
 

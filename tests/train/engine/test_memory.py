@@ -41,25 +41,25 @@ class Greedy(nn.Module):
 @pytest.mark.parametrize(("most", "found", "tried"), [(5, 4, [8, 4]), (1, 1, [8, 4, 2, 1]), (0, 0, [8, 4, 2, 1])])
 def test_the_batch_is_halved_until_it_fits(most: int, found: int, tried: list[int]) -> None:
     recipe: Any = Greedy(most)
-    assert memory.most(recipe, lambda step: {"a": torch.rand(16, 1)}, 0, 10) == found
+    assert memory.largest_batch(recipe, lambda step: {"a": torch.rand(16, 1)}, 0, 10) == found
     assert recipe.tried == tried
     assert recipe.weight.item() == 1.0  # nothing stepped
 
 
 def test_other_errors_are_not_taken_for_it() -> None:
-    assert memory.ran_out(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
-    assert memory.ran_out(
+    assert memory.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    assert memory.is_out_of_memory(
         RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory")
     )
-    assert not memory.ran_out(RuntimeError("sizes do not match"))
-    assert not memory.ran_out(ValueError("memory"))
+    assert not memory.is_out_of_memory(RuntimeError("sizes do not match"))
+    assert not memory.is_out_of_memory(ValueError("memory"))
 
 
 def test_the_error_names_a_batch_and_how_to_keep_its_sum() -> None:
-    error = memory.too_much(batch=8, fits=2, parts=1)
+    error = memory.out_of_memory_error(batch=8, fits=2, parts=1)
     assert "memory ran out with run.batch 8; 2 would fit" in str(error)
     assert "--set run.batch=2 --set run.accumulate=4" in error.hint
-    assert "not even a batch of 1" in str(memory.too_much(1, 0, 1))
+    assert "not even a batch of 1" in str(memory.out_of_memory_error(1, 0, 1))
 
 
 def test_a_run_that_needs_too_much_says_what_would_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

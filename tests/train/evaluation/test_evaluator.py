@@ -65,7 +65,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluator(root: Path, **flags: Any) -> Evaluator:
-    held_out = data_module.prepare(tiny(**flags), root).held_out
+    held_out = data_module.build_data_module(tiny(**flags), root).held_out
     return Evaluator(held_out, extractor.load(None), ("kid", "fid"), root)
 
 
@@ -96,14 +96,14 @@ def test_the_goals_own_images_are_near_and_the_inputs_are_far(root: Path) -> Non
 
 
 def test_only_images_that_do_not_train_are_measured(root: Path) -> None:
-    prepared = data_module.prepare(tiny(), root)
+    prepared = data_module.build_data_module(tiny(), root)
     held = prepared.held_out.views["a2b"].sources(0, 16)
     trained = torch.cat([prepared.batches(step)["a"] for step in range(40)])
     assert not prepared.held_out.trained_on
     assert prepared.held_out.count == 16
     distance = torch.cdist(held.flatten(1), torch.cat([trained, trained.flip(3)]).flatten(1)).min()
     assert distance > 1.0
-    assert data_module.prepare(tiny(run__held_out=3), root).held_out.count == 3
+    assert data_module.build_data_module(tiny(run__held_out=3), root).held_out.count == 3
 
 
 def test_real_features_are_computed_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_swapped_articles_are_measured_too(tmp_path: Path) -> None:
     run(settings, tmp_path, tmp_path / "run")
     (row,) = [json.loads(line) for line in (tmp_path / "run/scalars.jsonl").read_text().splitlines()]
     assert {"val/kid_standin_swapped", "val/structure_swapped", "val/change_swapped"} <= row.keys()
-    view = data_module.prepare(settings, tmp_path).held_out.views["swapped"]
+    view = data_module.build_data_module(settings, tmp_path).held_out.views["swapped"]
     batch = view.batch(0, 6)
     assert not any(torch.equal(worn, other) for worn, other in zip(batch["article"], batch["other"], strict=True))
 

@@ -9,7 +9,7 @@ import torch
 
 from curate.pipeline.core.config import Params
 from curate.pipeline.core.errors import UsageError
-from curate.train.runs.config import TrainConfig, assignment, device, from_dict, read
+from curate.train.runs.config import TrainConfig, from_dict, parse_assignment, read, select_device
 
 
 def settings(section: dict[str, Any] | None = None, **flags: Any) -> TrainConfig:
@@ -96,10 +96,10 @@ def test_recipes_with_a_typo_name_the_nearest() -> None:
 
 
 def test_an_assignment_is_read_as_yaml() -> None:
-    assert assignment("model.lr=1.0e-3") == ("model.lr", 1e-3)
-    assert assignment("data.domains={a: x, b: y}") == ("data.domains", {"a": "x", "b": "y"})
+    assert parse_assignment("model.lr=1.0e-3") == ("model.lr", 1e-3)
+    assert parse_assignment("data.domains={a: x, b: y}") == ("data.domains", {"a": "x", "b": "y"})
     with pytest.raises(UsageError, match=r"--set model.lr: no '='"):
-        assignment("model.lr")
+        parse_assignment("model.lr")
     with pytest.raises(UsageError, match=r"there is no key 'run\.stps'|there is no such key; did you mean 'steps'"):
         settings(None, **{"run__stps": 3})
     with pytest.raises(UsageError, match=r"there is no key 'lr'; did you mean 'model.lr'"):
@@ -108,6 +108,6 @@ def test_an_assignment_is_read_as_yaml() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there() -> None:
-    assert device("auto") == torch.device("cpu")
+    assert select_device("auto") == torch.device("cpu")
     with pytest.raises(UsageError, match="torch sees no GPU here"):
-        device("cuda")
+        select_device("cuda")

@@ -23,7 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(root: Path, settings: TrainConfig, steps: int = 1000) -> estimate.Estimate:
-    return estimate.estimate(build(settings), data_module.prepare(settings, root), settings.run, steps)
+    return estimate.estimate(build(settings), data_module.build_data_module(settings, root), settings.run, steps)
 
 
 def test_tensors_are_counted(root: Path) -> None:
@@ -72,7 +72,7 @@ def test_what_is_held_takes_neither_gradients_nor_moments(root: Path) -> None:
     settings = tiny()
     recipe = build(settings)
     freeze(recipe, ["g_a2b"])
-    found = estimate.estimate(recipe, data_module.prepare(settings, root), settings.run, 10)
+    found = estimate.estimate(recipe, data_module.build_data_module(settings, root), settings.run, 10)
     assert found.moments < made(root, settings).moments
 
 

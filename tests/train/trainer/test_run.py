@@ -18,7 +18,7 @@ from curate.pipeline.core.progress import SILENT
 from curate.pipeline.tables import manifest
 from curate.train.engine import checkpoint
 from curate.train.runs.config import read
-from curate.train.runs.factory import build, networks
+from curate.train.runs.factory import build, parameter_counts
 from curate.train.trainer.interrupt import interruptible
 from curate.train.trainer.run import prepare, run
 from tests.support.training import dataset, tiny
@@ -249,7 +249,7 @@ def test_the_first_weights_follow_from_the_seed(root: Path) -> None:
     once, again, other = (build(tiny(run__seed=seed)).state_dict() for seed in (1, 1, 2))
     assert all(value.equal(again[name]) for name, value in once.items())
     assert any(not value.equal(other[name]) for name, value in once.items())
-    assert set(networks(build(tiny()))) == {"g_a2b", "g_b2a", "d_a", "d_b"}
+    assert set(parameter_counts(build(tiny()))) == {"g_a2b", "g_b2a", "d_a", "d_b"}
 
 
 def test_without_a_dataset_the_message_says_how_to_make_it(tmp_path: Path) -> None:

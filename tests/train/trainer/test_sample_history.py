@@ -11,7 +11,7 @@ from PIL import Image
 
 from curate.train.trainer.previews import Preview, translation_grid
 from curate.train.trainer.run import run
-from curate.train.trainer.sample_history import COLUMNS, History, pinned, thinned
+from curate.train.trainer.sample_history import COLUMNS, History, pin_preview, thinned
 from tests.support.training import dataset, tiny
 
 
@@ -31,22 +31,22 @@ class Grey(torch.nn.Module):
 
 
 def test_previews_stay_what_they_were(tmp_path: Path) -> None:
-    first = pinned(preview(), tmp_path / "previews.safetensors")
+    first = pin_preview(preview(), tmp_path / "previews.safetensors")
     other = Preview({k: -v for k, v in first.batch.items()}, translation_grid, first.rows)
-    again = pinned(other, tmp_path / "previews.safetensors")
+    again = pin_preview(other, tmp_path / "previews.safetensors")
     assert all(torch.equal(again.batch[key], first.batch[key]) for key in "ab")
     assert all((again.batch[key] - preview().batch[key]).abs().max() < 1 / 127 for key in "ab")
-    more = pinned(preview(3), tmp_path / "previews.safetensors")
+    more = pin_preview(preview(3), tmp_path / "previews.safetensors")
     assert len(more.batch["a"]) == 3
     (tmp_path / "previews.safetensors").write_bytes(b"torn")
-    assert len(pinned(preview(), tmp_path / "previews.safetensors").batch["a"]) == 2
+    assert len(pin_preview(preview(), tmp_path / "previews.safetensors").batch["a"]) == 2
 
 
 def test_masks_come_back_between_0_and_1(tmp_path: Path) -> None:
     made = preview()
     made = Preview({**made.batch, "face_a": torch.rand(2, 1, 16, 16)}, translation_grid, made.rows)
     for _ in range(2):
-        kept = pinned(made, tmp_path / "previews.safetensors").batch["face_a"]
+        kept = pin_preview(made, tmp_path / "previews.safetensors").batch["face_a"]
         assert kept.shape == (2, 1, 16, 16)
         assert (kept - made.batch["face_a"]).abs().max() < 1 / 255
 

@@ -22,7 +22,7 @@ from curate.train.engine.contract import Batch
 from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
 from curate.train.runs.trained import Trained, load_run
 from curate.train.trainer.run import run
-from curate.train.translate.translator import Translator, split
+from curate.train.translate.translator import Translator, split_photos
 from curate.train.translate.translator import run as translate
 from tests.support.training import dataset, tiny
 
@@ -113,9 +113,9 @@ def test_one_file_can_not_take_several_images(root: Path, photos: Path, tmp_path
 
 
 def test_a_split_names_its_raw_images(root: Path) -> None:
-    assert split(root, "long", "test") == [root / f"processed/crops/long-{n:03}.png" for n in (8, 9)]
+    assert split_photos(root, "long", "test") == [root / f"processed/crops/long-{n:03}.png" for n in (8, 9)]
     with pytest.raises(UsageError, match="no image of 'long' is in tset"):
-        split(root, "long", "tset")
+        split_photos(root, "long", "tset")
 
 
 class Watcher:

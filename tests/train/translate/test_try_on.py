@@ -130,7 +130,7 @@ def wardrobe_files(tmp_path: Path) -> Path:
 
 def test_everybody_is_dressed_in_everything_and_the_grid_shows_it(wardrobe_files: Path) -> None:
     root = wardrobe_files
-    orders = try_on.jobs([root / "people"], [root / "articles"])
+    orders = try_on.list_jobs([root / "people"], [root / "articles"])
     assert [job.name for job in orders] == ["anna-blue", "anna-red", "ben-blue", "ben-red"]
     outcomes = try_on.run(dresser()[0], orders, root / "out", compare=True)
     assert [outcome.reason for outcome in outcomes] == ["ok"] * 4
@@ -149,13 +149,13 @@ def test_everybody_is_dressed_in_everything_and_the_grid_shows_it(wardrobe_files
 
 def test_what_can_not_be_read_is_told_and_a_broken_article_ends_it(wardrobe_files: Path) -> None:
     root = wardrobe_files
-    orders = try_on.jobs([root / "notes.txt", root / "people/anna.png"], [root / "articles/red.png"])
+    orders = try_on.list_jobs([root / "notes.txt", root / "people/anna.png"], [root / "articles/red.png"])
     assert [o.reason for o in try_on.run(dresser()[0], orders, root / "out")] == ["not_image", "ok"]
-    orders = try_on.jobs([root / "people/anna.png"], [root / "notes.txt"])
+    orders = try_on.list_jobs([root / "people/anna.png"], [root / "notes.txt"])
     with pytest.raises(UsageError, match=r"notes\.txt: "):
         try_on.run(dresser()[0], orders, root / "out")
     with pytest.raises(UsageError, match="one file for 2 pictures"):
-        try_on.run(dresser()[0], try_on.jobs([root / "people"], [root / "articles/red.png"]), root / "out.png")
+        try_on.run(dresser()[0], try_on.list_jobs([root / "people"], [root / "articles/red.png"]), root / "out.png")
 
 
 def raw_world(root: Path) -> None:
@@ -176,12 +176,12 @@ def raw_world(root: Path) -> None:
 
 def test_of_a_split_everybody_gets_the_next_article(tmp_path: Path) -> None:
     raw_world(tmp_path)
-    orders = try_on.split(tmp_path, "val")
+    orders = try_on.split_jobs(tmp_path, "val")
     assert len(orders) == 6
     numbers = [[int(path.stem[:3]) for path in (job.person, job.worn, job.wanted) if path] for job in orders]
     assert numbers == [[2, 2, 3], [2, 2, 3], [3, 3, 4], [3, 3, 4], [4, 4, 2], [4, 4, 2]]
     with pytest.raises(UsageError, match="0 articles are in test"):
-        try_on.split(tmp_path, "test")
+        try_on.split_jobs(tmp_path, "test")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from curate.pipeline.core.config import NonNegative, Positive, Section, Share
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Clock
-from curate.train.engine.rng import placed, rand
+from curate.train.engine.rng import rand, to_device
 from curate.train.gan.ada import AdaptiveAugment
 from curate.train.gan.diffaugment import Move, cutmix, diff_augment, tint
 from curate.train.gan.losses import ADVERSARIAL, accuracy, consistency, gradient_penalty
@@ -216,5 +216,5 @@ def _probe(config: Judging, real: Tensor, fake: Tensor) -> Tensor:
     """Where the gradient is penalised: at `real`, or at a random point between each real image and a fake."""
     if config.penalty == "real":
         return real.detach().clone().requires_grad_()
-    share = placed(rand(len(real), 1, 1, 1), real.device)
+    share = to_device(rand(len(real), 1, 1, 1), real.device)
     return (share * real + (1 - share) * fake).detach().requires_grad_()
