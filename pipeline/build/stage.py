@@ -14,7 +14,7 @@ from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.tables import decisions, manifest, splits
-from curate.pipeline.tables.arrow import firsts, texts
+from curate.pipeline.tables.arrow import first_occurrence, iterate
 from curate.pipeline.tables.schema import POINTS
 
 _CROPS = "crop_id image_id path source_path domain license landmarks affine status".split()
@@ -32,12 +32,12 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     """
     splits.check_shares("build", section.val, section.test)
     crops = manifest.accepted(manifest.read(manifest.CROPS, root, _CROPS))
-    judged = manifest.read(manifest.DEDUP, root, _DEDUP)
-    _check_one_piece(crops, judged, root)
-    kept = manifest.accepted(judged)
-    names = _anchors(crops, judged, kept, root)
-    chosen = crops.take(pc.index_in(kept["crop_id"], value_set=crops["crop_id"]))
-    del crops, judged
+    dedup = manifest.read(manifest.DEDUP, root, _DEDUP)
+    _check_one_piece(crops, dedup, root)
+    best = manifest.accepted(dedup)
+    anchors = _anchors(crops, dedup, best, root)
+    chosen = crops.take(pc.index_in(best["crop_id"], value_set=crops["crop_id"]))
+    del crops, dedup
     reasons = _reasons(chosen, root, progress)
     data = pa.table(
         {
@@ -45,8 +45,8 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
             "path": chosen["path"],
             "source_path": chosen["source_path"],
             "domain": chosen["domain"],
-            "split": [splits.split_of(n, val=section.val, test=section.test, salt=section.salt) for n in texts(names)],
-            "cluster_id": kept["cluster_id"],
+            "split": _splits(section, anchors),
+            "cluster_id": best["cluster_id"],
             "license": chosen["license"],
             "landmarks": into_crop(chosen["landmarks"], chosen["affine"]),
             "status": [manifest.ACCEPTED if reason == manifest.OK else manifest.REJECTED for reason in reasons],
@@ -56,33 +56,39 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     )
     manifest.write(manifest.DATASET, data, root, meta={"section": as_dict(section)})
     trains = manifest.accepted(data)
-    places = zip(texts(trains["domain"]), texts(trains["split"]), strict=True)
+    places = zip(iterate(trains["domain"]), iterate(trains["split"]), strict=True)
     for line in splits.gaps(places, {"val": section.val, "test": section.test}):
         progress.note(line)
     return manifest.summarize(manifest.DATASET, data)
 
 
+def _splits(section: Build, anchors: pa.ChunkedArray) -> list[splits.Split]:
+    """The split of each name in `anchors`."""
+    shares = {"val": section.val, "test": section.test}
+    return [splits.split_of(name, **shares, salt=section.salt) for name in iterate(anchors)]
+
+
 def _reasons(crops: pa.Table, root: Path, progress: Progress) -> list[str]:
     """Why each crop does not train, by the decisions that were made; "ok" when it does."""
     decided = decisions.read(root, progress.note)
-    items = zip(texts(crops["crop_id"]), texts(crops["image_id"]), strict=True)
+    items = zip(iterate(crops["crop_id"]), iterate(crops["image_id"]), strict=True)
     return [decided.refusal(crop, image) or manifest.OK for crop, image in items]
 
 
-def _anchors(crops: pa.Table, judged: pa.Table, kept: pa.Table, root: Path) -> pa.ChunkedArray:
-    """For each row of `kept` the image_id of the member of its cluster, or of its person, that was discovered first."""
-    seen = manifest.read(manifest.IMAGES, root, ["image_id", "rank"]).group_by("image_id").aggregate([("rank", "min")])
-    image = crops["image_id"].take(pc.index_in(judged["crop_id"], value_set=crops["crop_id"]))
-    rank = pc.fill_null(seen["rank_min"].take(pc.index_in(image, value_set=seen["image_id"])), sys.maxsize)
-    members = pa.table({"group": _groups(judged), "rank": rank, "image": image})
+def _anchors(crops: pa.Table, dedup: pa.Table, best: pa.Table, root: Path) -> pa.ChunkedArray:
+    """For each row of `best` the image_id of the member of its cluster, or of its person, that was discovered first."""
+    found = manifest.read(manifest.IMAGES, root, ["image_id", "rank"]).group_by("image_id").aggregate([("rank", "min")])
+    image = crops["image_id"].take(pc.index_in(dedup["crop_id"], value_set=crops["crop_id"]))
+    rank = pc.fill_null(found["rank_min"].take(pc.index_in(image, value_set=found["image_id"])), sys.maxsize)
+    members = pa.table({"group": _groups(dedup), "rank": rank, "image": image})
     members = members.sort_by([(name, "ascending") for name in members.schema.names])
-    first = members.take(pa.array(firsts(members["group"])))
-    return first["image"].take(pc.index_in(_groups(kept), value_set=first["group"]))
+    first = members.take(pa.array(first_occurrence(members["group"])))
+    return first["image"].take(pc.index_in(_groups(best), value_set=first["group"]))
 
 
-def _groups(judged: pa.Table) -> pa.ChunkedArray:
+def _groups(dedup: pa.Table) -> pa.ChunkedArray:
     """What must not be split, for each row: its person, where people were told apart, else its cluster."""
-    return pc.coalesce(judged["identity_id"], judged["cluster_id"])
+    return pc.coalesce(dedup["identity_id"], dedup["cluster_id"])
 
 
 def into_crop(landmarks: pa.ChunkedArray, affine: pa.ChunkedArray) -> pa.Array:
@@ -106,10 +112,10 @@ def _flat(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.float64
     return pc.list_flatten(column.combine_chunks()).to_numpy(zero_copy_only=False).astype(np.float64)
 
 
-def _check_one_piece(crops: pa.Table, judged: pa.Table, root: Path) -> None:
-    """Raises TableError unless dedup has judged exactly the crops that were accepted."""
-    same = pc.all(pc.is_in(judged["crop_id"], value_set=crops["crop_id"]), min_count=0).as_py()
-    if not same or len(crops) != len(judged):
+def _check_one_piece(crops: pa.Table, dedup: pa.Table, root: Path) -> None:
+    """Raises TableError unless dedup was made from exactly the crops that were accepted."""
+    same = pc.all(pc.is_in(dedup["crop_id"], value_set=crops["crop_id"]), min_count=0).as_py()
+    if not same or len(crops) != len(dedup):
         raise TableError(
             f"{manifest.DEDUP.path(root)}: made from other crops than those in {manifest.CROPS.path(root)}",
             f"make it again: {manifest.DEDUP.made_by}",

@@ -50,15 +50,15 @@ def finished(root: Path, parts: PartialTable, works: Mapping[str, Work], rules: 
     """The rows of images that need not be opened, as `rules` (by domain) judge them: their crops are all there."""
     before = _whole(judged(_before(root, works, lambda own: own.name), rules), root)
     found = pa.concat_tables([before, *(_whole(judged(part, rules), root) for part in _parts(parts, works))])
-    first = arrow.firsts(found["crop_id"])
+    first = arrow.first_occurrence(found["crop_id"])
     return found if len(first) == len(found) else found.take(pa.array(first))
 
 
 def _whole(table: pa.Table, root: Path) -> pa.Table:
     """The rows of `table` of images all of whose crops are there and that need no second try."""
-    table = arrow.where(table, pc.invert(arrow.has(table["reason"], TRANSIENT)))
-    lost = [path is not None and not shards.stands(root, path) for path in arrow.texts(table["path"])]
-    return arrow.where(table, pc.invert(rows.among(table, table.filter(pa.array(lost, pa.bool_())))))
+    table = arrow.filter_rows(table, pc.invert(arrow.is_in(table["reason"], TRANSIENT)))
+    lost = [path is not None and not shards.stands(root, path) for path in arrow.iterate(table["path"])]
+    return arrow.filter_rows(table, pc.invert(rows.among(table, table.filter(pa.array(lost, pa.bool_())))))
 
 
 def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
@@ -72,8 +72,8 @@ def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
     for domain, own in rules.items():
         mask = pc.and_(pc.is_valid(table["affine"]), pc.equal(table["domain"], domain))
         faces, at = measured.filter(mask), np.flatnonzero(mask)
-        measures = {name: _numbers(faces[name]) for name in criteria.COLUMNS}
-        verdicts = criteria.reasons(measures, photo[at], _numbers(faces["face_index"]), own)
+        measures = {name: arrow.as_float(faces[name]) for name in criteria.COLUMNS}
+        verdicts = criteria.reasons(measures, photo[at], arrow.as_float(faces["face_index"]), own)
         reason = pc.replace_with_mask(reason, mask.combine_chunks(), pa.array(verdicts, pa.string()))
         loose = pc.replace_with_mask(loose, mask.combine_chunks(), rows.paths(domain, faces["crop_id"]))
     packed = pc.fill_null(pc.match_substring(table["path"], ".tar/"), False)
@@ -81,8 +81,7 @@ def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
     path = pc.if_else(accepted, pc.if_else(packed, table["path"], loose), pa.scalar(None, pa.string()))
     status = pc.if_else(accepted, manifest.ACCEPTED, manifest.REJECTED)
     for name, values in (("status", status), ("reason", reason), ("path", path)):
-        index = table.schema.get_field_index(name)
-        table = table.set_column(index, table.schema.field(index), values)
+        table = arrow.replace_column(table, name, values)
     return table
 
 
@@ -100,10 +99,10 @@ class Faces:
     def __init__(self, root: Path, parts: PartialTable, works: Mapping[str, Work], wanted: pa.Table) -> None:
         found = [_before(root, works, lambda own: own.looking), *_parts(parts, works)]
         table = pa.concat_tables(one.select(["domain", "image_id", "reason", *rows.SEEN]) for one in found)
-        table = table.filter(pc.and_(rows.among(table, wanted), pc.invert(arrow.has(table["reason"], _UNSEEN))))
+        table = table.filter(pc.and_(rows.among(table, wanted), pc.invert(arrow.is_in(table["reason"], _UNSEEN))))
         self._table = table.sort_by([(name, "ascending") for name in ("domain", "image_id", "face_index")])
         own = rows.key(self._table)
-        starts = arrow.firsts(own)
+        starts = arrow.first_occurrence(own)
         self._ends = np.append(starts, len(own))
         self._groups = pc.index_in(rows.key(wanted), value_set=own.take(pa.array(starts))).fill_null(-1).to_numpy()
 
@@ -122,15 +121,10 @@ def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) 
         made_by = manifest.meta(manifest.CROPS, root).get("works", {})
         same = [d for d, own in works.items() if d in made_by and what(Work(*made_by[d])) == what(own)]
         table = manifest.read(manifest.CROPS, root)
-        return table.filter(arrow.has(table["domain"], same))
+        return table.filter(arrow.is_in(table["domain"], same))
     return manifest.empty(manifest.CROPS)
 
 
 def _parts(parts: PartialTable, works: Mapping[str, Work]) -> Iterator[pa.Table]:
     """What each kind of work has left, one after the other."""
     return (parts.read(name) for name in sorted({own.name for own in works.values()}))
-
-
-def _numbers(column: pa.ChunkedArray) -> criteria.Column:
-    """float64, NaN for null."""
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)

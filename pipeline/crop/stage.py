@@ -63,7 +63,7 @@ def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Pr
     barred = _without_model(rules, progress)
     parts = PartialTable(manifest.CROPS, root / CROPS.pictures / ".parts")
     left = items.filter(pc.invert(rows.among(items, resume.finished(root, parts, works, rules))))
-    out = arrow.has(left["domain"], barred)
+    out = arrow.is_in(left["domain"], barred)
     todo = left.filter(pc.invert(out))
     batches = _batches(todo, rules, works, resume.Faces(root, parts, works, todo), engine.batch)
     settings = {"root": root.resolve(), "rules": {digest(config.as_dict(own)): own for own in rules.values()}}
@@ -78,7 +78,7 @@ def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Pr
         data = storage.packed(data, root, section.shard_size, progress)
     os.sync()  # the pictures reach the disk before the table that names them
     manifest.write(manifest.CROPS, data, root, meta={"section": config.as_dict(section), "works": works})
-    storage.sweep(root, arrow.texts(data["path"]))
+    storage.sweep(root, arrow.iterate(data["path"]))
     parts.clear()
     return manifest.summarize(manifest.CROPS, data)
 
@@ -110,7 +110,7 @@ def _batches(
     for domain, own in rules.items():
         groups.setdefault(digest(config.as_dict(own)), []).append(domain)
     for name, domains in groups.items():
-        places = np.flatnonzero(arrow.has(todo["domain"], domains))
+        places = np.flatnonzero(arrow.is_in(todo["domain"], domains))
         for start in range(0, len(places), size):
             chosen = places[start : start + size]
             known = tuple(faces.of(place) for place in chosen)
@@ -211,8 +211,7 @@ def _without_faces(item: CropInput, reason: str, rules: CropRules) -> Row:
 def _current(data: pa.Table, items: pa.Table) -> pa.Table:
     """The rows of `items` in `data`, with their paths and licences as scrape knows them now."""
     places = pc.index_in(rows.key(data), value_set=rows.key(items))
-    data, places = arrow.where(data, pc.is_valid(places)), pc.drop_null(places)
+    data, places = arrow.filter_rows(data, pc.is_valid(places)), pc.drop_null(places)
     for name, known in (("source_path", "path"), ("license", "license")):
-        index = data.schema.get_field_index(name)
-        data = data.set_column(index, data.schema.field(index), items[known].take(places))
+        data = arrow.replace_column(data, name, items[known].take(places))
     return data

@@ -51,14 +51,13 @@ def packed(data: pa.Table, root: Path, size: int, progress: Progress = SILENT) -
     if not packed:
         return data
     paths = pc.replace_with_mask(small["path"], loose.combine_chunks(), pa.concat_arrays(packed))
-    index = data.schema.get_field_index("path")
-    return data.set_column(index, data.schema.field(index), paths.take(pc.sort_indices(order)))
+    return arrow.replace_column(data, "path", paths.take(pc.sort_indices(order)))
 
 
 def _worn(root: Path, paths: pa.ChunkedArray) -> list[str]:
     """The shards of which less than half is named by `paths`."""
     named: Counter[str] = Counter()
-    for path in arrow.texts(paths):
+    for path in arrow.iterate(paths):
         if path and (place := shards.place(path)):
             named[place.shard] += place.size
     return [shard for shard, size in named.items() if size < (root / shard).stat().st_size / 2]

@@ -25,6 +25,7 @@ from curate.pipeline.hashing import phash
 from curate.pipeline.hashing.arrays import Positions
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import manifest
+from curate.pipeline.tables.arrow import as_float
 
 Objects = NDArray[np.object_]  # [n] texts, or None
 
@@ -135,9 +136,9 @@ def _rank(crops: pa.Table, keep: Sequence[str]) -> Positions:
     """Each crop's place by `keep`, the best first, [n]."""
     falling = {
         "license": _stated(crops),
-        "face_px": _numbers(crops, "face_px"),
-        "sharpness": _numbers(crops, "sharpness"),
-        "padding": -_numbers(crops, "padding"),
+        "face_px": as_float(crops["face_px"], 0),
+        "sharpness": as_float(crops["sharpness"], 0),
+        "padding": -as_float(crops["padding"], 0),
     }
     ids = np.array(crops["crop_id"].to_pylist(), dtype=np.str_)
     order = np.lexsort((ids, *(-falling[name] for name in reversed(keep))))
@@ -149,11 +150,6 @@ def _rank(crops: pa.Table, keep: Sequence[str]) -> Positions:
 def _stated(crops: pa.Table) -> np.ndarray[Any, np.dtype[np.float64]]:
     """1 for a crop whose licence is known, 0 for others."""
     return np.array([code != "unknown" for code in crops["license"].to_pylist()], np.float64)
-
-
-def _numbers(crops: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """A column, 0 where it is null."""
-    return crops[name].fill_null(0).to_numpy().astype(np.float64)
 
 
 def _fingerprints(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import attribution
+from curate.pipeline.tables.arrow import is_in
 
 LICENSES = "LICENSES.txt"
 ATTRIBUTION = "ATTRIBUTION.csv"
@@ -22,7 +23,7 @@ def write(root: Path, out: Path, places: Mapping[str, Sequence[str]]) -> None:
     """
     used = {image: " ".join(names) for image, names in places.items()}
     photos = attribution.read_photos(root, required=False)
-    photos = photos.filter(pc.is_in(photos["image_id"], pa.array(sorted(used), pa.string())))
+    photos = photos.filter(is_in(photos["image_id"], used))
     attribution.write_csv(out / ATTRIBUTION, photos, used)
     with atomic_write(out / LICENSES) as temporary:
         temporary.write_text(_licenses(photos, len(used)), "utf-8")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 
 from curate.pipeline.tables import manifest
-from curate.pipeline.tables.arrow import has
+from curate.pipeline.tables.arrow import is_in
 
 
 class ProductPicture(NamedTuple):
@@ -55,7 +55,7 @@ def read(root: Path, article: str, human: str) -> Iterator[Product]:
     """
     columns = "image_id path domain license role group_id rank status reason candidate_id title creator extra".split()
     images = manifest.read(manifest.IMAGES, root, columns)
-    table = images.filter(has(images["role"], {article, human}))
+    table = images.filter(is_in(images["role"], {article, human}))
     there = manifest.accepted(images.filter(pc.is_in(images["image_id"], value_set=table["image_id"])))
     paths = dict(zip(there["image_id"].to_pylist(), there["path"].to_pylist(), strict=True))
     groups: dict[tuple[str, str], dict[str, list[ProductPicture]]] = {}

@@ -18,12 +18,13 @@ from curate.pipeline.pages import contact_sheet
 from curate.pipeline.pages.contact_sheet import Shown, Tile, percent
 from curate.pipeline.pages.thumbnails import inside
 from curate.pipeline.tables import decisions, manifest
+from curate.pipeline.tables.arrow import is_in
 
 WHAT = ("no-face", "several")
 
 _SIDE = 224  # px of a photo on the sheet: a missed face must be seen
 _HEADER = ("image_id", "faces", "domain", "path", "decided")
-_NO_FACES = tuple(sorted({check.reason for check in criteria.face_criteria(CropRules())}))  # detections that are none
+_NO_FACES = frozenset(check.reason for check in criteria.face_criteria(CropRules()))  # detections that are none
 
 
 def run(
@@ -68,7 +69,7 @@ def _without(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 def _several(table: pa.Table) -> Iterator[dict[str, Any]]:
     """The most faces first."""
-    none = pc.is_in(table["reason"], pa.array(_NO_FACES))
+    none = is_in(table["reason"], _NO_FACES)
     faces = table.filter(pc.and_(pc.greater_equal(table["face_index"], 0), pc.invert(none)))
     photos: dict[tuple[str, str], dict[str, Any]] = {}
     for row in faces.sort_by("face_index").to_pylist():

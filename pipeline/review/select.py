@@ -27,6 +27,7 @@ from curate.pipeline.hashing import ordering
 from curate.pipeline.review import sort_keys
 from curate.pipeline.review.config import Select
 from curate.pipeline.tables import crop_status, decisions, manifest
+from curate.pipeline.tables.arrow import as_float, is_in
 from curate.pipeline.tables.decisions import Decision
 
 Counts: TypeAlias = NDArray[np.int64]
@@ -77,8 +78,8 @@ def run(section: Select, root: Path, *, domains: Sequence[str] = (), progress: P
         chosen, bins = choose(own, kept, section)
         choices.append(Choice(domain, own.num_rows, int(chosen.sum()), tuple(bins)))
         reason, when = f"not among the best of {domain}", decisions.now()
-        for (crop_id, _), is_in in zip(_ids(own), chosen.tolist(), strict=True):
-            if not is_in:
+        for (crop_id, _), stays in zip(_ids(own), chosen.tolist(), strict=True):
+            if not stays:
                 rejected[crop_id] = Decision(
                     item=crop_id, decision="reject", reason=reason, by=decisions.SELECT, when=when
                 )
@@ -99,7 +100,7 @@ def undo(root: Path, domains: Sequence[str] = ()) -> int:
 def choose(crops: pa.Table, kept: NDArray[np.bool_], section: Select) -> tuple[NDArray[np.bool_], list[Bin]]:
     """Which of the `crops` of one domain are taken, [n], and how many of each bin; those `kept` [n] are in any case."""
     names, bin_of = _bins(sort_keys.poses(crops), section)
-    sharpness = sort_keys.numbers(crops, "face_sharpness")
+    sharpness = as_float(crops["face_sharpness"])
     hashes = crops["phash"].to_numpy().astype(np.uint64)
     counts = np.bincount(bin_of, minlength=len(names))
     quotas = shared(section.keep, counts, np.bincount(bin_of[kept], minlength=len(names)))
@@ -165,6 +166,6 @@ def _of_others(decided: decisions.Decisions, domains: Sequence[str], root: Path)
         return {}
     crops = manifest.read(manifest.CROPS, root, ["crop_id", "domain"])
     manifest.filter_domains(manifest.CROPS, crops, domains, root)
-    others = crops.filter(pc.invert(pc.is_in(crops["domain"], pa.array(domains, pa.string()))))
+    others = crops.filter(pc.invert(is_in(crops["domain"], domains)))
     there = set(others["crop_id"].to_pylist())
     return {item: one for item, one in decided.by_command(decisions.SELECT).items() if item in there}

@@ -15,6 +15,7 @@ from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.faces import pose
 from curate.pipeline.hashing import ordering
 from curate.pipeline.hashing.arrays import Hashes, Positions
+from curate.pipeline.tables.arrow import as_float
 from curate.pipeline.tables.manifest import CROPS, DEDUP
 from curate.pipeline.tables.schema import POINTS
 
@@ -56,11 +57,6 @@ def sort(table: pa.Table, key: Key, *, reverse: bool = False) -> Order:
     return places, values[places]
 
 
-def numbers(table: pa.Table, name: str) -> Values:
-    """The column `name`, NaN for null."""
-    return np.asarray(table[name].cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
-
-
 def poses(table: pa.Table) -> Values:
     """Yaw and pitch, degrees, [n, 2]; NaN without landmarks."""
     known = pc.and_(pc.is_valid(table["landmarks"]), pc.equal(pc.list_value_length(table["landmarks"]), 136))
@@ -73,17 +69,17 @@ def poses(table: pa.Table) -> Values:
 
 
 def _number(name: str) -> Key:
-    return Key(name, (name,), lambda table: numbers(table, name))
+    return Key(name, (name,), lambda table: as_float(table[name]))
 
 
 def _flag(table: pa.Table) -> Values:
-    return numbers(table.append_column("flag", table["is_grey"].cast(pa.int8())), "flag")
+    return as_float(table["is_grey"].cast(pa.int8()))
 
 
 def _hue(table: pa.Table) -> Values:
     """A grey crop has no hue."""
     grey = pc.fill_null(table["is_grey"], True).to_numpy(zero_copy_only=False)
-    return np.where(grey, np.nan, numbers(table, "hue"))
+    return np.where(grey, np.nan, as_float(table["hue"]))
 
 
 def _by_hash(function: Callable[[Hashes], tuple[Positions, NDArray[np.int64]]]) -> Callable[[pa.Table], Order]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.tables import decisions, manifest
+from curate.pipeline.tables.arrow import replace_column
 from curate.pipeline.tables.manifest import ACCEPTED, CROPS, DEDUP, OK, REJECTED
 
 COLUMNS = ("crop_id", "image_id", "domain", "path", "source_path", "status", "reason")
@@ -38,5 +39,5 @@ def crop_statuses(root: Path, columns: Iterable[str] = (), decided: decisions.De
             reasons[place] = decided.refusal(crop_ids[place], images[place]) or OK
     status = np.where(reasons == OK, ACCEPTED, REJECTED)
     for name, values in (("status", status), ("reason", reasons)):
-        crops = crops.set_column(crops.schema.get_field_index(name), name, pa.array(values, pa.string()))
+        crops = replace_column(crops, name, pa.array(values, pa.string()))
     return crops.append_column("phash", phash)

@@ -20,20 +20,8 @@ import pyarrow.parquet as pq
 
 from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.core.files import atomic_write
-from curate.pipeline.tables.schema import (
-    ACCEPTED,
-    CROPS,
-    DATASET,
-    DEDUP,
-    EMBEDDINGS,
-    FINGERPRINTS,
-    IMAGES,
-    OK,
-    PAIRS,
-    REJECTED,
-    TABLES,
-    Table,
-)
+from curate.pipeline.tables.arrow import is_in
+from curate.pipeline.tables.schema import ACCEPTED, CROPS, DATASET, DEDUP, EMBEDDINGS, FINGERPRINTS, IMAGES, OK, PAIRS, REJECTED, TABLES, Table
 
 __all__ = [
     "ACCEPTED",
@@ -117,7 +105,7 @@ def filter_domains(table: Table, data: pa.Table, domains: Sequence[str], root: P
                 f"{table.path(root)}: there is no domain '{domain}'{nearest(domain, known)}",
                 f"domains: {', '.join(known) or 'none'}",
             )
-    return data.filter(pc.is_in(data["domain"], pa.array(domains, pa.string()))) if domains else data
+    return data.filter(is_in(data["domain"], domains)) if domains else data
 
 
 def write(table: Table, data: pa.Table, root: Path, meta: Mapping[str, Any] | None = None) -> Path:

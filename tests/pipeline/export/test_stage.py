@@ -262,7 +262,7 @@ def test_what_a_decision_rejects_is_not_exported(world: Path, to: str) -> None:
 @pytest.mark.parametrize("to", LAYOUTS)
 def test_an_interrupted_export_goes_on_to_the_same_end(world: Path, to: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = files(run(world, to, world / "whole", domains=BOTH, shard=3))
-    png, left = export.export_set.Goods.png, [10]
+    png, left = export.export_set.ExportSet.png, [10]
 
     def failing(self: Any, path: str) -> bytes:
         left[0] -= 1
@@ -270,7 +270,7 @@ def test_an_interrupted_export_goes_on_to_the_same_end(world: Path, to: str, mon
             raise KeyboardInterrupt
         return png(self, path)
 
-    monkeypatch.setattr(export.export_set.Goods, "png", failing)
+    monkeypatch.setattr(export.export_set.ExportSet, "png", failing)
     with pytest.raises(KeyboardInterrupt):
         run(world, to, domains=BOTH, shard=3)
     assert not (world / "out" / "ATTRIBUTION.csv").exists()
