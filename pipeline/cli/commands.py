@@ -192,10 +192,10 @@ def demo(
     ] = None,
 ) -> None:
     """Serve the drawn demo world as a web site on this machine, to look at it or to try scraping."""
-    from curate.pipeline.demo import serve
     from curate.pipeline.demo.config import Demo
     from curate.pipeline.demo.measure import measure as measured
     from curate.pipeline.demo.measure import summary
+    from curate.pipeline.demo.server import serve
 
     if measure:
         changes = measured(context.root, measure)

@@ -105,7 +105,7 @@ def _scrape(context: Context, section: Scrape, revisit: Revisit, allow: tuple[st
     with contextlib.ExitStack() as stack:
         dial: dict[str, tuple[str, int]] = {}
         if section.demo is not None:
-            from curate.pipeline.demo import serve
+            from curate.pipeline.demo.server import serve
 
             dial = dict(stack.enter_context(serve(section.demo)).dial)
         net: dict[str, Any] = {"allow": allow, "dial": dial, "progress": context.console.progress}

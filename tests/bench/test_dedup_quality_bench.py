@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from curate.pipeline.dedup import fingerprints, identity, search
 from curate.pipeline.dedup.config import Dedup
-from curate.pipeline.demo import DrawnWorld
 from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.faces import alignment
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.hashing import hamming, phash
@@ -112,7 +112,7 @@ def test_planted_copies(source: str, data: Path, tmp_path: Path) -> None:
     aligner = alignment.Aligner(CropRules())
 
     def face(rgb: RGB) -> RGB | None:
-        return next((cut.image for cut in aligner.cut(rgb, aligner.see(rgb)) if cut.reason == "ok"), None)
+        return next((cut.image for cut in aligner.cut(rgb, aligner.find(rgb)) if cut.reason == "ok"), None)
 
     whole = {f"original-{n}": rgb for n, rgb in enumerate(originals)}
     crops = {name: crop for name, rgb in whole.items() if (crop := face(rgb)) is not None}
@@ -135,11 +135,11 @@ def test_people(data: Path, tmp_path: Path) -> None:
     crops, names, rows = [], [], []
     for path in paths:
         rgb = codec.decode(path.read_bytes())
-        cut = next((cut for cut in aligner.cut(rgb, aligner.see(rgb)) if cut.reason == "ok"), None)
-        if cut is None or cut.seen is None or cut.seen.landmarks is None:
+        cut = next((cut for cut in aligner.cut(rgb, aligner.find(rgb)) if cut.reason == "ok"), None)
+        if cut is None or cut.detected is None or cut.detected.landmarks is None:
             continue
         (tmp_path / "crop.png").write_bytes(codec.encode_png(cut.image))
-        points = cut.seen.landmarks @ cut.affine[:, :2].T + cut.affine[:, 2]
+        points = cut.detected.landmarks @ cut.affine[:, :2].T + cut.affine[:, 2]
         rows.append(embed([identity.FaceCrop("crop.png", points)])[0])
         crops.append(cut.image)
         names.append(path.name)

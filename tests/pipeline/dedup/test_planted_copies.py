@@ -9,9 +9,9 @@ import pytest
 from curate.pipeline.core.parallel import Engine
 from curate.pipeline.dedup import stage as dedup
 from curate.pipeline.dedup.config import Dedup
-from curate.pipeline.demo import DrawnWorld
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.truth import Change, change
+from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.faces import alignment
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.imaging import codec
@@ -51,7 +51,7 @@ def test_planted_copies_are_found_and_strangers_are_not(tmp_path: Path) -> None:
     aligner, first = alignment.Aligner(CropRules()), originals()
 
     def face(rgb: RGB) -> RGB | None:
-        return next((cut.image for cut in aligner.cut(rgb, aligner.see(rgb)) if cut.reason == "ok"), None)
+        return next((cut.image for cut in aligner.cut(rgb, aligner.find(rgb)) if cut.reason == "ok"), None)
 
     assert len(first) >= 2 * PORTRAITS
     faces = {f"original-{n}": face(rgb) for n, rgb in enumerate(first)}

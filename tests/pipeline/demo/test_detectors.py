@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from curate.pipeline.demo import DemoPicture, DrawnWorld
 from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.items import DemoPicture
+from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.faces import model_files
 
 COUNT = 24  # portraits of each hair length, and anime faces

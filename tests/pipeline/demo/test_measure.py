@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.demo import DrawnWorld, hair, measure
+from curate.pipeline.demo import hair, measure
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.garment import Article, Worn
 from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.portrait import Portrait
+from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.imaging import codec, geometry, warp
 from curate.pipeline.tables import manifest
 

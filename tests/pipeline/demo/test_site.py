@@ -12,9 +12,10 @@ import pytest
 import requests
 from bs4 import BeautifulSoup
 
-from curate.pipeline.demo import HOST, Served, serve
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.items import CATEGORIES
+from curate.pipeline.demo.server import Served, serve
+from curate.pipeline.demo.world import HOST
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import html
 from curate.pipeline.scrape.sources.candidate import Candidate

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curate.pipeline.demo import DemoPicture, DrawnWorld
 from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.truth import CHANGES
+from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.hashing import phash
 
 SMALL = Demo(seed=5, portraits=33, anime=4, garments=3)  # 33 portraits hold one copy of each change

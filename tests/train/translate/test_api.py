@@ -13,8 +13,8 @@ from PIL import Image
 
 from curate import load
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.demo import DrawnWorld
 from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.world import DrawnWorld
 from curate.train.engine.contract import Clock
 from curate.train.trainer.run import run
 from tests.support.foreign_weights import SIDE, cyclegan, cyclegan_files, ugatit, ugatit_content

@@ -12,8 +12,8 @@ import torch
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.crop.config import Crop
-from curate.pipeline.demo import DrawnWorld
 from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.geometry import apply
