@@ -1,7 +1,8 @@
 """What earlier runs of crop left: rows that still hold, and faces that need no second detection.
 
 A row holds as long as its image is looked at and its face is framed as before; thresholds may have changed, so every
-row is judged again. Where only the framing is another one, or a crop is newly accepted, the known faces are cut again.
+row gets its reason anew. Where only the framing is another one, or a crop is newly accepted, the known faces are cut
+again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from curate.pipeline.tables import arrow, manifest
 from curate.pipeline.tables.partial import PartialTable
 
 TRANSIENT = frozenset({"missing_file", "worker_died", "no_model"})  # tried again by the next run
-_UNSEEN = TRANSIENT | {"decode_failed", "bomb"}  # images in which nobody looked for faces
+_NOT_LOOKED_AT = TRANSIENT | {"decode_failed", "bomb"}  # images in which nobody looked for faces
 
 
 class Work(NamedTuple):
@@ -46,10 +47,21 @@ def work(rules: CropRules, version: int) -> Work:
     return Work(digest({"version": version, **looking(rules)}), digest(framing(rules)))
 
 
-def finished(root: Path, parts: PartialTable, works: Mapping[str, Work], rules: Mapping[str, CropRules]) -> pa.Table:
-    """The rows of images that need not be opened, as `rules` (by domain) judge them: their crops are all there."""
-    before = _whole(judged(_before(root, works, lambda own: own.name), rules), root)
-    found = pa.concat_tables([before, *(_whole(judged(part, rules), root) for part in _parts(parts, works))])
+def finished(
+    root: Path,
+    partial: PartialTable,
+    works: Mapping[str, Work],
+    rules: Mapping[str, CropRules],
+    images: pa.Table | None = None,
+) -> pa.Table:
+    """The rows of images that need not be opened, with what `rules` (by domain) say of them: their crops are all there.
+
+    With `images` those of these images alone; the disk is asked for every crop of the rest.
+    """
+    tables = [_before(root, works, lambda own: own.name), *_unfinished(partial, works)]
+    if images is not None:
+        tables = [table.filter(rows.among(table, images)) for table in tables]
+    found = pa.concat_tables([_whole(with_reasons(table, rules), root) for table in tables])
     first = arrow.first_occurrence(found["crop_id"])
     return found if len(first) == len(found) else found.take(pa.array(first))
 
@@ -61,7 +73,7 @@ def _whole(table: pa.Table, root: Path) -> pa.Table:
     return arrow.filter_rows(table, pc.invert(rows.among(table, table.filter(pa.array(lost, pa.bool_())))))
 
 
-def judged(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
+def with_reasons(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
     """`table` with the status, reason and path of each face as `rules` (by domain) have it now.
 
     A crop that lies in a shard stays there; any other one has a file of its own.
@@ -96,17 +108,19 @@ def gone(root: Path, wanted: pa.Table) -> set[str]:
 class Faces:
     """The faces of images that were looked at before, by the same settings of looking."""
 
-    def __init__(self, root: Path, parts: PartialTable, works: Mapping[str, Work], wanted: pa.Table) -> None:
-        found = [_before(root, works, lambda own: own.looking), *_parts(parts, works)]
-        table = pa.concat_tables(one.select(["domain", "image_id", "reason", *rows.SEEN]) for one in found)
-        table = table.filter(pc.and_(rows.among(table, wanted), pc.invert(arrow.is_in(table["reason"], _UNSEEN))))
+    def __init__(self, root: Path, partial: PartialTable, works: Mapping[str, Work], wanted: pa.Table) -> None:
+        found = [_before(root, works, lambda own: own.looking), *_unfinished(partial, works)]
+        table = pa.concat_tables(one.select(["domain", "image_id", "reason", *rows.FACE_COLUMNS]) for one in found)
+        table = table.filter(
+            pc.and_(rows.among(table, wanted), pc.invert(arrow.is_in(table["reason"], _NOT_LOOKED_AT)))
+        )
         self._table = table.sort_by([(name, "ascending") for name in ("domain", "image_id", "face_index")])
         own = rows.key(self._table)
         starts = arrow.first_occurrence(own)
         self._ends = np.append(starts, len(own))
         self._groups = pc.index_in(rows.key(wanted), value_set=own.take(pa.array(starts))).fill_null(-1).to_numpy()
 
-    def of(self, place: int) -> tuple[DetectedFace, ...] | None:
+    def at(self, place: int) -> tuple[DetectedFace, ...] | None:
         """The faces of the image at `place` among those wanted, by falling score; None when nobody looked."""
         if (group := self._groups[place]) < 0:
             return None
@@ -125,6 +139,6 @@ def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) 
     return manifest.empty(manifest.CROPS)
 
 
-def _parts(parts: PartialTable, works: Mapping[str, Work]) -> Iterator[pa.Table]:
-    """What each kind of work has left, one after the other."""
-    return (parts.read(name) for name in sorted({own.name for own in works.values()}))
+def _unfinished(partial: PartialTable, works: Mapping[str, Work]) -> Iterator[pa.Table]:
+    """What each kind of work has left of runs that did not end, one after the other."""
+    return (partial.read(name) for name in sorted({own.name for own in works.values()}))

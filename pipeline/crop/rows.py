@@ -21,7 +21,7 @@ from curate.pipeline.tables.schema import POINTS
 
 Row = dict[str, Any]
 
-SEEN = "face_index box score scores agreement angle landmarks unrest".split()  # the columns that `seen` reads
+FACE_COLUMNS = "face_index box score scores agreement angle landmarks unrest".split()  # that `detected_face` reads
 
 
 class CropInput(NamedTuple):
@@ -58,15 +58,15 @@ def face_row(item: CropInput, cut: Cut, rules: CropRules, align: str, faces: int
     row |= {"affine": cut.affine.ravel(), "is_grey": bool(cut.measures["is_grey"])}
     if cut.reason == manifest.OK:
         row["path"] = path(item.domain, row["crop_id"])
-    if cut.seen:
-        face, points, _ = cut.seen
+    if cut.detected:
+        face, points, _ = cut.detected
         row |= {"box": face.box, "scores": face.scores, "angle": face.angle}
         row["landmarks"] = None if points is None else points.ravel()
     return row
 
 
 def path(domain: str, crop: str) -> str:
-    """Where the picture of the crop `crop` stands."""
+    """Where the picture of the crop_id `crop` stands, below the root."""
     return f"{storage.folder_of(domain)}/{crop[:2]}/{crop}.png"
 
 
@@ -100,7 +100,7 @@ def _hashed(*values: object) -> str:
 
 
 def read(root: Path) -> pa.Table:
-    """Item's columns of every image that scrape accepted and that has no role, each once, by domain and image.
+    """CropInput's columns of every image that scrape accepted and that has no role, each once, by domain and image.
 
     Raises TableError for images.parquet.
     """

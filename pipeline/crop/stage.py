@@ -61,17 +61,18 @@ def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Pr
     rules = {domain: section.rules(domain) for domain in sorted(pc.unique(items["domain"]).to_pylist())}
     works = {domain: resume.work(own, VERSION) for domain, own in rules.items()}
     barred = _without_model(rules, progress)
-    parts = PartialTable(manifest.CROPS, root / CROPS.pictures / ".parts")
-    left = items.filter(pc.invert(rows.among(items, resume.finished(root, parts, works, rules))))
+    partial = PartialTable(manifest.CROPS, root / CROPS.pictures / ".parts")
+    before = resume.finished(root, partial, works, rules)
+    left = items.filter(pc.invert(rows.among(items, before)))
     out = arrow.is_in(left["domain"], barred)
     todo = left.filter(pc.invert(out))
-    batches = _batches(todo, rules, works, resume.Faces(root, parts, works, todo), engine.batch)
+    batches = _batches(todo, rules, works, resume.Faces(root, partial, works, todo), engine.batch)
     settings = {"root": root.resolve(), "rules": {digest(config.as_dict(own)): own for own in rules.values()}}
-    lost = list(_work(batches, settings, engine, parts, progress, todo.num_rows))
+    lost = list(_work(batches, settings, engine, partial, progress, todo.num_rows))
     lost += [_without_faces(item, "no_model", rules[item.domain]) for item in rows.items(left.filter(out))]
-    del batches, left, todo
-    data = pa.concat_tables([resume.finished(root, parts, works, rules), manifest.from_rows(manifest.CROPS, lost)])
-    data = _current(data, items)
+    made = resume.finished(root, partial, works, rules, todo)
+    data = _current(pa.concat_tables([before, made, manifest.from_rows(manifest.CROPS, lost)]), items)
+    del batches, left, todo, before, made
     if gone := resume.gone(root, items):
         shards.remove(root, CROPS.pictures, {f"{crop}.png" for crop in gone})
     if pc.count(data["path"]).as_py() > section.shard_above:
@@ -79,7 +80,7 @@ def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Pr
     os.sync()  # the pictures reach the disk before the table that names them
     manifest.write(manifest.CROPS, data, root, meta={"section": config.as_dict(section), "works": works})
     storage.sweep(root, arrow.iterate(data["path"]))
-    parts.clear()
+    partial.clear()
     return manifest.summarize(manifest.CROPS, data)
 
 
@@ -113,7 +114,7 @@ def _batches(
         places = np.flatnonzero(arrow.is_in(todo["domain"], domains))
         for start in range(0, len(places), size):
             chosen = places[start : start + size]
-            known = tuple(faces.of(place) for place in chosen)
+            known = tuple(faces.at(place) for place in chosen)
             yield Batch(name, works[domains[0]].name, rows.items(todo.take(pa.array(chosen))), known)
 
 
@@ -121,11 +122,11 @@ def _work(
     batches: Iterable[Batch],
     settings: dict[str, Any],
     section: Engine,
-    parts: PartialTable,
+    partial: PartialTable,
     progress: Progress,
     total: int,
 ) -> Iterator[Row]:
-    """Cuts every batch into `parts`; yields the rows that the next run should try again."""
+    """Cuts every batch into `partial`; yields the rows that the next run should try again."""
     died: list[Batch] = []
     accepted = 0
     with progress.task("crop", total) as task:
@@ -133,10 +134,10 @@ def _work(
             if isinstance(result, WorkerDied):
                 # Only one of its images need be the killer: each is tried alone.
                 name, work, items, known = result.batch
-                died += [Batch(name, work, (one,), (seen,)) for one, seen in zip(items, known, strict=True)]
+                died += [Batch(name, work, (one,), (faces,)) for one, faces in zip(items, known, strict=True)]
                 continue
             work, found = result
-            parts.add(work, [row for row in found if row["reason"] not in resume.TRANSIENT])
+            partial.add(work, [row for row in found if row["reason"] not in resume.TRANSIENT])
             yield from (row for row in found if row["reason"] in resume.TRANSIENT)
             accepted += sum(row["status"] == manifest.ACCEPTED for row in found)
             task.advance(len({(row["domain"], row["image_id"]) for row in found}), accepted=accepted)
@@ -145,7 +146,7 @@ def _work(
                 own = settings["rules"][result.batch.rules]
                 yield from (_without_faces(item, "worker_died", own) for item in result.batch.items)
             else:
-                parts.add(*result)
+                partial.add(*result)
             task.advance()
 
 
@@ -175,13 +176,13 @@ class CropWorker:
         except OSError:
             return [rows.image_row(item, "missing_file", rules, align)]
         try:
-            seen, cuts = _cuts(aligner, data, known)
+            count, cuts = _cuts(aligner, data, known)
         except codec.ImageError as error:
             reason = "bomb" if error.reason == "bomb" else "decode_failed"
             return [rows.image_row(item, reason, rules, align)]
         if not cuts:
             return [rows.image_row(item, "no_face", rules, align)]
-        found = [rows.face_row(item, cut, rules, align, seen) for cut in cuts]
+        found = [rows.face_row(item, cut, rules, align, count) for cut in cuts]
         for row, cut in zip(found, cuts, strict=True):
             if path := row.get("path"):
                 with atomic_write(self.root / path, durable=False) as temporary:
@@ -195,12 +196,12 @@ def _cuts(aligner: Aligner, data: bytes, known: tuple[DetectedFace, ...] | None)
     Raises ImageError.
     """
     small = codec.preview(data, aligner.rules.detect_side) if known is None and aligner.detect else None
-    faces = aligner.look(*small) if small else None
+    faces = aligner.detect_in_preview(*small) if small else None
     if faces == []:
         return 0, []
     image = codec.decode(data)
     if known is None:
-        known = tuple(aligner.see(image) if faces is None else aligner.mark(image, faces))
+        known = tuple(aligner.find(image) if faces is None else aligner.with_landmarks(image, faces))
     return len(known), aligner.cut(image, known)
 
 

@@ -1,7 +1,7 @@
-"""From a photo to aligned crops of its faces: detect, find landmarks, frame, cut, measure, judge.
+"""From a photo to aligned crops of its faces: detect, find landmarks, frame, cut, measure, accept or refuse.
 
-What is seen (boxes, scores, landmarks), what is measured and what is judged are kept apart: another framing cuts what
-was seen again, and other thresholds need no pixels at all.
+What is detected (boxes, scores, landmarks), what is measured and what is accepted are kept apart: another framing cuts
+what was detected again, and other thresholds need no pixels at all.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class DetectedFace(NamedTuple):
 
     face: Face
     landmarks: Points | None = None  # [68, 2], raw px, index coordinates; None for drawn faces
-    unrest: float | None = None  # how far the landmarks move when the box does
+    instability: float | None = None  # how far the landmarks move when the box does, in eye distances
 
 
 class Framing(NamedTuple):
@@ -51,7 +51,7 @@ FRAMINGS: Mapping[str, Framing] = {
 
 @dataclass(frozen=True)
 class Cut:
-    """One face of a photo: what was seen, how its crop is made, what was measured, the crop and the verdict.
+    """One face of a photo: what was detected, how its crop is made, what was measured, the crop and its reason.
 
     `reason` is "ok" or why the face is refused (a reason of manifest.CROPS). `measures` are columns of that table.
     """
@@ -60,18 +60,18 @@ class Cut:
     affine: Affine  # [2, 3], raw px -> crop px
     image: NDArray[np.uint8]  # [size, size, 3], RGB
     measures: Mapping[str, float] = field(default_factory=dict)
-    seen: DetectedFace | None = None
+    detected: DetectedFace | None = None
     reason: str = OK
 
     @property
     def box(self) -> Box | None:
         """The detector's, edge coordinates, raw px."""
-        return self.seen.face.box if self.seen else None
+        return self.detected.face.box if self.detected else None
 
     @property
     def landmarks(self) -> Points | None:
         """[68, 2], raw px; human faces only."""
-        return self.seen.landmarks if self.seen else None
+        return self.detected.landmarks if self.detected else None
 
 
 class Aligner:
@@ -89,13 +89,13 @@ class Aligner:
 
         Without a face the list is empty. With `align: none` it holds the middle square of the photo.
         """
-        return self.cut(image, self.see(image))
+        return self.cut(image, self.find(image))
 
-    def see(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
+    def find(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
         """Every face of `image`, by falling score: none with `align: none`."""
-        return self.mark(image, self.detect(image) if self.detect else ())
+        return self.with_landmarks(image, self.detect(image) if self.detect else ())
 
-    def look(self, preview: NDArray[np.uint8], divisor: int) -> list[Face]:
+    def detect_in_preview(self, preview: NDArray[np.uint8], divisor: int) -> list[Face]:
         """The faces, in raw px, of a photo that `preview` shows at 1 / `divisor` of its size."""
         detect = self.detect_small
         return [face._replace(box=face.box.scaled(divisor)) for face in detect(preview)] if detect else []
@@ -105,53 +105,55 @@ class Aligner:
         """Detection for previews, in whose px min_face is not given."""
         return ensemble.load(msgspec.structs.replace(self.rules, min_face=1)) if self.align != "none" else None
 
-    def mark(self, image: NDArray[np.uint8], faces: Iterable[Face]) -> list[DetectedFace]:
+    def with_landmarks(self, image: NDArray[np.uint8], faces: Iterable[Face]) -> list[DetectedFace]:
         """The `faces` of `image` with their landmarks."""
-        seen = []
+        detected = []
         for face in map(rounded, faces):
             if self.find_landmarks is None or face.box.side < self.rules.min_face:  # refused whatever its landmarks
-                seen.append(DetectedFace(face))
+                detected.append(DetectedFace(face))
                 continue
-            marks = self.find_landmarks(image, face.box, face.angle)
-            points = marks.points.astype(np.float32).astype(np.float64)
-            seen.append(DetectedFace(face, points, float(np.float32(marks.unrest))))
-        return seen
+            found = self.find_landmarks(image, face.box, face.angle)
+            points = found.points.astype(np.float32).astype(np.float64)
+            detected.append(DetectedFace(face, points, float(np.float32(found.instability))))
+        return detected
 
-    def cut(self, image: NDArray[np.uint8], seen: Sequence[DetectedFace]) -> list[Cut]:
-        """The faces `seen` in `image` cut, measured and judged; detects nothing."""
+    def cut(self, image: NDArray[np.uint8], detected: Sequence[DetectedFace]) -> list[Cut]:
+        """The faces `detected` in `image` cut and measured, each with its reason; detects nothing."""
         if self.align == "none":
             cuts = [self._cut(image, -1, None)]
         else:
-            coloured = any(one.landmarks is not None for one in seen) and skin.has_colour(image)
-            cuts = [self._cut(image, index, one, coloured=coloured) for index, one in enumerate(seen)]
+            coloured = any(one.landmarks is not None for one in detected) and skin.has_colour(image)
+            cuts = [self._cut(image, index, one, coloured=coloured) for index, one in enumerate(detected)]
         columns = {name: np.array([c.measures.get(name, np.nan) for c in cuts], float) for name in criteria.COLUMNS}
         index = np.array([cut.index for cut in cuts], float)
         reasons = criteria.reasons(columns, np.zeros(len(cuts), int), index, self.rules)
         return [replace(cut, reason=str(reason)) for cut, reason in zip(cuts, reasons, strict=True)]
 
-    def _cut(self, image: NDArray[np.uint8], index: int, seen: DetectedFace | None, *, coloured: bool = False) -> Cut:
+    def _cut(
+        self, image: NDArray[np.uint8], index: int, detected: DetectedFace | None, *, coloured: bool = False
+    ) -> Cut:
         size, (height, width) = self.rules.size, image.shape[:2]
-        quad = self._quad(seen) if seen else _middle(width, height)
+        quad = self._quad(detected) if detected else _middle(width, height)
         affine = geometry.quad_affine(quad, size)
         crop = warp.cut(image, affine, size, warp.FFHQ_CLEARANCE if self.align == "ffhq" else 0)
-        measures = quality.measure(crop, geometry.apply(affine, _outline(seen)) if seen else None)
+        measures = quality.measure(crop, geometry.apply(affine, _outline(detected)) if detected else None)
         measures |= {
             "padding": geometry.padding_share(affine, size, width, height),
             "upscale": size / geometry.quad_side(quad),
         }
-        if seen:
-            measures |= _of_face(seen)
-        if seen and seen.landmarks is not None and coloured:
-            measures |= skin.shares(image, seen.face.box)
-        return Cut(index, affine, crop, {name: float(np.float32(value)) for name, value in measures.items()}, seen)
+        if detected:
+            measures |= _face_measures(detected)
+        if detected and detected.landmarks is not None and coloured:
+            measures |= skin.shares(image, detected.face.box)
+        return Cut(index, affine, crop, {name: float(np.float32(value)) for name, value in measures.items()}, detected)
 
-    def _quad(self, seen: DetectedFace) -> Points:
+    def _quad(self, detected: DetectedFace) -> Points:
         """What the crop shows of a face: nw, sw, se, ne, [4, 2]."""
         rules, frame = self.rules, FRAMINGS[self.rules.framing]
-        if self.align == "ffhq" and seen.landmarks is not None:
-            quad = ffhq_quad(seen.landmarks)
+        if self.align == "ffhq" and detected.landmarks is not None:
+            quad = ffhq_quad(detected.landmarks)
         else:
-            quad = geometry.box_quad(seen.face.box, rules.margin, rules.rotate + seen.face.angle)
+            quad = geometry.box_quad(detected.face.box, rules.margin, rules.rotate + detected.face.angle)
         zoom = frame.zoom * rules.scale
         return geometry.framed(quad, zoom, frame.shift_y + rules.shift_y * zoom, upright=frame.upright)
 
@@ -194,21 +196,22 @@ def rounded(face: Face) -> Face:
     )
 
 
-def _of_face(seen: DetectedFace) -> dict[str, float]:
-    face = seen.face
+def _face_measures(detected: DetectedFace) -> dict[str, float]:
+    """What detection and landmarks say of a face, by column of crops.parquet."""
+    face = detected.face
     found = {"face_px": face.box.side, "score": face.score}
     if face.agreement is not None:
         found["agreement"] = face.agreement
-    if seen.landmarks is not None and seen.unrest is not None:
-        found |= {"unrest": seen.unrest, **plausibility.scores(seen.landmarks, face.box)}
+    if detected.landmarks is not None and detected.instability is not None:
+        found |= {"unrest": detected.instability, **plausibility.scores(detected.landmarks, face.box)}
     return found
 
 
-def _outline(seen: DetectedFace) -> Points:
+def _outline(detected: DetectedFace) -> Points:
     """Points around the face, raw px, index coordinates, [n, 2]: its landmarks, or the corners of its box."""
-    if seen.landmarks is not None:
-        return seen.landmarks
-    return geometry.box_quad(seen.face.box, 0.0, seen.face.angle)
+    if detected.landmarks is not None:
+        return detected.landmarks
+    return geometry.box_quad(detected.face.box, 0.0, detected.face.angle)
 
 
 def _middle(width: int, height: int) -> Points:

@@ -3,7 +3,7 @@
 The predictor starts from a mean face in the box and answers with a face whatever the box holds. On a real face it ends
 at the same points from any box near it; on anything else its answer follows the box. So the same patch is asked again
 from a box a little smaller, and, where the answer moves, from two boxes further off: how far the answers part tells
-false detections, `unrest`. Most faces are calm at once and cost one call more.
+false detections, `instability`. Most faces are calm at once and cost one call more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Landmarks(NamedTuple):
     """The landmarks of one face and how sure they are."""
 
     points: Points  # [68, 2], index coordinates
-    unrest: float  # RMS by which they move with the box, in eye distances
+    instability: float  # RMS by which they move with the box, in eye distances
 
 
 Landmarker = Callable[[NDArray[np.uint8], Box, float], Landmarks]
@@ -62,8 +62,8 @@ def _turned(predictor: Any, image: NDArray[np.uint8], box: Box, angle: float) ->
     affine = geometry.quad_affine(geometry.box_quad(box, _AROUND, angle), size)
     margin = size * _AROUND / (1 + 2 * _AROUND)
     upright = Box(margin, margin, size - 2 * margin, size - 2 * margin)
-    marks = _predict(predictor, warp.cut(image, affine, size), upright)
-    return marks._replace(points=geometry.apply(geometry.invert(affine), marks.points))
+    found = _predict(predictor, warp.cut(image, affine, size), upright)
+    return found._replace(points=geometry.apply(geometry.invert(affine), found.points))
 
 
 def _predict(predictor: Any, image: NDArray[np.uint8], box: Box) -> Landmarks:
@@ -81,11 +81,11 @@ def _predict(predictor: Any, image: NDArray[np.uint8], box: Box) -> Landmarks:
     x_scale, y_scale = shape[0] / (right - left), shape[1] / (bottom - top)
     inside = Box((box.x - left) * x_scale, (box.y - top) * y_scale, box.width * x_scale, box.height * y_scale)
     points = _answer(predictor, patch, inside)
-    unrest = _unrest(predictor, patch, inside, points)
-    return Landmarks((points + 0.5) / (x_scale, y_scale) - 0.5 + (left, top), unrest)
+    instability = _instability(predictor, patch, inside, points)
+    return Landmarks((points + 0.5) / (x_scale, y_scale) - 0.5 + (left, top), instability)
 
 
-def _unrest(predictor: Any, patch: NDArray[np.uint8], box: Box, points: Points) -> float:
+def _instability(predictor: Any, patch: NDArray[np.uint8], box: Box, points: Points) -> float:
     """How far the answer moves from `points` with the box: with a smaller one, or the less of two harder ways."""
     apart = max(float(np.hypot(*np.subtract(*eyes(points)))), 1e-6)
 

@@ -89,7 +89,7 @@ def others(data: Path) -> Iterator[Face]:
     photos = sorted((data / "face_recognition_tests").glob("*.jpg"))
     photos += sorted((data / "train/portraits_colour").rglob("*.jpg"))[::40]
     for photo in photos:
-        for seen in aligner.see(codec.decode(photo.read_bytes()))[:1]:
+        for seen in aligner.find(codec.decode(photo.read_bytes()))[:1]:
             if seen.landmarks is not None:
                 yield Face(photo, seen.landmarks)
 

@@ -132,7 +132,7 @@ def measured(settings: dict[str, Any], photos: dict[str, list[Photo]]) -> tuple[
     for kind, own in photos.items():
         for photo in own:
             start = time.process_time()
-            seen = aligner.see(photo.image)
+            seen = aligner.find(photo.image)
             spent += time.process_time() - start
             tallies[kind].add(photo, aligner.cut(photo.image, seen), rules)
     return tallies, spent * 1000 / sum(map(len, photos.values()))

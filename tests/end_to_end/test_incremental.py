@@ -21,7 +21,7 @@ from curate.pipeline.faces import alignment
 from curate.pipeline.imaging import codec
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
-from curate.pipeline.stats import report
+from curate.pipeline.stats import stage as report
 from curate.pipeline.stats.config import Stats
 from tests.support import scale
 
@@ -30,7 +30,7 @@ COUNTED = {
     "decoded": (codec, "decode"),
     "written": (codec, "encode_png"),
     "thumbnails": (codec, "thumbnail"),
-    "looked at": (alignment.Aligner, "see"),
+    "looked at": (alignment.Aligner, "find"),
 }
 
 
@@ -60,7 +60,7 @@ def stages(root: Path, counts: Counter[str]) -> dict[str, dict[str, int]]:
         "dedup": lambda: dedup.run(Dedup(), root, engine=INLINE),
         "pairs": lambda: pairs.run(section.section("pairs", Pairs), root, engine=INLINE),
         "build": lambda: build.run(Build(), root),
-        "report": lambda: report.write(Stats(), root),
+        "report": lambda: report.run(Stats(), root),
     }.items():
         counts.clear()
         run()

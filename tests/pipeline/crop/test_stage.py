@@ -21,7 +21,7 @@ from curate.pipeline.crop import stage as crop
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import alignment
 from curate.pipeline.faces.ffhq import eyes, ffhq_quad
-from curate.pipeline.imaging import codec, geometry, warp
+from curate.pipeline.imaging import codec, geometry, shards, warp
 from curate.pipeline.tables import manifest
 from tests.support import drawn_people
 
@@ -145,6 +145,16 @@ def test_only_new_images_are_opened(tmp_path: Path, opened: type[Counter]) -> No
     assert drawn_people.contents(tmp_path / "grown") == drawn_people.contents(tmp_path / "once")
 
 
+def test_the_disk_is_asked_for_each_crop_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_people.table(tmp_path, {"long": people(3), "short": people(2)})
+    crop.run(SECTION, tmp_path, engine=INLINE)
+    asked: list[str] = []
+    stands = shards.stands
+    monkeypatch.setattr(shards, "stands", lambda root, path: asked.append(path) or stands(root, path))
+    crop.run(SECTION, tmp_path, engine=INLINE)
+    assert sorted(asked) == sorted(row["path"] for row in rows(tmp_path) if row["path"])
+
+
 def test_another_threshold_for_one_domain_opens_nothing(tmp_path: Path, opened: type[Counter]) -> None:
     drawn_people.table(tmp_path, {"long": people(3), "short": people(2)})
     crop.run(SECTION, tmp_path, engine=INLINE)
@@ -160,13 +170,13 @@ def test_another_threshold_for_one_domain_opens_nothing(tmp_path: Path, opened: 
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with each photo in which faces are looked for."""
     calls: list[int] = []
-    see = alignment.Aligner.see
+    find = alignment.Aligner.find
 
     def counted(self: alignment.Aligner, image: codec.RGB) -> list[alignment.DetectedFace]:
         calls.append(1)
-        return see(self, image)
+        return find(self, image)
 
-    monkeypatch.setattr(alignment.Aligner, "see", counted)
+    monkeypatch.setattr(alignment.Aligner, "find", counted)
     return calls
 
 

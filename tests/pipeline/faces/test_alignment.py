@@ -148,7 +148,7 @@ def test_a_leaning_head_is_found_on_the_turned_photo_and_comes_out_upright() -> 
     leaning = np.asarray(cv2.warpAffine(upright, matrix, (300, 300), borderMode=cv2.BORDER_REPLICATE), np.uint8)
     assert not any(cut.reason == "ok" for cut in aligner()(leaning))
     (cut,) = [c for c in aligner(rotations=(-50.0, 50.0), max_roll=70.0)(leaning) if c.reason == "ok"]
-    assert cut.seen is not None and cut.seen.face.angle == 50
+    assert cut.detected is not None and cut.detected.face.angle == 50
     assert cut.measures["roll"] == pytest.approx(one(upright).measures["roll"] + 50, abs=6)
     left, right = geometry.apply(cut.affine, np.array(eyes(cut.landmarks)))
     assert abs(right[1] - left[1]) < 6

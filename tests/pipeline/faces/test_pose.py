@@ -54,7 +54,7 @@ def test_a_mirrored_photo_looks_the_other_way(data: Path) -> None:
     found = []
     for path in sorted((data / "dlib_faces").glob("2008_00*.jpg"))[:2]:
         photo = codec.decode(path.read_bytes())
-        for face in aligner.see(photo):
+        for face in aligner.find(photo):
             flipped = face.landmarks[plausibility.MIRRORED] * [-1, 1] + [photo.shape[1] - 1, 0]  # type: ignore[index]
             found.append([pose.yaw_pitch(points[None])[0] for points in (face.landmarks, flipped)])
     both = np.array(found)
