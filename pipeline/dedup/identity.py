@@ -26,7 +26,7 @@ from curate.pipeline.core.parallel import Engine, WorkerDied
 from curate.pipeline.core.parallel import run as run_batches
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.faces import model_files
-from curate.pipeline.imaging import codec, shards
+from curate.pipeline.imaging import shards
 from curate.pipeline.imaging.geometry import Points
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.partial import PartialTable
@@ -115,10 +115,7 @@ class Embedder:
         return np.stack([self._embedding(face) for face in faces])
 
     def _embedding(self, face: FaceCrop) -> NDArray[np.float32]:
-        try:
-            image = codec.decode(shards.read(self.root, face.path))
-        except (OSError, codec.ImageError) as error:
-            raise CurateError(f"{self.root / face.path}: {error}", "run again: curate crop") from error
+        image = shards.load_picture(self.root, face.path, manifest.CROPS.made_by)
         height, width = image.shape[:2]
         points = [dlib.point(round(x), round(y)) for x, y in face.landmarks.tolist()]
         shape = dlib.full_object_detection(dlib.rectangle(0, 0, width - 1, height - 1), dlib.points(points))

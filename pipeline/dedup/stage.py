@@ -23,7 +23,7 @@ from curate.pipeline.dedup.duplicates import DuplicateGroups
 from curate.pipeline.dedup.fingerprints import Fingerprints
 from curate.pipeline.hashing import phash
 from curate.pipeline.hashing.arrays import Positions
-from curate.pipeline.imaging import codec, shards
+from curate.pipeline.imaging import shards
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.arrow import as_float
 
@@ -192,11 +192,5 @@ class FingerprintWorker:
 
     def __call__(self, paths: Sequence[str]) -> Fingerprints:
         """The fingerprints of the crops at `paths`. Raises CurateError for one that can't be read."""
-        return fingerprints.compute([self._read(path) for path in paths], self.turns)
-
-    def _read(self, path: str) -> codec.RGB:
-        try:
-            return codec.decode(shards.read(self.root, path))
-        except (OSError, codec.ImageError) as error:
-            what = (error.strerror or "cannot read it") if isinstance(error, OSError) else str(error)
-            raise CurateError(f"{self.root / path}: {what}", "run again: curate crop") from error
+        pictures = [shards.load_picture(self.root, path, manifest.CROPS.made_by) for path in paths]
+        return fingerprints.compute(pictures, self.turns)

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import attribution, manifest
-from curate.pipeline.tables.manifest import DATASET, IMAGES, PAIRS
+from curate.pipeline.tables.manifest import CROPS, DATASET, IMAGES, PAIRS
 from curate.pipeline.tables.splits import SPLITS
 
 CROP = ("image",)
@@ -95,14 +95,12 @@ class ExportSet:
 
     def png(self, path: str) -> bytes:
         """The picture at `path` as PNG, of `size` px where one was asked for. Raises CurateError if it is not there."""
-        try:
-            data = shards.read(self.root, path)
-            if self.size is None and codec.sniff(data[:32]) is codec.Format.PNG:
+        made_by = (PAIRS if self.is_pairs else CROPS).made_by
+        if self.size is None:
+            data = shards.load_bytes(self.root, path, made_by)
+            if codec.sniff(data[:32]) is codec.Format.PNG:
                 return data
-            picture = codec.decode(data)
-        except (OSError, codec.ImageError) as error:
-            what = (error.strerror or "cannot read it") if isinstance(error, OSError) else str(error)
-            raise CurateError(f"{self.root / path}: {what}", "make it again: curate crop, or curate pairs") from None
+        picture = shards.load_picture(self.root, path, made_by)
         return codec.encode_png(picture if self.size is None else _resized(picture, self.size))
 
 

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import REMOTE, atomic_write
+from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.codec import RGB
 
 _BLOCK = 512  # bytes, of a tar file
 _END = bytes(2 * _BLOCK)
@@ -80,6 +82,27 @@ def _file(root: Path, path: str) -> bytes:
             data: bytes = files.cat_file(f"{top.rstrip('/')}/{path.removeprefix('raw/')}")
             return data
         raise
+
+
+def load_bytes(root: Path, path: str, made_by: str) -> bytes:
+    """What `read` returns. Raises CurateError, which names the command that made the picture, when it is not there."""
+    try:
+        return read(root, path)
+    except OSError as error:
+        raise CurateError(
+            f"{root / path}: {error.strerror or 'cannot read it'}", f"make it again: {made_by}"
+        ) from error
+
+
+def load_picture(root: Path, path: str, made_by: str) -> RGB:
+    """The picture at `path` below `root`, uint8 [H, W, 3]; `made_by` is the command that made it.
+
+    Raises CurateError, which names that command, for one that is missing or can't be decoded.
+    """
+    try:
+        return codec.decode(load_bytes(root, path, made_by))
+    except codec.ImageError as error:
+        raise CurateError(f"{root / path}: unreadable: {error}", f"delete it and make it again: {made_by}") from error
 
 
 def stands(root: Path, path: str) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.progress import Progress
-from curate.pipeline.imaging import codec, shards
+from curate.pipeline.imaging import shards
 
 CACHE = Path("processed/cache")
 
@@ -27,9 +27,9 @@ def load_decoded(
 ) -> tuple[Tensor, str]:
     """`pictures` as uint8 [N, side, side, 3], mapped, and the digest of their names, shape and pixels.
 
-    They are decoded into processed/cache unless they lie there already. There is one array per `key`: another one's
-    place is taken. `made_by` is the command that makes the files. Raises UsageError for pictures of unequal size and
-    CurateError for one that is missing or unreadable.
+    They are decoded into processed/cache unless they lie there already. There is one array per `key`: an older one
+    of the same key is replaced. `made_by` is the command that makes the files. Raises UsageError for pictures of
+    unequal size and CurateError for one that is missing or unreadable.
     """
     if not pictures:
         return torch.empty(0, 0, 0, 3, dtype=torch.uint8), _hash()
@@ -67,12 +67,12 @@ def _hash(*parts: str) -> str:
 
 def _decode(root: Path, pictures: Sequence[Picture], path: Path, label: str, made_by: str, progress: Progress) -> str:
     """Writes the decoded `pictures` as one array and returns the digest of names, shape and pixels."""
-    side = len(_read(root, pictures[0][1], made_by))
+    side = len(shards.load_picture(root, pictures[0][1], made_by))
     digest = hashlib.sha256(f"{side}".encode())
     with atomic_write(path) as temporary, progress.task(label, len(pictures)) as task:
         pixels = open_memmap(temporary, "w+", np.uint8, (len(pictures), side, side, 3))
         for index, (name, place) in enumerate(pictures):
-            picture = _read(root, place, made_by)
+            picture = shards.load_picture(root, place, made_by)
             if picture.shape != (side, side, 3):
                 raise UsageError(
                     f"{root / place}: {picture.shape[1]}x{picture.shape[0]} px, others are {side}x{side}",
@@ -83,12 +83,3 @@ def _decode(root: Path, pictures: Sequence[Picture], path: Path, label: str, mad
             task.advance()
         pixels.flush()
     return digest.hexdigest()
-
-
-def _read(root: Path, path: str, made_by: str) -> codec.RGB:
-    try:
-        return codec.decode(shards.read(root, path))
-    except codec.ImageError as error:
-        raise CurateError(f"{root / path}: unreadable: {error}", f"delete it and make it again: {made_by}") from None
-    except OSError as error:
-        raise CurateError(f"{root / path}: {error.strerror or error}", f"make it again: {made_by}") from None

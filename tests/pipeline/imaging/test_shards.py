@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 
@@ -20,7 +21,7 @@ from curate.pipeline.dedup import stage as dedup
 from curate.pipeline.dedup.config import Dedup
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.scrape import forget
-from curate.pipeline.stats import report
+from curate.pipeline.stats import stage as report
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.tables import manifest
 from tests.pipeline.crop.test_stage import INLINE, POOL, Counter, opened, people, rows
@@ -184,7 +185,7 @@ def test_downstream_makes_no_difference(tmp_path: Path) -> None:
         crop.run(section, root, engine=INLINE)
         dedup.run(Dedup(), root, engine=INLINE)
         build.run(Build(), root)
-        report.write(Stats(), root)
+        report.run(Stats(), root)
     packed, plain = (tmp_path / name for name in ("packed", "plain"))
     assert manifest.DEDUP.path(packed).read_bytes() == manifest.DEDUP.path(plain).read_bytes()
     both = [manifest.read(manifest.DATASET, root) for root in (packed, plain)]
@@ -252,3 +253,14 @@ def test_raw_images_may_lie_on_object_storage(tmp_path: Path, kind: str, monkeyp
     files.rm(top, recursive=True)
     with pytest.raises(FileNotFoundError):
         shards.read(tmp_path / "there", rows(tmp_path / "there")[0]["source_path"].replace(first.name, "other"))
+
+
+def test_a_stored_picture_is_loaded_or_the_command_that_made_it_is_named(tmp_path: Path) -> None:
+    picture = np.full((4, 6, 3), 7, np.uint8)
+    [path] = shards.pack(tmp_path, "processed/crops", [("a.png", codec.encode_png(picture))])
+    assert (shards.load_picture(tmp_path, path, "curate crop") == picture).all()
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    for name, hint in (("gone.png", "make it again: curate crop"), ("broken.png", "delete it and make it again")):
+        with pytest.raises(CurateError, match=name) as caught:
+            shards.load_picture(tmp_path, name, "curate crop")
+        assert caught.value.hint.startswith(hint)
