@@ -177,9 +177,9 @@ def stats(
     funnel = funnel_.funnel(context.root)
     context.console.result(funnel, funnel_.text(funnel))
     if html:
-        from curate.pipeline.stats import report
+        from curate.pipeline.stats import stage as report
 
-        page = report.write(context.section("stats", Stats), context.root, progress=context.console.progress)
+        page = report.run(context.section("stats", Stats), context.root, progress=context.console.progress)
         context.console.say(f"\nreport: {page}")
 
 

@@ -17,7 +17,7 @@ from curate.pipeline.export.config import Export
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.stats import credits as crediting
-from curate.pipeline.stats import report
+from curate.pipeline.stats import stage as report
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.tables import attribution, manifest
 from tests.support.tables import small_world
@@ -26,7 +26,7 @@ FORMULAS = ('=HYPERLINK("https://example.org","you won")', "+1", "-1", "@SUM(A1)
 
 
 def _report(root: Path) -> Path:
-    report.write(Stats(), root)
+    report.run(Stats(), root)
     return root / report.FOLDER / "attribution.csv"
 
 

@@ -13,7 +13,7 @@ from curate.pipeline.build.config import Build
 from curate.pipeline.core.parallel import Engine
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
-from curate.pipeline.stats import report
+from curate.pipeline.stats import stage as report
 from curate.pipeline.stats.charts import curves, histogram
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.reasons import REASONS
@@ -46,7 +46,7 @@ def snapshot(root: Path) -> dict[str, bytes]:
 
 
 def test_everything_that_the_page_names_is_there(world: Path) -> None:
-    page = report.write(Stats(), world)
+    page = report.run(Stats(), world)
     local = [ref for ref in references(page) if not ref.startswith(("#", "http://", "data:,"))]
     assert sum(ref.startswith("thumbs/") for ref in local) > 30
     for ref in local:
@@ -57,7 +57,7 @@ def test_everything_that_the_page_names_is_there(world: Path) -> None:
 
 
 def test_the_page_fetches_nothing(world: Path) -> None:
-    page = report.write(Stats(), world)
+    page = report.run(Stats(), world)
     soup = parsed(page)
     assert not soup.find_all(["script", "iframe", "object", "embed"])
     assert all(link.get("href") == "data:," for link in soup.find_all("link"))
@@ -69,7 +69,7 @@ def test_the_page_fetches_nothing(world: Path) -> None:
 
 
 def test_thumbnails_are_small_and_their_sizes_true(world: Path) -> None:
-    page = report.write(Stats(), world)
+    page = report.run(Stats(), world)
     for image in parsed(page).find_all("img"):
         with Image.open(page.parent / str(image["src"])) as thumb:
             assert thumb.format == "JPEG"
@@ -78,32 +78,32 @@ def test_thumbnails_are_small_and_their_sizes_true(world: Path) -> None:
 
 
 def test_the_same_tables_give_the_same_files(world: Path) -> None:
-    report.write(Stats(), world)
+    report.run(Stats(), world)
     first = snapshot(world)
     (world / report.FOLDER / "thumbs" / "old.jpg").write_bytes(b"from an earlier page")
-    report.write(Stats(), world)
+    report.run(Stats(), world)
     assert snapshot(world) == first
     for path in (world / report.FOLDER / "thumbs").iterdir():
         path.unlink()
-    report.write(Stats(), world)
+    report.run(Stats(), world)
     assert snapshot(world) == first
 
 
 def test_the_page_tells_numbers_and_reasons(world: Path) -> None:
-    text = parsed(report.write(Stats(), world)).get_text(" ", strip=True)
+    text = parsed(report.run(Stats(), world)).get_text(" ", strip=True)
     for word in ("long", "garments", "no_face", "the detector found no face", "robots_denied", "no_human"):
         assert word in text
 
 
 def test_a_sheet_holds_no_more_than_asked(world: Path) -> None:
-    page = report.write(Stats(per_sheet=3), world)
+    page = report.run(Stats(per_sheet=3), world)
     sheets = parsed(page).select("#kept .card")
     assert [len(sheet.find_all("img")) for sheet in sheets] == [3, 3]
     assert "3 of 9" in sheets[0].get_text()
 
 
 def test_refused_faces_are_framed(world: Path) -> None:
-    frames = parsed(report.write(Stats(), world)).select("#losses .face")
+    frames = parsed(report.run(Stats(), world)).select("#losses .face")
     assert frames
     assert "left:16.67%;top:16.67%;width:66.67%;height:66.67%" in str(frames[0]["style"])
 
@@ -118,7 +118,7 @@ def test_what_strangers_write_stays_text(tmp_path: Path) -> None:
     rows.append(image_row(tmp_path, None, evil, 3, image_url=evil, status=manifest.REJECTED, reason="bad_url"))
     manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, rows), tmp_path)
     pairs.run(Pairs(size=32), tmp_path, engine=Engine(kind="inline"))
-    page = report.write(Stats(), tmp_path)
+    page = report.run(Stats(), tmp_path)
     soup = parsed(page)
     assert not soup.find_all("script")
     assert not [tag for tag in soup.find_all(True) for name in tag.attrs if name.startswith("on")]
@@ -127,18 +127,18 @@ def test_what_strangers_write_stays_text(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_has_a_page(tmp_path: Path) -> None:
-    page = report.write(Stats(), tmp_path)
+    page = report.run(Stats(), tmp_path)
     assert "curate scrape" in parsed(page).get_text()
     assert not parsed(page).find_all("img")
 
 
 def test_files_that_are_gone_leave_their_place_empty(world: Path) -> None:
-    before = len(parsed(report.write(Stats(), world)).find_all("img"))
+    before = len(parsed(report.run(Stats(), world)).find_all("img"))
     for path in (world / "raw").rglob("*.png"):
         path.unlink()
     for path in (world / report.FOLDER / "thumbs").iterdir():
         path.unlink()
-    after = len(parsed(report.write(Stats(), world)).find_all("img"))
+    after = len(parsed(report.run(Stats(), world)).find_all("img"))
     assert 0 < after < before
 
 
@@ -149,7 +149,7 @@ def test_runs_show_their_newest_samples_and_their_losses(world: Path) -> None:
         Image.new("RGB", (300, 100), (step, 0, 0)).save(run / "samples" / f"{step:08}.png")
     rows = ["step\tG/gan\tG/cycle\tD/d\tG/lr", *(f"{s}\t{1 / s}\t{2 / s}\t\t0.1" for s in range(1, 900))]
     (run / "scalars.tsv").write_text("\n".join(rows) + "\n", "utf-8")
-    page = report.write(Stats(), world)
+    page = report.run(Stats(), world)
     section = parsed(page).select_one("#runs")
     assert section is not None
     assert "00000200.png" in section.get_text()
@@ -164,12 +164,12 @@ def test_a_sample_grid_that_changes_changes_the_page(world: Path) -> None:
     shown = []
     for colour in ("red", "blue"):
         Image.new("RGB", (64, 64), colour).save(grid.with_name("00000100.png"))
-        shown.append(str(parsed(report.write(Stats(), world)).select_one("#runs img")["src"]))  # type: ignore[index]
+        shown.append(str(parsed(report.run(Stats(), world)).select_one("#runs img")["src"]))  # type: ignore[index]
     assert shown[0] != shown[1]
 
 
 def test_credits_hold_every_image_that_trains(world: Path) -> None:
-    report.write(Stats(), world)
+    report.run(Stats(), world)
     lines = (world / report.FOLDER / "attribution.csv").read_text("utf-8").splitlines()
     trains = manifest.read(manifest.DATASET, world).num_rows + 2 * len(
         manifest.accepted(manifest.read(manifest.PAIRS, world))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from curate.pipeline.stats import report, run_tables
+from curate.pipeline.stats import run_tables
+from curate.pipeline.stats import stage as report
 from curate.pipeline.stats.config import Stats
 from tests.support import ROOT
 
@@ -61,7 +62,7 @@ def test_dvc_yaml_names_no_run() -> None:
 def test_the_report_writes_what_dvc_yaml_names(tmp_path: Path, runs: tuple[str, ...]) -> None:
     for run in runs:
         add_run(tmp_path, run)
-    report.write(Stats(), tmp_path)
+    report.run(Stats(), tmp_path)
     for path in (*entries("metrics"), *files()):
         assert (tmp_path / path).exists(), path
     for path, settings in files().items():
@@ -85,7 +86,7 @@ def test_the_template_fits_the_tables() -> None:
 def test_losses_and_scores_are_tidy(tmp_path: Path) -> None:
     add_run(tmp_path, "a")
     add_run(tmp_path, "b", steps=2)
-    report.write(Stats(), tmp_path)
+    report.run(Stats(), tmp_path)
     losses = read(tmp_path, "losses.csv")
     assert [row["step"] for row in losses if (row["run"], row["scalar"]) == ("a", "D/d")] == ["2", "4"]
     assert {row["scalar"] for row in losses} == {"G/gan", "D/d"}  # neither a learning rate nor what is only seen
@@ -96,7 +97,7 @@ def test_losses_and_scores_are_tidy(tmp_path: Path) -> None:
 
 def test_long_runs_are_thinned_evenly_and_keep_their_ends(tmp_path: Path) -> None:
     add_run(tmp_path, "long", steps=4000)
-    report.write(Stats(), tmp_path)
+    report.run(Stats(), tmp_path)
     steps = [int(row["step"]) for row in read(tmp_path, "losses.csv") if row["scalar"] == "G/gan"]
     gaps = {b - a for a, b in itertools.pairwise(steps)}
     assert (len(steps), steps[0], steps[-1]) == (run_tables.POINTS, 1, 4000)
@@ -106,10 +107,10 @@ def test_long_runs_are_thinned_evenly_and_keep_their_ends(tmp_path: Path) -> Non
 def test_metrics_are_plain_numbers_of_runs_that_are_there(tmp_path: Path) -> None:
     run = add_run(tmp_path, "a", metrics='{"steps": 4, "name": "x", "G": {"gan": 0.5, "cycle": NaN}, "ok": true}')
     add_run(tmp_path, "broken", metrics="{")
-    report.write(Stats(), tmp_path)
+    report.run(Stats(), tmp_path)
     folder = tmp_path / report.FOLDER / "metrics"
     assert [path.name for path in folder.iterdir()] == ["a.json"]
     assert json.loads((folder / "a.json").read_text("utf-8")) == {"steps": 4, "G": {"gan": 0.5}}
     (run / "metrics.json").unlink()
-    report.write(Stats(), tmp_path)
+    report.run(Stats(), tmp_path)
     assert not list(folder.iterdir())

@@ -1,4 +1,4 @@
-"""The HTML report: one page that shows what was found, what was lost and why, and what trains.
+"""The stage `curate stats --html`: the report, one page that shows what was found, what was lost and why, and what trains.
 
 The page stands on its own: no script, nothing fetched, its pictures beside it. It holds no times, so equal tables
 give equal bytes.
@@ -29,7 +29,7 @@ CREDITED = 20  # images that the page itself credits; attribution.csv has them a
 _CREDIT_COLUMNS = ("title", "creator", "license", "license_url", "page_url", "image_url", "source", "path")
 
 
-def write(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
+def run(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
     """Writes processed/report/index.html with its thumbnails, stats.json, funnel.csv and attribution.csv.
 
     Beside them, for DVC, the numbers of every run: metrics/RUN.json, losses.csv and scores.csv. Returns the page's
