@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import shutil
@@ -11,9 +10,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from curate.pipeline.core import files
 from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.files import exclusive_lock
 
 IMAGES = "raw/images"
+_HINT = "free some space or mend the rights, then run it again: it goes on where it stopped"
 
 
 class RawStore:
@@ -77,30 +79,17 @@ class RawStore:
 def open_store(root: Path) -> Iterator[RawStore]:
     """The store below `root`, for this process alone. Raises UsageError while another process has it."""
     path = root / "raw" / ".lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a+", encoding="ascii")
-    except OSError as error:
-        raise disk_error(path, error) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
-        except BlockingIOError:
-            lock.seek(0)
-            owner = lock.read().strip() or "unknown"
-            raise UsageError(
-                f"{path}: another curate scrape is at work here (process {owner})",
-                "wait for it to end, or use another --root",
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+
+    def taken(owner: str) -> UsageError:
+        return UsageError(
+            f"{path}: another curate scrape is at work here (process {owner or 'unknown'})",
+            "wait for it to end, or use another --root",
+        )
+
+    with exclusive_lock(path, taken, _HINT):
         store = RawStore(root)
         store.sweep()
-        try:
-            yield store
-        finally:
-            lock.truncate(0)
+        yield store
 
 
 def _write(path: str, data: bytes) -> None:
@@ -115,8 +104,5 @@ def _write(path: str, data: bytes) -> None:
 
 
 def disk_error(path: Path, error: OSError) -> CurateError:
-    """The error for a disk that is full or not writable."""
-    return CurateError(
-        f"{path}: cannot write: {error.strerror or error}",
-        "free some space or mend the rights, then run it again: it goes on where it stopped",
-    )
+    """The error for a disk that is full or not writable: what was fetched stays."""
+    return files.disk_error(path, error, _HINT)

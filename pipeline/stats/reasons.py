@@ -7,7 +7,6 @@ from collections.abc import Mapping
 REASONS: Mapping[str, Mapping[str, str]] = {
     "scrape": {
         "duplicate": "the same bytes had come before",
-        "surplus": "enough images had been accepted already",
         "robots_denied": "the site's robots.txt asks us to stay out",
         "robots_unreachable": "the site's robots.txt could not be read, so we stay out",
         "optout_header": "its server says: not for machine learning",

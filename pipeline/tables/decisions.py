@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from curate.pipeline.core.errors import CurateError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import atomic_write, disk_error
 
 FILE = "manifests/review.jsonl"
 SELECT = "select"
@@ -210,9 +210,7 @@ def _locked(root: Path) -> Iterator[int]:
             os.close(stream)  # another process has put a new file in its place
         yield stream
     except OSError as error:
-        raise CurateError(
-            f"{path}: cannot write: {error.strerror or error}", "free some space or mend the rights, then run it again"
-        ) from error
+        raise disk_error(path, error) from error
     finally:
         if stream >= 0:
             with contextlib.suppress(OSError):

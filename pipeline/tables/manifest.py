@@ -21,7 +21,20 @@ import pyarrow.parquet as pq
 from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables.arrow import is_in
-from curate.pipeline.tables.schema import ACCEPTED, CROPS, DATASET, DEDUP, EMBEDDINGS, FINGERPRINTS, IMAGES, OK, PAIRS, REJECTED, TABLES, Table
+from curate.pipeline.tables.schema import (
+    ACCEPTED,
+    CROPS,
+    DATASET,
+    DEDUP,
+    EMBEDDINGS,
+    FINGERPRINTS,
+    IMAGES,
+    OK,
+    PAIRS,
+    REJECTED,
+    TABLES,
+    Table,
+)
 
 __all__ = [
     "ACCEPTED",
@@ -138,9 +151,12 @@ def write_batches(table: Table, batches: Iterable[pa.Table], root: Path, meta: M
 
 
 def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table:
-    """The checked table below `root`, in key order.
+    """The table below `root`, in the order of the file; with `columns` these alone, in that order.
 
-    Raises TableError when it is missing, broken, invalid or of another schema version.
+    The whole table is checked as on writing: columns and types, no null where none may be, keys rising, so sorted and
+    unique, relative paths, and reasons of the list that agree with the status. Of `columns` nothing of that is checked,
+    which would mean to read the others: what is checked then is that the file is Parquet, of this schema version, and
+    has them. Values are not compared between tables in either case. Raises TableError for what fails.
     """
     path = table.path(root)
     metadata = _metadata(table, path)

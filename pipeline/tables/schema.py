@@ -77,7 +77,7 @@ IMAGES = Table(
     ),
     "curate scrape",
     frozenset(
-        "ok duplicate surplus robots_denied robots_unreachable optout_header optout_meta ssrf_blocked too_large "
+        "ok duplicate robots_denied robots_unreachable optout_header optout_meta ssrf_blocked too_large "
         "too_slow not_image unsupported animated decode_failed bomb too_small http_4xx http_5xx network quota "
         "license host_off incomplete excluded bad_url".split()
     ),

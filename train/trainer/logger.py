@@ -9,8 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from curate.pipeline.core.errors import CurateError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import atomic_write, disk_error
 
 
 class ScalarLogger:
@@ -35,10 +34,8 @@ class ScalarLogger:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(_line(row))
         except OSError as error:
-            raise CurateError(
-                f"{self.path}: cannot write: {error.strerror or error}",
-                "free some space or mend the rights; the same command goes on from the last checkpoint",
-            ) from error
+            hint = "free some space or mend the rights; the same command goes on from the last checkpoint"
+            raise disk_error(self.path, error, hint) from error
         for name, value in scalars.items():
             if self._events is not None:
                 self._events.add_scalar(name, value, step)
