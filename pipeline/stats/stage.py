@@ -1,4 +1,4 @@
-"""The stage `curate stats --html`: the report, one page that shows what was found, what was lost and why, and what trains.
+"""The report of `curate stats --html`: one page that shows what was found, what was lost and why, and what trains.
 
 The page stands on its own: no script, nothing fetched, its pictures beside it. It holds no times, so equal tables
 give equal bytes.
