@@ -71,7 +71,7 @@ def batches(side: int, batch: int, device: torch.device) -> UnpairedBatches:
     draws, shape = torch.Generator().manual_seed(0), (IMAGES, side, side, 3)
     pixels = torch.randint(256, (2, *shape), dtype=torch.uint8, generator=draws)
     a, b = (Domain(name, pictures, "", torch.empty(0)) for name, pictures in zip("ab", pixels, strict=True))
-    return UnpairedBatches(a, b, DataConfig(size=side), batch=batch, seed=0, device=device, portion=BatchSlice())
+    return UnpairedBatches(a, b, DataConfig(size=side), batch=batch, seed=0, device=device, batch_slice=BatchSlice())
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -111,10 +111,13 @@ def ours(ask: Mapping[str, Any], device: torch.device) -> Run:
     kind = RECIPES.resolve(ask["recipe"])
     recipe = kind(kind.Config(size=ask["side"])).to(device)
     given = {key: ask[key] for key in ("precision", "tf32", "channels_last", "compile") if key in ask}
-    plan = {"modes": Precision(**{"tf32": device.type == "cuda", **given}), "accumulate": ask.get("accumulate", 1)}
+    loop_keys = {
+        "precision": Precision(**{"tf32": device.type == "cuda", **given}),
+        "accumulate": ask.get("accumulate", 1),
+    }
 
     def run(steps: int, source: Callable[[int], Batch]) -> None:
-        train(recipe, source, LoopConfig(steps, **plan), lambda clock, scalars: None)  # type: ignore[arg-type]
+        train(recipe, source, LoopConfig(steps, **loop_keys), lambda clock, scalars: None)  # type: ignore[arg-type]
 
     return run
 

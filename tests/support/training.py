@@ -1,4 +1,4 @@
-"""Small worlds for the training tests: a dataset of drawn crops, and settings that train in moments."""
+"""Small data for the training tests: a dataset of drawn crops, and configs that train in moments."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TINY = {"data": {"size": 32, "load": 36}, "model": {"ngf": 4, "ndf": 4, "blocks"
 
 def drawn(kind: int, number: int, side: int = 48) -> codec.RGB:
     """A face of a sort: `kind` 0 has dark sides down to the bottom, `kind` 1 only at the top."""
-    draws = np.random.default_rng((kind, number))
-    picture = np.full((side, side, 3), draws.integers(150, 250, 3), np.uint8)
-    colour = draws.integers(0, 90, 3)
+    rng = np.random.default_rng((kind, number))
+    picture = np.full((side, side, 3), rng.integers(150, 250, 3), np.uint8)
+    colour = rng.integers(0, 90, 3)
     end = side if kind == 0 else side // 3
     picture[4:end, side // 8 : side // 4] = colour
     picture[4:end, -side // 4 : -side // 8] = colour
-    picture[side // 4 : 3 * side // 4, side // 3 : 2 * side // 3] = draws.integers(170, 230, 3)
+    picture[side // 4 : 3 * side // 4, side // 3 : 2 * side // 3] = rng.integers(170, 230, 3)
     return picture
 
 
@@ -57,14 +57,14 @@ def dataset(root: Path, *, train: int = 6, val: int = 2, test: int = 2, side: in
 
 
 def tiny(**flags: Any) -> TrainConfig:
-    """The settings of a CycleGAN that takes milliseconds a step; `flags` with two underscores for the dot."""
+    """The config of a CycleGAN that takes milliseconds a step; `flags` with two underscores for the dot."""
     given = {"run.steps": 6, "run.tick": 2, "run.sample_every": 4, "run.checkpoint_every": 2, "run.samples": 2}
     given |= {key.replace("__", "."): value for key, value in flags.items()}
     return read(Params({"train": {"cyclegan": TINY}}, None), "cyclegan", given)
 
 
-def dressing(**flags: Any) -> TrainConfig:
-    """The settings of a CAGAN that takes milliseconds a step."""
+def tiny_cagan(**flags: Any) -> TrainConfig:
+    """The config of a CAGAN that takes milliseconds a step."""
     given = {"run.steps": 2, "run.tick": 1, "run.batch": 2, "run.samples": 2, "run.device": "cpu"}
     given |= {key.replace("__", "."): value for key, value in flags.items()}
     section = {"data": {"size": 32}, "model": {"variant": "modern", "width": 2}}
@@ -82,7 +82,7 @@ def whole(updates: Iterator[Update]) -> Update:
     raise StopIteration
 
 
-def wardrobe(root: Path, *, train: int = 6, val: int = 3, humans: int = 1, side: int = 48) -> None:
+def pair_dataset(root: Path, *, train: int = 6, val: int = 3, humans: int = 1, side: int = 48) -> None:
     """Writes letterboxed pairs, `humans` per product, and manifests/pairs.parquet below `root`.
 
     Article n is one grey, 8 n + 4; whoever wears it has its grey in the middle of white.
@@ -113,3 +113,25 @@ def wardrobe(root: Path, *, train: int = 6, val: int = 3, humans: int = 1, side:
                 }
             )
     manifest.write(manifest.PAIRS, manifest.from_rows(manifest.PAIRS, rows), root)
+
+
+class RecordedProgress:
+    """Progress that keeps every note and every number that it is given."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.shown: list[dict[str, object]] = []
+
+    def task(self, name: str, total: int | None) -> Any:
+        return self
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def advance(self, n: int = 1, **notes: object) -> None:
+        self.shown.append(notes)
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...

@@ -65,7 +65,7 @@ def train(
 ) -> None:
     """Train a model on the dataset, going on where an earlier call stopped."""
     from curate.train.engine.distributed import init_distributed
-    from curate.train.runs import config
+    from curate.train.runs.config import parse_assignment, read
     from curate.train.trainer import run as training
 
     flags: dict[str, Any] = {
@@ -78,25 +78,25 @@ def train(
         "run.weights": from_,
         "data.size": size,
         "data.domains": {"a": a, "b": b} if a and b else None,
-        **dict(config.parse_assignment(text) for text in set_ or ()),
+        **dict(parse_assignment(text) for text in set_ or ()),
     }
     if bool(a) != bool(b):
         raise UsageError("--a and --b: one without the other", "name both domains")
-    chosen = config.read(context.params, recipe, flags)
+    config = read(context.params, recipe, flags)
     if dry_run:
-        _show_plan(context, chosen)
+        _show_dry_run(context, config)
         return
-    with init_distributed(chosen.run.device) as team:
+    with init_distributed(config.run.device) as world:
         result = training.run(
-            chosen,
+            config,
             context.root,
             context.root / (run or RUNS / recipe),
             on_change="fresh" if fresh else "fresh-if-changed" if fresh_if_changed else "refuse",
-            team=team,
-            progress=SILENT if team.rank else context.console.progress,
+            world=world,
+            progress=SILENT if world.rank else context.console.progress,
         )
-    if not team.rank:
-        context.console.result(result, _told(result))
+    if not world.rank:
+        context.console.result(result, _summary(result))
 
 
 def import_(
@@ -159,26 +159,26 @@ def show(
     context.console.result(shown, "\n".join(lines))
 
 
-def _show_plan(context: Context, settings: TrainConfig) -> None:
+def _show_dry_run(context: Context, config: TrainConfig) -> None:
     from curate.train.runs import factory
     from curate.train.trainer import estimate
     from curate.train.trainer import run as training
 
-    prepared = training.prepare(settings, context.root, progress=context.console.progress)
-    recipe = training.initial_recipe(prepared, context.root, progress=context.console.progress)
+    prepared = training.prepare(config, context.root, progress=context.console.progress)
+    recipe = training.initial_recipe(prepared.config, context.root, progress=context.console.progress)
     counts = factory.parameter_counts(recipe)
-    with training.cpu_threads(settings.run.threads):
-        found = estimate.estimate(recipe, prepared.material, prepared.settings.run, prepared.steps)
-    plan = {**prepared.config, "networks": counts, "estimate": found}
-    run, data = prepared.config["run"], prepared.config["data"]
+    with training.cpu_threads(config.run.threads):
+        found = estimate.estimate(recipe, prepared.data_module, prepared.config.run, prepared.steps)
+    shown = {**prepared.config_json, "networks": counts, "estimate": found}
+    run, data = prepared.config_json["run"], prepared.config_json["data"]
     lines = [f"{name:>8}: {count:>12,} parameters" for name, count in counts.items()]
-    for key, part in prepared.config["dataset"].items():
+    for key, part in prepared.config_json["dataset"].items():
         lines.append(f"{key:>8}: {part['images']:>12,} images of '{part['name']}'")
     lines.append(f"{'steps':>8}: {run['steps']:>12,} of batch {run['batch']} at {data['size']} px")
-    context.console.result(plan, "\n".join([*lines, *estimate.lines(found)]))
+    context.console.result(shown, "\n".join([*lines, *estimate.lines(found)]))
 
 
-def _told(result: Result) -> str:
+def _summary(result: Result) -> str:
     head = f"{result.run}: "
     if not result.trained:
         return f"{head}finished before, all {result.steps} steps; more with --steps, anew with --fresh"

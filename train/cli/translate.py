@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RUNS = Path("processed/runs")
 
 WhichSystem = Annotated[
-    str | None, typer.Option("--system", help="cyclegan, ugatit or cagan; told by the files if not given.")
+    str | None, typer.Option("--system", help="cyclegan, ugatit or cagan; recognised by the files if not given.")
 ]
 Weights = Annotated[
     list[Path] | None, typer.Option(metavar="FILE", help="Instead of a run: files of weights; repeatable.")
@@ -57,7 +57,7 @@ def translate(
 
     With --article, put it on the people in the photos: processed/runs/cagan, if no other run is named.
     """
-    from curate.train.runs import trained
+    from curate.train.runs.trained import load_run
     from curate.train.translate import translator as translator_
     from curate.train.translate import try_on
 
@@ -68,21 +68,21 @@ def translate(
     if weights:
         networks = _foreign(context, weights, system, direction, size, device)
     else:
-        folder = context.root / (run or RUNS / ("cagan" if article else "cyclegan"))
-        networks = trained.load_run(folder, device or "auto", best)
-    if article or (split and networks.dresses):
-        orders = _orders(context, inputs or [], article or [], worn, split)
-        outcomes = try_on.run(try_on.TryOn(networks), orders, out, compare=compare, progress=context.console.progress)
+        path = context.root / (run or RUNS / ("cagan" if article else "cyclegan"))
+        networks = load_run(path, device or "auto", best)
+    if article or (split and networks.is_try_on):
+        jobs = _jobs(context, inputs or [], article or [], worn, split)
+        results = try_on.run(try_on.TryOn(networks), jobs, out, compare=compare, progress=context.console.progress)
     else:
         translator = translator_.Translator(networks, direction, all_faces=all_faces, align=align)
         named = translator_.split_photos(context.root, translator.domain, split) if split else inputs or []
-        outcomes = translator_.run(translator, named, out, compare=compare, progress=context.console.progress)
-    context.console.result(outcomes, "\n".join(_line(outcome) for outcome in outcomes))
-    if not (_done(outcomes, inputs) if inputs else any(outcome.output for outcome in outcomes)):
+        results = translator_.run(translator, named, out, compare=compare, progress=context.console.progress)
+    context.console.result(results, "\n".join(_line(result) for result in results))
+    if not (_done(results, inputs) if inputs else any(result.output for result in results)):
         raise typer.Exit(2)
 
 
-def _orders(
+def _jobs(
     context: Context, inputs: list[Path], articles: list[Path], worn: Path | None, split: str | None
 ) -> list[Job]:
     """The people of `inputs` in every one of `articles`, or those of the split in each other's."""
@@ -116,13 +116,13 @@ def known_direction(text: str) -> Direction:
     raise UsageError(f"--direction {text}: there are a2b and b2a", "a2b makes images of a into images of b")
 
 
-def _line(outcome: TranslationResult) -> str:
-    article = f" in {outcome.article}" if outcome.article else ""
-    detail = f" ({outcome.detail})" if outcome.detail else ""
-    return f"{outcome.input}{article}: {outcome.output or outcome.reason}{detail}"
+def _line(result: TranslationResult) -> str:
+    article = f" in {result.article}" if result.article else ""
+    detail = f" ({result.detail})" if result.detail else ""
+    return f"{result.input}{article}: {result.output or result.reason}{detail}"
 
 
-def _done(outcomes: list[TranslationResult], named: list[Path]) -> bool:
+def _done(results: list[TranslationResult], named: list[Path]) -> bool:
     """Whether every input that was named, or something below it, was translated."""
-    made = [Path(outcome.input) for outcome in outcomes if outcome.output]
+    made = [Path(result.input) for result in results if result.output]
     return all(any(path == done or path in done.parents for done in made) for path in named)

@@ -11,7 +11,7 @@ from curate.pipeline.core.config import Positive, Section, Share
 
 
 class Window(Section, frozen=True, kw_only=True):
-    """How far a look at an image may be shifted and zoomed; shares of its side. The defaults are no change."""
+    """How far the window onto an image may be shifted and zoomed; shares of its side. The defaults are no change."""
 
     right: tuple[float, float] = (0.0, 0.0)  # least and most
     down: tuple[float, float] = (0.0, 0.0)  # least and most

@@ -1,4 +1,4 @@
-"""Article/Human pairs for training: a person, the article worn, and another article to wear."""
+"""Article/Human pairs: a person, the article worn, and another article to wear, in batches like data.unpaired's."""
 
 from __future__ import annotations
 
@@ -50,62 +50,60 @@ def load(root: Path, split: str, *, progress: Progress = SILENT) -> PairSet:
             products[product] = len(articles)
             articles.append((row["pair_id"], row["article_path"]))
     humans = [(row["pair_id"], row["human_path"]) for row in rows]
-    people, one = cache.load_decoded(root, f"pairs\n{split}\nhuman", humans, "curate pairs", progress)
-    things, other = cache.load_decoded(root, f"pairs\n{split}\narticle", articles, "curate pairs", progress)
+    human_images, one = cache.load_decoded(root, f"pairs\n{split}\nhuman", humans, "curate pairs", progress)
+    article_images, other = cache.load_decoded(root, f"pairs\n{split}\narticle", articles, "curate pairs", progress)
     worn = torch.tensor([products[row["domain"], row["group_id"]] for row in rows], dtype=torch.int64)
-    return PairSet(people, things, worn, f"{one}+{other}")
+    return PairSet(human_images, article_images, worn, f"{one}+{other}")
 
 
 class PairedBatches:
-    """Batches of "human", the "article" worn and an "other" one: a pure function of (seed, step), as data.Unpaired is.
+    """Batches of "human", the "article" worn and an "other" one, a pure function of (seed, step) like data.unpaired's.
 
     An epoch goes once through the people, in a shuffled order. The other article is any but the one worn, uniformly;
-    with section.candidates above 1, the one of so many draws whose colours are most unlike those of the one worn, since
-    an article that looks the same teaches nobody that it is the wrong one. A person and the article worn are mirrored
+    with config.candidates above 1, the one of so many drawn whose colours are most unlike those of the one worn: an
+    article that looks the same does not teach that it is the wrong one. A person and the article worn are mirrored
     together, the other article on its own. Only people are cut at random: an article is always whole.
     """
 
     def __init__(
         self,
-        wardrobe: PairSet,
-        section: DataConfig,
+        pair_set: PairSet,
+        config: DataConfig,
         *,
         batch: int,
         seed: int,
         device: torch.device | str = "cpu",
-        portion: BatchSlice = WHOLE_BATCH,
+        batch_slice: BatchSlice = WHOLE_BATCH,
     ) -> None:
-        self._colours = histograms(wardrobe.articles) if section.candidates > 1 else None
-        self.worn = wardrobe.worn
-        self.humans, self.articles = (
-            cache.to_device_if_small(wardrobe.humans, device),
-            cache.to_device_if_small(wardrobe.articles, device),
-        )
-        self.section, self.batch, self.seed, self.device, self.portion = section, batch, seed, device, portion
-        self.epoch = len(wardrobe)  # pairs
+        self._colours = histograms(pair_set.articles) if config.candidates > 1 else None
+        self.worn = pair_set.worn
+        self.humans = cache.to_device_if_small(pair_set.humans, device)
+        self.articles = cache.to_device_if_small(pair_set.articles, device)
+        self.config, self.batch, self.seed, self.device, self.batch_slice = config, batch, seed, device, batch_slice
+        self.epoch = len(pair_set)  # pairs
 
     def __call__(self, step: int) -> Batch:
         """Step `step`'s images, float32 [batch * parts, 3, size, width] in [-1, 1] each."""
-        positions = self.portion.positions(step, self.batch)
-        draws = PerImageRng([generator(self.seed, "image", position) for position in positions])
-        at = torch.stack([shuffled_index(self.seed, position, self.epoch) for position in positions])
-        own = self.worn[at]
-        other = self._others(own, draws)
-        together, alone = (draws.rand(2) < self.section.flip).unbind(1)
-        people = prepare_person(self._taken(self.humans, at), self.section, draws)
-        worn, wanted = (prepare_article(self._taken(self.articles, i), self.section) for i in (own, other))
+        positions = self.batch_slice.positions(step, self.batch)
+        rng = PerImageRng([generator(self.seed, "image", position) for position in positions])
+        indices = torch.stack([shuffled_index(self.seed, position, self.epoch) for position in positions])
+        own = self.worn[indices]
+        other = self._other_articles(own, rng)
+        together, alone = (rng.rand(2) < self.config.flip).unbind(1)
+        people = prepare_person(self._images(self.humans, indices), self.config, rng)
+        worn, wanted = (prepare_article(self._images(self.articles, i), self.config) for i in (own, other))
         return {
             "human": transforms.mirror(people, together),
             "article": transforms.mirror(worn, together),
             "other": transforms.mirror(wanted, alone),
         }
 
-    def _taken(self, pictures: Tensor, at: Tensor) -> Tensor:
-        return to_float(pictures[to_device(at, pictures.device)], self.device)
+    def _images(self, pictures: Tensor, indices: Tensor) -> Tensor:
+        return to_float(pictures[to_device(indices, pictures.device)], self.device)
 
-    def _others(self, own: Tensor, draws: PerImageRng) -> Tensor:
+    def _other_articles(self, own: Tensor, rng: PerImageRng) -> Tensor:
         """For each article of `own`, int64 [N], another one."""
-        drawn = draws.randint(len(self.articles) - 1, self.section.candidates)
+        drawn = rng.randint(len(self.articles) - 1, self.config.candidates)
         drawn += drawn >= own[:, None]  # skips the one worn, and every other one stays as likely
         if self._colours is None:
             return drawn[:, 0]
@@ -113,16 +111,16 @@ class PairedBatches:
         return drawn.gather(1, unlike.argmax(1, keepdim=True))[:, 0]
 
 
-def all_combinations(wardrobe: PairSet, section: DataConfig, count: int, device: torch.device | str = "cpu") -> Batch:
+def all_combinations(pair_set: PairSet, config: DataConfig, count: int, device: torch.device | str = "cpu") -> Batch:
     """Every combination of up to `count` people, one per article, with their articles: people change fastest.
 
     Float32 [count * count, 3, size, width] in [-1, 1] under "human", "article" and "other".
     """
-    firsts = {int(thing): i for i, thing in reversed(list(enumerate(wardrobe.worn.tolist())))}
-    things = sorted(firsts)[:count]
-    people = prepare_person(to_float(wardrobe.humans[[firsts[thing] for thing in things]], device), section)
-    articles = prepare_article(to_float(wardrobe.articles[things], device), section)
-    n = len(things)
+    firsts = {int(number): i for i, number in reversed(list(enumerate(pair_set.worn.tolist())))}
+    numbers = sorted(firsts)[:count]
+    people = prepare_person(to_float(pair_set.humans[[firsts[number] for number in numbers]], device), config)
+    articles = prepare_article(to_float(pair_set.articles[numbers], device), config)
+    n = len(numbers)
     return {
         "human": people.repeat(n, 1, 1, 1),
         "article": articles.repeat(n, 1, 1, 1),
@@ -131,41 +129,41 @@ def all_combinations(wardrobe: PairSet, section: DataConfig, count: int, device:
 
 
 def with_next_article(
-    wardrobe: PairSet, section: DataConfig, start: int, stop: int, *, device: torch.device | str = "cpu"
+    pair_set: PairSet, config: DataConfig, start: int, stop: int, *, device: torch.device | str = "cpu"
 ) -> Batch:
     """The people from number `start` to `stop`, each to wear the article after the own one."""
-    own = wardrobe.worn[start:stop]
+    own = pair_set.worn[start:stop]
     worn, wanted = (
-        prepare_article(to_float(wardrobe.articles[at % len(wardrobe.articles)], device), section)
+        prepare_article(to_float(pair_set.articles[at % len(pair_set.articles)], device), config)
         for at in (own, own + 1)
     )
     return {
-        "human": prepare_person(to_float(wardrobe.humans[start:stop], device), section),
+        "human": prepare_person(to_float(pair_set.humans[start:stop], device), config),
         "article": worn,
         "other": wanted,
     }
 
 
-def prepare_person(pictures: Tensor, section: DataConfig, draws: PerImageRng | None = None) -> Tensor:
-    """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `draws`, enlarged to section.load and cut."""
-    height, width = section.size, section.width or section.size
-    left, part = person_window(pictures.shape[3], section)
+def prepare_person(pictures: Tensor, config: DataConfig, rng: PerImageRng | None = None) -> Tensor:
+    """Letterboxed `pictures` [N, 3, S, S] as the networks see them; with `rng`, enlarged to config.load and cut."""
+    height, width = config.size, config.width or config.size
+    left, part = person_window(pictures.shape[3], config)
     middle = pictures[..., left : left + part]
-    if draws is None or section.load is None:
+    if rng is None or config.load is None:
         return transforms.resize(middle, height, width)
-    larger = transforms.resize(middle, section.load, round(section.load * width / height))
-    return transforms.crop_and_flip(larger, height, 0.0, draws, width)
+    larger = transforms.resize(middle, config.load, round(config.load * width / height))
+    return transforms.crop_and_flip(larger, height, 0.0, rng, width)
 
 
-def person_window(side: int, section: DataConfig) -> tuple[int, int]:
+def person_window(side: int, config: DataConfig) -> tuple[int, int]:
     """Where the part of a letterboxed square starts that networks see of a person, and how wide it is; px."""
-    part = min(side, round(side * (section.width or section.size) / section.size))
+    part = min(side, round(side * (config.width or config.size) / config.size))
     return (side - part) // 2, part
 
 
-def prepare_article(pictures: Tensor, section: DataConfig) -> Tensor:
+def prepare_article(pictures: Tensor, config: DataConfig) -> Tensor:
     """Letterboxed `pictures` [N, 3, S, S] as the networks see them: whole, on more background where that is needed."""
-    height, width = section.size, section.width or section.size
+    height, width = config.size, config.width or config.size
     whole = transforms.resize(pictures, min(height, width))
     rest = [(n - min(height, width)) for n in (width, height)]
     return F.pad(whole, [rest[0] // 2, -(-rest[0] // 2), rest[1] // 2, -(-rest[1] // 2)], mode="replicate")

@@ -1,7 +1,8 @@
-"""Augmentation, batched on the device: images float32 [N, 3, H, W] in [-1, 1] in and out.
+"""From decoded pictures to what networks see: uint8 to float and back, resizing, crops, mirrors, shifts and zooms.
 
-Random choices are drawn on the CPU, so that every device sees the same ones: for the data from one generator per image,
-for what discriminators are shown from torch's own, which the loop seeds for each step.
+The only place that turns uint8 into float: images are uint8 [N, H, W, 3] on disk and in the cache, and float32
+[N, 3, H, W] in [-1, 1] everywhere else in `train`. Batches are transformed on their device; what is random is drawn on
+the CPU from one generator per image, so that every device and every batch size gets the same.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ def resize(images: Tensor, height: int, width: int | None = None) -> Tensor:
     return small.clamp(-1.0, 1.0)  # bicubic overshoots at edges; 8-bit images can't
 
 
-def crop_and_flip(images: Tensor, side: int, flip: float, draws: PerImageRng, width: int | None = None) -> Tensor:
+def crop_and_flip(images: Tensor, side: int, flip: float, rng: PerImageRng, width: int | None = None) -> Tensor:
     """A `side` x `side` window of each image at a uniformly random place, mirrored with probability `flip`.
 
     With a `width`, the window is `side` high and so wide.
     """
     count, _, height, full = images.shape
     width = width or side
-    top, left = draws.randint(height - side + 1, 1, 1), draws.randint(full - width + 1, 1, 1)
-    mirrored = draws.rand(1, 1) < flip
+    top, left = rng.randint(height - side + 1, 1, 1), rng.randint(full - width + 1, 1, 1)
+    mirrored = rng.rand(1, 1) < flip
     across = torch.arange(width)
     rows = to_device(top + torch.arange(side)[:, None], images.device)
     columns = to_device(left + torch.where(mirrored, across.flip(0), across), images.device)
@@ -42,18 +43,18 @@ def crop_and_flip(images: Tensor, side: int, flip: float, draws: PerImageRng, wi
 
 
 def shift_and_zoom(
-    images: Tensor, side: int, right: tuple[float, float], down: tuple[float, float], least: float, draws: PerImageRng
+    images: Tensor, side: int, right: tuple[float, float], down: tuple[float, float], least: float, rng: PerImageRng
 ) -> Tensor:
-    """A `side` x `side` look through a random window at each image, shifted by shares of the image's side within the
+    """What a random window shows of each image, as `side` x `side`, shifted by shares of the image's side within the
     ranges `right` and `down`. The window's side is at least the share `least` and leaves out what lies beyond the edge.
 
-    For pictures that must not be mirrored: the icon article's augmentation (zassou65535, image_converter), which draws
+    For pictures that must not be mirrored: the icon article's augmentation (zassou65535, image_converter), which rng
     on a canvas of twice the side, as this does.
     """
     count = len(images)
-    shifts = torch.stack([low + (high - low) * draws.rand() for low, high in (right, down)], 1)
+    shifts = torch.stack([low + (high - low) * rng.rand() for low, high in (right, down)], 1)
     most = 1.0 - 2.0 * shifts.abs().amax(1)
-    window = least + (most - least).clamp_min(0.0) * draws.rand()
+    window = least + (most - least).clamp_min(0.0) * rng.rand()
     turn = torch.eye(2) * window[:, None, None]
     where = torch.cat([turn, -2.0 * shifts[:, :, None]], 2)  # [N, 2, 3]; the canvas is [-1, 1] on each axis
     where = to_device(where, images.device)

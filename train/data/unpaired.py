@@ -1,8 +1,4 @@
-"""The datasets over the manifests: crops decoded once into a memory-mapped cache, batches as a function of the step.
-
-The only place that turns uint8 into float: images are uint8 [N, H, W, 3] on disk and float32 [N, 3, H, W] in [-1, 1]
-everywhere else in `train`.
-"""
+"""Two domains of crops: decoded once into a memory-mapped cache, in batches that are a function of the step."""
 
 from __future__ import annotations
 
@@ -39,13 +35,17 @@ class Domain:
     def __len__(self) -> int:
         return len(self.images)
 
+    def to_device_if_small(self, device: torch.device | str) -> Domain:
+        """The domain with its images on `device`, where they take up at most a quarter of what is free there."""
+        return replace(self, images=cache.to_device_if_small(self.images, device))
+
 
 class UnpairedBatches:
     """Batches of two domains, a pure function of (seed, step).
 
     An epoch has max(|a|, |b|) images. Within one, a runs through a shuffled order, modulo its own number, and b is
     drawn at random each time, as the official code does it. Batches run on across the ends of epochs. What is drawn for
-    an image depends on its number in the run alone: `portion` tells which of a step's images this process has, and
+    an image depends on its number in the run alone: `batch_slice` tells which of a step's images this process has, and
     however many share them, together they are the same.
     """
 
@@ -53,21 +53,17 @@ class UnpairedBatches:
         self,
         a: Domain,
         b: Domain,
-        section: DataConfig,
+        config: DataConfig,
         *,
         batch: int,
         seed: int,
         faces: bool = False,
         device: torch.device | str = "cpu",
-        portion: BatchSlice = WHOLE_BATCH,
+        batch_slice: BatchSlice = WHOLE_BATCH,
     ) -> None:
-        self.a, self.b, self.section, self.faces = (
-            domain_to_device_if_small(a, device),
-            domain_to_device_if_small(b, device),
-            section,
-            faces,
-        )
-        self.batch, self.seed, self.device, self.portion = batch, seed, device, portion
+        self.a, self.b = a.to_device_if_small(device), b.to_device_if_small(device)
+        self.config, self.faces, self.batch, self.seed = config, faces, batch, seed
+        self.device, self.batch_slice = device, batch_slice
         self.epoch = max(len(a), len(b))  # images
 
     def __call__(self, step: int) -> Batch:
@@ -75,40 +71,35 @@ class UnpairedBatches:
 
         With faces, also their masks: "face_a" and "face_b", [batch * parts, 1, size, size] in [0, 1].
         """
-        positions = self.portion.positions(step, self.batch)
-        draws = PerImageRng([generator(self.seed, "image", position) for position in positions])
+        positions = self.batch_slice.positions(step, self.batch)
+        rng = PerImageRng([generator(self.seed, "image", position) for position in positions])
         a = torch.stack([shuffled_index(self.seed, position, self.epoch) for position in positions]) % len(self.a)
-        b = draws.randint(len(self.b))
-        return {**self._prepare("a", self.a, a, draws), **self._prepare("b", self.b, b, draws)}
+        b = rng.randint(len(self.b))
+        return {**self._prepare("a", self.a, a, rng), **self._prepare("b", self.b, b, rng)}
 
-    def _prepare(self, key: Literal["a", "b"], domain: Domain, at: Tensor, draws: PerImageRng) -> Batch:
-        section, window = self.section, self.section.windows.get(key)
-        pictures = to_float(domain.images[to_device(at, domain.images.device)], self.device)
+    def _prepare(self, key: Literal["a", "b"], domain: Domain, indices: Tensor, rng: PerImageRng) -> Batch:
+        config, window = self.config, self.config.windows.get(key)
+        pictures = to_float(domain.images[to_device(indices, domain.images.device)], self.device)
         if self.faces:
-            masks = to_device(face_masks.masks(domain.landmarks[at], domain.images.shape[1]), self.device)
+            masks = to_device(face_masks.masks(domain.landmarks[indices], domain.images.shape[1]), self.device)
             pictures = torch.cat([pictures, masks], 1)
         if window:
-            cut = transforms.shift_and_zoom(pictures, section.size, window.right, window.down, window.least, draws)
-            cut = transforms.mirror(cut, draws.rand() < section.flip)
+            cut = transforms.shift_and_zoom(pictures, config.size, window.right, window.down, window.least, rng)
+            cut = transforms.mirror(cut, rng.rand() < config.flip)
         else:
-            loaded = transforms.resize(pictures, section.load_side)
-            cut = transforms.crop_and_flip(loaded, section.size, section.flip, draws)
+            loaded = transforms.resize(pictures, config.load_side)
+            cut = transforms.crop_and_flip(loaded, config.size, config.flip, rng)
         return {key: cut[:, :3], f"face_{key}": cut[:, 3:].clamp(0.0, 1.0)} if self.faces else {key: cut}
-
-
-def domain_to_device_if_small(domain: Domain, device: torch.device | str) -> Domain:
-    """`domain` with its images on `device` where they take up at most a quarter of what is free there."""
-    return replace(domain, images=cache.to_device_if_small(domain.images, device))
 
 
 def shuffled_index(seed: int, position: int, length: int) -> Tensor:
     """The image, int64 [], at `position` of a run whose epochs of `length` images are each shuffled anew."""
     epoch, within = divmod(position, length)
-    return _order(seed, epoch, length)[within]
+    return _shuffled(seed, epoch, length)[within]
 
 
 @lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, length: int) -> Tensor:
+def _shuffled(seed: int, epoch: int, length: int) -> Tensor:
     return torch.randperm(length, generator=generator(seed, "order", epoch))
 
 
@@ -131,14 +122,12 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
     return Domain(domain, pictures, digest, face_masks.landmarks([row["landmarks"] for row in rows]))
 
 
-def resolve_domains(root: Path, section: DataConfig) -> Mapping[str, str]:
-    """The domains that stand for "a" and "b": the section's, else the dataset's two, by name. Raises UsageError."""
-    if section.domains:
-        if set(section.domains) != {"a", "b"}:
-            raise UsageError(
-                f"domains: {', '.join(section.domains)}: must name a and b", "domains: {a: long, b: short}"
-            )
-        return section.domains
+def resolve_domains(root: Path, config: DataConfig) -> Mapping[str, str]:
+    """The domains that stand for "a" and "b": the config's, else the dataset's two, by name. Raises UsageError."""
+    if config.domains:
+        if set(config.domains) != {"a", "b"}:
+            raise UsageError(f"domains: {', '.join(config.domains)}: must name a and b", "domains: {a: long, b: short}")
+        return config.domains
     known = sorted(set(manifest.accepted(manifest.read(manifest.DATASET, root))["domain"].to_pylist()))
     if len(known) != 2:
         raise UsageError(

@@ -1,8 +1,8 @@
 """The whole state of a run in one file: safetensors, with JSON in its header. No pickle.
 
 A checkpoint holds the recipe's state_dict, every optimiser's tensors, the losses summed since the last tick, the step,
-the run's config and the versions that wrote it. It is written beside and renamed, so that whenever a process dies, the
-last whole one stands.
+the run's config.json and the versions that wrote it. It is written beside and renamed, so that whenever a process dies,
+the last whole one stands.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class CheckpointManager:
     """The checkpoints of one run, `folder`/00001234.safetensors by step; the newest `keep_last` stay."""
 
     folder: Path
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config_json: Mapping[str, Any] = field(default_factory=dict)  # what the run is, kept in each file's header
     keep_last: int = 2
 
     def save(self, step: int, recipe: Recipe, meter: Meter) -> Path:
@@ -51,7 +51,7 @@ class CheckpointManager:
                 tensors |= {f"optimizer/{name}/{index}/{key}": value for key, value in state.items()}
         order = list(counts.items())  # of the losses, which sorted JSON keys would lose
         path = self.folder / f"{step:08}.safetensors"
-        _write(path, tensors, {"step": step, "meter": order, "config": self.config})
+        _write(path, tensors, {"step": step, "meter": order, "config": self.config_json})
         for old in steps(self.folder)[: -self.keep_last]:
             (self.folder / f"{old:08}.safetensors").unlink(missing_ok=True)
         return path
@@ -71,18 +71,18 @@ class CheckpointManager:
         for name, optimizer in recipe.optimizers.items():
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             state: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(tensors, f"optimizer/{name}/").items():
+            for key, value in _without_prefix(tensors, f"optimizer/{name}/").items():
                 index, _, slot = key.partition("/")
-                state.setdefault(int(index), {})[slot] = _laid_out(value, parameters[int(index)])
+                state.setdefault(int(index), {})[slot] = _in_layout_of(value, parameters[int(index)])
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-        meter.restore(_below(tensors, "meter/"), dict(header["meter"]))
+        meter.restore(_without_prefix(tensors, "meter/"), dict(header["meter"]))
         return int(header["step"])
 
 
-def save_weights(path: Path, step: int, recipe: Recipe, config: Mapping[str, Any], **notes: Any) -> None:
+def save_weights(path: Path, step: int, recipe: Recipe, config_json: Mapping[str, Any], **notes: Any) -> None:
     """Writes only the networks after `step` steps, with `notes` in the header. `load_weights` reads it."""
     tensors = {f"model/{name}": value for name, value in recipe.state_dict().items()}
-    _write(path, tensors, {"step": step, "meter": [], "config": config, **notes})
+    _write(path, tensors, {"step": step, "meter": [], "config": config_json, **notes})
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -95,7 +95,7 @@ def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any])
         )
 
 
-def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+def _in_layout_of(value: Tensor, parameter: Tensor) -> Tensor:
     """An optimiser's `value` in memory as its `parameter` is: fused optimisers walk through both at once."""
     if value.shape != parameter.shape:
         return value
@@ -133,7 +133,10 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def load_weights(recipe: Recipe, path: Path) -> int:
-    """Loads only the networks of a checkpoint into `recipe` and returns its step. Raises like Store.restore."""
+    """Loads only the networks of a checkpoint into `recipe` and returns its step.
+
+    Raises like CheckpointManager.restore.
+    """
     header, tensors = read(path)
     _load_model(recipe, tensors, path)
     return int(header["step"])
@@ -141,7 +144,7 @@ def load_weights(recipe: Recipe, path: Path) -> int:
 
 def _load_model(recipe: Recipe, tensors: Mapping[str, Tensor], path: Path) -> None:
     try:
-        recipe.load_state_dict(_below(tensors, "model/"))
+        recipe.load_state_dict(_without_prefix(tensors, "model/"))
     except RuntimeError as error:
         first = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error))
         raise UsageError(
@@ -150,5 +153,6 @@ def _load_model(recipe: Recipe, tensors: Mapping[str, Tensor], path: Path) -> No
         ) from None
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -44,7 +44,7 @@ class Update:
 
     optimizer: str
     losses: Mapping[str, Tensor]
-    seen: Mapping[str, Tensor] = field(default_factory=dict)  # scalars that are logged, and teach nobody
+    seen: Mapping[str, Tensor] = field(default_factory=dict)  # scalars that are logged, and not trained on
     more: bool = False  # the next update of this optimiser adds to its gradients, and it steps then
 
 
@@ -54,8 +54,8 @@ class Recipe(Protocol):
     `step` is a generator: it computes losses and yields an Update; when it is resumed, that optimiser has stepped,
     unless the update said `more`. Neither no_grad nor autocast may be held open across a yield. Random numbers come
     from engine.rng, from torch's global generator, which the loop seeds for each step. Everything that must survive a
-    restart is a parameter, a buffer or a tensor of Module extra state. `render` is the only door for samples,
-    translation and evaluation.
+    restart is a parameter, a buffer or a tensor of Module extra state. Samples, translation and evaluation all
+    come from `render`.
     """
 
     Config: ClassVar[type[Section]]  # the keys of train.NAME.model in params.yaml
@@ -64,7 +64,7 @@ class Recipe(Protocol):
 
     @staticmethod
     def keys(config: Any) -> Collection[str]:
-        """What a batch holds for a recipe of this `config`: "a" and "b", or "human", "article" and "other"."""
+        """The keys of a batch for a recipe of this `config`: "a" and "b", or "human", "article" and "other"."""
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """The updates of one step, in the paper's order."""

@@ -1,4 +1,4 @@
-"""Several processes that train one run together, as torchrun starts them; alone, a team of one.
+"""Several processes that train one run together, as torchrun starts them; alone, a world of one.
 
 Nothing wraps the networks: the loop averages gradients before each optimiser's step, in buckets. Whatever a process
 keeps, it keeps equal to the others': weights, moments, averages and image pools are everywhere the same function of the
@@ -37,7 +37,7 @@ class World:
             return
         for bucket in _buckets(tensors):
             flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
-            with _others():
+            with _lost_process_named():
                 dist.all_reduce(flat)
             flat.div_(self.size)
             for tensor, mean in zip(bucket, flat.split([tensor.numel() for tensor in bucket]), strict=True):
@@ -48,47 +48,48 @@ class World:
         if self.size == 1:
             return images
         all_images = images.new_empty(self.size * len(images), *images.shape[1:])
-        with _others():
+        with _lost_process_named():
             dist.all_gather(list(all_images.chunk(self.size)), images.contiguous())
         return all_images
 
     @torch.no_grad()
-    def follow_first(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Puts the first process's values into each of `tensors`, in place."""
         if self.size > 1:
             for tensor in tensors:
-                with _others():
+                with _lost_process_named():
                     dist.broadcast(tensor, 0)
 
     def any(self, flag: bool) -> bool:
         """Whether `flag` holds in any process."""
-        return max(self._each(int(flag))) > 0
+        return max(self._all_gather(int(flag))) > 0
 
-    def agree(self, step: int) -> None:
+    def check_same_step(self, step: int) -> None:
         """Raises UsageError unless all processes are at the same `step`."""
-        found = self._each(step)
+        found = self._all_gather(step)
         if len(set(found)) > 1:
             raise UsageError(
                 f"the processes start at different steps: {', '.join(map(str, found))}",
                 "all of them must see the same run folder: put it on a shared disk",
             )
 
-    def _each(self, number: int) -> list[int]:
+    def _all_gather(self, number: int) -> list[int]:
+        """The `number` of every process, by rank."""
         if self.size == 1:
             return [number]
         numbers: list[int | None] = [None] * self.size
-        with _others():
-            dist.all_gather_object(numbers, number, group=_hosts())
+        with _lost_process_named():
+            dist.all_gather_object(numbers, number, group=_cpu_group())
         return [int(each) for each in numbers if each is not None]
 
     @contextmanager
-    def first_alone(self) -> Iterator[None]:
+    def main_process_first(self) -> Iterator[None]:
         """The block runs in the first process, and then in the others: what one must write, all may read."""
         if self.rank:
-            self._each(0)
+            self._all_gather(0)
         yield
         if not self.rank:
-            self._each(0)
+            self._all_gather(0)
 
 
 ALONE = World()
@@ -96,9 +97,10 @@ ALONE = World()
 
 @contextmanager
 def init_distributed(device: str) -> Iterator[World]:
-    """The team that torchrun made this process a part of, within the block; without torchrun, a team of one.
+    """The world that torchrun made this process a part of, within the block; without torchrun, a world of one.
 
-    It talks by NCCL when `device`, as run.device has it, is a GPU, else by gloo. Raises UsageError for too few GPUs.
+    The processes talk by NCCL when `device`, as run.device has it, is a GPU, else by gloo. Raises UsageError for too
+    few GPUs.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -106,13 +108,13 @@ def init_distributed(device: str) -> Iterator[World]:
         return
     gpu = device != "cpu" and torch.cuda.is_available()
     if gpu:
-        place, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
-        if place >= there:
+        local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local_rank >= gpus:
             raise UsageError(
-                f"torchrun started more processes here than there are GPUs, {there}",
-                f"torchrun --nproc-per-node {there}; or on the CPU: --device cpu",
+                f"torchrun started more processes here than there are GPUs, {gpus}",
+                f"torchrun --nproc-per-node {gpus}; or on the CPU: --device cpu",
             )
-        torch.cuda.set_device(place)
+        torch.cuda.set_device(local_rank)
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=TIMEOUT)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
@@ -124,15 +126,16 @@ def init_distributed(device: str) -> Iterator[World]:
 _groups: list[dist.ProcessGroup] = []
 
 
-def _hosts() -> dist.ProcessGroup:
-    """A group that talks from CPU to CPU, so that no answer waits for a GPU."""
+def _cpu_group() -> dist.ProcessGroup:
+    """The processes as a group that talks from CPU to CPU, so that no answer waits for a GPU."""
     if not _groups:
         _groups.append(dist.new_group(backend="gloo", timeout=TIMEOUT))
     return _groups[0]
 
 
 @contextmanager
-def _others() -> Iterator[None]:
+def _lost_process_named() -> Iterator[None]:
+    """Within the block, a process that can't be reached any more is a CurateError with what to do."""
     try:
         yield
     except RuntimeError as error:

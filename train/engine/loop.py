@@ -23,72 +23,73 @@ class LoopConfig:
 
     steps: int  # in all
     seed: int = 0
-    modes: Precision = field(default_factory=Precision)
+    precision: Precision = field(default_factory=Precision)
     tick: int = 50  # steps between two readings of the losses
     checkpoint_every: int = 500  # steps
-    store: CheckpointManager | None = None  # where checkpoints go; None keeps none and resumes nothing
+    checkpoints: CheckpointManager | None = None  # where they go; None keeps none and resumes nothing
     stop: Callable[[], bool] = lambda: False  # asked between steps: True saves and raises KeyboardInterrupt
     accumulate: int = 1  # parts that a batch goes through the networks in, one after the other
-    team: World = ALONE
+    world: World = ALONE  # the processes that train together
 
 
 def train(
     recipe: Recipe,
     batches: Callable[[int], Batch],
-    plan: LoopConfig,
+    loop_config: LoopConfig,
     on_tick: Callable[[Clock, Scalars], None],
 ) -> None:
-    """Trains `recipe` until `plan.steps` steps are done, going on from the last checkpoint in `plan.store`.
+    """Trains `recipe` until `loop_config.steps` steps are done, going on from the last of `loop_config.checkpoints`.
 
     `batches(step)`, the images of this process, must be a pure function. `on_tick(clock, scalars)` is called every
-    `plan.tick` steps and at the end, before the checkpoint of that step, with the mean of each loss since the last
-    call; so what it writes is written again, and the same, when a run is killed and goes on. In a team, only the first
-    process is told, and saves. Raises CurateError when a loss is not finite and KeyboardInterrupt, after saving, when
-    `plan.stop` says so.
+    `loop_config.tick` steps and at the end, before the checkpoint of that step, with the mean of each loss since the
+    last call; so what it writes is written again, and the same, when a run is killed and goes on. Of several processes,
+    only the first calls it, and saves. Raises CurateError when a loss is not finite and KeyboardInterrupt, after
+    saving, when `loop_config.stop` says so.
     """
     for optimizer in recipe.optimizers.values():
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
-    team, meter = plan.team, Meter()
-    plan.modes.prepare(recipe)
-    step = plan.store.restore(recipe, meter) if plan.store else 0
-    team.agree(step)
-    team.follow_first(list(recipe.state_dict().values()))
-    with plan.modes.running():
-        while step < plan.steps:
-            _step(recipe, plan.modes.laid_out(batches(step)), Clock(step, plan.steps), plan, meter)
+    precision, checkpoints, world = loop_config.precision, loop_config.checkpoints, loop_config.world
+    meter, total = Meter(), loop_config.steps
+    precision.prepare(recipe)
+    step = checkpoints.restore(recipe, meter) if checkpoints else 0
+    world.check_same_step(step)
+    world.broadcast(list(recipe.state_dict().values()))
+    with precision.running():
+        while step < total:
+            _step(recipe, precision.in_layout(batches(step)), Clock(step, total), loop_config, meter)
             step += 1
-            last, stopped = step == plan.steps, team.any(plan.stop())
-            if last or step % plan.tick == 0:
-                meter.average(team.average)
+            last, stopped = step == total, world.any(loop_config.stop())
+            if last or step % loop_config.tick == 0:
+                meter.average(world.average)
                 scalars = meter.read(_where(recipe, step))
-                if team.rank == 0:
-                    with plan.modes.aside():
-                        on_tick(Clock(step, plan.steps), scalars)
-            if plan.store and (last or stopped or step % plan.checkpoint_every == 0):
+                if world.rank == 0:
+                    with precision.uncompiled():
+                        on_tick(Clock(step, total), scalars)
+            if checkpoints and (last or stopped or step % loop_config.checkpoint_every == 0):
                 _check_weights(recipe, step)
-                meter.average(team.average)
-                if team.rank == 0:
-                    plan.store.save(step, recipe, meter)
+                meter.average(world.average)
+                if world.rank == 0:
+                    checkpoints.save(step, recipe, meter)
             if stopped and not last:
                 raise KeyboardInterrupt
 
 
-def _step(recipe: Recipe, batch: Batch, clock: Clock, plan: LoopConfig, meter: Meter) -> None:
+def _step(recipe: Recipe, batch: Batch, clock: Clock, loop_config: LoopConfig, meter: Meter) -> None:
     """One step: its parts take turns, so that every optimiser steps once, on the gradients of all of them."""
-    torch.manual_seed(derive_seed(plan.seed, clock.step))
-    plan.modes.start_step()
-    team, count = plan.team, plan.accumulate
-    portions = [BatchSlice(part, count, team.rank, team.size, team.gather) for part in range(count)]
-    parts = [_updates(recipe, part, clock, plan.modes) for part in _split(batch, count)]
+    torch.manual_seed(derive_seed(loop_config.seed, clock.step))
+    precision, world, count = loop_config.precision, loop_config.world, loop_config.accumulate
+    precision.start_step()
+    batch_slices = [BatchSlice(part, count, world.rank, world.size, world.gather) for part in range(count)]
+    parts = [_updates(recipe, part, clock, precision) for part in _split(batch, count)]
     waiting: set[str] = set()  # optimisers with gradients that more will be added to
     while True:
         random = _random_state(recipe) if count > 1 else []
         update = None
-        for number, (portion, part) in enumerate(zip(portions, parts, strict=True)):
+        for number, (batch_slice, part) in enumerate(zip(batch_slices, parts, strict=True)):
             if number:
                 _set_random_state(random)  # draws are for all of the step's images: each part makes the same ones
-            with using_batch_slice(portion):
+            with using_batch_slice(batch_slice):
                 update = next(part, None)
             if update is not None:
                 _backward(recipe, update, clock, count, meter)
@@ -97,7 +98,7 @@ def _step(recipe: Recipe, batch: Batch, clock: Clock, plan: LoopConfig, meter: M
         waiting.add(update.optimizer)
         if not update.more:
             waiting.remove(update.optimizer)
-            _optimise(recipe, update.optimizer, clock, team)
+            _optimise(recipe, update.optimizer, clock, world)
     if waiting:
         raise RuntimeError(f"{type(recipe).__name__}.step promised more for {', '.join(sorted(waiting))} and ended")
 
@@ -108,9 +109,9 @@ def _split(batch: Batch, count: int) -> Iterator[Batch]:
     return ({key: chunk[part] for key, chunk in chunks.items()} for part in range(count))
 
 
-def _updates(recipe: Recipe, batch: Batch, clock: Clock, modes: Precision) -> Iterator[Update]:
+def _updates(recipe: Recipe, batch: Batch, clock: Clock, precision: Precision) -> Iterator[Update]:
     """The updates of one step. Autocast is entered anew for each, so that weights are cast after every change."""
-    device, half = _device(recipe).type, modes.precision == "bf16"
+    device, half = _device(recipe).type, precision.dtype == "bf16"
     updates = recipe.step(batch, clock)
     while True:
         with torch.autocast(device, torch.bfloat16, enabled=half):
@@ -133,10 +134,10 @@ def _backward(recipe: Recipe, update: Update, clock: Clock, parts: int, meter: M
         _check_losses(recipe, update.losses, clock.step + 1)
 
 
-def _optimise(recipe: Recipe, name: str, clock: Clock, team: World) -> None:
-    """One optimiser step on the gradients that are there, averaged over the team."""
+def _optimise(recipe: Recipe, name: str, clock: Clock, world: World) -> None:
+    """One optimiser step on the gradients that are there, averaged over all processes."""
     optimizer = recipe.optimizers[name]
-    team.average([p.grad for p in _parameters(recipe, name) if p.grad is not None])
+    world.average([p.grad for p in _parameters(recipe, name) if p.grad is not None])
     factor = recipe.schedule(clock)
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * factor

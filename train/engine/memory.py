@@ -63,7 +63,7 @@ def largest_batch(recipe: Recipe, batches: Callable[[int], Batch], step: int, to
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         try:
-            _rehearse(recipe, {key: images[:count] for key, images in batch.items()}, Clock(step, total))
+            _trial_step(recipe, {key: images[:count] for key, images in batch.items()}, Clock(step, total))
             return count
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -72,7 +72,7 @@ def largest_batch(recipe: Recipe, batches: Callable[[int], Batch], step: int, to
     return 0
 
 
-def _rehearse(recipe: Recipe, batch: Batch, clock: Clock) -> None:
+def _trial_step(recipe: Recipe, batch: Batch, clock: Clock) -> None:
     """One step's gradients, of every optimiser, with the moments that its first step would make."""
     moments: list[Any] = []
     for update in recipe.step(batch, clock):

@@ -1,6 +1,7 @@
 """How a recipe's networks are run, apart from what they compute: layout, compilation, kinds of arithmetic.
 
-Every mode gives the outputs and the gradients of plain fp32 up to rounding; tests/train/test_modes.py says how far.
+Each of them gives the outputs and the gradients of plain fp32 up to rounding, as far as
+tests/train/engine/test_precision.py says.
 """
 
 from __future__ import annotations
@@ -23,15 +24,13 @@ Compile = Literal["none", "default", "graphs"]
 class Precision:
     """The defaults are plain fp32, for parity; train.NAME.run has its own."""
 
-    precision: PrecisionName = (
-        "fp32"  # bf16: networks under autocast; norms keep their statistics, and losses all, in fp32
-    )
+    dtype: PrecisionName = "fp32"  # bf16: networks under autocast; norms' statistics and all losses stay in fp32
     tf32: bool = False  # of a GPU's convolutions and matrix products: 10 bits of mantissa in place of 23
     channels_last: bool = False  # channels innermost in memory, as tensor cores want them
     compile: Compile = "none"  # each network by torch.compile; graphs: replayed as CUDA graphs, too
 
     def prepare(self, recipe: Recipe) -> None:
-        """Makes `recipe`, which is where it will train, run its networks in these modes.
+        """Makes `recipe`, which is where it will train, run its networks this way.
 
         Raises UsageError for what this machine can't do.
         """
@@ -48,7 +47,7 @@ class Precision:
             if fresh and any(parameter.requires_grad for parameter in network.parameters()):
                 network.compile(dynamic=False, **how)
 
-    def laid_out(self, batch: Batch) -> Batch:
+    def in_layout(self, batch: Batch) -> Batch:
         """`batch` as the networks want it in memory."""
         if not self.channels_last:
             return batch
@@ -74,7 +73,7 @@ class Precision:
             torch.compiler.cudagraph_mark_step_begin()
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
+    def uncompiled(self) -> Iterator[None]:
         """Within the block nothing is compiled anew: for samples, whose batches have other shapes."""
         if self.compile == "none":
             yield

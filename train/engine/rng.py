@@ -1,8 +1,9 @@
 """Random numbers that stay with their image, however a step's images are spread over processes and parts.
 
-A step's images may go through the networks in several parts (run.accumulate) and in several processes. Whoever draws
-for some of them draws for all of the step's images, and takes the rows of its own: an image gets the numbers that it
-would have got in one process with the whole batch. Everything is drawn on the CPU, so that every device sees the same.
+A step's images may go through the networks in several parts (run.accumulate) and in several processes. What is drawn
+for some of them is drawn for all of the step's images, and the rows of the others are left out: an image gets the
+numbers that it would have got in one process with the whole batch. Everything is drawn on the CPU, so that every device
+sees the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 
-def _itself(images: Tensor) -> Tensor:
+def _identity(images: Tensor) -> Tensor:
     return images
 
 
@@ -31,7 +32,7 @@ class BatchSlice:
     parts: int = 1
     rank: int = 0
     ranks: int = 1
-    gather: Callable[[Tensor], Tensor] = _itself  # [N, ...] of this process -> [ranks * N, ...], by rank
+    gather: Callable[[Tensor], Tensor] = _identity  # [N, ...] of this process -> [ranks * N, ...], by rank
 
     def positions(self, step: int, batch: int) -> list[int]:
         """Where this process's images, `batch` for each part, stand among all images of a run, at `step`."""
@@ -44,60 +45,60 @@ class BatchSlice:
         return self.parts * self.ranks == 1
 
 
-_now = [BatchSlice()]  # the innermost block's is the last
+_active = [BatchSlice()]  # the innermost block's is the last
 
 
 def current_batch_slice() -> BatchSlice:
-    """What is being worked on."""
-    return _now[-1]
+    """Which images are being worked on: those of the innermost `using_batch_slice`, or all of them."""
+    return _active[-1]
 
 
 @contextmanager
-def using_batch_slice(current: BatchSlice) -> Iterator[None]:
-    """Within the block, `portion` is `current`. The loop says so around each part of a step."""
-    _now.append(current)
+def using_batch_slice(batch_slice: BatchSlice) -> Iterator[None]:
+    """Within the block, `current_batch_slice()` is `batch_slice`. The loop says so around each part of a step."""
+    _active.append(batch_slice)
     try:
         yield
     finally:
-        _now.pop()
+        _active.pop()
 
 
 def rand(count: int, *shape: int) -> Tensor:
     """Uniform in [0, 1), float32 [count, *shape] for the `count` images at hand, from torch's own generator."""
-    return _own(torch.rand(count * _now[-1].parts * _now[-1].ranks, *shape), count)
+    return _own_rows(torch.rand(count * _active[-1].parts * _active[-1].ranks, *shape), count)
 
 
 def randint(low: int, high: int, count: int, *shape: int) -> Tensor:
     """Uniform in [low, high), int64 [count, *shape], from torch's own generator."""
-    return _own(torch.randint(low, high, (count * _now[-1].parts * _now[-1].ranks, *shape)), count)
+    return _own_rows(torch.randint(low, high, (count * _active[-1].parts * _active[-1].ranks, *shape)), count)
 
 
 def rand_all_ranks(count: int) -> Tensor:
     """Like `rand`, for the images of every process that are at hand in this part, `count` in each: [ranks * count]."""
-    return _part(torch.rand(count * _now[-1].parts * _now[-1].ranks), count)
+    return _rows_of_part(torch.rand(count * _active[-1].parts * _active[-1].ranks), count)
 
 
 def randint_all_ranks(low: int, high: int, count: int) -> Tensor:
     """Like `randint`, for the images of every process in this part: [ranks * count]."""
-    return _part(torch.randint(low, high, (count * _now[-1].parts * _now[-1].ranks,)), count)
+    return _rows_of_part(torch.randint(low, high, (count * _active[-1].parts * _active[-1].ranks,)), count)
 
 
 def noise_like(images: Tensor) -> Tensor:
     """N(0, 1) of the shape [N, ...], kind and device of `images`. The one thing that is drawn on the device itself."""
-    if _now[-1].whole:
+    if _active[-1].whole:
         return torch.randn_like(images)
-    whole = torch.randn(len(images) * _now[-1].parts * _now[-1].ranks, *images.shape[1:]).to(images)
-    return _own(whole, len(images))
+    whole = torch.randn(len(images) * _active[-1].parts * _active[-1].ranks, *images.shape[1:]).to(images)
+    return _own_rows(whole, len(images))
 
 
-def _own(drawn: Tensor, count: int) -> Tensor:
-    first = (_now[-1].part * _now[-1].ranks + _now[-1].rank) * count
+def _own_rows(drawn: Tensor, count: int) -> Tensor:
+    first = (_active[-1].part * _active[-1].ranks + _active[-1].rank) * count
     return drawn[first : first + count]
 
 
-def _part(drawn: Tensor, count: int) -> Tensor:
-    first = _now[-1].part * _now[-1].ranks * count
-    return drawn[first : first + _now[-1].ranks * count]
+def _rows_of_part(drawn: Tensor, count: int) -> Tensor:
+    first = _active[-1].part * _active[-1].ranks * count
+    return drawn[first : first + _active[-1].ranks * count]
 
 
 class PerImageRng:
@@ -119,7 +120,7 @@ class PerImageRng:
 
 
 def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
-    """`tensor` on `device`. From the CPU to a GPU it goes through pinned memory, so that nobody waits for the GPU."""
+    """`tensor` on `device`. From the CPU to a GPU by pinned memory, so that the CPU need not wait for the GPU."""
     if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

@@ -22,8 +22,8 @@ from curate.train.evaluation.held_out import HeldOut, TranslationTask
 from curate.train.evaluation.metrics import METRICS
 
 GROUP = "val"  # of the scalars that come from here: val/kid_standin_a2b
-ALWAYS = ("diversity",)  # cheap, and what tells of a collapse
-MIN_MEASURED = 2  # images per view
+ALWAYS_MEASURED = ("diversity",)  # cheap, and low where all outputs are alike
+MIN_MEASURED = 2  # images per task
 BATCH = 8  # images at once
 
 
@@ -44,67 +44,67 @@ def due(step: int, tick: int, every: int) -> bool:
 class Evaluator:
     """Measures a recipe on held-out images. The real images' features are kept in `root`/processed/cache.
 
-    Costs one translation and one pass of the feature net per image and view. Raises CurateError where the cache can't
+    Costs one translation and one pass of the feature net per image and task. Raises CurateError where the cache can't
     be written.
     """
 
     def __init__(self, held_out: HeldOut, net: FeatureNet, names: Sequence[str], root: Path) -> None:
-        self.views, self.net, self.root = held_out.views, net, root
-        self.metrics = tuple(dict.fromkeys((*names, *ALWAYS)))
+        self.tasks, self.net, self.root = held_out.tasks, net, root
+        self.metrics = tuple(dict.fromkeys((*names, *ALWAYS_MEASURED)))
         self._features: dict[str, Tensor] = {}
 
-    def key(self, metric: str, view: str) -> str:
+    def key(self, metric: str, task: str) -> str:
         """The name of a scalar: val/kid_standin_a2b."""
-        return f"{GROUP}/{metric}_{self.net.name}_{view}"
+        return f"{GROUP}/{metric}_{self.net.name}_{task}"
 
     def measure(self, recipe: Recipe) -> dict[str, float]:
-        """Metrics of each view's translations against the images that they should look like, by `key`.
+        """Metrics of each task's translations against the images that they should look like, by `key`.
 
-        Beside them val/structure_VIEW in [-1, 1], how much of the drawing is kept, and val/change_VIEW in [0, 1], the
+        Beside them val/structure_TASK in [-1, 1], how much of the drawing is kept, and val/change_TASK in [0, 1], the
         mean difference of input and output.
         """
-        found: dict[str, float] = {}
-        for view in self.views.values():
-            features, kept, changed = self._translated(recipe, view)
-            found |= self._compared(self.real(self.views[view.goal]), features, view)
-            found[f"{GROUP}/structure_{view.name}"] = kept
-            found[f"{GROUP}/change_{view.name}"] = changed
-        return found
+        scalars: dict[str, float] = {}
+        for task in self.tasks.values():
+            features, structure, change = self._translated(recipe, task)
+            scalars |= self._scores(self.real(self.tasks[task.goal]), features, task)
+            scalars[f"{GROUP}/structure_{task.name}"] = structure
+            scalars[f"{GROUP}/change_{task.name}"] = change
+        return scalars
 
     def untranslated(self) -> dict[str, float]:
         """The same metrics of the inputs as they are: what a translation that does nothing would get."""
-        found: dict[str, float] = {}
-        for view in self.views.values():
-            if view.goal != view.name:
-                found |= self._compared(self.real(self.views[view.goal]), self.real(view), view)
-        return found
+        scalars: dict[str, float] = {}
+        for task in self.tasks.values():
+            if task.goal != task.name:
+                scalars |= self._scores(self.real(self.tasks[task.goal]), self.real(task), task)
+        return scalars
 
-    def real(self, view: TranslationTask) -> Tensor:
-        """Features of the view's sources, float32 [N, d]."""
-        if view.name not in self._features:
-            self._features[view.name] = self._cached(view)
-        return self._features[view.name]
+    def real(self, task: TranslationTask) -> Tensor:
+        """Features of the task's sources, float32 [N, d]."""
+        if task.name not in self._features:
+            self._features[task.name] = self._cached(task)
+        return self._features[task.name]
 
-    def _compared(self, real: Tensor, made: Tensor, view: TranslationTask) -> Mapping[str, float]:
+    def _scores(self, real: Tensor, made: Tensor, task: TranslationTask) -> Mapping[str, float]:
         numbers: dict[str, float] = {}
         for metric in self.metrics:
-            numbers |= {self.key(name, view.name): n for name, n in METRICS.resolve(metric)(real, made).items()}
+            numbers |= {self.key(name, task.name): n for name, n in METRICS.resolve(metric)(real, made).items()}
         return numbers
 
     @torch.no_grad()
-    def _translated(self, recipe: Recipe, view: TranslationTask) -> tuple[Tensor, float, float]:
+    def _translated(self, recipe: Recipe, task: TranslationTask) -> tuple[Tensor, float, float]:
         """Features of the translations, and the means of structure and change."""
-        features, kept, changed = [], [], []
-        for start in range(0, view.count, BATCH):
-            batch = view.batch(start, min(start + BATCH, view.count))
-            made = recipe.render(batch)[view.made].float()
+        features, structures, changes = [], [], []
+        for start in range(0, task.count, BATCH):
+            batch = task.batch(start, min(start + BATCH, task.count))
+            made = recipe.render(batch)[task.made].float()
             features.append(self.net(made))
-            kept.append(metrics.structure(batch[view.source], made))
-            changed.append(metrics.change(batch[view.source], made))
-        return torch.cat(features), torch.cat(kept).mean().item(), torch.cat(changed).mean().item()
+            structures.append(metrics.structure(batch[task.source], made))
+            changes.append(metrics.change(batch[task.source], made))
+        return torch.cat(features), torch.cat(structures).mean().item(), torch.cat(changes).mean().item()
 
-    def _cached(self, view: TranslationTask) -> Tensor:
-        label, content = (hashlib.sha256(text.encode()).hexdigest() for text in (view.label, view.digest))
+    def _cached(self, task: TranslationTask) -> Tensor:
+        label, content = (hashlib.sha256(text.encode()).hexdigest() for text in (task.label, task.digest))
         kind = f"features-{self.net.name}-{label[:8]}"
         path = self.root / CACHE / f"{kind}-{content[:8]}{self.net.digest[:8]}.npy"
         try:
@@ -113,8 +113,8 @@ class Evaluator:
             pass
         for stale in path.parent.glob(f"{kind}-*"):
             stale.unlink(missing_ok=True)
-        starts = range(0, view.count, BATCH)
-        features = torch.cat([self.net(view.sources(at, min(at + BATCH, view.count))) for at in starts])
+        starts = range(0, task.count, BATCH)
+        features = torch.cat([self.net(task.sources(start, min(start + BATCH, task.count))) for start in starts])
         with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.save(file, features.numpy(), allow_pickle=False)
         return features

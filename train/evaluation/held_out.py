@@ -26,7 +26,7 @@ class TranslationTask:
     name: str  # a2b, b2a, swapped; goes into the names of its numbers
     source: str
     made: str
-    goal: str  # the view whose sources are what it should look like
+    goal: str  # the task whose sources are what it should look like
     count: int  # images
     label: str  # which images its sources are
     digest: str  # and what they are
@@ -40,26 +40,26 @@ class TranslationTask:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Every view of the images that were held out; of training images, where none were."""
+    """What the images that were held out are translated as; training images, where none were."""
 
-    views: Mapping[str, TranslationTask]
+    tasks: Mapping[str, TranslationTask]
     trained_on: bool  # they are training images, for want of others
 
     @property
     def count(self) -> int:
-        """Images of the view that has the fewest."""
-        return min(view.count for view in self.views.values())
+        """Images of the task that has the fewest."""
+        return min(task.count for task in self.tasks.values())
 
 
 def unpaired_tasks(
-    root: Path, domains: Mapping[str, str], settings: TrainConfig, *, masked: bool, progress: Progress
+    root: Path, domains: Mapping[str, str], config: TrainConfig, *, masked: bool, progress: Progress
 ) -> HeldOut:
     """Both ways between the domains, on images that don't train: of val, then of test.
 
     On training images only where a domain has no others.
     """
-    run, size, place = settings.run, settings.data.size, select_device(settings.run.device)
-    most, views, trained_on = max(run.samples, run.held_out), {}, False
+    size, device = config.data.size, select_device(config.run.device)
+    most, tasks, trained_on = max(config.run.samples, config.run.held_out), {}, False
     for key, other in ("ab", "ba"):
         parts = [unpaired.load(root, domains[key], split, progress=progress) for split in ("val", "test")]
         parts = [part for part in parts if len(part)]
@@ -67,27 +67,27 @@ def unpaired_tasks(
         parts = parts or [unpaired.load(root, domains[key], "train")]
         pictures = torch.cat([part.images[:most] for part in parts])[:most]
         points = torch.cat([part.landmarks for part in parts])[:most] if masked else None
-        views[f"{key}2{other}"] = TranslationTask(
-            f"{key}2{other}",
-            key,
-            f"{key}2{other}",
-            f"{other}2{key}",
-            len(pictures),
-            f"{domains[key]} {size}",
-            f"{' '.join(part.digest for part in parts)} {len(pictures)}",
-            partial(_shown, key, pictures, points, size, place),
+        tasks[f"{key}2{other}"] = TranslationTask(
+            name=f"{key}2{other}",
+            source=key,
+            made=f"{key}2{other}",
+            goal=f"{other}2{key}",
+            count=len(pictures),
+            label=f"{domains[key]} {size}",
+            digest=f"{' '.join(part.digest for part in parts)} {len(pictures)}",
+            batch=partial(_batch, key, pictures, points, size, device),
         )
-    return HeldOut(views, trained_on)
+    return HeldOut(tasks, trained_on)
 
 
-def _shown(
-    key: str, pictures: Tensor, points: Tensor | None, size: int, place: torch.device, start: int, stop: int
+def _batch(
+    key: str, pictures: Tensor, points: Tensor | None, size: int, device: torch.device, start: int, stop: int
 ) -> Batch:
     """Held-out images of a domain as the networks see them, and their faces where there are `points`."""
-    taken = pictures[start:stop]
-    batch = {key: transforms.resize(to_float(taken, place), size)}
+    chosen = pictures[start:stop]
+    batch = {key: transforms.resize(to_float(chosen, device), size)}
     if points is not None:
-        drawn = face_masks.masks(points[start:stop], taken.shape[1]).to(place)
+        drawn = face_masks.masks(points[start:stop], chosen.shape[1]).to(device)
         batch[f"face_{key}"] = transforms.resize(drawn, size).clamp(0.0, 1.0)
     return batch
 
@@ -97,22 +97,21 @@ def held_out_pairs(root: Path, training: paired.PairSet, progress: Progress) -> 
     articles to swap.
     """
     found = (paired.load(root, split, progress=progress) for split in ("val", "test"))
-    held = next((wardrobe for wardrobe in found if len(wardrobe.articles) >= MIN_IMAGES), None)
+    held = next((pair_set for pair_set in found if len(pair_set.articles) >= MIN_IMAGES), None)
     return held or training, held is None
 
 
-def pair_tasks(wardrobe: paired.PairSet, settings: TrainConfig, *, trained_on: bool) -> HeldOut:
-    """Everyone of `wardrobe`, each in the article after the own one; they should look like people in their own."""
-    run, section = settings.run, settings.data
-    name, count = "swapped", min(len(wardrobe), run.held_out)
-    view = TranslationTask(
-        name,
-        "human",
-        name,
-        name,
-        count,
-        f"people {section.size}x{section.width}",
-        f"{wardrobe.digest} {count}",
-        partial(paired.with_next_article, wardrobe, section, device=select_device(run.device)),
+def pair_tasks(pair_set: paired.PairSet, config: TrainConfig, *, trained_on: bool) -> HeldOut:
+    """Everyone of `pair_set`, each in the article after the own one; they should look like people in their own."""
+    name, count = "swapped", min(len(pair_set), config.run.held_out)
+    task = TranslationTask(
+        name=name,
+        source="human",
+        made=name,
+        goal=name,
+        count=count,
+        label=f"people {config.data.size}x{config.data.width}",
+        digest=f"{pair_set.digest} {count}",
+        batch=partial(paired.with_next_article, pair_set, config.data, device=select_device(config.run.device)),
     )
-    return HeldOut({name: view}, trained_on)
+    return HeldOut({name: task}, trained_on)

@@ -44,16 +44,16 @@ def kid(real: Tensor, fake: Tensor) -> Mapping[str, float]:
     if min(len(real), len(fake)) < 2:
         raise ValueError("KID needs two images on either side")
     within, across, between = _kernel(real, real), _kernel(fake, fake), _kernel(real, fake)
-    found = {"kid": _mmd(within, across, between).item()}
+    scores = {"kid": _mmd(within, across, between).item()}
     size = min(len(real) // 2, len(fake) // 2, BLOCK)
     if size >= 2:
-        draws = generator("kid")
+        rng = generator("kid")
         estimates = []
         for _ in range(BLOCKS):
-            rows, columns = (torch.randperm(len(side), generator=draws)[:size] for side in (real, fake))
+            rows, columns = (torch.randperm(len(side), generator=rng)[:size] for side in (real, fake))
             estimates.append(_mmd(within[rows][:, rows], across[columns][:, columns], between[rows][:, columns]))
-        found["kid_std"] = torch.stack(estimates).std().item()
-    return found
+        scores["kid_std"] = torch.stack(estimates).std().item()
+    return scores
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""The sections train.NAME of params.yaml: `data` and `run`, which all recipes share, and the recipe's own `model`."""
+"""A run's config: the section train.NAME of params.yaml, in its groups `data`, `run` and the recipe's own `model`.
+
+`read` and `recipe_sections` read it, `explain_recipe` says where each of its values comes from, and `from_dict` reads
+what a run has kept of it in config.json. `select_device` is what run.device means on this machine.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +61,8 @@ class RunConfig(Section, frozen=True, kw_only=True):
     held_out: Annotated[int, Meta(ge=2, le=5000)] = 128  # images per domain that are measured, at the most
     features: str | None = None  # an Inception weights file for the metrics; None: a stand-in net
 
-    @property
-    def modes(self) -> Precision:
-        """How the networks are run."""
+    def make_precision(self) -> Precision:
+        """How the networks are run: the four keys from `precision` to `compile`."""
         return Precision(self.precision, self.tf32, self.channels_last, self.compile)
 
 
@@ -90,13 +93,13 @@ class TrainConfig:
     model: Section
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings as plain values, for JSON."""
+        """The config as plain values, for JSON."""
         groups = {"data": self.data, "run": self.run, "model": self.model}
         return {"recipe": self.recipe, **{name: as_dict(group) for name, group in groups.items()}}
 
 
 def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) -> TrainConfig:
-    """The settings of `recipe`: the file's, else the defaults, overridden by `flags` with dotted keys (run.steps).
+    """The config of `recipe`: the file's, else the defaults, overridden by `flags` with dotted keys (run.steps).
 
     A flag of None was not given. Raises UsageError for an unknown recipe or key and for values out of range.
     """
@@ -104,7 +107,7 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
     where = f"train.{recipe}"
     params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
     groups = params.section(where, ConfigGroups)
-    given: dict[str, dict[str, Any]] = {name: {} for name in kinds}
+    flags_by_group: dict[str, dict[str, Any]] = {name: {} for name in kinds}
     for key, value in (flags or {}).items():
         group, _, name = key.partition(".")
         if group not in kinds or not name:
@@ -112,13 +115,13 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
             meant = [full for full in known if full.endswith(f".{key}")]
             close = f"; did you mean '{meant[0]}'?" if meant else nearest(key, known)
             raise UsageError(f"{where}: there is no key '{key}'{close}", "write group.key, as in model.lr")
-        given[group][name] = value
-    made: dict[str, Any] = {"recipe": recipe}
-    for group, section in kinds.items():
+        flags_by_group[group][name] = value
+    plain: dict[str, Any] = {"recipe": recipe}
+    for group, own_flags in flags_by_group.items():
         name = f"{where}.{group}"
-        written = _merged(kind.DEFAULTS.get(group, {}), groups.written(group), given[group])
-        made[group] = as_dict(override(parse(section, written, name, params.path), name, **given[group]))
-    return validate(from_dict(made))
+        values = _merged(kind.DEFAULTS.get(group, {}), groups.written(group), own_flags)
+        plain[group] = as_dict(override(parse(kinds[group], values, name, params.path), name, **own_flags))
+    return validate(from_dict(plain))
 
 
 def recipe_sections(recipe: str, written: Mapping[str, Any]) -> dict[str, Section]:
@@ -126,12 +129,38 @@ def recipe_sections(recipe: str, written: Mapping[str, Any]) -> dict[str, Sectio
 
     Sizes that a run takes from its data are still None. Raises UsageError as `read` does.
     """
-    usual, where = RECIPES.resolve(recipe).DEFAULTS, f"train.{recipe}"
+    defaults, where = RECIPES.resolve(recipe).DEFAULTS, f"train.{recipe}"
     groups = parse(ConfigGroups, written, where)
     return {
-        group: parse(kind, _merged(usual.get(group, {}), groups.written(group), {}), f"{where}.{group}")
+        group: parse(kind, _merged(defaults.get(group, {}), groups.written(group), {}), f"{where}.{group}")
         for group, kind in _kinds(recipe).items()
     }
+
+
+def explain_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> list[Origin]:
+    """Every key of train.RECIPE as a run with these `flags` (dotted: run.steps) has it. Raises what `read` does.
+
+    Sizes that a run takes from its data are shown as it will have them.
+    """
+    config = read(params, recipe, flags)
+    groups = params.section(f"train.{recipe}", ConfigGroups)
+    found: list[Origin] = []
+    for group in ("data", "run", "model"):
+        own_flags = {k.partition(".")[2]: v for k, v in flags.items() if k.startswith(f"{group}.") and v is not None}
+        defaults = RECIPES.resolve(recipe).DEFAULTS.get(group, {})
+        values = as_dict(getattr(config, group))  # a recipe's steps give way to epochs
+        layers: list[Layer] = [
+            (f"{recipe}'s default", {key: value for key, value in defaults.items() if values[key] == value}),
+            (str(params.path or "params.yaml"), groups.written(group)),
+            ("command line", own_flags),
+        ]
+        if group == "model" and getattr(config.model, "size", None) not in (
+            None,
+            groups.written(group).get("size"),
+        ):
+            layers.insert(0, (f"follows from train.{recipe}.data.size", {"size": None}))
+        found += explain(getattr(config, group), f"train.{recipe}.{group}", layers)
+    return found
 
 
 def _kinds(recipe: str) -> dict[str, type[Section]]:
@@ -139,10 +168,10 @@ def _kinds(recipe: str) -> dict[str, type[Section]]:
     return {"data": DataConfig, "run": RunConfig, "model": RECIPES.resolve(recipe).Config}
 
 
-def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's `defaults` under what the file says; without their steps where somebody nearer says epochs."""
-    merged = {key: value for key, value in defaults.items() if key != "steps" or "epochs" not in own}
-    merged |= own
+def _merged(defaults: Mapping[str, Any], written: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's `defaults` under what the file says; without their steps where the file or the flags say epochs."""
+    merged = {key: value for key, value in defaults.items() if key != "steps" or "epochs" not in written}
+    merged |= written
     if flags.get("epochs") is not None:
         merged.pop("steps", None)
     return merged
@@ -157,7 +186,7 @@ def _recipes() -> type[Section]:
 
 
 def from_dict(plain: Mapping[str, Any]) -> TrainConfig:
-    """The settings that `Settings.as_dict` made `plain` from. Raises UsageError for what no longer fits."""
+    """The config that `TrainConfig.as_dict` made `plain` from. Raises UsageError for what no longer fits."""
     recipe = plain["recipe"]
     return TrainConfig(
         recipe,
@@ -167,18 +196,17 @@ def from_dict(plain: Mapping[str, Any]) -> TrainConfig:
     )
 
 
-def validate(settings: TrainConfig) -> TrainConfig:
-    """`settings`, if its values go together; a model.size that was left open is data.size. Raises UsageError."""
-    data = settings.data
-    if getattr(settings.model, "size", data.size) is None:
-        sized = override(settings.model, f"train.{settings.recipe}.model", size=data.size)
-        settings = replace(settings, model=sized)
-    if data.load_side < data.size:
+def validate(config: TrainConfig) -> TrainConfig:
+    """`config`, if its values go together; a model.size that was left open is data.size. Raises UsageError."""
+    if getattr(config.model, "size", config.data.size) is None:
+        sized = override(config.model, f"train.{config.recipe}.model", size=config.data.size)
+        config = replace(config, model=sized)
+    if config.data.load_side < config.data.size:
         raise UsageError(
-            f"train.{settings.recipe}.data.load: {data.load} is less than size, {data.size}",
+            f"train.{config.recipe}.data.load: {config.data.load} is less than size, {config.data.size}",
             "crops are enlarged to load and cut to size: leave load out, or make it size or more",
         )
-    return settings
+    return config
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -200,29 +228,3 @@ def select_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("run.device: cuda: torch sees no GPU here", "use --device auto, or see: curate doctor")
     return torch.device("cuda", place) if name == "cuda" else torch.device(name)
-
-
-def explain_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> list[Origin]:
-    """Every key of train.RECIPE as a run with these `flags` (dotted: run.steps) has it. Raises what settings.read does.
-
-    Sizes that a run takes from its data are shown as it will have them.
-    """
-    settings = read(params, recipe, flags)
-    groups = params.section(f"train.{recipe}", ConfigGroups)
-    found: list[Origin] = []
-    for group in ("data", "run", "model"):
-        given = {key.partition(".")[2]: v for key, v in flags.items() if key.startswith(f"{group}.") and v is not None}
-        usual = RECIPES.resolve(recipe).DEFAULTS.get(group, {})
-        kept = as_dict(getattr(settings, group))  # a recipe's steps give way to epochs
-        layers: list[Layer] = [
-            (f"{recipe}'s default", {key: value for key, value in usual.items() if kept[key] == value}),
-            (str(params.path or "params.yaml"), groups.written(group)),
-            ("command line", given),
-        ]
-        if group == "model" and getattr(settings.model, "size", None) not in (
-            None,
-            groups.written(group).get("size"),
-        ):
-            layers.insert(0, (f"follows from train.{recipe}.data.size", {"size": None}))
-        found += explain(getattr(settings, group), f"train.{recipe}.{group}", layers)
-    return found

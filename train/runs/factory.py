@@ -1,4 +1,4 @@
-"""A recipe from its settings, with its first weights, and what it consists of."""
+"""A recipe from a run's config, with its first weights, and what it consists of."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from curate.train.recipes import RECIPES
 from curate.train.runs.config import TrainConfig, select_device
 
 
-def build(settings: TrainConfig) -> Recipe:
+def build(config: TrainConfig) -> Recipe:
     """The recipe with its first weights, which depend on run.seed alone, on the device that run.device asks for."""
-    torch.manual_seed(derive_seed(settings.run.seed, "init"))
-    recipe: Any = RECIPES.resolve(settings.recipe)(settings.model)
-    placed: Recipe = recipe.to(select_device(settings.run.device))
-    return placed
+    torch.manual_seed(derive_seed(config.run.seed, "init"))
+    recipe: Any = RECIPES.resolve(config.recipe)(config.model)
+    on_device: Recipe = recipe.to(select_device(config.run.device))
+    return on_device
 
 
 def parameter_counts(recipe: Any) -> dict[str, int]:

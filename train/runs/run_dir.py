@@ -1,6 +1,6 @@
 """A run's folder: what lies where in it, whether a run may go on in it, and moving an old run out of the way.
 
-config.json            settings, dataset, crop rules: what the run is
+config.json            the run's config, its dataset and crop rules: what the run is
 checkpoints/           the state, by step
 best/                  the networks that a metric found best, by metric and step
 samples/               grids of held-out images, by step, and latest.png; history.png, from the first to the last
@@ -12,9 +12,7 @@ metrics.json           how it ended
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import atomic_write, exclusive_lock
 from curate.train.engine import checkpoint
 from curate.train.runs.config import IDENTITY, from_dict
 
@@ -36,7 +34,7 @@ class RunDir:
     path: Path
 
     @property
-    def config(self) -> Path:
+    def config_file(self) -> Path:
         return self.path / "config.json"
 
     @property
@@ -52,11 +50,11 @@ class RunDir:
         return self.path / "samples"
 
     @property
-    def health(self) -> Path:
+    def diagnostics_file(self) -> Path:
         return self.path / "health.txt"
 
     @property
-    def metrics(self) -> Path:
+    def metrics_file(self) -> Path:
         return self.path / "metrics.json"
 
     @contextmanager
@@ -65,45 +63,36 @@ class RunDir:
 
         The lock lies beside the folder, which may be moved aside, and ends with the process, however it ends.
         """
-        path = self.path.with_name(f".{self.path.name}.lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                raise UsageError(
-                    f"{self.path}: process {file.read().strip() or 'of another machine'} is training here",
-                    "wait for it, stop it with Ctrl-C, or train in another folder: --run FOLDER",
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            try:
-                yield
-            finally:
-                file.truncate(0)
+
+        def taken(owner: str) -> UsageError:
+            return UsageError(
+                f"{self.path}: process {owner or 'of another machine'} is training here",
+                "wait for it, stop it with Ctrl-C, or train in another folder: --run FOLDER",
+            )
+
+        with exclusive_lock(self.path.with_name(f".{self.path.name}.lock"), taken):
+            yield
 
     def read(self) -> dict[str, Any]:
-        """The run's config. Raises UsageError for a folder that holds no run."""
+        """What config.json holds. Raises UsageError for a folder that holds no run."""
         try:
-            config: dict[str, Any] = json.loads(self.config.read_text("utf-8"))
-            if not {"recipe", "data", "run", "model", "dataset", "crop"} <= config.keys():
+            config_json: dict[str, Any] = json.loads(self.config_file.read_text("utf-8"))
+            if not {"recipe", "data", "run", "model", "dataset", "crop"} <= config_json.keys():
                 raise ValueError("not a run's config")
         except FileNotFoundError:
             raise UsageError(
                 f"{self.path}: not a run folder: it has no config.json", "train one first: curate train cyclegan"
             ) from None
         except (ValueError, AttributeError) as error:
-            raise UsageError(f"{self.config}: broken: {error}", "train anew with --fresh") from None
+            raise UsageError(f"{self.config_file}: broken: {error}", "train anew with --fresh") from None
         except OSError as error:
-            raise CurateError(f"{self.config}: {error.strerror or error}") from error
-        return config
+            raise CurateError(f"{self.config_file}: {error.strerror or error}") from error
+        return config_json
 
-    def claim(self, config: Mapping[str, Any], on_change: OnChange = "refuse") -> str:
-        """Makes the folder the run's that `config` describes and returns a line about what became of the old one.
+    def claim(self, config_json: Mapping[str, Any], on_change: OnChange = "refuse") -> str:
+        """Makes the folder the run's that `config_json` describes and returns a line about what became of the old one.
 
-        A run of the same settings goes on, also towards more steps. Another one is refused with what differs, or
+        A run of the same config goes on, also towards more steps. Another one is refused with what differs, or
         moved aside to PATH.1, PATH.2, ... as `on_change` says. Raises UsageError.
         """
         note = ""
@@ -112,7 +101,7 @@ class RunDir:
             if on_change == "fresh":
                 self.read()  # only a run is moved
                 note = self._move_aside("")
-            elif trained and (changes := differences(self.read(), config, trained[-1])):
+            elif trained and (changes := differences(self.read(), config_json, trained[-1])):
                 if on_change == "refuse":
                     raise UsageError(
                         f"{self.path}: holds a run with other settings:\n{changes}",
@@ -121,12 +110,12 @@ class RunDir:
                 note = self._move_aside(f":\n{changes}")
             elif not trained:
                 self.read()
-            elif trained[-1] == config["run"]["steps"]:
+            elif trained[-1] == config_json["run"]["steps"]:
                 return note  # finished: what made it stays on record
             for leftover in self.path.rglob(".*.tmp"):  # of a process that was killed while it wrote
                 leftover.unlink(missing_ok=True)
-        with atomic_write(self.config) as temporary:
-            temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        with atomic_write(self.config_file) as temporary:
+            temporary.write_text(json.dumps(config_json, indent=2, ensure_ascii=False) + "\n", "utf-8")
         return note
 
     def _move_aside(self, why: str) -> str:
@@ -150,24 +139,24 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], trained: int) ->
     return "\n".join(lines)
 
 
-def images_per_step(config: Mapping[str, Any]) -> int:
-    """How many images of each domain one step of the run of `config` sees, in all its processes."""
-    run = config["run"]
-    return int(run["batch"] * run.get("accumulate", 1) * config.get("processes", 1))
+def images_per_step(config_json: Mapping[str, Any]) -> int:
+    """How many images of each domain one step of the run of `config_json` sees, in all its processes."""
+    run = config_json["run"]
+    return int(run["batch"] * run.get("accumulate", 1) * config_json.get("processes", 1))
 
 
-def _filled(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`config` with the defaults of keys that came after it was written."""
+def _filled(config_json: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`config_json` with the defaults of keys that came after it was written."""
     try:
-        return {**config, **from_dict(config).as_dict()}
+        return {**config_json, **from_dict(config_json).as_dict()}
     except UsageError:  # a key that is no more: it will show among the differences
-        return config
+        return config_json
 
 
-def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    run = {key: config["run"].get(key) for key in IDENTITY}
-    run["batch * accumulate * processes"] = images_per_step(config)
-    parts = {key: config[key] for key in ("recipe", "data", "model", "dataset")}
+def _identity(config_json: Mapping[str, Any]) -> dict[str, Any]:
+    run = {key: config_json["run"].get(key) for key in IDENTITY}
+    run["batch * accumulate * processes"] = images_per_step(config_json)
+    parts = {key: config_json[key] for key in ("recipe", "data", "model", "dataset")}
     return dict(_flat({**parts, "run": run}))
 
 

@@ -37,19 +37,19 @@ class Trained:
     letterbox: Letterbox = field(default_factory=Letterbox)  # what the pictures of pairs were boxed by
 
     @property
-    def dresses(self) -> bool:
+    def is_try_on(self) -> bool:
         """Whether these networks put articles on people, instead of going from one domain to another."""
         return "human" in self.keys
 
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
-        place: torch.device = next(iter(self.recipe.state_dict().values())).device
-        return place
+        device: torch.device = next(iter(self.recipe.state_dict().values())).device
+        return device
 
-    def check(self, direction: str) -> None:
+    def check_direction(self, direction: str) -> None:
         """Raises UsageError for a direction that these weights do not go."""
-        if self.dresses:
+        if self.is_try_on:
             raise UsageError(
                 f"{self.source}: puts articles on people", "name one: --article shirt.jpg; in Python: article=shirt"
             )
@@ -58,49 +58,45 @@ class Trained:
             raise UsageError(f"--direction {direction}: not one of {self.source}'s", known or "it has none")
 
 
-def load_run(run: Path, device: str = "auto", best: str | None = None) -> Trained:
+def load_run(path: Path, device: str = "auto", best: str | None = None) -> Trained:
     """The newest checkpoint of a run, or the `best` by a metric: kid, or kid_standin.
 
     Raises UsageError for a folder without a run, a run without a checkpoint, and a metric that it was not measured by.
     """
-    folder = RunDir(run)
-    config = folder.read()
-    settings = from_dict(config)
-    chosen = checkpoint.newest(folder.checkpoints) if best is None else _best(folder.best, best)
-    if chosen is None:
-        raise UsageError(f"{run}: no checkpoint yet", f"train it: curate train {settings.recipe}")
-    recipe = build(replace(settings, run=override(settings.run, "run", device=device)))
-    step = checkpoint.load_weights(recipe, chosen)
-    domains = settings.data.domains
-    rules = {key: _known_rules(config["crop"][key]) for key in domains}
-    directions = tuple(f"{a}2{b}" for a in sorted(domains) for b in sorted(domains) if a != b)
-    keys = frozenset(RECIPES.resolve(settings.recipe).keys(settings.model))
+    run_dir = RunDir(path)
+    config_json = run_dir.read()
+    config = from_dict(config_json)
+    weights = checkpoint.newest(run_dir.checkpoints) if best is None else _best_checkpoint(run_dir.best, best)
+    if weights is None:
+        raise UsageError(f"{path}: no checkpoint yet", f"train it: curate train {config.recipe}")
+    recipe = build(replace(config, run=override(config.run, "run", device=device)))
+    domains = config.data.domains
     return Trained(
-        recipe,
-        str(run),
-        step,
-        settings.data.size,
-        domains,
-        rules,
-        directions,
-        keys,
-        settings.data.width,
-        parse(Letterbox, config.get("letterbox", {}), "letterbox"),
+        recipe=recipe,
+        source=str(path),
+        step=checkpoint.load_weights(recipe, weights),
+        side=config.data.size,
+        domains=domains,
+        rules={key: _known_rules(config_json["crop"][key]) for key in domains},
+        directions=tuple(f"{a}2{b}" for a in sorted(domains) for b in sorted(domains) if a != b),
+        keys=frozenset(RECIPES.resolve(config.recipe).keys(config.model)),
+        width=config.data.width,
+        letterbox=parse(Letterbox, config_json.get("letterbox", {}), "letterbox"),
     )
 
 
-def _best(folder: Path, metric: str) -> Path:
+def _best_checkpoint(folder: Path, metric: str) -> Path:
     """The networks of the step that was best by `metric`, which may leave out the feature net where there is one."""
-    kept = {path: path.stem.rpartition("-")[0] for path in sorted(folder.glob("*.safetensors"))}
-    chosen = {path: name for path, name in kept.items() if metric in (name, name.partition("_")[0])}
-    names = sorted(set(chosen.values()))
+    metrics = {path: path.stem.rpartition("-")[0] for path in sorted(folder.glob("*.safetensors"))}
+    matching = {path: name for path, name in metrics.items() if metric in (name, name.partition("_")[0])}
+    names = sorted(set(matching.values()))
     if len(names) != 1:
-        known = ", ".join(names or sorted(set(kept.values()))) or "none"
+        known = ", ".join(names or sorted(set(metrics.values()))) or "none"
         raise UsageError(
             f"{folder}: {'more than one' if names else 'no'} best by '{metric}': there are {known}",
             "name one of them; runs are measured while run.measure_every is not 0, and keep run.keep_best of each",
         )
-    return min(chosen, key=lambda path: checkpoint.read(path)[0]["value"])
+    return min(matching, key=lambda path: checkpoint.read(path)[0]["value"])
 
 
 def _known_rules(plain: Mapping[str, Any]) -> CropRules:

@@ -17,15 +17,16 @@ Rows = Sequence[Mapping[str, float]]
 
 
 class BestCheckpoint:
-    """Keeps the networks of the best steps by each of `metrics`, the mean over all views, less being better.
+    """Keeps the networks of the best steps by each of `metrics`, the mean over all tasks, less being better.
 
     `folder`/kid_standin-00000500.safetensors holds those after 500 steps, without what only going on needs.
     """
 
     def __init__(
-        self, folder: Path, config: Mapping[str, Any], evaluator: Evaluator, metrics: Sequence[str], keep: int
+        self, folder: Path, config_json: Mapping[str, Any], evaluator: Evaluator, metrics: Sequence[str], keep: int
     ) -> None:
-        self.folder, self.config, self.evaluator, self.metrics, self.keep = folder, config, evaluator, metrics, keep
+        self.folder, self.config_json, self.evaluator = folder, config_json, evaluator
+        self.metrics, self.keep = metrics, keep
 
     @cached_property
     def untranslated(self) -> Mapping[str, float]:
@@ -35,18 +36,18 @@ class BestCheckpoint:
     def add(self, recipe: Recipe, rows: Rows) -> str:
         """Saves `recipe` where the last of `rows` is among the best by a metric, and says how it stands in words."""
         step = int(rows[-1]["step"])
-        told = []
+        sentences = []
         for metric in self.metrics:
             name, ranked = f"{metric}_{self.evaluator.net.name}", self._ranked(metric, rows)
-            chosen = dict(ranked[: self.keep])
-            if step in chosen:
+            best = dict(ranked[: self.keep])
+            if step in best:
                 path = self.folder / f"{name}-{step:08}.safetensors"
-                checkpoint.save_weights(path, step, recipe, self.config, metric=name, value=chosen[step])
+                checkpoint.save_weights(path, step, recipe, self.config_json, metric=name, value=best[step])
             for path in self.folder.glob(f"{name}-*.safetensors"):
-                if int(path.stem.rpartition("-")[2]) not in chosen:
+                if int(path.stem.rpartition("-")[2]) not in best:
                     path.unlink()
-            told.append(f"{name} {self._numbers(metric, rows[-1])}; {self._standing(metric, ranked, step)}")
-        return f"step {step}: {'; '.join(told)}"
+            sentences.append(f"{name} {self._numbers(metric, rows[-1])}; {self._standing(metric, ranked, step)}")
+        return f"step {step}: {'; '.join(sentences)}"
 
     def standing(self, rows: Rows) -> dict[str, dict[str, float]]:
         """The best step by each metric, and its value."""
@@ -55,18 +56,18 @@ class BestCheckpoint:
 
     def _ranked(self, metric: str, rows: Rows) -> list[tuple[int, float]]:
         """(step, value) by rising value; of equal ones the first."""
-        keys = [self.evaluator.key(metric, view) for view in self.evaluator.views]
+        keys = [self.evaluator.key(metric, task) for task in self.evaluator.tasks]
         measured = [row for row in rows if all(key in row for key in keys)]
         values = [(int(row["step"]), sum(row[key] for key in keys) / len(keys)) for row in measured]
         return sorted(values, key=lambda pair: pair[1])
 
     def _numbers(self, metric: str, row: Mapping[str, float]) -> str:
         parts = []
-        for view in self.evaluator.views:
-            key, spread = self.evaluator.key(metric, view), self.evaluator.key(f"{metric}_std", view)
+        for task in self.evaluator.tasks:
+            key, spread = self.evaluator.key(metric, task), self.evaluator.key(f"{metric}_std", task)
             error = f" ± {row[spread]:.2g}" if spread in row else ""
             idle = f" (untranslated {self.untranslated[key]:.3g})" if key in self.untranslated else ""
-            parts.append(f"{view} {row[key]:.3g}{error}{idle}")
+            parts.append(f"{task} {row[key]:.3g}{error}{idle}")
         return ", ".join(parts)
 
     def _standing(self, metric: str, ranked: list[tuple[int, float]], step: int) -> str:
@@ -74,7 +75,7 @@ class BestCheckpoint:
         since = sum(other > best for other, _ in ranked)
         if best == step:
             return "the best so far"
-        told = f"the best was {value:.3g} after step {best}"
+        standing = f"the best was {value:.3g} after step {best}"
         if since < PATIENCE:
-            return told
-        return f"{told}, {since} measurements ago: stopping is reasonable (Ctrl-C; translate with --best {metric})"
+            return standing
+        return f"{standing}, {since} measurements ago: stopping is reasonable (Ctrl-C; translate with --best {metric})"

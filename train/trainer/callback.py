@@ -1,4 +1,4 @@
-"""Shows a run to whoever waits for it: progress, losses, samples, how good they are, how healthy it is."""
+"""What happens on each tick of a run: progress, losses, samples, how good they are, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -30,51 +30,51 @@ class TrainingCallback:
     def __init__(
         self,
         recipe: Recipe,
-        settings: RunConfig,
-        material: DataModule,
-        folder: RunDir,
-        log: ScalarLogger,
-        best: BestCheckpoint | None,
+        config: RunConfig,
+        data_module: DataModule,
+        run_dir: RunDir,
+        logger: ScalarLogger,
+        best_checkpoint: BestCheckpoint | None,
         progress: Progress,
-        task: Task,
+        progress_task: Task,
         start: int,
     ) -> None:
-        self.recipe, self.settings, self.material, self.folder = recipe, settings, material, folder
-        self.log, self.best, self.progress, self.task = log, best, progress, task
-        self.preview = (
-            pin_preview(material.preview, folder.samples / "previews.safetensors") if settings.samples else None
-        )
-        self.history = History(folder.samples, self.preview, settings.sample_every, start) if self.preview else None
+        self.recipe, self.config, self.data_module, self.run_dir = recipe, config, data_module, run_dir
+        self.logger, self.best_checkpoint = logger, best_checkpoint
+        self.progress, self.progress_task = progress, progress_task
+        previews = run_dir.samples / "previews.safetensors"
+        self.preview = pin_preview(data_module.preview, previews) if config.samples else None
+        self.history = History(run_dir.samples, self.preview, config.sample_every, start) if self.preview else None
         self.start = start
         self.before = (start, time.monotonic())  # the last tick
         self.seconds = 0.0  # of training
         self.notes: dict[str, str] = {}
-        self.told = ""
+        self.last_diagnosis = ""
 
     def batch(self, step: int) -> Batch:
         """The batch of `step`; the one before it is done."""
         if step > self.start:
-            self.task.advance(1, **self.notes)
-        return self.material.batches(step)
+            self.progress_task.advance(1, **self.notes)
+        return self.data_module.batches(step)
 
-    def tick(self, clock: Clock, scalars: Scalars) -> None:
+    def on_tick(self, clock: Clock, scalars: Scalars) -> None:
         """Writes the losses, and now and then the samples and their scores; at the end the metrics, too."""
-        settings, last = self.settings, clock.step == clock.total
+        last = clock.step == clock.total
         self._note(clock, scalars)
         rates = {f"{name}/lr": o.param_groups[0]["lr"] for name, o in self.recipe.optimizers.items()}
         scores: Mapping[str, float] = {}
-        if self.best and (last or due(clock.step, settings.tick, settings.measure_every)):
-            scores = self.best.evaluator.measure(self.recipe)
-        self.log.write(clock.step, {**scalars, **rates, **scores})
-        if self.best and scores:
-            self.progress.note(self.best.add(self.recipe, self.log.rows))
-        shown = last or clock.step % settings.sample_every < min(settings.tick, settings.sample_every)
-        self._tell(clock.step, write=shown)
-        if shown:
+        if self.best_checkpoint and (last or due(clock.step, self.config.tick, self.config.measure_every)):
+            scores = self.best_checkpoint.evaluator.measure(self.recipe)
+        self.logger.write(clock.step, {**scalars, **rates, **scores})
+        if self.best_checkpoint and scores:
+            self.progress.note(self.best_checkpoint.add(self.recipe, self.logger.rows))
+        sampled = last or clock.step % self.config.sample_every < min(self.config.tick, self.config.sample_every)
+        self._diagnose(clock.step, write=sampled)
+        if sampled:
             self._sample(clock.step)
-            self.log.table()
+            self.logger.table()
         if last:
-            self.task.advance(1, **self.notes)
+            self.progress_task.advance(1, **self.notes)
             self._finish(clock, scalars)
         self.before = (clock.step, time.monotonic())  # what was done here is no training
 
@@ -87,35 +87,36 @@ class TrainingCallback:
         totals = _totals(scalars)
         losses = {name: f"{totals[name]:.3g}" for name in self.recipe.optimizers if name in totals}
         left = duration(seconds * (clock.total - clock.step))
-        self.notes = {"images/s": f"{self.material.per_step / seconds:.3g}", "left": left, **losses}
+        self.notes = {"images/s": f"{self.data_module.per_step / seconds:.3g}", "left": left, **losses}
 
-    def _tell(self, step: int, *, write: bool) -> None:
-        """Says in plain words what is wrong, when that has changed."""
-        found = diagnostics.diagnose(self.log.rows)
-        text = "\n".join(found.values()) or "nothing unusual"
-        if text != self.told and (found or self.told):
+    def _diagnose(self, step: int, *, write: bool) -> None:
+        """Says in plain words what is wrong, when that has changed, and keeps it in health.txt."""
+        troubles = diagnostics.diagnose(self.logger.rows)
+        text = "\n".join(troubles.values()) or "nothing unusual"
+        if text != self.last_diagnosis and (troubles or self.last_diagnosis):
             self.progress.note(f"step {step}: health: {text}")
-        if write or text != self.told:
-            with atomic_write(self.folder.health) as temporary:
+        if write or text != self.last_diagnosis:
+            with atomic_write(self.run_dir.diagnostics_file) as temporary:
                 temporary.write_text(f"step {step}\n{text}\n", "utf-8")
-        self.told = text
-        self.notes["health"] = ",".join(found) or "ok"
+        self.last_diagnosis = text
+        self.notes["health"] = ",".join(troubles) or "ok"
 
     def _finish(self, clock: Clock, scalars: Scalars) -> None:
-        speed = self.material.per_step * (clock.step - self.start) / self.seconds
+        speed = self.data_module.per_step * (clock.step - self.start) / self.seconds
         metrics: dict[str, Any] = {"steps": clock.step, "images_per_second": round(speed, 2)}
-        for name, value in {**scalars, **{k: v for k, v in self.log.rows[-1].items() if k.startswith("val/")}}.items():
+        scores = {k: v for k, v in self.logger.rows[-1].items() if k.startswith("val/")}
+        for name, value in {**scalars, **scores}.items():
             group, _, loss = name.partition("/")
             metrics.setdefault(group, {})[loss] = value
-        if self.best:
-            metrics["best"] = self.best.standing(self.log.rows)
-        with atomic_write(self.folder.metrics) as temporary:
+        if self.best_checkpoint:
+            metrics["best"] = self.best_checkpoint.standing(self.logger.rows)
+        with atomic_write(self.run_dir.metrics_file) as temporary:
             temporary.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
 
     def _sample(self, step: int) -> None:
         if not (self.preview and self.history):
             return
-        target = self.folder.samples / f"step-{step:06}.png"
+        target = self.run_dir.samples / f"step-{step:06}.png"
         with atomic_write(target) as temporary:
             temporary.write_bytes(codec.encode_png(self.preview.grid(self.recipe, self.preview.batch)))
         with atomic_write(target.with_name("latest.png")) as temporary:

@@ -16,11 +16,11 @@ from curate.pipeline.imaging.config import Letterbox
 from curate.pipeline.tables import manifest
 from curate.train.data import paired, unpaired
 from curate.train.data.config import DataConfig
+from curate.train.data.paired import PairedBatches
 from curate.train.data.unpaired import WHOLE_BATCH, Domain, UnpairedBatches
 from curate.train.engine.contract import Batch
 from curate.train.engine.rng import BatchSlice
-from curate.train.evaluation import held_out
-from curate.train.evaluation.held_out import MIN_IMAGES, HeldOut
+from curate.train.evaluation.held_out import MIN_IMAGES, HeldOut, held_out_pairs, pair_tasks, unpaired_tasks
 from curate.train.recipes import RECIPES
 from curate.train.runs.config import TrainConfig, select_device
 from curate.train.trainer.previews import Preview, translation_grid, try_on_grid
@@ -35,79 +35,83 @@ class DataModule:
     per_step: int  # images of each kind that a step sees, in all processes
     preview: Preview  # what sample grids are made of
     held_out: HeldOut  # what the recipe is measured on
-    section: DataConfig  # with nothing left open
+    config: DataConfig  # with nothing left open
     dataset: Mapping[str, Mapping[str, Any]]  # what there is of each kind: images, digest
     crop: Mapping[str, CropRules]  # what the crops of "a" and "b" were cut by
     letterbox: Letterbox | None = None  # what the pictures of pairs were boxed by
 
+    def describe(self) -> dict[str, Any]:
+        """The part of a run's config.json that tells its data apart from others."""
+        crop = {key: as_dict(rules) for key, rules in self.crop.items()}
+        letterbox = as_dict(self.letterbox) if self.letterbox else {}
+        return {"dataset": dict(self.dataset), "crop": crop, "letterbox": letterbox}
+
 
 def build_data_module(
-    settings: TrainConfig, root: Path, *, portion: BatchSlice = WHOLE_BATCH, progress: Progress = SILENT
+    config: TrainConfig, root: Path, *, batch_slice: BatchSlice = WHOLE_BATCH, progress: Progress = SILENT
 ) -> DataModule:
-    """What the batches of `settings.recipe` are made from; the recipe's keys tell which kind it is.
+    """The data of a run of `config`; the keys of the recipe's batches tell which kind it is.
 
-    `portion` says which of each step's images this process has.
-
-    Writes nothing but the cache of decoded pictures. Raises UsageError for data that are missing or too few, and what
-    data.load, pairs.load and settings.device raise.
+    `batch_slice` says which of each step's images this process has. Writes nothing but the cache of decoded pictures.
+    Raises UsageError for data that are missing or too few, and what data.unpaired.load, data.paired.load and
+    runs.config.select_device raise.
     """
-    keys = RECIPES.resolve(settings.recipe).keys(settings.model)
-    return (_pairs if "human" in keys else _unpaired)(settings, root, portion, progress)
+    keys = RECIPES.resolve(config.recipe).keys(config.model)
+    return (_paired if "human" in keys else _unpaired)(config, root, batch_slice, progress)
 
 
-def _unpaired(settings: TrainConfig, root: Path, portion: BatchSlice, progress: Progress) -> DataModule:
-    domains = unpaired.resolve_domains(root, settings.data)
-    place, run = select_device(settings.run.device), settings.run
-    a, b = (_enough(unpaired.load(root, domains[key], "train", progress=progress), run.batch) for key in "ab")
-    masked = "face_a" in RECIPES.resolve(settings.recipe).keys(settings.model)
+def _unpaired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: Progress) -> DataModule:
+    domains = unpaired.resolve_domains(root, config.data)
+    batch, seed, device = config.run.batch, config.run.seed, select_device(config.run.device)
+    a, b = (_enough(unpaired.load(root, domains[key], "train", progress=progress), batch) for key in "ab")
+    masked = "face_a" in RECIPES.resolve(config.recipe).keys(config.model)
     if masked:
-        _faces_known(root, a, b)
+        _check_landmarks(root, a, b)
     batches = UnpairedBatches(
-        a, b, settings.data, batch=run.batch, seed=run.seed, faces=masked, device=place, portion=portion
+        a, b, config.data, batch=batch, seed=seed, faces=masked, device=device, batch_slice=batch_slice
     )
-    measured = held_out.unpaired_tasks(root, domains, settings, masked=masked, progress=progress)
-    shown = {k: v for view in measured.views.values() for k, v in view.batch(0, max(1, run.samples)).items()}
+    held_out = unpaired_tasks(root, domains, config, masked=masked, progress=progress)
+    tasks = held_out.tasks.values()
+    previewed = {k: v for task in tasks for k, v in task.batch(0, max(1, config.run.samples)).items()}
     return DataModule(
-        batches,
-        batches.epoch,
-        run.batch * portion.parts * portion.ranks,
-        Preview(shown, translation_grid, {view.made: (view.source, slice(None)) for view in measured.views.values()}),
-        measured,
-        override(settings.data, "data", domains=domains),
-        {key: {"images": len(d), "name": d.name, "digest": d.digest} for key, d in (("a", a), ("b", b))},
-        _crop_rules(root, domains),
+        batches=batches,
+        epoch=batches.epoch,
+        per_step=batch * batch_slice.parts * batch_slice.ranks,
+        preview=Preview(previewed, translation_grid, {task.made: (task.source, slice(None)) for task in tasks}),
+        held_out=held_out,
+        config=override(config.data, "data", domains=domains),
+        dataset={key: {"images": len(d), "name": d.name, "digest": d.digest} for key, d in (("a", a), ("b", b))},
+        crop=_crop_rules(root, domains),
     )
 
 
-def _pairs(settings: TrainConfig, root: Path, portion: BatchSlice, progress: Progress) -> DataModule:
-    place, run = select_device(settings.run.device), settings.run
-    worn = paired.load(root, "train", progress=progress)
-    if len(worn.articles) < MIN_IMAGES or len(worn) < run.batch:
+def _paired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: Progress) -> DataModule:
+    batch, seed, device = config.run.batch, config.run.seed, select_device(config.run.device)
+    training = paired.load(root, "train", progress=progress)
+    if len(training.articles) < MIN_IMAGES or len(training) < batch:
         raise UsageError(
-            f"{manifest.PAIRS.path(root)}: {len(worn)} pairs with {len(worn.articles)} different articles to "
-            f"train on, {max(MIN_IMAGES, run.batch)} pairs with {MIN_IMAGES} articles are the least",
+            f"{manifest.PAIRS.path(root)}: {len(training)} pairs with {len(training.articles)} different articles to "
+            f"train on, {max(MIN_IMAGES, batch)} pairs with {MIN_IMAGES} articles are the least",
             "scrape more of them, or lower run.batch; where they went: curate stats",
         )
-    batches = paired.PairedBatches(worn, settings.data, batch=run.batch, seed=run.seed, device=place, portion=portion)
-    rest, trained_on = held_out.held_out_pairs(root, worn, progress)
-    shown = paired.all_combinations(rest, settings.data, run.samples, place)
-    people = math.isqrt(len(shown["human"]))
+    batches = PairedBatches(training, config.data, batch=batch, seed=seed, device=device, batch_slice=batch_slice)
+    pair_set, trained_on = held_out_pairs(root, training, progress)
+    previewed = paired.all_combinations(pair_set, config.data, config.run.samples, device)
+    people = math.isqrt(len(previewed["human"]))
     turns = [(i + 1) % people * people + i for i in range(people)]  # person i in the next one's article
-    preview = Preview(shown, try_on_grid, {"swapped": ("human", turns)})
-    dataset = {
-        "human": {"images": len(worn), "name": "pairs", "digest": worn.digest},
-        "article": {"images": len(worn.articles), "name": "pairs"},
-    }
     return DataModule(
-        batches,
-        batches.epoch,
-        run.batch * portion.parts * portion.ranks,
-        preview,
-        held_out.pair_tasks(rest, settings, trained_on=trained_on),
-        settings.data,
-        dataset,
-        {},
-        _letterbox(root),
+        batches=batches,
+        epoch=batches.epoch,
+        per_step=batch * batch_slice.parts * batch_slice.ranks,
+        preview=Preview(previewed, try_on_grid, {"swapped": ("human", turns)}),
+        held_out=pair_tasks(pair_set, config, trained_on=trained_on),
+        config=config.data,
+        dataset={
+            "human": {"images": len(training), "name": "pairs", "digest": training.digest},
+            "article": {"images": len(training.articles), "name": "pairs"},
+        },
+        crop={},
+        letterbox=_letterbox(root),
     )
 
 
@@ -121,7 +125,7 @@ def _enough(domain: Domain, batch: int) -> Domain:
     return domain
 
 
-def _faces_known(root: Path, *domains: Domain) -> None:
+def _check_landmarks(root: Path, *domains: Domain) -> None:
     """Raises UsageError where masks of faces are wanted and no crop of a domain has landmarks."""
     for domain in domains:
         if domain.landmarks.isnan().all():
@@ -142,10 +146,3 @@ def _letterbox(root: Path) -> Letterbox:
     made_by = manifest.meta(manifest.PAIRS, root).get("section", {})
     own = {key: made_by[key] for key in Letterbox.__struct_fields__ if key in made_by}
     return parse(Letterbox, own, "pairs")
-
-
-def describe(material: DataModule) -> dict[str, Any]:
-    """The part of a run's config that tells its data apart from others."""
-    crop = {key: as_dict(rules) for key, rules in material.crop.items()}
-    letterbox = as_dict(material.letterbox) if material.letterbox else {}
-    return {"dataset": dict(material.dataset), "crop": crop, "letterbox": letterbox}

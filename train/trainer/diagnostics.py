@@ -1,4 +1,4 @@
-"""What is wrong with a run, in plain words, told from its lines of scalars alone.
+"""What is wrong with a run, in plain words, found in its lines of scalars alone.
 
 Beside losses a recipe may have logged, as `Update.seen`:
 

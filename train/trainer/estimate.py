@@ -21,7 +21,7 @@ from curate.train.runs.config import RunConfig
 from curate.train.trainer.data_module import DataModule
 
 STEPS = 4  # measured at the most, the first of them to warm up
-ENOUGH = 15.0  # s after which no further step is begun
+ENOUGH = 15.0  # s after which no further step is started
 ROOM = 0.6  # of the free memory that weights, gradients and moments may take, for a step to be tried
 
 
@@ -41,8 +41,8 @@ class Estimate:
     basis: str
 
 
-def estimate(recipe: Recipe, material: DataModule, run: RunConfig, steps: int) -> Estimate:
-    """What `steps` steps of `recipe` with these settings take. Trains it a little, so it is of no use afterwards.
+def estimate(recipe: Recipe, data_module: DataModule, config: RunConfig, steps: int) -> Estimate:
+    """What `steps` steps of `recipe` with this config take. Trains it a little, so it is of no use afterwards.
 
     Where weights and moments alone are too large for a trial, only they are counted.
     """
@@ -50,19 +50,30 @@ def estimate(recipe: Recipe, material: DataModule, run: RunConfig, steps: int) -
     trained = {name: [p for p in _parameters(o) if p.requires_grad] for name, o in recipe.optimizers.items()}
     gradients = max(sum(_bytes(p) for p in parameters) for parameters in trained.values())
     moments = 2 * sum(_bytes(p) for parameters in trained.values() for p in parameters)  # Adam's
-    place = next(iter(recipe.state_dict().values())).device
-    free = _free(place)
+    device = next(iter(recipe.state_dict().values())).device
+    free = _free(device)
     known = weights + gradients + moments
     activations: int | None = None
     seconds: list[float] = []
     if free is not None and gradients + moments > ROOM * free:
         basis = f"not measured: weights, gradients and moments take {_size(known)}, free are {_size(free)}"
     else:
-        basis, activations, seconds = _measured(recipe, material, run, steps, place)
+        basis, activations, seconds = _measured(recipe, data_module, config, steps, device)
     step = median(seconds) if seconds else None
     whole = None if activations is None else known + activations
-    left = None if step is None else step * steps
-    return Estimate(weights, gradients, moments, activations, whole, free, step, left, weights + moments, basis)
+    whole_run = None if step is None else step * steps
+    return Estimate(
+        weights=weights,
+        gradients=gradients,
+        moments=moments,
+        activations=activations,
+        memory=whole,
+        free=free,
+        step=step,
+        run=whole_run,
+        checkpoint=weights + moments,
+        basis=basis,
+    )
 
 
 def lines(found: Estimate) -> list[str]:
@@ -93,31 +104,33 @@ def duration(seconds: float) -> str:
 
 
 def _measured(
-    recipe: Recipe, material: DataModule, run: RunConfig, steps: int, place: torch.device
+    recipe: Recipe, data_module: DataModule, config: RunConfig, steps: int, device: torch.device
 ) -> tuple[str, int | None, list[float]]:
     """In words what was measured; the most bytes of activations; the seconds of each step after the first."""
-    kept, stack, begun = _Kept(recipe.state_dict().values()), ExitStack(), [time.monotonic()]
-    before = torch.cuda.memory_allocated(place) if place.type == "cuda" else 0
+    saved, stack, started = _SavedTensors(recipe.state_dict().values()), ExitStack(), [time.monotonic()]
+    before = torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
 
     def batch(step: int) -> Batch:
-        if place.type == "cuda":
-            torch.cuda.synchronize(place)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         if step == 0:
-            stack.enter_context(torch.autograd.graph.saved_tensors_hooks(kept.pack, kept.unpack))
+            stack.enter_context(torch.autograd.graph.saved_tensors_hooks(saved.pack, saved.unpack))
         else:
             stack.close()
-        begun.append(time.monotonic())
-        return material.batches(step)
+        started.append(time.monotonic())
+        return data_module.batches(step)
 
     def enough() -> bool:
-        return time.monotonic() - begun[0] > ENOUGH and len(begun) > 2
+        return time.monotonic() - started[0] > ENOUGH and len(started) > 2
 
     try:
         with stack:
             train(
                 recipe,
                 batch,
-                LoopConfig(min(STEPS, steps), run.seed, run.modes, stop=enough, accumulate=run.accumulate),
+                LoopConfig(
+                    min(STEPS, steps), config.seed, config.make_precision(), stop=enough, accumulate=config.accumulate
+                ),
                 _ignore,
             )
     except KeyboardInterrupt:
@@ -127,16 +140,16 @@ def _measured(
         if not memory.is_out_of_memory(error):
             raise
         return "not measured: memory ran out; lower run.batch, or raise run.accumulate", None, []
-    if place.type == "cuda":
-        torch.cuda.synchronize(place)
-    times = [*begun[1:], time.monotonic()]
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    times = [*started[1:], time.monotonic()]
     seconds = [after - at for at, after in pairwise(times)]
     timed = seconds[1:] or seconds
-    threads = f", {torch.get_num_threads()} threads" if place.type == "cpu" else ""
-    basis = f"{len(timed)} steps on {place.type}{threads}{', after one to warm up' if seconds[1:] else ''}"
-    most = kept.most
-    if place.type == "cuda":
-        most = torch.cuda.max_memory_allocated(place) - before
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    basis = f"{len(timed)} steps on {device.type}{threads}{', after one to warm up' if seconds[1:] else ''}"
+    most = saved.most
+    if device.type == "cuda":
+        most = torch.cuda.max_memory_allocated(device) - before
     return basis, most, timed
 
 
@@ -144,23 +157,23 @@ def _ignore(clock: Clock, scalars: Any) -> None:
     """A trial is not shown."""
 
 
-class _Kept:
+class _SavedTensors:
     """Counts what autograd keeps for the way back: each storage once, as long as anything holds it."""
 
     def __init__(self, weights: Iterable[Tensor]) -> None:
         self.now = self.most = 0
         self._holders = {_storage(value): 1 for value in weights}  # counted as weights
 
-    def pack(self, value: Tensor) -> _Held:
+    def pack(self, value: Tensor) -> _SavedTensor:
         key, size = _storage(value), value.untyped_storage().nbytes()
         self._holders[key] = self._holders.get(key, 0) + 1
         if self._holders[key] == 1:
             self.now += size
             self.most = max(self.most, self.now)
-        return _Held(self, value, key, size)
+        return _SavedTensor(self, value, key, size)
 
-    def unpack(self, held: _Held) -> Tensor:
-        return held.value
+    def unpack(self, saved: _SavedTensor) -> Tensor:
+        return saved.value
 
     def drop(self, key: int, size: int) -> None:
         self._holders[key] -= 1
@@ -169,12 +182,14 @@ class _Kept:
             self.now -= size
 
 
-class _Held:
-    def __init__(self, kept: _Kept, value: Tensor, key: int, size: int) -> None:
-        self.value, self._kept, self._key, self._size = value, kept, key, size
+class _SavedTensor:
+    """A tensor that autograd keeps; when it is dropped, it no longer counts."""
+
+    def __init__(self, counter: _SavedTensors, value: Tensor, key: int, size: int) -> None:
+        self.value, self._counter, self._key, self._size = value, counter, key, size
 
     def __del__(self) -> None:
-        self._kept.drop(self._key, self._size)
+        self._counter.drop(self._key, self._size)
 
 
 def _storage(value: Tensor) -> int:
@@ -189,13 +204,13 @@ def _bytes(value: Tensor) -> int:
     return value.numel() * value.element_size()
 
 
-def _free(place: torch.device) -> int | None:
-    """Bytes that are free on `place`; None where the system does not tell."""
-    if place.type == "cuda":
-        return int(torch.cuda.mem_get_info(place)[0])
+def _free(device: torch.device) -> int | None:
+    """Bytes that are free on `device`; None where the system does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
     try:
-        told = Path("/proc/meminfo").read_text("ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in told if line.startswith("MemAvailable:"))
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
         return None
 

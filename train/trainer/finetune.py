@@ -1,4 +1,4 @@
-"""Fine-tuning: networks that begin with another run's weights, or another project's, and layers that are held."""
+"""Fine-tuning: networks that begin with another run's weights, or another project's, and layers that are frozen."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def load_initial(recipe: Recipe, name: str, path: Path) -> list[str]:
     children: dict[str, nn.Module] = dict(module.named_children())
     parts = {key: part for key, part in children.items() if list(part.parameters())}
     states = _states(path, name)
-    told = []
+    report = []
     for key, part in parts.items():
-        given = states.get(key) or _followed(key, states)
-        if given is None:
-            told.append(f"{key}: not in {path}, keeps its first weights")
+        state = states.get(key) or _generator_of_average(key, states)
+        if state is None:
+            report.append(f"{key}: not in {path}, keeps its first weights")
             continue
-        found = StateDict(key, f"{path}, {key}", given)
+        found = StateDict(key, f"{path}, {key}", state)
         part.load_state_dict(fitted(found, part, str, f"by train.{name}.model"))
-        told.append(f"{key}: {len(given)} tensors from {path}")
+        report.append(f"{key}: {len(state)} tensors from {path}")
     if not states.keys() & parts.keys():
         raise UsageError(
             f"{path}: holds {', '.join(states) or 'nothing'}, and {name} has {', '.join(parts)}",
             f"see what is in it: curate weights show {path}",
         )
-    return [*told, *(f"{key}: not used" for key, state in states.items() if key not in parts and state)]
+    return [*report, *(f"{key}: not used" for key, state in states.items() if key not in parts and state)]
 
 
 def freeze(recipe: Recipe, patterns: Iterable[str]) -> list[str]:
@@ -58,32 +58,32 @@ def freeze(recipe: Recipe, patterns: Iterable[str]) -> list[str]:
     """
     module: Any = recipe
     names = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-    held: dict[str, None] = {}
+    frozen: dict[str, None] = {}
     for pattern in patterns:
-        matched = [name for name in names if any(fnmatchcase(part, pattern) for part in _with_owners(name))]
+        matched = [name for name in names if any(fnmatchcase(part, pattern) for part in _with_parents(name))]
         if not matched:
-            known = list(dict.fromkeys(part for name in names for part in _with_owners(name)))
+            known = list(dict.fromkeys(part for name in names for part in _with_parents(name)))
             parts = ", ".join(part for part in known if "." not in part)
             raise UsageError(
                 f"run.freeze: {pattern}: names no layer{nearest(pattern, known)}",
                 f"parts: {parts}; and below: {', '.join(known[1:4])}, ...",
             )
-        held |= dict.fromkeys(matched)
-    for name in held:
+        frozen |= dict.fromkeys(matched)
+    for name in frozen:
         names[name].requires_grad_(False)
     for key, optimizer in recipe.optimizers.items():
         if not any(p.requires_grad for group in optimizer.param_groups for p in group["params"]):
             raise UsageError(f"run.freeze: nothing is left for {key} to train", "leave some of its layers free")
-    return list(held)
+    return list(frozen)
 
 
-def _with_owners(name: str) -> list[str]:
+def _with_parents(name: str) -> list[str]:
     """d, d.model, d.model.0, d.model.0.weight."""
     words = name.split(".")
     return [".".join(words[:count]) for count in range(1, len(words) + 1)]
 
 
-def _followed(key: str, states: States) -> Mapping[str, Tensor] | None:
+def _generator_of_average(key: str, states: States) -> Mapping[str, Tensor] | None:
     """For a moving average that is not there, the generator that it follows."""
     if not key.startswith("average"):
         return None

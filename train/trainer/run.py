@@ -1,4 +1,4 @@
-"""One run from its settings to its metrics: data, recipe, loop, samples, losses, checkpoints."""
+"""One run from its config to its metrics: data, recipe, loop, samples, losses, checkpoints."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from curate.train.evaluation.features import extractor
 from curate.train.runs.config import TrainConfig, select_device
 from curate.train.runs.factory import build
 from curate.train.runs.run_dir import OnChange, RunDir
-from curate.train.trainer import data_module, finetune
+from curate.train.trainer import finetune
 from curate.train.trainer.best_checkpoint import BestCheckpoint
 from curate.train.trainer.callback import TrainingCallback
-from curate.train.trainer.data_module import DataModule
+from curate.train.trainer.data_module import DataModule, build_data_module
 from curate.train.trainer.interrupt import interruptible
 from curate.train.trainer.logger import ScalarLogger
 
@@ -46,121 +46,138 @@ class Result:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that is ready to start: its settings with nothing left open, its data and its config."""
+    """A run that is ready to start."""
 
-    settings: TrainConfig
-    material: DataModule
-    config: Mapping[str, Any]
+    config: TrainConfig  # with nothing left open
+    data_module: DataModule
+    config_json: Mapping[str, Any]  # what its folder's config.json will hold
 
     @property
     def steps(self) -> int:
-        steps: int = self.config["run"]["steps"]
+        """How many steps the run has in all."""
+        steps: int = self.config_json["run"]["steps"]
         return steps
 
 
-def prepare(settings: TrainConfig, root: Path, *, team: World = ALONE, progress: Progress = SILENT) -> PreparedRun:
+def prepare(config: TrainConfig, root: Path, *, world: World = ALONE, progress: Progress = SILENT) -> PreparedRun:
     """Reads and checks what a run needs, and writes nothing but the cache of decoded pictures.
 
-    Raises what material.prepare raises.
+    Raises what trainer.data_module.build_data_module raises.
     """
-    run = settings.run
-    portion = BatchSlice(parts=run.accumulate, rank=team.rank, ranks=team.size)
-    found = data_module.build_data_module(settings, root, portion=portion, progress=progress)
-    steps = run.steps or -(-run.epochs * found.epoch // (run.batch * run.accumulate * team.size))
-    settings = replace(settings, run=override(run, "run", steps=steps), data=found.section)
-    config = {**settings.as_dict(), **data_module.describe(found), "versions": checkpoint.versions()}
-    return PreparedRun(settings, found, {**config, "processes": team.size})
+    batch_slice = BatchSlice(parts=config.run.accumulate, rank=world.rank, ranks=world.size)
+    data_module = build_data_module(config, root, batch_slice=batch_slice, progress=progress)
+    steps = config.run.steps or -(-config.run.epochs * data_module.epoch // data_module.per_step)
+    config = replace(config, run=override(config.run, "run", steps=steps), data=data_module.config)
+    config_json = {**config.as_dict(), **data_module.describe(), "versions": checkpoint.versions()}
+    return PreparedRun(config, data_module, {**config_json, "processes": world.size})
 
 
 def run(
-    settings: TrainConfig,
+    config: TrainConfig,
     root: Path,
     path: Path,
     *,
     on_change: OnChange = "refuse",
-    team: World = ALONE,
+    world: World = ALONE,
     progress: Progress = SILENT,
 ) -> Result:
-    """Trains in the run folder `path`, going on where an earlier call with the same settings stopped.
+    """Trains in the run folder `path`, going on where an earlier call with the same config stopped.
 
-    A finished run is left as it is. Of a `team`, only the first process writes. Raises UsageError for settings, data
-    and folders that don't fit, and for a folder where another process trains; CurateError for a loss that is not
+    A finished run is left as it is. Of the processes of `world`, only the first writes. Raises UsageError for a config,
+    data and folders that don't fit, and for a folder where another process trains; CurateError for a loss that is not
     finite and for memory that runs out; KeyboardInterrupt, after saving, for Ctrl-C.
     """
-    folder = RunDir(path)
-    with folder.locked() if team.rank == 0 else nullcontext():
-        with team.first_alone():
-            prepared = prepare(settings, root, team=team, progress=progress)
-            note = folder.claim(prepared.config, on_change) if team.rank == 0 else ""
+    run_dir = RunDir(path)
+    with run_dir.locked() if world.rank == 0 else nullcontext():
+        with world.main_process_first():
+            prepared = prepare(config, root, world=world, progress=progress)
+            note = run_dir.claim(prepared.config_json, on_change) if world.rank == 0 else ""
         if note:
             progress.note(note)
-        start = next(reversed(checkpoint.steps(folder.checkpoints)), 0)
+        start = next(reversed(checkpoint.steps(run_dir.checkpoints)), 0)
         if start < prepared.steps:
-            _train(prepared, root, folder, start, team, progress)
-    metrics = json.loads(folder.metrics.read_text("utf-8")) if folder.metrics.is_file() else {}
-    return Result(str(path), settings.recipe, prepared.steps, prepared.steps - start, metrics, note)
+            _train(prepared, root, run_dir, start, world, progress)
+    metrics = json.loads(run_dir.metrics_file.read_text("utf-8")) if run_dir.metrics_file.is_file() else {}
+    return Result(str(path), config.recipe, prepared.steps, prepared.steps - start, metrics, note)
 
 
-def initial_recipe(prepared: PreparedRun, root: Path, start: int = 0, progress: Progress = SILENT) -> Recipe:
-    """The recipe as it is trained: with the weights that run.weights names, unless a checkpoint has later ones, and
-    without the layers that run.freeze holds. Raises UsageError for either that does not fit.
+def initial_recipe(config: TrainConfig, root: Path, start: int = 0, progress: Progress = SILENT) -> Recipe:
+    """The recipe as it is trained: with the weights that run.weights names, unless it goes on after step `start`, where
+    a checkpoint has later ones, and without gradients for the layers that run.freeze names.
+
+    Raises UsageError for either that does not fit.
     """
-    settings = prepared.settings
-    recipe = build(settings)
-    if settings.run.weights and not start:
-        for line in finetune.load_initial(recipe, settings.recipe, root / settings.run.weights):
+    recipe = build(config)
+    if config.run.weights and not start:
+        for line in finetune.load_initial(recipe, config.recipe, root / config.run.weights):
             progress.note(line)
-    if held := finetune.freeze(recipe, settings.run.freeze):
-        progress.note(f"held: {len(held)} tensors, {held[0]} to {held[-1]}")
+    if frozen := finetune.freeze(recipe, config.run.freeze):
+        progress.note(f"held: {len(frozen)} tensors, {frozen[0]} to {frozen[-1]}")
     return recipe
 
 
-def _train(prepared: PreparedRun, root: Path, folder: RunDir, start: int, team: World, progress: Progress) -> None:
-    run, steps, batches = prepared.settings.run, prepared.steps, prepared.material.batches
+def _train(prepared: PreparedRun, root: Path, run_dir: RunDir, start: int, world: World, progress: Progress) -> None:
+    config, data_module, steps = prepared.config, prepared.data_module, prepared.steps
     memory.keep_freed_blocks()
-    recipe = initial_recipe(prepared, root, start, progress)
-    store = checkpoint.CheckpointManager(folder.checkpoints, prepared.config, run.keep_last)
-    with interruptible(progress) as stop, cpu_threads(run.threads), ExitStack() as stack:
-        plan = LoopConfig(steps, run.seed, run.modes, run.tick, run.checkpoint_every, store, stop, run.accumulate, team)
-        given, on_tick = batches, _ignore
-        if team.rank == 0:
-            log = stack.enter_context(ScalarLogger(folder.path, start))
-            task = stack.enter_context(progress.task(f"train {prepared.settings.recipe}", steps - start))
-            best = _best(prepared, root, folder, progress)
-            watch = TrainingCallback(recipe, run, prepared.material, folder, log, best, progress, task, start)
-            given, on_tick = watch.batch, watch.tick
+    recipe = initial_recipe(config, root, start, progress)
+    with interruptible(progress) as stop, cpu_threads(config.run.threads), ExitStack() as stack:
+        loop_config = LoopConfig(
+            steps=steps,
+            seed=config.run.seed,
+            precision=config.run.make_precision(),
+            tick=config.run.tick,
+            checkpoint_every=config.run.checkpoint_every,
+            checkpoints=checkpoint.CheckpointManager(run_dir.checkpoints, prepared.config_json, config.run.keep_last),
+            stop=stop,
+            accumulate=config.run.accumulate,
+            world=world,
+        )
+        batches, on_tick = data_module.batches, _ignore
+        if world.rank == 0:
+            callback = TrainingCallback(
+                recipe=recipe,
+                config=config.run,
+                data_module=data_module,
+                run_dir=run_dir,
+                logger=stack.enter_context(ScalarLogger(run_dir.path, start)),
+                progress_task=stack.enter_context(progress.task(f"train {config.recipe}", steps - start)),
+                best_checkpoint=_best_checkpoint(prepared, root, run_dir, progress),
+                progress=progress,
+                start=start,
+            )
+            batches, on_tick = callback.batch, callback.on_tick
         try:
-            train(recipe, given, plan, on_tick)
+            train(recipe, batches, loop_config, on_tick)
             return
         except KeyboardInterrupt:
-            saved = next(reversed(checkpoint.steps(folder.checkpoints)), 0)
-            progress.note(f"{folder.path}: saved after step {saved} of {steps}; the same command goes on")
+            saved = next(reversed(checkpoint.steps(run_dir.checkpoints)), 0)
+            progress.note(f"{run_dir.path}: saved after step {saved} of {steps}; the same command goes on")
             raise
         except (RuntimeError, MemoryError) as error:
             if not memory.is_out_of_memory(error):
                 raise
             cause = error.with_traceback(None)  # with it go the frames, and all that they hold
-    fits = memory.largest_batch(recipe, batches, start, steps)
-    raise memory.out_of_memory_error(run.batch, min(fits, run.batch), run.accumulate) from cause
+    fits = memory.largest_batch(recipe, data_module.batches, start, steps)
+    raise memory.out_of_memory_error(config.run.batch, min(fits, config.run.batch), config.run.accumulate) from cause
 
 
 def _ignore(clock: Clock, scalars: Scalars) -> None:
-    """The first process of a team shows how it goes, the others don't."""
+    """The first process shows how the run goes, the others don't."""
 
 
-def _best(prepared: PreparedRun, root: Path, folder: RunDir, progress: Progress) -> BestCheckpoint | None:
-    """Who measures the run and keeps its best networks; None where run.measure_every is 0, or images are too few."""
-    held_out, run = prepared.material.held_out, prepared.settings.run
-    if not run.measure_every:
+def _best_checkpoint(prepared: PreparedRun, root: Path, run_dir: RunDir, progress: Progress) -> BestCheckpoint | None:
+    """What measures the run and keeps its best networks; None where run.measure_every is 0, or images are too few."""
+    config, held_out = prepared.config.run, prepared.data_module.held_out
+    if not config.measure_every:
         return None
     if held_out.count < MIN_MEASURED:
         progress.note(f"{held_out.count} held-out images are too few to be measured on: build.val, build.test")
         return None
     if held_out.trained_on:
         progress.note("no images are held out: it is measured on training images, which flatter it")
-    net = extractor.load(root / run.features if run.features else None, select_device(run.device))
-    evaluator = Evaluator(held_out, net, run.metrics, root)
-    return BestCheckpoint(folder.best, prepared.config, evaluator, run.metrics, run.keep_best)
+    net = extractor.load(root / config.features if config.features else None, select_device(config.device))
+    evaluator = Evaluator(held_out, net, config.metrics, root)
+    return BestCheckpoint(run_dir.best, prepared.config_json, evaluator, config.metrics, config.keep_best)
 
 
 @contextmanager

@@ -31,20 +31,20 @@ HEAD = 14  # px above the columns for the numbers of their steps
 
 
 def pin_preview(preview: Preview, path: Path) -> Preview:
-    """`preview` with the images that `path` has kept since the run began, or kept there from now on.
+    """`preview` with the images that `path` has held since the run began, or holds from now on.
 
-    So they stay the same although images have come or gone since. Another number or size of them begins anew.
+    So they stay the same although images have come or gone since. Another number or size of them replaces them.
     """
     chosen = {key: _eight_bit(value) for key, value in preview.batch.items()}
     try:
-        kept = load_file(path)
+        pinned = load_file(path)
     except (FileNotFoundError, SafetensorError):
-        kept = {}
-    if {key: value.shape for key, value in kept.items()} != {key: value.shape for key, value in chosen.items()}:
-        kept = chosen
+        pinned = {}
+    if {key: value.shape for key, value in pinned.items()} != {key: value.shape for key, value in chosen.items()}:
+        pinned = chosen
         with atomic_write(path) as temporary:
             save_file(chosen, temporary)
-    return replace(preview, batch={key: _unit(value, preview.batch[key]) for key, value in kept.items()})
+    return replace(preview, batch={key: _unit(value, preview.batch[key]) for key, value in pinned.items()})
 
 
 def _eight_bit(pictures: Tensor) -> Tensor:
@@ -94,9 +94,9 @@ def thinned(steps: list[int], every: int) -> list[int]:
     A step belongs to the last multiple of `every` before it. What is left out once stays out as steps are added.
     """
     stride = 1
-    while len(kept := [step for step in steps if step // every % stride == 0 or step == steps[-1]]) > COLUMNS:
+    while len(left := [step for step in steps if step // every % stride == 0 or step == steps[-1]]) > COLUMNS:
         stride *= 2
-    return kept
+    return left
 
 
 def _column(groups: Mapping[str, Tensor]) -> RGB:

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from curate.pipeline.core.errors import UsageError
 from curate.train.data.transforms import to_uint8
 from curate.train.engine.contract import Recipe
-from curate.train.runs import trained
+from curate.train.runs.trained import Trained, load_run
 from curate.train.translate.translator import Translator
 from curate.train.translate.try_on import TryOn
 from curate.train.weights import exchange
@@ -24,7 +24,7 @@ Photo = Image.Image | NDArray[np.uint8]
 class Pretrained:
     """Translates photos. `recipe` is the recipe itself, a torch module in training mode with the loaded weights."""
 
-    def __init__(self, networks: trained.Trained, direction: Direction) -> None:
+    def __init__(self, networks: Trained, direction: Direction) -> None:
         self.trained, self.direction = networks, direction
         self.recipe: Recipe = networks.recipe
         self._translators: dict[tuple[str, bool], Translator] = {}
@@ -40,15 +40,15 @@ class Pretrained:
     ) -> Any:
         """The largest face of `photo`, aligned and translated; without `align`, the photo as it is.
 
-        Networks that dress people take an `article` instead, and what is `worn` if there is a picture of it: they give
-        the whole photo at its own size, the person in the article.
+        Networks that put articles on people take an `article` instead, and what is `worn` if there is a picture of
+        it: they give the whole photo at its own size, the person in the article.
 
         `photo` is a PIL image or uint8 RGB [height, width, 3]; what comes back is of the same kind. Raises UsageError
         for another kind, for a direction that the weights don't go, and where no face is found.
         """
         if article is not None:
-            dressed = TryOn(self.trained)(_pixels(photo), _pixels(article), None if worn is None else _pixels(worn))
-            return _as(photo, dressed.photo)
+            tried_on = TryOn(self.trained)(_pixels(photo), _pixels(article), None if worn is None else _pixels(worn))
+            return _as(photo, tried_on.photo)
         key = (direction or self.direction, align)
         if key not in self._translators:
             self._translators[key] = Translator(self.trained, key[0], align=align)
@@ -66,14 +66,14 @@ def load(
     size: int | None = None,
     device: str = "auto",
 ) -> Pretrained:
-    """A run's folder, or files of weights of any system of `curate.train.weights.exchange`, ready to translate.
+    """A run's folder, or files of weights of any system of `weights.exchange`, ready to translate.
 
     `direction` is what calls translate unless they say otherwise, and that of a lone generator whose file name says
-    none. Raises UsageError like curate.train.weights.exchange.read and curate.train.runs.trained.of_run.
+    none. Raises UsageError like weights.exchange.read and runs.trained.load_run.
     """
     paths = [Path(part) for part in (path if isinstance(path, list) else [path])]
     if system is None and (paths[0] / "config.json").is_file():
-        return Pretrained(trained.load_run(paths[0], device), direction)
+        return Pretrained(load_run(paths[0], device), direction)
     imported = exchange.read(paths, system, direction)
     if "g_a2b" not in imported.networks and "g_b2a" in imported.networks:
         direction = "b2a"  # the only one there is

@@ -1,4 +1,4 @@
-"""What becomes of photos that are translated: which files there are, what is written beside each, and what is told."""
+"""What becomes of photos that are translated: which files there are, what is written beside each, what is reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TranslationResult:
     face: int | None = None  # by falling score
     box: tuple[float, ...] | None = None  # x, y, width, height in the photo, px
     affine: tuple[float, ...] | None = None  # 2x3, row-major: index coordinates of the photo -> of the output
-    article: str | None = None  # what the person was dressed in
+    article: str | None = None  # the article that the person was given
 
 
 def list_photos(inputs: Iterable[Path]) -> Iterator[Path]:
@@ -66,9 +66,9 @@ def write_png(path: Path, rgb: codec.RGB) -> None:
         temporary.write_bytes(codec.encode_png(rgb))
 
 
-def write_notes(output: Path, outcome: TranslationResult, more: Mapping[str, Any]) -> None:
+def write_notes(output: Path, result: TranslationResult, more: Mapping[str, Any]) -> None:
     """Writes what is known of `output` as JSON beside it."""
-    notes = {**asdict(outcome), **more}
+    notes = {**asdict(result), **more}
     with atomic_write(output.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(notes, indent=2, ensure_ascii=False) + "\n", "utf-8")
 

@@ -24,8 +24,14 @@ from curate.train.data import face_masks, image_grid, transforms
 from curate.train.data.transforms import to_float, to_uint8
 from curate.train.engine.contract import Batch
 from curate.train.runs.trained import Trained
-from curate.train.translate import results
-from curate.train.translate.results import TranslationResult
+from curate.train.translate.results import (
+    TranslationResult,
+    list_photos,
+    read_photo,
+    unique_names,
+    write_notes,
+    write_png,
+)
 
 STEP = 4  # px: networks that halve their maps twice take multiples of it
 LARGEST = 1024  # px, the longest side of a photo that is translated as it is
@@ -37,7 +43,7 @@ class Translator:
     def __init__(self, trained: Trained, direction: str, *, all_faces: bool = False, align: bool = True) -> None:
         """Without `align` photos are not searched for faces, but taken whole. Raises UsageError for a direction that
         the networks don't go."""
-        trained.check(direction)
+        trained.check_direction(direction)
         self.trained, self.recipe, self.side = trained, trained.recipe, trained.side
         self.direction, self.source, self.align = direction, direction[0], align
         self.domain = trained.domains[self.source]
@@ -88,24 +94,24 @@ class Translator:
 def run(
     translator: Translator, inputs: Iterable[Path], out: Path, *, compare: bool = False, progress: Progress = SILENT
 ) -> list[TranslationResult]:
-    """Translates every face of every input and writes NAME.png and NAME.json for each; returns what became of them.
+    """Translates every face of every input and writes NAME.png and NAME.json for each; returns a result for each face.
 
     `inputs` are images and folders of images. `out` is a folder, or the .png to write when there is one image.
-    With `compare`, NAME-compare.png has input and output side by side. An unreadable input is an outcome, not an error;
+    With `compare`, NAME-compare.png has input and output side by side. An unreadable input is a result, not an error;
     an output that can't be written raises CurateError.
     """
-    files = list(results.list_photos(inputs))
+    files = list(list_photos(inputs))
     single = out.suffix.lower() == ".png"
     if single and len(files) != 1:
         raise UsageError(f"-o {out}: one file for {len(files)} images", "give a folder")
-    names = [out.stem] if single else results.unique_names(files)
+    names = [out.stem] if single else unique_names(files)
     folder = out.parent if single else out
-    outcomes: list[TranslationResult] = []
+    results: list[TranslationResult] = []
     with progress.task(f"translate {translator.direction}", len(files)) as task:
         for path, name in zip(files, names, strict=True):
-            outcomes += _photo(translator, path, folder, name, compare)
+            results += _photo(translator, path, folder, name, compare)
             task.advance()
-    return outcomes
+    return results
 
 
 def split_photos(root: Path, domain: str, name: str) -> list[Path]:
@@ -121,26 +127,26 @@ def split_photos(root: Path, domain: str, name: str) -> list[Path]:
 
 
 def _photo(translator: Translator, path: Path, folder: Path, name: str, compare: bool) -> list[TranslationResult]:
-    photo = results.read_photo(path)
+    photo = read_photo(path)
     if isinstance(photo, TranslationResult):
         return [photo]
     found = list(translator(photo))
     made = sum(output is not None for _, _, output in found)
-    outcomes = []
+    results = []
     for cut, seen, output in found:
         box = tuple(float(value) for value in cut.box) if cut.box else None
         if seen is None or output is None:
-            outcomes.append(TranslationResult(str(path), None, cut.reason, face=cut.index, box=box))
+            results.append(TranslationResult(str(path), None, cut.reason, face=cut.index, box=box))
             continue
         target = folder / (f"{name}.png" if made == 1 else f"{name}-{cut.index + 1}.png")
-        done = TranslationResult(str(path), str(target), OK, "", cut.index, box, translator.affine(cut))
-        results.write_png(target, to_uint8(output)[0].numpy())
+        result = TranslationResult(str(path), str(target), OK, "", cut.index, box, translator.affine(cut))
+        write_png(target, to_uint8(output)[0].numpy())
         if compare:
-            results.write_png(target.with_name(f"{target.stem}-compare.png"), image_grid.grid([seen, output]))
+            write_png(target.with_name(f"{target.stem}-compare.png"), image_grid.grid([seen, output]))
         more = {"direction": translator.direction, "side": translator.side, "step": translator.trained.step}
-        results.write_notes(target, done, more)
-        outcomes.append(done)
-    return outcomes or [TranslationResult(str(path), None, "no_face")]
+        write_notes(target, result, more)
+        results.append(result)
+    return results or [TranslationResult(str(path), None, "no_face")]
 
 
 def _uncut(photo: codec.RGB) -> Cut:

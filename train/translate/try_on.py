@@ -23,12 +23,18 @@ from curate.train.data import image_grid, paired
 from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
 from curate.train.runs.trained import Trained
-from curate.train.translate import results
-from curate.train.translate.results import TranslationResult
+from curate.train.translate.results import (
+    TranslationResult,
+    list_photos,
+    read_photo,
+    unique_names,
+    write_notes,
+    write_png,
+)
 
 SHOWN = 8  # people and articles of the largest grid
 
-WHITE = 1.0  # an article that nobody knows: nothing on white
+WHITE = 1.0  # in place of an article that is not known: nothing on white
 
 
 class TryOnResult(NamedTuple):
@@ -49,7 +55,7 @@ class TryOnResult(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A person to dress: photo, article wanted, article worn if known, and the name of what is made."""
+    """A person and an article to put on: photo, article wanted, article worn if known, and the name of what is made."""
 
     person: Path
     wanted: Path
@@ -61,11 +67,11 @@ class TryOn:
     """Trained networks, ready for photos of people and pictures of articles."""
 
     def __init__(self, trained: Trained) -> None:
-        """Raises UsageError for networks that dress nobody."""
-        if not trained.dresses:
-            raise UsageError(f"{trained.source}: dresses nobody", "leave --article out")
+        """Raises UsageError for networks that put no articles on people."""
+        if not trained.is_try_on:
+            raise UsageError(f"{trained.source}: puts no articles on people", "leave --article out")
         self.trained = trained
-        self.section = DataConfig(size=trained.side or DataConfig().size, width=trained.width)
+        self.config = DataConfig(size=trained.side or DataConfig().size, width=trained.width)
 
     def __call__(self, photo: RGB, wanted: RGB, worn: RGB | None = None) -> TryOnResult:
         """The person of `photo` in the article `wanted`; uint8 RGB [H, W, 3] of any size each.
@@ -73,11 +79,9 @@ class TryOn:
         `worn` is the article that the person wears. Without it the networks see plain white in its place. What lies
         outside of what they see, and where they paint nothing, keeps the photo's own pixels.
         """
-        seen = paired.prepare_person(self._boxed(photo), self.section)
-        there = paired.prepare_article(self._boxed(wanted), self.section)
-        here = (
-            torch.full_like(there, WHITE) if worn is None else paired.prepare_article(self._boxed(worn), self.section)
-        )
+        seen = paired.prepare_person(self._boxed(photo), self.config)
+        there = paired.prepare_article(self._boxed(wanted), self.config)
+        here = torch.full_like(there, WHITE) if worn is None else paired.prepare_article(self._boxed(worn), self.config)
         made = self.trained.recipe.render({"human": seen, "article": here, "other": there})
         affine = self._affine(photo)
         painted = put_back(photo, seen, made["swapped"], made["alpha"], affine)
@@ -89,8 +93,8 @@ class TryOn:
 
     def _affine(self, photo: RGB) -> Affine:
         side = self.trained.letterbox.size
-        left, part = paired.person_window(side, self.section)
-        across, down = (self.section.width or self.section.size) / part, self.section.size / side
+        left, part = paired.person_window(side, self.config)
+        across, down = (self.config.width or self.config.size) / part, self.config.size / side
         square = np.vstack((letterbox.affine(photo.shape[1], photo.shape[0], side), (0, 0, 1)))
         view = np.array([[across, 0, (across - 1) / 2 - left * across], [0, down, (down - 1) / 2]])
         return view @ square
@@ -124,9 +128,9 @@ def _within(line: NDArray[np.float64], count: int, seen: int) -> NDArray[np.bool
 
 def list_jobs(people: Iterable[Path], articles: Iterable[Path], worn: Path | None = None) -> list[Job]:
     """Every person of `people` in every one of `articles`; both are images or folders of images. Raises UsageError."""
-    humans, wanted = list(results.list_photos(people)), list(results.list_photos(articles))
-    ways = list(zip(wanted, results.unique_names(wanted), strict=True))
-    named = zip(humans, results.unique_names(humans), strict=True)
+    humans, wanted = list(list_photos(people)), list(list_photos(articles))
+    ways = list(zip(wanted, unique_names(wanted), strict=True))
+    named = zip(humans, unique_names(humans), strict=True)
     return [
         Job(human, article, worn, name if len(ways) == 1 else f"{name}-{way}")
         for human, name in named
@@ -141,84 +145,89 @@ def split_jobs(root: Path, name: str) -> list[Job]:
     """
     table = manifest.accepted(manifest.read(manifest.PAIRS, root)).to_pylist()
     rows = [row for row in table if row["split"] == name]
-    wardrobe = list(dict.fromkeys((row["domain"], row["group_id"]) for row in rows))
-    if len(wardrobe) < 2:
+    products = list(dict.fromkeys((row["domain"], row["group_id"]) for row in rows))
+    if len(products) < 2:
         raise UsageError(
-            f"{manifest.PAIRS.path(root)}: {len(wardrobe)} articles are in {name}, two are the least to swap",
+            f"{manifest.PAIRS.path(root)}: {len(products)} articles are in {name}, two are the least to swap",
             "another --split, or larger pairs.val and pairs.test",
         )
     columns = ["image_id", "path", "status"]
     raw = {row["image_id"]: row["path"] for row in manifest.read(manifest.IMAGES, root, columns).to_pylist()}
     articles = {(row["domain"], row["group_id"]): root / raw[row["article_image_id"]] for row in rows}
-    following = dict(zip(wardrobe, wardrobe[1:] + wardrobe[:1], strict=True))
+    next_product = dict(zip(products, products[1:] + products[:1], strict=True))
     people = [root / raw[row["human_image_id"]] for row in rows]
     return [
-        Job(path, articles[following[row["domain"], row["group_id"]]], articles[row["domain"], row["group_id"]], title)
-        for path, row, title in zip(people, rows, results.unique_names(people), strict=True)
+        Job(
+            path,
+            articles[next_product[row["domain"], row["group_id"]]],
+            articles[row["domain"], row["group_id"]],
+            title,
+        )
+        for path, row, title in zip(people, rows, unique_names(people), strict=True)
     ]
 
 
 def run(
-    dresser: TryOn, orders: Sequence[Job], out: Path, *, compare: bool = False, progress: Progress = SILENT
+    try_on: TryOn, jobs: Sequence[Job], out: Path, *, compare: bool = False, progress: Progress = SILENT
 ) -> list[TranslationResult]:
-    """Writes NAME.png, at its photo's size, and NAME.json for each of `orders`; returns what became of them.
+    """Writes NAME.png, at its photo's size, and NAME.json for each of `jobs`; returns a result for each.
 
     `out` is a folder, or the .png to write when there is one order. Of several, grid.png has up to eight people along
     the top, their articles down the left, and each of them in each. With `compare`, NAME-compare.png has what the
-    networks saw and made side by side. An unreadable input is an outcome, not an error. Raises UsageError for an
+    networks saw and made side by side. An unreadable input is a result, not an error. Raises UsageError for an
     article that can't be read.
     """
     single = out.suffix.lower() == ".png"
-    if single and len(orders) != 1:
-        raise UsageError(f"-o {out}: one file for {len(orders)} pictures", "give a folder")
+    if single and len(jobs) != 1:
+        raise UsageError(f"-o {out}: one file for {len(jobs)} pictures", "give a folder")
     folder = out.parent if single else out
-    articles = {path: _article(path) for job in orders for path in (job.wanted, job.worn) if path}
-    outcomes: list[TranslationResult] = []
-    with progress.task("dress", len(orders)) as task:
-        for job in orders:
+    articles = {path: _article(path) for job in jobs for path in (job.wanted, job.worn) if path}
+    results: list[TranslationResult] = []
+    with progress.task("try on", len(jobs)) as task:
+        for job in jobs:
             target = out if single else folder / f"{job.name}.png"
-            outcomes.append(_dress(dresser, job, articles, target, compare))
+            results.append(_run_job(try_on, job, articles, target, compare))
             task.advance()
-    if len(orders) > 1 and (picture := _grid(dresser, orders, articles)) is not None:
-        results.write_png(folder / "grid.png", picture)
-    return outcomes
+    if len(jobs) > 1 and (picture := _grid(try_on, jobs, articles)) is not None:
+        write_png(folder / "grid.png", picture)
+    return results
 
 
 def _article(path: Path) -> RGB:
-    picture = results.read_photo(path)
+    picture = read_photo(path)
     if isinstance(picture, TranslationResult):
         raise UsageError(f"{path}: {picture.detail or picture.reason}", "name a picture of the article alone")
     return picture
 
 
-def _dress(dresser: TryOn, job: Job, articles: dict[Path, RGB], target: Path, compare: bool) -> TranslationResult:
-    photo = results.read_photo(job.person)
+def _run_job(try_on: TryOn, job: Job, articles: dict[Path, RGB], target: Path, compare: bool) -> TranslationResult:
+    photo = read_photo(job.person)
     if isinstance(photo, TranslationResult):
         return photo
-    made = dresser(photo, articles[job.wanted], articles[job.worn] if job.worn else None)
-    done = TranslationResult(
+    made = try_on(photo, articles[job.wanted], articles[job.worn] if job.worn else None)
+    result = TranslationResult(
         str(job.person), str(target), OK, affine=tuple(made.affine.ravel().tolist()), article=str(job.wanted)
     )
-    results.write_png(target, made.photo)
+    write_png(target, made.photo)
     if compare:
-        results.write_png(target.with_name(f"{target.stem}-compare.png"), image_grid.grid(made.row))
-    more = {"worn": str(job.worn) if job.worn else None, "side": dresser.section.size, "step": dresser.trained.step}
-    results.write_notes(target, done, more)
-    return done
+        write_png(target.with_name(f"{target.stem}-compare.png"), image_grid.grid(made.row))
+    more = {"worn": str(job.worn) if job.worn else None, "side": try_on.config.size, "step": try_on.trained.step}
+    write_notes(target, result, more)
+    return result
 
 
-def _grid(dresser: TryOn, orders: Sequence[Job], articles: dict[Path, RGB]) -> RGB | None:
+def _grid(try_on: TryOn, jobs: Sequence[Job], articles: dict[Path, RGB]) -> RGB | None:
     """The first people along the top, the first articles down the left, each in each, then where it was painted."""
-    wanted = list(dict.fromkeys(job.wanted for job in orders))[:SHOWN]
-    people = list({job.person: job for job in orders}.values())[:SHOWN]
+    wanted = list(dict.fromkeys(job.wanted for job in jobs))[:SHOWN]
+    people = list({job.person: job for job in jobs}.values())[:SHOWN]
     columns: list[Tensor] = []
     masks: list[Tensor] = []
     left: list[Tensor] = []
     for job in people:
-        photo = results.read_photo(job.person)
+        photo = read_photo(job.person)
         if isinstance(photo, TranslationResult):
             continue
-        made = [dresser(photo, articles[way], articles[job.worn] if job.worn else None) for way in wanted]
+        made = [try_on(photo, articles[way], articles[job.worn] if job.worn else None) for way in wanted]
         columns.append(torch.cat([made[0].seen, *(one.made for one in made)]))
         masks.append(torch.cat([one.alpha for one in made]))
         left = [torch.full_like(made[0].wanted, WHITE), *(one.wanted for one in made)]

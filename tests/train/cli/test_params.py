@@ -29,7 +29,7 @@ def show(monkeypatch: pytest.MonkeyPatch, root: Path, *arguments: str) -> int:
     return int(caught.value.code or 0)
 
 
-def told(
+def shown_values(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], root: Path, *arguments: str
 ) -> dict[str, tuple[object, str]]:
     assert show(monkeypatch, root, *arguments, "--json") == 0
@@ -39,7 +39,9 @@ def told(
 def test_each_value_says_where_it_comes_from(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = told(monkeypatch, capsys, root, "train.cyclegan", "--set", "run.steps=10", "--set", "model.lambda_a=3")
+    found = shown_values(
+        monkeypatch, capsys, root, "train.cyclegan", "--set", "run.steps=10", "--set", "model.lambda_a=3"
+    )
     file = str(root / "params.yaml")
     assert found["train.cyclegan.run.steps"] == (10, "command line")
     assert found["train.cyclegan.run.batch"] == (2, file)
@@ -51,19 +53,19 @@ def test_each_value_says_where_it_comes_from(
     assert found["train.cyclegan.model.lambda_a"] == (3.0, "command line")
     assert found["train.cyclegan.model.lambda_b"] == (10.0, "default")
     assert found["train.cyclegan.model.size"] == (64, "follows from train.cyclegan.data.size")
-    recipes = told(monkeypatch, capsys, root, "train.cagan")
+    recipes = shown_values(monkeypatch, capsys, root, "train.cagan")
     assert recipes["train.cagan.run.batch"] == (16, "cagan's default")
 
 
 def test_sections_parts_and_keys_can_be_asked_for(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert told(monkeypatch, capsys, root, "crop")["crop.size"] == (128, str(root / "params.yaml"))
-    assert told(monkeypatch, capsys, root, "crop", "--set", "size=96")["crop.size"] == (96, "command line")
-    part = told(monkeypatch, capsys, root, "train.cyclegan.run")
+    assert shown_values(monkeypatch, capsys, root, "crop")["crop.size"] == (128, str(root / "params.yaml"))
+    assert shown_values(monkeypatch, capsys, root, "crop", "--set", "size=96")["crop.size"] == (96, "command line")
+    part = shown_values(monkeypatch, capsys, root, "train.cyclegan.run")
     assert all(key.startswith("train.cyclegan.run.") for key in part)
-    assert list(told(monkeypatch, capsys, root, "train.cyclegan.run.batch")) == ["train.cyclegan.run.batch"]
-    everything = told(monkeypatch, capsys, root)
+    assert list(shown_values(monkeypatch, capsys, root, "train.cyclegan.run.batch")) == ["train.cyclegan.run.batch"]
+    everything = shown_values(monkeypatch, capsys, root)
     assert {"engine.kind", "crop.size", "train.cyclegan.model.lr", "train.ugatit.run.batch"} <= everything.keys()
     assert show(monkeypatch, root, "train.cyclegan") == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if "model.d_kind" in line)
@@ -93,4 +95,4 @@ def test_mistakes_are_named(
 def test_without_a_params_yaml_all_is_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert {origin for _, origin in told(monkeypatch, capsys, tmp_path, "crop").values()} == {"default"}
+    assert {origin for _, origin in shown_values(monkeypatch, capsys, tmp_path, "crop").values()} == {"default"}

@@ -22,24 +22,24 @@ def ramps(side: int = 32) -> Tensor:
     return torch.stack([at.expand(side, side), at[:, None].expand(side, side), torch.zeros(side, side)])[None]
 
 
-def draws(count: int = 1) -> PerImageRng:
+def rng(count: int = 1) -> PerImageRng:
     return PerImageRng([torch.Generator().manual_seed(number) for number in range(count)])
 
 
 def test_no_shift_and_no_zoom_change_nothing() -> None:
-    seen = shift_and_zoom(ramps(), 32, (0.0, 0.0), (0.0, 0.0), 1.0, draws())
+    seen = shift_and_zoom(ramps(), 32, (0.0, 0.0), (0.0, 0.0), 1.0, rng())
     torch.testing.assert_close(seen[..., 2:-2, 2:-2], ramps()[..., 2:-2, 2:-2], atol=1e-3, rtol=0)
 
 
 def test_a_shift_to_the_right_and_down_shows_what_was_left_and_above() -> None:
-    seen = shift_and_zoom(ramps(), 32, (0.1, 0.1), (0.05, 0.05), 0.5, draws())
+    seen = shift_and_zoom(ramps(), 32, (0.1, 0.1), (0.05, 0.05), 0.5, rng())
     middle = seen[0, :2, 15:17, 15:17].mean((1, 2))
     torch.testing.assert_close(middle, torch.tensor([-0.2, -0.1]), atol=1e-3, rtol=0)  # the axes are 2 long
 
 
 def test_windows_stay_inside_and_within_their_sizes() -> None:
     images = ramps(64).expand(500, -1, -1, -1)
-    seen = shift_and_zoom(images, 32, (-0.05, 0.05), (-0.05, 0.125), 0.7, draws(500))
+    seen = shift_and_zoom(images, 32, (-0.05, 0.05), (-0.05, 0.125), 0.7, rng(500))
     assert seen.shape == (500, 3, 32, 32)
     sides = (seen[:, 0, 0, -1] - seen[:, 0, 0, 0]) / 2 * 32 / 31  # the ramp's rise tells how much of it is seen
     assert 0.69 < sides.min() < 0.72

@@ -38,13 +38,16 @@ def batch(step: int) -> dict[str, torch.Tensor]:
 def trained(folder: Path, total: int, **keys: Any) -> CycleGAN:
     recipe = build()
     train(
-        recipe, batch, LoopConfig(total, tick=2, store=CheckpointManager(folder, **keys)), lambda clock, scalars: None
+        recipe,
+        batch,
+        LoopConfig(total, tick=2, checkpoints=CheckpointManager(folder, **keys)),
+        lambda clock, scalars: None,
     )
     return recipe
 
 
 def test_a_checkpoint_holds_networks_pools_optimisers_losses_and_config(tmp_path: Path) -> None:
-    trained(tmp_path, 3, config={"recipe": "cyclegan"})
+    trained(tmp_path, 3, config_json={"recipe": "cyclegan"})
     with safe_open(tmp_path / "00000003.safetensors", framework="pt") as file:
         header = json.loads(file.metadata()["curate"])
         names = set(file.keys())
@@ -59,9 +62,9 @@ def test_a_checkpoint_holds_networks_pools_optimisers_losses_and_config(tmp_path
 
 def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     recipe = build()
-    store = CheckpointManager(tmp_path, keep_last=2)
+    checkpoints = CheckpointManager(tmp_path, keep_last=2)
     for step in (1, 2, 3, 10):
-        store.save(step, recipe, Meter())
+        checkpoints.save(step, recipe, Meter())
     assert steps(tmp_path) == [3, 10]
     assert newest(tmp_path) == tmp_path / "00000010.safetensors"
 
@@ -69,8 +72,8 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_last_checkpoint_and_no_scraps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, recipe = CheckpointManager(tmp_path), build()
-    store.save(1, recipe, Meter())
+    checkpoints, recipe = CheckpointManager(tmp_path), build()
+    checkpoints.save(1, recipe, Meter())
 
     def full(tensors: object, path: Path, notes: object) -> None:
         path.write_bytes(b"half")
@@ -78,7 +81,7 @@ def test_a_failed_write_leaves_the_last_checkpoint_and_no_scraps(
 
     monkeypatch.setattr("curate.train.engine.checkpoint.save_file", full)
     with pytest.raises(CurateError, match="No space left on device"):
-        store.save(2, recipe, Meter())
+        checkpoints.save(2, recipe, Meter())
     assert [path.name for path in tmp_path.iterdir()] == ["00000001.safetensors"]
 
 
@@ -118,12 +121,13 @@ CHILD = """
 import sys, torch
 from pathlib import Path
 from tests.train.engine.test_checkpoint import batch, build
-from curate.train.engine.checkpoint import Store
-from curate.train.engine.loop import Plan, train
+from curate.train.engine.checkpoint import CheckpointManager
+from curate.train.engine.loop import LoopConfig, train
 torch.set_num_threads(1)
+manager = CheckpointManager(Path(sys.argv[1]))
 def tick(clock, scalars):
     print(clock.step, flush=True)
-train(build(), batch, Plan(int(sys.argv[2]), tick=1, store=Store(Path(sys.argv[1])), checkpoint_every=1), tick)
+train(build(), batch, LoopConfig(int(sys.argv[2]), tick=1, checkpoints=manager, checkpoint_every=1), tick)
 """
 
 

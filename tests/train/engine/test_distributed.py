@@ -20,7 +20,6 @@ from curate.train.engine.distributed import ALONE, _buckets
 from curate.train.engine.rng import BatchSlice, rand, rand_all_ranks, using_batch_slice
 from curate.train.gan.image_pool import ImagePool
 from curate.train.runs.run_dir import RunDir
-from tests.support import ROOT
 from tests.support.training import dataset
 
 STEPS = 4
@@ -47,7 +46,7 @@ def curate(root: Path, *arguments: str, processes: int = 1) -> subprocess.Comple
     return subprocess.run(
         [sys.executable, *together, "-m", "curate", "--", "train", "cyclegan", *arguments],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         text=True,
         capture_output=True,
         timeout=120,
@@ -60,8 +59,8 @@ def state(run: Path, step: int = STEPS) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("world")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("root")
     dataset(root)
     (root / "params.yaml").write_text(yaml.safe_dump({"train": {"cyclegan": CONFIG}}))
     done = curate(root, "--run", "two", processes=2)
@@ -69,10 +68,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_two_processes_are_one_with_the_doubled_batch(world: Path) -> None:
-    done = curate(world, "--run", "one", "--batch", "4")
+def test_two_processes_are_one_with_the_doubled_batch(root: Path) -> None:
+    done = curate(root, "--run", "one", "--batch", "4")
     assert done.returncode == 0, done.stderr
-    two, one = state(world / "two"), state(world / "one")
+    two, one = state(root / "two"), state(root / "one")
     assert two.keys() == one.keys()
     for name, value in one.items():
         if name.endswith("bias") or "optimizer" in name:
@@ -80,23 +79,23 @@ def test_two_processes_are_one_with_the_doubled_batch(world: Path) -> None:
         torch.testing.assert_close(two[name], value, rtol=1e-3, atol=2e-5, msg=name)
     pools = [name for name in one if "pool" in name]
     assert len(pools) == 2 and all(len(one[name]) == 3 for name in pools)
-    lines = [(world / run / "scalars.jsonl").read_text().count("\n") for run in ("two", "one")]
+    lines = [(root / run / "scalars.jsonl").read_text().count("\n") for run in ("two", "one")]
     assert lines == [2, 2]  # only the first process writes
 
 
-def test_a_run_of_two_goes_on_bit_for_bit_where_it_stopped(world: Path) -> None:
-    again = world / "again"
-    shutil.copytree(world / "two", again)
+def test_a_run_of_two_goes_on_bit_for_bit_where_it_stopped(root: Path) -> None:
+    again = root / "again"
+    shutil.copytree(root / "two", again)
     for step in range(3, STEPS + 1):
         (again / "checkpoints" / f"{step:08}.safetensors").unlink()
-    done = curate(world, "--run", "again", processes=2)
+    done = curate(root, "--run", "again", processes=2)
     assert done.returncode == 0, done.stderr
-    whole, resumed = state(world / "two"), state(again)
+    whole, resumed = state(root / "two"), state(again)
     assert whole.keys() == resumed.keys() and all(torch.equal(whole[name], resumed[name]) for name in whole)
-    assert (again / "scalars.jsonl").read_text() == (world / "two" / "scalars.jsonl").read_text()
+    assert (again / "scalars.jsonl").read_text() == (root / "two" / "scalars.jsonl").read_text()
 
 
-def test_a_portions_draws_are_its_rows_of_the_whole() -> None:
+def test_the_draws_of_a_slice_are_its_rows_of_the_whole() -> None:
     torch.manual_seed(0)
     whole = rand(8, 2)
     for part in range(2):
@@ -113,7 +112,7 @@ def test_a_portions_draws_are_its_rows_of_the_whole() -> None:
             assert torch.equal(rand_all_ranks(2), everyone[4 * part : 4 * part + 4])
 
 
-def test_positions_of_all_portions_are_those_of_one_process_with_the_whole_batch() -> None:
+def test_positions_of_all_slices_are_those_of_one_process_with_the_whole_batch() -> None:
     for step in range(3):
         spread = [BatchSlice(parts=2, rank=rank, ranks=2).positions(step, 3) for rank in range(2)]
         assert sorted(spread[0] + spread[1]) == BatchSlice().positions(step, 12)
@@ -148,15 +147,15 @@ def test_alone_nothing_is_asked() -> None:
     assert ALONE.gather(images) is images
 
 
-def test_two_trainings_in_one_folder_are_refused(world: Path) -> None:
-    folder = RunDir(world / "two")
-    with folder.locked():
-        with pytest.raises(UsageError, match=rf"two: process {os.getpid()} is training here"), folder.locked():
+def test_two_trainings_in_one_folder_are_refused(root: Path) -> None:
+    run_dir = RunDir(root / "two")
+    with run_dir.locked():
+        with pytest.raises(UsageError, match=rf"two: process {os.getpid()} is training here"), run_dir.locked():
             pass
-        refused = curate(world, "--run", "two")
+        refused = curate(root, "--run", "two")
         assert refused.returncode == 2
         assert f"process {os.getpid()} is training here" in refused.stderr
-    with folder.locked():
+    with run_dir.locked():
         pass
 
 

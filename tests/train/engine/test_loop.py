@@ -104,7 +104,7 @@ def test_ticks_have_the_mean_of_each_loss_since_the_last() -> None:
 
 
 def test_random_numbers_depend_on_seed_and_step_alone() -> None:
-    def drawn(plan: LoopConfig, before: int) -> list[float]:
+    def drawn(loop_config: LoopConfig, before: int) -> list[float]:
         numbers: list[float] = []
 
         def body(recipe: One) -> Iterator[Update]:
@@ -112,7 +112,7 @@ def test_random_numbers_depend_on_seed_and_step_alone() -> None:
             yield Update("G", {"x": recipe.weight})
 
         torch.manual_seed(before)
-        train(One(body), no_batch, plan, silent)
+        train(One(body), no_batch, loop_config, silent)
         return numbers
 
     first = drawn(LoopConfig(3, seed=1), before=0)
@@ -139,7 +139,7 @@ def test_broken_weights_are_never_saved(tmp_path: Any) -> None:
         yield Update("G", {"root": torch.sqrt(recipe.weight - 2.0)})  # 0, but its slope is infinite
 
     with pytest.raises(CurateError, match="step 1: weight is no longer finite"):
-        train(One(body), no_batch, LoopConfig(1, store=CheckpointManager(tmp_path)), silent)
+        train(One(body), no_batch, LoopConfig(1, checkpoints=CheckpointManager(tmp_path)), silent)
     assert not list(tmp_path.iterdir())
 
 
@@ -164,7 +164,7 @@ def held_no_autocast(recipe: One) -> Iterator[Update]:
 )
 def test_nothing_may_be_held_across_a_yield(body: Step, precision: Any) -> None:
     with pytest.raises(RuntimeError, match=r"One\.step holds a no_grad or autocast block across a yield"):
-        train(One(body), no_batch, LoopConfig(1, modes=Precision(precision)), silent)
+        train(One(body), no_batch, LoopConfig(1, precision=Precision(precision)), silent)
     assert torch.is_grad_enabled()
     assert not torch.is_autocast_enabled("cpu")
 
@@ -179,20 +179,20 @@ def test_bf16_computes_networks_in_bf16_and_the_optimiser_in_fp32() -> None:
         seen.append((recipe.weight.expand(2, 2) @ torch.ones(2, 2)).dtype)
 
     recipe = One(body)
-    train(recipe, no_batch, LoopConfig(1, modes=Precision("bf16")), silent)
+    train(recipe, no_batch, LoopConfig(1, precision=Precision("bf16")), silent)
     assert seen == [torch.bfloat16, torch.bfloat16]
     assert recipe.weight.dtype == torch.float32
 
 
 def test_stop_saves_where_it_is_and_the_same_call_goes_on(tmp_path: Any) -> None:
-    store = CheckpointManager(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     asked = iter([False, False, True])
     with pytest.raises(KeyboardInterrupt):
-        train(One(square), no_batch, LoopConfig(9, store=store, stop=lambda: next(asked)), silent)
+        train(One(square), no_batch, LoopConfig(9, checkpoints=checkpoints, stop=lambda: next(asked)), silent)
     assert [path.name for path in tmp_path.iterdir()] == ["00000003.safetensors"]
     steps: list[int] = []
     recipe = One(square)
-    train(recipe, lambda step: steps.append(step) or {}, LoopConfig(9, store=store), silent)  # type: ignore[func-returns-value]
+    train(recipe, lambda step: steps.append(step) or {}, LoopConfig(9, checkpoints=checkpoints), silent)  # type: ignore[func-returns-value]
     assert steps == [3, 4, 5, 6, 7, 8]
     whole = One(square)
     train(whole, no_batch, LoopConfig(9), silent)
@@ -200,12 +200,12 @@ def test_stop_saves_where_it_is_and_the_same_call_goes_on(tmp_path: Any) -> None
 
 
 def test_a_finished_run_does_nothing_and_more_steps_go_on(tmp_path: Any) -> None:
-    store, steps = CheckpointManager(tmp_path), []
+    checkpoints, steps = CheckpointManager(tmp_path), []
 
     def counted(step: int) -> Batch:
         steps.append(step)
         return {}
 
     for total in (3, 3, 5):
-        train(One(square), counted, LoopConfig(total, store=store), silent)
+        train(One(square), counted, LoopConfig(total, checkpoints=checkpoints), silent)
     assert steps == [0, 1, 2, 3, 4]

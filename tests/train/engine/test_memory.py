@@ -85,7 +85,7 @@ from tests.support.training import dataset, tiny
 from curate.train.engine import memory
 from curate.train.trainer.run import run
 torch.set_num_threads(1)
-memory.keep_freed = lambda: None  # the limit is one on addresses, which the heap would keep
+memory.keep_freed_blocks = lambda: None  # the limit is one on addresses, which the heap would keep
 root = Path(sys.argv[1])
 dataset(root, train=80)
 pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -52,7 +52,7 @@ class Recorder(torch.optim.Optimizer):
 
 
 def stepped(
-    name: str, modes: Precision, count: int, *, accumulate: int = 1, config: Mapping[str, Any] | None = None
+    name: str, precision: Precision, count: int, *, accumulate: int = 1, config: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Tensor], dict[str, float], Mapping[str, Tensor]]:
     """Gradients by parameter, losses by name and pictures of one step on `count` images."""
     torch.manual_seed(0)
@@ -61,19 +61,19 @@ def stepped(
     recipe = recipe.to(DEVICE)
     names = {id(parameter): key for key, parameter in recipe.named_parameters()}
     recipe.optimizers = {key: Recorder(o.param_groups[0]["params"]) for key, o in recipe.optimizers.items()}
-    draws = generator("modes", count)
+    rng = generator("modes", count)
     keys = ("a", "b", "human", "article", "other")
-    batch = {key: (torch.rand(count, 3, SIDE, SIDE, generator=draws) * 2 - 1).to(DEVICE) for key in keys}
+    batch = {key: (torch.rand(count, 3, SIDE, SIDE, generator=rng) * 2 - 1).to(DEVICE) for key in keys}
     losses: dict[str, float] = {}
-    plan = LoopConfig(1, modes=modes, accumulate=accumulate)
-    train(recipe, lambda step: batch, plan, lambda clock, scalars: losses.update(scalars))
+    loop_config = LoopConfig(1, precision=precision, accumulate=accumulate)
+    train(recipe, lambda step: batch, loop_config, lambda clock, scalars: losses.update(scalars))
     gradients = {
         names[id(p)]: gradient
         for optimizer in recipe.optimizers.values()
         for p, gradient in zip(optimizer.param_groups[0]["params"], optimizer.seen, strict=True)
     }
-    with modes.running(), torch.autocast(DEVICE, torch.bfloat16, enabled=modes.precision == "bf16"):
-        pictures = recipe.render(modes.laid_out(batch))
+    with precision.running(), torch.autocast(DEVICE, torch.bfloat16, enabled=precision.dtype == "bf16"):
+        pictures = recipe.render(precision.in_layout(batch))
     return gradients, losses, {key: picture.float() for key, picture in pictures.items()}
 
 
@@ -108,13 +108,13 @@ def test_channels_last_is_plain(name: str, count: int) -> None:
 @every
 @pytest.mark.parametrize("count", [1, 4])
 def test_bf16_is_near_plain(name: str, count: int) -> None:
-    near(stepped(name, Precision(), count), stepped(name, Precision(precision="bf16"), count), HALF, HALF_PICTURES)
+    near(stepped(name, Precision(), count), stepped(name, Precision(dtype="bf16"), count), HALF, HALF_PICTURES)
 
 
 @every
 @pytest.mark.parametrize("count", [1, 4])
 def test_bf16_with_channels_last_is_near_plain(name: str, count: int) -> None:
-    made = stepped(name, Precision(precision="bf16", channels_last=True), count)
+    made = stepped(name, Precision(dtype="bf16", channels_last=True), count)
     near(stepped(name, Precision(), count), made, HALF, HALF_PICTURES)
 
 
@@ -158,7 +158,7 @@ def test_a_compiled_network_has_the_same_gradients() -> None:
         train(
             recipe,
             lambda step, given=batch: given,
-            LoopConfig(1, modes=Precision(compile=how)),
+            LoopConfig(1, precision=Precision(compile=how)),
             lambda clock, scalars: None,
         )
         seen[how] = recipe.optimizers["G"].seen
@@ -192,21 +192,23 @@ def test_parts_add_up_to_the_whole_batch(name: str) -> None:
 @every
 def test_a_run_in_parts_and_channels_last_goes_on_bit_for_bit(name: str, tmp_path: Path) -> None:
     def batch(step: int) -> Batch:
-        draws = generator("parts", step)
-        return {key: torch.rand(4, 3, SIDE, SIDE, generator=draws) * 2 - 1 for key in KEYS}
+        rng = generator("parts", step)
+        return {key: torch.rand(4, 3, SIDE, SIDE, generator=rng) * 2 - 1 for key in KEYS}
 
     def trained(
-        steps: int, store: CheckpointManager | None, stop: Callable[[], bool] = lambda: False
+        steps: int, checkpoints: CheckpointManager | None, stop: Callable[[], bool] = lambda: False
     ) -> dict[str, Tensor]:
         recipe = build(name)
-        plan = LoopConfig(steps, modes=Precision(channels_last=True), store=store, stop=stop, accumulate=2)
-        train(recipe, batch, plan, lambda clock, scalars: None)
+        loop_config = LoopConfig(
+            steps, precision=Precision(channels_last=True), checkpoints=checkpoints, stop=stop, accumulate=2
+        )
+        train(recipe, batch, loop_config, lambda clock, scalars: None)
         return {key: value.clone() for key, value in recipe.state_dict().items()}
 
-    whole, store, asked = trained(4, None), CheckpointManager(tmp_path), iter([False, True])
+    whole, checkpoints, asked = trained(4, None), CheckpointManager(tmp_path), iter([False, True])
     with pytest.raises(KeyboardInterrupt):
-        trained(4, store, lambda: next(asked))
-    assert equal(whole, trained(4, store))
+        trained(4, checkpoints, lambda: next(asked))
+    assert equal(whole, trained(4, checkpoints))
 
 
 def test_graphs_without_a_gpu_and_compilers_that_fail_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

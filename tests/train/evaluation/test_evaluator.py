@@ -21,29 +21,7 @@ from curate.train.runs.trained import load_run
 from curate.train.trainer import data_module
 from curate.train.trainer.best_checkpoint import PATIENCE, BestCheckpoint
 from curate.train.trainer.run import run
-from tests.support.training import dataset, tiny, wardrobe
-
-
-class Told:
-    """Progress that remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.shown: list[dict[str, object]] = []
-
-    def task(self, name: str, total: int | None) -> Any:
-        return self
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def advance(self, n: int = 1, **notes: object) -> None:
-        self.shown.append(notes)
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *error: object) -> None: ...
+from tests.support.training import RecordedProgress, dataset, pair_dataset, tiny
 
 
 class Fixed(torch.nn.Module):
@@ -82,11 +60,11 @@ def test_the_goals_own_images_are_near_and_the_inputs_are_far(root: Path) -> Non
     measure = evaluator(root)
     idle = measure.measure(Fixed(lambda images: images))  # type: ignore[arg-type]
     untranslated = measure.untranslated()
-    for view in ("a2b", "b2a"):
-        assert idle[f"val/kid_standin_{view}"] == pytest.approx(untranslated[f"val/kid_standin_{view}"])
-        assert idle[f"val/structure_{view}"] == pytest.approx(1.0, abs=1e-4)
-        assert idle[f"val/change_{view}"] == 0.0
-    goal = measure.views["b2a"].sources(0, 16)
+    for task in ("a2b", "b2a"):
+        assert idle[f"val/kid_standin_{task}"] == pytest.approx(untranslated[f"val/kid_standin_{task}"])
+        assert idle[f"val/structure_{task}"] == pytest.approx(1.0, abs=1e-4)
+        assert idle[f"val/change_{task}"] == 0.0
+    goal = measure.tasks["b2a"].sources(0, 16)
     perfect = Fixed(lambda images: goal[: len(images)])
     found = measure.measure(perfect)  # type: ignore[arg-type]
     error = idle["val/kid_std_standin_a2b"]
@@ -97,7 +75,7 @@ def test_the_goals_own_images_are_near_and_the_inputs_are_far(root: Path) -> Non
 
 def test_only_images_that_do_not_train_are_measured(root: Path) -> None:
     prepared = data_module.build_data_module(tiny(), root)
-    held = prepared.held_out.views["a2b"].sources(0, 16)
+    held = prepared.held_out.tasks["a2b"].sources(0, 16)
     trained = torch.cat([prepared.batches(step)["a"] for step in range(40)])
     assert not prepared.held_out.trained_on
     assert prepared.held_out.count == 16
@@ -119,10 +97,10 @@ def test_real_features_are_computed_once(root: Path, monkeypatch: pytest.MonkeyP
     assert sorted((root / "processed/cache").glob("features-standin-*")) == cached
 
 
-def test_a_run_is_measured_kept_and_told(root: Path, tmp_path: Path) -> None:
-    told = Told()
-    settings = tiny(run__steps=8, run__measure_every=2, run__metrics=["kid", "fid"], run__keep_best=2)
-    result = run(settings, root, tmp_path / "run", progress=told)  # type: ignore[arg-type]
+def test_a_run_is_measured_kept_and_reported(root: Path, tmp_path: Path) -> None:
+    progress = RecordedProgress()
+    config = tiny(run__steps=8, run__measure_every=2, run__metrics=["kid", "fid"], run__keep_best=2)
+    result = run(config, root, tmp_path / "run", progress=progress)  # type: ignore[arg-type]
     rows = [json.loads(line) for line in (tmp_path / "run/scalars.jsonl").read_text().splitlines()]
     for metric in ("kid", "fid"):
         values = {r["step"]: (r[f"val/{metric}_standin_a2b"] + r[f"val/{metric}_standin_b2a"]) / 2 for r in rows}
@@ -133,8 +111,8 @@ def test_a_run_is_measured_kept_and_told(root: Path, tmp_path: Path) -> None:
         assert result.metrics["best"][f"{metric}_standin"]["step"] == ranked[0]
     assert (tmp_path / "run/scores.tsv").read_text().count("\n") == 5
     assert "val/" not in (tmp_path / "run/scalars.tsv").read_text()
-    assert any("kid_standin a2b" in note and "untranslated" in note for note in told.notes)
-    assert {"images/s", "left", "G", "D", "health"} <= told.shown[-1].keys()
+    assert any("kid_standin a2b" in note and "untranslated" in note for note in progress.notes)
+    assert {"images/s", "left", "G", "D", "health"} <= progress.shown[-1].keys()
 
 
 def test_the_best_networks_are_those_of_their_step(root: Path, tmp_path: Path) -> None:
@@ -151,8 +129,8 @@ def test_the_best_networks_are_those_of_their_step(root: Path, tmp_path: Path) -
 
 
 def test_the_best_of_a_run_translates(root: Path, tmp_path: Path) -> None:
-    settings = tiny(run__steps=8, run__measure_every=2, run__metrics=["kid", "fid"], run__keep_best=2)
-    steps = run(settings, root, tmp_path / "run").metrics["best"]
+    config = tiny(run__steps=8, run__measure_every=2, run__metrics=["kid", "fid"], run__keep_best=2)
+    steps = run(config, root, tmp_path / "run").metrics["best"]
     for metric in ("kid", "kid_standin", "fid"):
         step = steps[f"{metric.removesuffix('_standin')}_standin"]["step"]
         assert load_run(tmp_path / "run", best=metric).step == step
@@ -173,33 +151,33 @@ def test_measuring_changes_nothing_that_is_learnt(root: Path, tmp_path: Path) ->
 
 
 def test_swapped_articles_are_measured_too(tmp_path: Path) -> None:
-    wardrobe(tmp_path, train=4, val=6)
+    pair_dataset(tmp_path, train=4, val=6)
     sizes = {"data": {"size": 32}, "model": {"variant": "modern", "width": 4}}
     flags = {"run.steps": 1, "run.batch": 2, "run.samples": 2, "run.measure_every": 1}
-    settings = read(Params({"train": {"cagan": sizes}}, None), "cagan", flags)
-    run(settings, tmp_path, tmp_path / "run")
+    config = read(Params({"train": {"cagan": sizes}}, None), "cagan", flags)
+    run(config, tmp_path, tmp_path / "run")
     (row,) = [json.loads(line) for line in (tmp_path / "run/scalars.jsonl").read_text().splitlines()]
     assert {"val/kid_standin_swapped", "val/structure_swapped", "val/change_swapped"} <= row.keys()
-    view = data_module.build_data_module(settings, tmp_path).held_out.views["swapped"]
-    batch = view.batch(0, 6)
+    task = data_module.build_data_module(config, tmp_path).held_out.tasks["swapped"]
+    batch = task.batch(0, 6)
     assert not any(torch.equal(worn, other) for worn, other in zip(batch["article"], batch["other"], strict=True))
 
 
 def test_without_held_out_images_it_says_so(tmp_path: Path) -> None:
     dataset(tmp_path, val=0, test=0)
-    told = Told()
-    run(tiny(run__steps=2), tmp_path, tmp_path / "run", progress=told)  # type: ignore[arg-type]
-    assert any("measured on training images" in note for note in told.notes)
+    progress = RecordedProgress()
+    run(tiny(run__steps=2), tmp_path, tmp_path / "run", progress=progress)  # type: ignore[arg-type]
+    assert any("measured on training images" in note for note in progress.notes)
     dataset(tmp_path, val=1, test=0)
-    told = Told()
-    run(tiny(run__steps=2), tmp_path, tmp_path / "other", progress=told)  # type: ignore[arg-type]
-    assert any("too few to be measured on" in note for note in told.notes)
+    progress = RecordedProgress()
+    run(tiny(run__steps=2), tmp_path, tmp_path / "other", progress=progress)  # type: ignore[arg-type]
+    assert any("too few to be measured on" in note for note in progress.notes)
 
 
 def test_stopping_is_reasonable_once_nothing_has_got_better_for_long(root: Path, tmp_path: Path) -> None:
     measure = evaluator(root)
     best = BestCheckpoint(tmp_path, {}, measure, ("kid",), 0)
-    keys = [measure.key("kid", view) for view in ("a2b", "b2a")]
+    keys = [measure.key("kid", task) for task in ("a2b", "b2a")]
     rows = [{"step": float(step), **dict.fromkeys(keys, value)} for step, value in enumerate([0.3, 0.1, *[0.2] * 9], 1)]
     recipe = build(tiny())
     assert "the best so far" in best.add(recipe, rows[:2])

@@ -11,8 +11,8 @@ from curate.train.evaluation.metrics import METRICS, change, diversity, fid, kid
 
 
 def gaussian(count: int, size: int, seed: int, *, shift: float = 0.0, scale: float = 1.0) -> torch.Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return torch.randn(count, size, generator=draws) * scale + shift
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn(count, size, generator=rng) * scale + shift
 
 
 def test_kid_of_two_points_each_by_hand() -> None:
@@ -34,10 +34,10 @@ def test_kid_is_the_unbiased_estimate_that_numpy_gives() -> None:
 def test_kid_is_unbiased_and_its_standard_error_is_one(shift: float, most: float) -> None:
     pairs = [kid(gaussian(60, 8, seed), gaussian(60, 8, 1000 + seed, shift=shift)) for seed in range(60)]
     values = np.array([found["kid"] for found in pairs])
-    told = np.array([found["kid_std"] for found in pairs])
+    errors = np.array([found["kid_std"] for found in pairs])
     truth = kid(gaussian(1500, 8, 5000), gaussian(1500, 8, 5001, shift=shift))["kid"]
     assert abs(values.mean() - truth) < 3 * values.std() / len(values) ** 0.5
-    assert 0.7 < told.mean() / values.std() < most, "too careful only where there is nothing to tell"
+    assert 0.7 < errors.mean() / values.std() < most, "too careful only where there is nothing to tell"
 
 
 @pytest.mark.parametrize("count", [20, 400], ids=["fewer images than features", "more"])
@@ -75,8 +75,8 @@ def test_one_image_is_too_few(name: str) -> None:
 
 
 def test_structure_knows_edges_and_not_colours() -> None:
-    draws = torch.Generator().manual_seed(0)
-    images = torch.rand(4, 3, 16, 16, generator=draws) * 2 - 1
+    rng = torch.Generator().manual_seed(0)
+    images = torch.rand(4, 3, 16, 16, generator=rng) * 2 - 1
     assert torch.allclose(structure(images, images), torch.ones(4), atol=1e-5)
     assert torch.allclose(structure(images, 0.1 - 0.5 * images), torch.ones(4), atol=1e-5)
     assert structure(images, images.flip(0)).abs().max() < 0.35

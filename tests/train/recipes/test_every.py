@@ -47,10 +47,10 @@ def batches(step: int) -> Batch:
     return {key: torch.rand(1, 3, SIDE, SIDE, generator=draws) * 2 - 1 for key in KEYS}
 
 
-def trained(recipe: Recipe, plan: LoopConfig) -> tuple[dict[str, Any], list[tuple[int, Scalars]]]:
+def trained(recipe: Recipe, loop_config: LoopConfig) -> tuple[dict[str, Any], list[tuple[int, Scalars]]]:
     """The recipe's state and all the ticks of a run."""
     ticks: list[tuple[int, Scalars]] = []
-    train(recipe, batches, plan, lambda clock, scalars: ticks.append((clock.step, scalars)))
+    train(recipe, batches, loop_config, lambda clock, scalars: ticks.append((clock.step, scalars)))
     return {name: value.clone() for name, value in recipe.state_dict().items()}, ticks
 
 
@@ -99,13 +99,13 @@ def test_each_update_changes_its_own_parameters_and_no_others(name: str) -> None
 @pytest.mark.parametrize("stop", [1, 3, 4])
 def test_a_resumed_run_is_bit_equal_to_one_that_never_stopped(name: str, stop: int, tmp_path: Path) -> None:
     whole, ticks = trained(build(name), LoopConfig(STEPS, tick=2))
-    store = CheckpointManager(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     asked = iter([False] * (stop - 1) + [True])
-    interrupted = LoopConfig(STEPS, tick=2, store=store, checkpoint_every=100, stop=lambda: next(asked))
+    interrupted = LoopConfig(STEPS, tick=2, checkpoints=checkpoints, checkpoint_every=100, stop=lambda: next(asked))
     first: list[tuple[int, Scalars]] = []
     with pytest.raises(KeyboardInterrupt):
         train(build(name), batches, interrupted, lambda clock, scalars: first.append((clock.step, scalars)))
-    resumed, rest = trained(build(name), LoopConfig(STEPS, tick=2, store=store))
+    resumed, rest = trained(build(name), LoopConfig(STEPS, tick=2, checkpoints=checkpoints))
     assert equal(whole, resumed)
     assert [*first, *rest] == ticks
 
@@ -138,5 +138,5 @@ def test_the_schedule_is_a_factor_that_depends_on_the_clock_alone(name: str) -> 
 
 @every
 def test_bf16_trains(name: str) -> None:
-    _, ticks = trained(build(name), LoopConfig(1, modes=Precision("bf16")))
+    _, ticks = trained(build(name), LoopConfig(1, precision=Precision("bf16")))
     assert all(loss == loss for loss in ticks[0][1].values())

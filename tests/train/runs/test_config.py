@@ -1,4 +1,4 @@
-"""Settings: strict where a person mistypes, defaults from the paper."""
+"""A run's config: strict where a person mistypes, defaults from the paper."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.runs.config import TrainConfig, from_dict, parse_assignment, read, select_device
 
 
-def settings(section: dict[str, Any] | None = None, **flags: Any) -> TrainConfig:
+def config_of(section: dict[str, Any] | None = None, **flags: Any) -> TrainConfig:
     train = {} if section is None else {"cyclegan": section}
     return read(Params({"train": train}, None), "cyclegan", {k.replace("__", "."): v for k, v in flags.items()})
 
 
 def test_defaults_are_the_papers() -> None:
-    made = settings().as_dict()
+    made = config_of().as_dict()
     assert made["run"]["epochs"] == 200
     assert made["run"]["batch"] == 1
-    assert (made["data"]["size"], settings().data.load_side) == (256, 286)
+    assert (made["data"]["size"], config_of().data.load_side) == (256, 286)
     papers = {
         "ngf": 64,
         "blocks": 9,
@@ -49,7 +49,7 @@ def test_defaults_are_the_papers() -> None:
 
 
 def test_flags_override_the_file_and_none_is_no_flag() -> None:
-    made = settings({"run": {"steps": 10, "batch": 2}, "model": {"lr": 0.5}}, run__steps=20, run__batch=None)
+    made = config_of({"run": {"steps": 10, "batch": 2}, "model": {"lr": 0.5}}, run__steps=20, run__batch=None)
     assert (made.run.steps, made.run.batch, made.as_dict()["model"]["lr"]) == (20, 2, 0.5)
 
 
@@ -66,8 +66,8 @@ def test_ugatits_are_its_papers_and_epochs_take_the_place_of_its_steps() -> None
     assert run({"epochs": 40}, **{"run.steps": 7}) == (7, 40)
 
 
-def test_settings_come_back_from_their_plain_form() -> None:
-    made = settings({"data": {"domains": {"a": "x", "b": "y"}}})
+def test_a_config_comes_back_from_its_plain_form() -> None:
+    made = config_of({"data": {"domains": {"a": "x", "b": "y"}}})
     assert from_dict(made.as_dict()) == made
 
 
@@ -84,7 +84,7 @@ def test_settings_come_back_from_their_plain_form() -> None:
 )
 def test_mistakes_are_named_by_their_dotted_key(section: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        settings(section)
+        config_of(section)
     assert message in caught.value.message
 
 
@@ -101,9 +101,9 @@ def test_an_assignment_is_read_as_yaml() -> None:
     with pytest.raises(UsageError, match=r"--set model.lr: no '='"):
         parse_assignment("model.lr")
     with pytest.raises(UsageError, match=r"there is no key 'run\.stps'|there is no such key; did you mean 'steps'"):
-        settings(None, **{"run__stps": 3})
+        config_of(None, **{"run__stps": 3})
     with pytest.raises(UsageError, match=r"there is no key 'lr'; did you mean 'model.lr'"):
-        settings(None, lr=3)
+        config_of(None, lr=3)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

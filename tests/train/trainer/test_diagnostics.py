@@ -1,4 +1,4 @@
-"""Runs that go wrong in each of the known ways, and one that does not, told from their lines alone."""
+"""Runs that go wrong in each of the known ways, and one that does not, found in their lines alone."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ import pytest
 
 from curate.train.trainer.diagnostics import CHECKS, diagnose
 from curate.train.trainer.run import run
-from tests.support.training import dataset, tiny
-from tests.train.evaluation.test_evaluator import Told
+from tests.support.training import RecordedProgress, dataset, tiny
 
 
 def healthy(lines: int = 40, **changes: Any) -> list[dict[str, float]]:
     """The lines of a run in which nothing is wrong, but for `changes`: functions of the line's number by scalar."""
-    draws = random.Random(0)
+    rng = random.Random(0)
     rows = []
     for number in range(lines):
         row = {
             "step": 50.0 * (number + 1),
-            "G/gan_a2b": draws.uniform(0.2, 0.6),
-            "G/cycle_a": draws.uniform(1.0, 2.0) * 10 / (10 + number),
-            "D/d_a": draws.uniform(0.1, 0.3),
-            "seen/accuracy_a": draws.uniform(0.6, 0.99),
-            "seen/accuracy_b": draws.uniform(0.6, 0.95),
+            "G/gan_a2b": rng.uniform(0.2, 0.6),
+            "G/cycle_a": rng.uniform(1.0, 2.0) * 10 / (10 + number),
+            "D/d_a": rng.uniform(0.1, 0.3),
+            "seen/accuracy_a": rng.uniform(0.6, 0.99),
+            "seen/accuracy_b": rng.uniform(0.6, 0.95),
             "G/lr": 2e-4,
             "D/lr": 2e-4,
         }
@@ -79,9 +78,9 @@ def test_what_passes_is_no_trouble() -> None:
 def test_a_run_tells_its_health_where_it_is_seen(tmp_path: Path) -> None:
     """Generators that can't learn, against discriminators that can: they win."""
     dataset(tmp_path)
-    told = Told()
+    progress = RecordedProgress()
     flags = {"run__steps": 60, "run__tick": 2, "model__lr": 1e-8, "model__lr_d": 0.005, "run__measure_every": 0}
-    run(tiny(**flags), tmp_path, tmp_path / "run", progress=told)  # type: ignore[arg-type]
-    assert any("health: the discriminator wins" in note for note in told.notes)
+    run(tiny(**flags), tmp_path, tmp_path / "run", progress=progress)  # type: ignore[arg-type]
+    assert any("health: the discriminator wins" in note for note in progress.notes)
     assert "the discriminator wins" in (tmp_path / "run/health.txt").read_text()
-    assert told.shown[-1]["health"] == "d_wins"
+    assert progress.shown[-1]["health"] == "d_wins"

@@ -22,8 +22,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def made(root: Path, settings: TrainConfig, steps: int = 1000) -> estimate.Estimate:
-    return estimate.estimate(build(settings), data_module.build_data_module(settings, root), settings.run, steps)
+def made(root: Path, config: TrainConfig, steps: int = 1000) -> estimate.Estimate:
+    return estimate.estimate(build(config), data_module.build_data_module(config, root), config.run, steps)
 
 
 def test_tensors_are_counted(root: Path) -> None:
@@ -48,7 +48,7 @@ def test_activations_are_those_that_autograd_keeps_at_once(root: Path) -> None:
 
 def test_each_storage_counts_once_and_as_long_as_it_is_held() -> None:
     weight = torch.ones(4, requires_grad=True)
-    kept = estimate._Kept([weight])
+    kept = estimate._SavedTensors([weight])
     with torch.autograd.graph.saved_tensors_hooks(kept.pack, kept.unpack):
         squared = weight * weight  # keeps the weight alone
         assert kept.now == 0
@@ -69,11 +69,11 @@ def test_time_is_measured_and_its_basis_is_said(root: Path) -> None:
 
 
 def test_what_is_held_takes_neither_gradients_nor_moments(root: Path) -> None:
-    settings = tiny()
-    recipe = build(settings)
+    config = tiny()
+    recipe = build(config)
     freeze(recipe, ["g_a2b"])
-    found = estimate.estimate(recipe, data_module.build_data_module(settings, root), settings.run, 10)
-    assert found.moments < made(root, settings).moments
+    found = estimate.estimate(recipe, data_module.build_data_module(config, root), config.run, 10)
+    assert found.moments < made(root, config).moments
 
 
 def test_what_is_too_large_for_a_trial_is_only_counted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

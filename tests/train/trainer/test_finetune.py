@@ -14,8 +14,7 @@ from curate.train.runs.factory import build
 from curate.train.trainer.finetune import freeze, load_initial
 from curate.train.trainer.run import run
 from curate.train.weights import exchange
-from tests.support.training import dataset, tiny
-from tests.train.evaluation.test_evaluator import Told
+from tests.support.training import RecordedProgress, dataset, tiny
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +41,11 @@ OLD = "processed/runs/old"
 
 def test_a_run_begins_with_another_runs_networks(root: Path) -> None:
     recipe, old = first_weights(), state(root / OLD)
-    told = load_initial(recipe, "cyclegan", root / OLD)
+    report = load_initial(recipe, "cyclegan", root / OLD)
     parameters = dict(recipe.named_parameters())
     assert all(torch.equal(value, old[f"model/{name}"]) for name, value in parameters.items())
     assert recipe.pool_a.kept == [], "pools begin anew"
-    assert f"g_a2b: {len(list(recipe.g_a2b.parameters()))} tensors from {root / OLD}" in told
+    assert f"g_a2b: {len(list(recipe.g_a2b.parameters()))} tensors from {root / OLD}" in report
     best = next((root / OLD / "best").iterdir())
     again = first_weights()
     load_initial(again, "cyclegan", best)
@@ -57,12 +56,12 @@ def test_a_run_begins_with_an_imported_generator(root: Path, tmp_path: Path) -> 
     imported = exchange.read_run(root / OLD)
     exchange.write(imported, tmp_path, generators_only=True)
     recipe, untouched = first_weights(), first_weights()
-    told = load_initial(recipe, "cyclegan", tmp_path)
+    report = load_initial(recipe, "cyclegan", tmp_path)
     average = state(root / OLD)["model/average_a2b.network.model.1.weight"]
     assert torch.equal(recipe.g_a2b.state_dict()["model.1.weight"], average)
     assert torch.equal(recipe.average_a2b.network.state_dict()["model.1.weight"], average)
     assert torch.equal(recipe.d_a.state_dict()["model.0.weight"], untouched.d_a.state_dict()["model.0.weight"])
-    assert f"d_a: not in {tmp_path}, keeps its first weights" in told
+    assert f"d_a: not in {tmp_path}, keeps its first weights" in report
 
 
 def test_what_does_not_fit_is_named(root: Path, tmp_path: Path) -> None:
@@ -80,8 +79,8 @@ def test_what_does_not_fit_is_named(root: Path, tmp_path: Path) -> None:
 
 
 def test_an_average_that_this_run_has_not_is_left(root: Path) -> None:
-    told = load_initial(build(tiny()), "cyclegan", root / OLD)
-    assert "average_a2b: not used" in told
+    report = load_initial(build(tiny()), "cyclegan", root / OLD)
+    assert "average_a2b: not used" in report
 
 
 @pytest.mark.parametrize(
@@ -110,10 +109,10 @@ def test_a_pattern_that_names_nothing_says_what_there_is() -> None:
 
 def test_held_layers_stay_and_the_others_learn(root: Path, tmp_path: Path) -> None:
     flags = {"run__weights": OLD, "run__freeze": ["d_*.model.0", "g_a2b.model.1"], "model__ema": 0.9}
-    told = Told()
-    run(tiny(**flags), root, tmp_path / "run", progress=told)  # type: ignore[arg-type]
+    progress = RecordedProgress()
+    run(tiny(**flags), root, tmp_path / "run", progress=progress)  # type: ignore[arg-type]
     old, new = state(root / OLD), state(tmp_path / "run")
-    assert any("held: " in note for note in told.notes)
+    assert any("held: " in note for note in progress.notes)
     held = [
         name for name in new if name.startswith(("model/d_a.model.0.", "model/d_b.model.0.", "model/g_a2b.model.1."))
     ]
@@ -128,17 +127,17 @@ def test_held_layers_stay_and_the_others_learn(root: Path, tmp_path: Path) -> No
 def test_a_fine_tuned_run_goes_on_as_if_it_had_never_stopped(root: Path, tmp_path: Path) -> None:
     flags = {"run__weights": OLD, "run__freeze": ["d_*.model.0"], "model__ema": 0.9}
     run(tiny(run__steps=6, **flags), root, tmp_path / "whole")
-    settings = tiny(run__steps=6, **flags)
+    config = tiny(run__steps=6, **flags)
 
-    class Stop(Told):
+    class Stop(RecordedProgress):
         def advance(self, n: int = 1, **notes: object) -> None:
             if len(self.shown) == 3:
                 raise RuntimeError("killed")
             super().advance(n, **notes)
 
     with pytest.raises(RuntimeError):
-        run(settings, root, tmp_path / "run", progress=Stop())  # type: ignore[arg-type]
-    run(settings, root, tmp_path / "run")
+        run(config, root, tmp_path / "run", progress=Stop())  # type: ignore[arg-type]
+    run(config, root, tmp_path / "run")
     one, other = state(tmp_path / "whole"), state(tmp_path / "run")
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -105,7 +105,7 @@ def test_what_does_not_change_the_result_may_change_on_the_way(root: Path, tmp_p
         ({"data__domains": {"a": "short", "b": "long"}}, 'data.domains.a: "long" -> "short"'),
     ],
 )
-def test_other_settings_are_refused_with_what_differs(
+def test_another_config_is_refused_with_what_differs(
     root: Path, tmp_path: Path, flags: dict[str, Any], line: str
 ) -> None:
     run(tiny(), root, tmp_path / "run")

@@ -16,8 +16,8 @@ from tests.support.training import dataset, tiny
 
 
 def preview(count: int = 2, side: int = 16) -> Preview:
-    draws = torch.Generator().manual_seed(count)
-    batch = {key: torch.rand(count, 3, side, side, generator=draws) * 2 - 1 for key in "ab"}
+    rng = torch.Generator().manual_seed(count)
+    batch = {key: torch.rand(count, 3, side, side, generator=rng) * 2 - 1 for key in "ab"}
     return Preview(batch, translation_grid, {"a2b": ("a", slice(None)), "b2a": ("b", slice(None))})
 
 
@@ -89,12 +89,12 @@ def test_large_pictures_are_drawn_small(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stop", [4, 8])
 def test_a_resumed_run_has_the_strip_of_one_that_never_stopped(tmp_path: Path, stop: int) -> None:
     dataset(tmp_path)
-    settings = tiny(run__steps=12, run__sample_every=2)
-    run(settings, tmp_path, tmp_path / "whole")
+    config = tiny(run__steps=12, run__sample_every=2)
+    run(config, tmp_path, tmp_path / "whole")
     run(tiny(run__steps=stop, run__sample_every=2), tmp_path, tmp_path / "run")
     crops = tmp_path / "processed/crops/long-006.png"  # the first held-out image of its domain
     crops.write_bytes((tmp_path / "processed/crops/long-000.png").read_bytes())
-    run(settings, tmp_path, tmp_path / "run")
+    run(config, tmp_path, tmp_path / "run")
     one, other = (np.asarray(Image.open(tmp_path / name / "samples/history.png")) for name in ("whole", "run"))
     assert one.shape == other.shape
     assert np.array_equal(one[:, :34], other[:, :34]), "the images stay, whatever happened to the files"

@@ -55,8 +55,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_photo_gives_the_aligned_face_and_the_way_back(root: Path, photos: Path, tmp_path: Path) -> None:
     translator = Translator(load_run(root / "run"), "a2b")
-    (outcome,) = translate(translator, [photos / "anna.jpg"], tmp_path / "out.png", compare=True)
-    assert outcome.reason == "ok"
+    (result,) = translate(translator, [photos / "anna.jpg"], tmp_path / "out.png", compare=True)
+    assert result.reason == "ok"
     assert codec.decode((tmp_path / "out.png").read_bytes()).shape == (32, 32, 3)
     assert codec.decode((tmp_path / "out-compare.png").read_bytes()).shape == (36, 72, 3)
     notes = json.loads((tmp_path / "out.json").read_text())
@@ -89,22 +89,22 @@ def test_each_direction_cuts_by_the_rules_of_its_own_domain(root: Path, photos: 
     translator = Translator(load_run(root / "run"), "b2a")
     assert translator.aligner.rules.align == "none"
     assert translator.domain == "short"
-    (outcome,) = translate(translator, [photos / "wall.png"], tmp_path)
-    assert outcome.reason == "ok"
+    (result,) = translate(translator, [photos / "wall.png"], tmp_path)
+    assert result.reason == "ok"
 
 
 def test_a_folder_is_searched_and_equal_names_are_told_apart(root: Path, photos: Path, tmp_path: Path) -> None:
-    outcomes = translate(Translator(load_run(root / "run"), "a2b"), [photos], tmp_path)
-    reasons = {Path(o.input).relative_to(photos).as_posix(): o.reason for o in outcomes}
+    results = translate(Translator(load_run(root / "run"), "a2b"), [photos], tmp_path)
+    reasons = {Path(r.input).relative_to(photos).as_posix(): r.reason for r in results}
     assert reasons == {"anna.jpg": "ok", "more/anna.jpg": "ok", "wall.png": "no_face"}
     assert {path.name for path in tmp_path.iterdir()} == {"anna.png", "anna.json", "anna~2.png", "anna~2.json"}
 
 
-def test_what_can_not_be_read_is_told_and_the_others_are_done(root: Path, photos: Path, tmp_path: Path) -> None:
+def test_what_can_not_be_read_is_reported_and_the_others_are_done(root: Path, photos: Path, tmp_path: Path) -> None:
     named = [photos / "notes.txt", photos / "none.jpg", photos / "anna.jpg"]
-    outcomes = translate(Translator(load_run(root / "run"), "a2b"), named, tmp_path)
-    assert [outcome.reason for outcome in outcomes] == ["not_image", "unreadable", "ok"]
-    assert outcomes[1].detail == "No such file or directory"
+    results = translate(Translator(load_run(root / "run"), "a2b"), named, tmp_path)
+    assert [result.reason for result in results] == ["not_image", "unreadable", "ok"]
+    assert results[1].detail == "No such file or directory"
 
 
 def test_one_file_can_not_take_several_images(root: Path, photos: Path, tmp_path: Path) -> None:
@@ -180,8 +180,8 @@ def test_a_real_photo(root: Path, data: Path, tmp_path: Path) -> None:
     photo = data / "ffhq_reference" / "00001.png"
     if not photo.is_file():
         pytest.skip("no reference photo in CURATE_DATA")
-    (outcome, *_) = translate(Translator(load_run(root / "run"), "a2b", all_faces=True), [photo], tmp_path)
-    assert outcome.reason == "ok"
+    (result, *_) = translate(Translator(load_run(root / "run"), "a2b", all_faces=True), [photo], tmp_path)
+    assert result.reason == "ok"
 
 
 def test_the_rules_of_a_dataset_without_crops_are_the_defaults(tmp_path: Path) -> None:

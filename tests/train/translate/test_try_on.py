@@ -25,7 +25,7 @@ from curate.train.trainer.run import run
 from curate.train.translate import try_on
 from curate.train.translate.try_on import TryOn, put_back
 from tests.support.foreign_weights import chainer, chainer_content
-from tests.support.training import dataset, dressing, tiny, wardrobe
+from tests.support.training import dataset, pair_dataset, tiny, tiny_cagan
 
 EYE = np.eye(2, 3)
 
@@ -48,7 +48,7 @@ class Painter:
         return {"swapped": alpha * colour + (1 - alpha) * human, "alpha": alpha * 2 - 1}
 
 
-def dresser(side: int = 32, width: int | None = None) -> tuple[TryOn, Painter]:
+def painted_try_on(side: int = 32, width: int | None = None) -> tuple[TryOn, Painter]:
     painter = Painter()
     keys = frozenset(("human", "article", "other"))
     return TryOn(Trained(painter, "here", 7, side, {}, {}, (), keys, width)), painter  # type: ignore[arg-type]
@@ -64,9 +64,9 @@ def plain(colour: tuple[int, int, int], side: int = 40) -> codec.RGB:
 
 
 def test_at_the_networks_own_size_their_picture_comes_back() -> None:
-    draws = torch.Generator().manual_seed(0)
-    seen, rgb = torch.rand(2, 1, 3, 24, 16, generator=draws) * 2 - 1
-    share = torch.rand(1, 1, 24, 16, generator=draws).expand_as(seen)
+    rng = torch.Generator().manual_seed(0)
+    seen, rgb = torch.rand(2, 1, 3, 24, 16, generator=rng) * 2 - 1
+    share = torch.rand(1, 1, 24, 16, generator=rng).expand_as(seen)
     made = share * rgb + (1 - share) * seen
     own = ((seen[0] + 1) * 127.5).permute(1, 2, 0).numpy()
     back = put_back(np.rint(own).astype(np.uint8), seen, made, share * 2 - 1, EYE)
@@ -82,9 +82,9 @@ def test_where_nothing_is_painted_the_photo_stays_bit_for_bit_at_its_own_size() 
 
 @pytest.mark.parametrize(("height", "width"), [(300, 200), (200, 300), (40, 40)])
 def test_paint_lies_where_it_was_seen_and_the_rest_is_kept(height: int, width: int) -> None:
-    dress_up, _ = dresser()
+    try_on_article, _ = painted_try_on()
     person = photo(height, width)
-    made = dress_up(person, plain((200, 0, 100)))
+    made = try_on_article(person, plain((200, 0, 100)))
     assert made.photo.shape == person.shape
     band = 2 * max(height, width) // 32  # a pixel of the view is so large in the photo, and edges are soft
     left, right = made.photo[:, : width // 2 - band], made.photo[:, width // 2 + band :]
@@ -97,9 +97,9 @@ def test_paint_lies_where_it_was_seen_and_the_rest_is_kept(height: int, width: i
 
 
 def test_what_a_narrow_view_does_not_show_is_kept() -> None:
-    dress_up, painter = dresser(32, width=24)
+    try_on_article, painter = painted_try_on(32, width=24)
     person = photo(64, 64)
-    made = dress_up(person, plain((0, 250, 0)))
+    made = try_on_article(person, plain((0, 250, 0)))
     assert painter.seen[0]["human"].shape == (1, 3, 32, 24)
     assert np.array_equal(made.photo[:, :8], person[:, :8]), "left of the view, though the view's left half is painted"
     assert np.abs(made.photo[:, 8:30].astype(int) - (0, 250, 0)).max() <= 1
@@ -107,16 +107,16 @@ def test_what_a_narrow_view_does_not_show_is_kept() -> None:
 
 
 def test_an_article_that_nobody_knows_is_plain_white() -> None:
-    dress_up, painter = dresser()
-    dress_up(photo(40, 40), plain((9, 9, 9)))
-    dress_up(photo(40, 40), plain((9, 9, 9)), plain((90, 90, 90)))
+    try_on_article, painter = painted_try_on()
+    try_on_article(photo(40, 40), plain((9, 9, 9)))
+    try_on_article(photo(40, 40), plain((9, 9, 9)), plain((90, 90, 90)))
     blank, worn = (batch["article"] for batch in painter.seen)
     assert torch.equal(blank, torch.ones_like(blank))
     assert worn.mean().item() == pytest.approx(90 / 127.5 - 1, abs=1e-3)
 
 
 @pytest.fixture
-def wardrobe_files(tmp_path: Path) -> Path:
+def article_files(tmp_path: Path) -> Path:
     """Two people, two articles, and a file that is no picture."""
     for number, name in enumerate(("people/anna", "people/ben")):
         (tmp_path / "people").mkdir(exist_ok=True)
@@ -128,12 +128,12 @@ def wardrobe_files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_everybody_is_dressed_in_everything_and_the_grid_shows_it(wardrobe_files: Path) -> None:
-    root = wardrobe_files
-    orders = try_on.list_jobs([root / "people"], [root / "articles"])
-    assert [job.name for job in orders] == ["anna-blue", "anna-red", "ben-blue", "ben-red"]
-    outcomes = try_on.run(dresser()[0], orders, root / "out", compare=True)
-    assert [outcome.reason for outcome in outcomes] == ["ok"] * 4
+def test_everybody_tries_everything_on_and_the_grid_shows_it(article_files: Path) -> None:
+    root = article_files
+    jobs = try_on.list_jobs([root / "people"], [root / "articles"])
+    assert [job.name for job in jobs] == ["anna-blue", "anna-red", "ben-blue", "ben-red"]
+    results = try_on.run(painted_try_on()[0], jobs, root / "out", compare=True)
+    assert [result.reason for result in results] == ["ok"] * 4
     assert codec.decode((root / "out/anna-red.png").read_bytes())[:, :10].mean((0, 1)).tolist() == [255, 0, 0]
     assert codec.decode((root / "out/anna-red-compare.png").read_bytes()).shape == (36, 5 * 36, 3)
     assert codec.decode((root / "out/grid.png").read_bytes()).shape == (3 * 36, 5 * 36 + 8, 3)
@@ -147,20 +147,22 @@ def test_everybody_is_dressed_in_everything_and_the_grid_shows_it(wardrobe_files
     assert len(notes["affine"]) == 6
 
 
-def test_what_can_not_be_read_is_told_and_a_broken_article_ends_it(wardrobe_files: Path) -> None:
-    root = wardrobe_files
-    orders = try_on.list_jobs([root / "notes.txt", root / "people/anna.png"], [root / "articles/red.png"])
-    assert [o.reason for o in try_on.run(dresser()[0], orders, root / "out")] == ["not_image", "ok"]
-    orders = try_on.list_jobs([root / "people/anna.png"], [root / "notes.txt"])
+def test_what_can_not_be_read_is_reported_and_a_broken_article_ends_it(article_files: Path) -> None:
+    root = article_files
+    jobs = try_on.list_jobs([root / "notes.txt", root / "people/anna.png"], [root / "articles/red.png"])
+    assert [r.reason for r in try_on.run(painted_try_on()[0], jobs, root / "out")] == ["not_image", "ok"]
+    jobs = try_on.list_jobs([root / "people/anna.png"], [root / "notes.txt"])
     with pytest.raises(UsageError, match=r"notes\.txt: "):
-        try_on.run(dresser()[0], orders, root / "out")
+        try_on.run(painted_try_on()[0], jobs, root / "out")
     with pytest.raises(UsageError, match="one file for 2 pictures"):
-        try_on.run(dresser()[0], try_on.list_jobs([root / "people"], [root / "articles/red.png"]), root / "out.png")
+        try_on.run(
+            painted_try_on()[0], try_on.list_jobs([root / "people"], [root / "articles/red.png"]), root / "out.png"
+        )
 
 
 def raw_world(root: Path) -> None:
-    """A wardrobe, and the raw images that it was boxed from."""
-    wardrobe(root, train=2, val=3, humans=2)
+    """Pairs, and the raw images that it was boxed from."""
+    pair_dataset(root, train=2, val=3, humans=2)
     rows = manifest.read(manifest.PAIRS, root).to_pylist()
     seen: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -176,9 +178,9 @@ def raw_world(root: Path) -> None:
 
 def test_of_a_split_everybody_gets_the_next_article(tmp_path: Path) -> None:
     raw_world(tmp_path)
-    orders = try_on.split_jobs(tmp_path, "val")
-    assert len(orders) == 6
-    numbers = [[int(path.stem[:3]) for path in (job.person, job.worn, job.wanted) if path] for job in orders]
+    jobs = try_on.split_jobs(tmp_path, "val")
+    assert len(jobs) == 6
+    numbers = [[int(path.stem[:3]) for path in (job.person, job.worn, job.wanted) if path] for job in jobs]
     assert numbers == [[2, 2, 3], [2, 2, 3], [3, 3, 4], [3, 3, 4], [4, 4, 2], [4, 4, 2]]
     with pytest.raises(UsageError, match="0 articles are in test"):
         try_on.split_jobs(tmp_path, "test")
@@ -192,16 +194,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = manifest.read(manifest.PAIRS, root).to_pylist()
     section = {"size": 48, "background": [250, 250, 250]}
     manifest.write(manifest.PAIRS, manifest.from_rows(manifest.PAIRS, rows), root, meta={"section": section})
-    run(dressing(), root, root / "processed/runs/cagan")
+    run(tiny_cagan(), root, root / "processed/runs/cagan")
     return root
 
 
 def test_a_run_remembers_how_its_pairs_were_boxed(trained: Path) -> None:
     found = load_run(trained / "processed/runs/cagan")
-    assert (found.letterbox.size, found.letterbox.background, found.dresses) == (48, (250, 250, 250), True)
+    assert (found.letterbox.size, found.letterbox.background, found.is_try_on) == (48, (250, 250, 250), True)
 
 
-def test_from_python_a_photo_of_any_size_comes_back_dressed(trained: Path) -> None:
+def test_from_python_a_photo_of_any_size_comes_back_in_the_article(trained: Path) -> None:
     t = load(trained / "processed/runs/cagan", device="cpu")
     person, shirt = Image.fromarray(photo(90, 70)), plain((10, 20, 30))
     made = t(person, article=shirt)
@@ -213,10 +215,10 @@ def test_from_python_a_photo_of_any_size_comes_back_dressed(trained: Path) -> No
     assert "article=shirt" in (caught.value.hint or "")
 
 
-def test_networks_of_two_domains_dress_nobody(tmp_path: Path) -> None:
+def test_networks_of_two_domains_put_no_articles_on_people(tmp_path: Path) -> None:
     dataset(tmp_path)
     run(tiny(run__steps=1, run__samples=0), tmp_path, tmp_path / "run")
-    with pytest.raises(UsageError, match="dresses nobody"):
+    with pytest.raises(UsageError, match="puts no articles on people"):
         load(tmp_path / "run", device="cpu")(photo(40, 40), article=photo(40, 40))
 
 
@@ -239,9 +241,9 @@ def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
 
 
 def test_the_command_takes_an_article_and_finds_the_run(
-    trained: Path, wardrobe_files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Path, article_files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    anna, red, out = (wardrobe_files / name for name in ("people/anna.png", "articles/red.png", "anna.png"))
+    anna, red, out = (article_files / name for name in ("people/anna.png", "articles/red.png", "anna.png"))
     assert call(monkeypatch, anna, "--article", red, "--worn", red, "-o", out, "--root", trained) == 0
     assert f"{anna} in {red}: {out}" in capsys.readouterr().out
     assert codec.decode(out.read_bytes()).shape == (60, 40, 3)

@@ -35,8 +35,8 @@ class FeatureNet:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """Resized bicubically with antialiasing: Parmar et al., On Aliased Resizing (2022)."""
-        found: Tensor = self.network(resize(images.to(self.device).float(), self.side))
-        return found.float().cpu()
+        features: Tensor = self.network(resize(images.to(self.device).float(), self.side))
+        return features.float().cpu()
 
 
 def load(path: Path | None, device: torch.device | str = "cpu") -> FeatureNet:

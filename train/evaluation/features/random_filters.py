@@ -1,4 +1,4 @@
-"""A feature net that nobody has to fetch: random filters, fixed by a seed, in the manner of a scattering transform.
+"""A feature net that needs no download: random filters, fixed by a seed, in the manner of a scattering transform.
 
 Naeem et al., Reliable Fidelity and Diversity Metrics for Generative Models (2020), find random nets a sound basis for
 comparing distributions far from ImageNet; Bruna & Mallat, Invariant Scattering Convolution Networks (2013), say why two
@@ -30,9 +30,9 @@ class StandIn(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        draws = torch.Generator().manual_seed(SEED)
-        self.register_buffer("first", _filters(3, draws))
-        self.register_buffer("second", _filters(FILTERS, draws))
+        rng = torch.Generator().manual_seed(SEED)
+        self.register_buffer("first", _filters(3, rng))
+        self.register_buffer("second", _filters(FILTERS, rng))
 
     def forward(self, images: Tensor) -> Tensor:
         found = [F.adaptive_avg_pool2d(images, LAYOUT).flatten(1)]
@@ -46,9 +46,9 @@ class StandIn(nn.Module):
         return torch.cat(found, 1)
 
 
-def _filters(inputs: int, draws: torch.Generator) -> Tensor:
+def _filters(inputs: int, rng: torch.Generator) -> Tensor:
     """FILTERS random filters [FILTERS, inputs, 3, 3] of mean 0 and length 1."""
-    filters = torch.randn(FILTERS, inputs, 3, 3, generator=draws)
+    filters = torch.randn(FILTERS, inputs, 3, 3, generator=rng)
     filters -= filters.mean((2, 3), keepdim=True)
     return filters / filters.flatten(1).norm(dim=1)[:, None, None, None]
 

@@ -313,16 +313,16 @@ def test_a_resumed_run_is_bit_equal_with_every_option_on(name: str, tmp_path: Pa
     keys = EVERYTHING[name]
     side = keys.get("size", 32)
 
-    def state(recipe: CycleGAN, plan: LoopConfig) -> dict[str, Tensor]:
-        train(recipe, lambda step: batch(step, side, 1), plan, lambda clock, scalars: None)
+    def state(recipe: CycleGAN, loop_config: LoopConfig) -> dict[str, Tensor]:
+        train(recipe, lambda step: batch(step, side, 1), loop_config, lambda clock, scalars: None)
         return {key: value.clone() for key, value in recipe.state_dict().items()}
 
     whole = state(built(**keys), LoopConfig(4))
     asked = iter([False, True])
-    store = CheckpointManager(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        state(built(**keys), LoopConfig(4, store=store, checkpoint_every=100, stop=lambda: next(asked)))
-    resumed = state(built(**keys), LoopConfig(4, store=store))
+        state(built(**keys), LoopConfig(4, checkpoints=checkpoints, checkpoint_every=100, stop=lambda: next(asked)))
+    resumed = state(built(**keys), LoopConfig(4, checkpoints=checkpoints))
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
     assert not any(
