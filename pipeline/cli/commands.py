@@ -115,7 +115,7 @@ def models(
     context.console.result(
         found,
         "\n".join(
-            f"{m.name:14} {m.state:8} {m.sha256[:12]}  {m.year}  {m.licence}\n  {m.where}\n  {m.url}" for m in found
+            f"{m.name:14} {m.state:8} {m.sha256[:12]}  {m.year}  {m.license}\n  {m.where}\n  {m.url}" for m in found
         ),
     )
     if action == "verify" and any(m.state != "ok" for m in found):

@@ -35,7 +35,7 @@ from curate.pipeline.tables.schema import POINTS
 Embeddings = NDArray[np.float32]  # [n, 128]
 
 MODEL = "face-embedding"
-_PARTS = f"{manifest.EMBEDDINGS.folder}/faces"
+_PARTIAL = f"{manifest.EMBEDDINGS.folder}/faces"
 _PADDING = 0.25  # of the chip that the network was trained on
 _BLOCK = 2048  # faces compared at once with all others
 
@@ -58,8 +58,8 @@ def run(distance: float, crops: pa.Table, root: Path, engine: Engine, progress: 
     ids = crops["crop_id"].to_pylist()
     faces = {name: face for name, face in zip(ids, _faces(crops), strict=True) if face}
     made_by = digest([model_files.MODELS[MODEL].sha256, manifest.meta(manifest.CROPS, root).get("works")])
-    parts = PartialTable(manifest.EMBEDDINGS, root / _PARTS)
-    known = _known(root, parts, made_by)
+    partial = PartialTable(manifest.EMBEDDINGS, root / _PARTIAL)
+    known = _known(root, partial, made_by)
     todo = [name for name in faces if name not in known]
     batches = [todo[start : start + engine.batch] for start in range(0, len(todo), engine.batch)]
     work = [[faces[name] for name in batch] for batch in batches]
@@ -68,21 +68,21 @@ def run(distance: float, crops: pa.Table, root: Path, engine: Engine, progress: 
             if isinstance(result, WorkerDied):
                 raise CurateError(f"a process died on the face in {result.batch[0].path}", "run again: curate crop")
             found = dict(zip(batch, result, strict=True))
-            parts.add(made_by, [{"crop_id": name, "embedding": row.tolist()} for name, row in found.items()])
+            partial.add(made_by, [{"crop_id": name, "embedding": row.tolist()} for name, row in found.items()])
             known |= found
             task.advance(len(batch))
     rows = [{"crop_id": name, "embedding": known[name].tolist()} for name in faces]
     manifest.write(manifest.EMBEDDINGS, manifest.from_rows(manifest.EMBEDDINGS, rows), root, {"made_by": made_by})
-    parts.clear()
+    partial.clear()
     names = sorted(faces)
     embeddings = np.stack([known[name] for name in names]) if names else np.zeros((0, 128), np.float32)
     person = dict(zip(names, (names[first] for first in people(embeddings, distance).tolist()), strict=True))
     return [person.get(name) for name in ids]
 
 
-def _known(root: Path, parts: PartialTable, made_by: str) -> dict[str, NDArray[np.float32]]:
+def _known(root: Path, partial: PartialTable, made_by: str) -> dict[str, NDArray[np.float32]]:
     """The embeddings that earlier runs left, by crop_id."""
-    tables = [parts.read(made_by)]
+    tables = [partial.read(made_by)]
     with suppress(TableError):  # missing or broken: they are made again
         if manifest.meta(manifest.EMBEDDINGS, root).get("made_by") == made_by:
             tables.append(manifest.read(manifest.EMBEDDINGS, root))
@@ -169,7 +169,7 @@ def _near(embeddings: Embeddings, distance: float) -> Iterator[tuple[int, int]]:
     """Pairs of faces at most `distance` apart, the earlier first."""
     squares = np.square(embeddings).sum(axis=1)
     for start in range(0, len(embeddings), _BLOCK):
-        part, after = embeddings[start : start + _BLOCK], embeddings[start:]
-        apart = squares[start : start + _BLOCK, None] + squares[start:] - 2 * (part @ after.T)
+        block, after = embeddings[start : start + _BLOCK], embeddings[start:]
+        apart = squares[start : start + _BLOCK, None] + squares[start:] - 2 * (block @ after.T)
         rows, columns = np.nonzero(np.triu(apart <= distance**2, 1))
         yield from zip((rows + start).tolist(), (columns + start).tolist(), strict=True)

@@ -64,8 +64,8 @@ def run(section: Dedup, root: Path, *, engine: Engine | None = None, progress: P
     itself = (stands == np.arange(len(stands))) & (foreign < 0)
     people = np.full(len(stands), None, object)
     if section.identity is not None:
-        kept = np.flatnonzero(itself)
-        people[kept] = identity.run(section.identity, crops.take(pa.array(kept)), root, engine, progress)
+        best = np.flatnonzero(itself)
+        people[best] = identity.run(section.identity, crops.take(pa.array(best)), root, engine, progress)
     ids = np.array(crops["crop_id"].to_pylist(), object)
     held = [(crop, other.folder) for other in others for crop in other.ids]
     data = cache.columns(crops["crop_id"], found) | {"domain": crops["domain"], "identity_id": people[stands]}

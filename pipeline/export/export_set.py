@@ -1,4 +1,4 @@
-"""What is exported: the crops or the pairs that train, in their splits, with their pixels and their papers."""
+"""What is exported: the crops or the pairs that train, in their splits, with their pixels, makers and licences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from curate.pipeline.tables.splits import SPLITS
 
 CROP = ("image",)
 PAIR = ("article", "human")
-_PAPERS = ("creator", "title", "page_url", "license_url")
+_ATTRIBUTION = ("creator", "title", "page_url", "license_url")
 _BATCH = 1024
 
 
@@ -33,9 +33,9 @@ class ExportItem:
 
     key: str
     domain: str
-    pictures: tuple[str, ...]  # paths below the root, in the order of Goods.kinds
+    pictures: tuple[str, ...]  # paths below the root, in the order of ExportSet.kinds
     image_ids: tuple[str, ...]  # the photos that they come from
-    facts: dict[str, Any]  # what is told of it beside the pictures
+    facts: dict[str, Any]  # what is known of it beside the pictures
 
     @property
     def file(self) -> str:
@@ -122,7 +122,7 @@ def _crops(rows: pa.Table, root: Path) -> pa.Table:
     photos = pa.array([Path(path).stem for path in rows["source_path"].to_pylist()], pa.string())
     found = {"id": rows["crop_id"], "image_path": rows["path"], "image_id": photos}
     found |= {name: rows[name] for name in ("domain", "split", "license", "cluster_id", "landmarks")}
-    return pa.table(found | _papers(root, photos))
+    return pa.table(found | _attribution(root, photos))
 
 
 def _pairs(rows: pa.Table, root: Path) -> pa.Table:
@@ -130,16 +130,16 @@ def _pairs(rows: pa.Table, root: Path) -> pa.Table:
     for kind in PAIR:
         found |= {f"{kind}_path": rows[f"{kind}_path"], f"{kind}_id": rows[f"{kind}_image_id"]}
     found |= {name: rows[name] for name in ("domain", "split", "license", "cluster_id", "group_id")}
-    return pa.table(found | _papers(root, rows["human_image_id"]))
+    return pa.table(found | _attribution(root, rows["human_image_id"]))
 
 
-def _papers(root: Path, photos: pa.Array) -> dict[str, pa.Array]:
+def _attribution(root: Path, photos: pa.Array) -> dict[str, pa.Array]:
     """Who made each photo and where, as images.parquet has it; nothing without that table."""
     if not manifest.exists(IMAGES, root):
         return {}
     known = attribution.read_photos(root)
     place = pc.index_in(photos, value_set=known["image_id"].combine_chunks())
-    return {name: known[name].take(place) for name in _PAPERS}
+    return {name: known[name].take(place) for name in _ATTRIBUTION}
 
 
 def _resized(picture: codec.RGB, size: int) -> codec.RGB:
@@ -150,19 +150,19 @@ def _resized(picture: codec.RGB, size: int) -> codec.RGB:
     return np.asarray(cv2.resize(picture, (size, size), interpolation=method), np.uint8)
 
 
-def put(goods: ExportSet, path: str, target: Path, *, link: bool) -> None:
+def put(export_set: ExportSet, path: str, target: Path, *, link: bool) -> None:
     """The picture at `path` as `target`, unless it stands there: a hard link with `link` where that can be, or a copy.
 
     Raises CurateError for a picture that is missing and for a disk that refuses.
     """
     if target.exists():
         return
-    source = goods.root / path
-    if link and goods.size is None and source.is_file():
+    source = export_set.root / path
+    if link and export_set.size is None and source.is_file():
         with suppress(OSError):  # another file system, or one without links
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(source, target)
             return
-    data = goods.png(path)
+    data = export_set.png(path)
     with atomic_write(target, durable=False) as temporary:
         temporary.write_bytes(data)

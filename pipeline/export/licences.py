@@ -1,4 +1,4 @@
-"""The papers of an export: which licences its pictures are under, and who made them."""
+"""What stands beside an export: which licences its pictures are under, and who made them."""
 
 from __future__ import annotations
 

@@ -50,17 +50,18 @@ def run(
     """Writes what trains of `domains` (of all for none) into the folder `out`: crops, or Article/Human pairs.
 
     An interrupted export goes on; one of other rows or settings takes the place of what was exported there before.
-    Raises UsageError for an unknown layout, goods that do not fit it, or a folder that holds anything else; TableError
-    without dataset.parquet or pairs.parquet; CurateError for a crop that is missing and for a disk that refuses.
+    Raises UsageError for an unknown layout, a set that does not fit it, or a folder that holds anything else;
+    TableError without dataset.parquet or pairs.parquet; CurateError for a crop that is missing and for a disk that
+    refuses.
     """
     make = LAYOUTS.resolve(to)
-    wares = export_set.read(root, domains, pairs=pairs, size=section.size)
-    layout: Layout = make(wares, section)
+    chosen = export_set.read(root, domains, pairs=pairs, size=section.size)
+    layout: Layout = make(chosen, section)
     files = (*layout.names, licences.LICENSES, licences.ATTRIBUTION)
     table = manifest.PAIRS if pairs else manifest.DATASET
-    settings = [_VERSION, to, as_dict(section), wares.domains, table.name, _digest(table.path(root).read_bytes())]
+    settings = [_VERSION, to, as_dict(section), chosen.domains, table.name, _digest(table.path(root).read_bytes())]
     _begin(out, _digest(json.dumps(settings).encode()), files)
-    counts = {split: wares.count(split) for split in wares.splits}
+    counts = {split: chosen.count(split) for split in chosen.splits}
     places: dict[str, list[str]] = {}  # image_id -> names below out
     with progress.task(f"export {to}", sum(counts.values())) as task:
         for item, place in layout.write(out):
@@ -68,7 +69,7 @@ def run(
                 places.setdefault(photo, []).append(place)
             task.advance()
     licences.write(root, out, places)
-    return Exported(to, str(out), counts, wares.domains, files)
+    return Exported(to, str(out), counts, chosen.domains, files)
 
 
 def text(done: Exported) -> str:

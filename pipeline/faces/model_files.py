@@ -26,7 +26,7 @@ class Model:
     name: str
     file: str
     sha256: str
-    licence: str
+    license: str
     year: int
     url: str  # of the file; of the project when a package brings it
     package: str | None = None  # the Python package that brings it
@@ -118,7 +118,7 @@ class Standing:
     state: str  # ok, missing, or wrong when the file is not the pinned one
     where: str  # the file; what to do when it is not there
     sha256: str  # the pinned one
-    licence: str
+    license: str
     year: int
     url: str
 
@@ -134,7 +134,7 @@ def standing(name: str) -> Standing:
                 state = "wrong"
     except ModelError as error:
         state, where = ("missing" if model.package else "wrong"), error.hint
-    return Standing(name, state, where, model.sha256, model.licence, model.year, model.url)
+    return Standing(name, state, where, model.sha256, model.license, model.year, model.url)
 
 
 def _known(name: str) -> Model:

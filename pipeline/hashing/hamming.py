@@ -47,8 +47,8 @@ class _Band(NamedTuple):
     bits: int
     most: int  # differing bits in this band that are asked for
 
-    def of(self, hashes: Hashes) -> NDArray[np.int64]:
-        """The band's value in each hash."""
+    def values(self, hashes: Hashes) -> NDArray[np.int64]:
+        """The band's value in each hash, [n]."""
         return ((hashes >> np.uint64(self.shift)) & np.uint64((1 << self.bits) - 1)).astype(np.int64)
 
 
@@ -62,7 +62,7 @@ def _search(hashes: Hashes, asking: Hashes | None, radius: int) -> Iterator[Pair
         for left, right, differing in _met(band, own, theirs, radius):
             new = np.ones(len(left), bool)
             for earlier in bands[:place]:  # such a pair was met there already
-                new &= np.bitwise_count(earlier.of(differing)) > earlier.most
+                new &= np.bitwise_count(earlier.values(differing)) > earlier.most
             pairs = np.column_stack([left[new], right[new]])
             if theirs is None:
                 pairs.sort(axis=1)
@@ -101,7 +101,7 @@ def _bands(hashes: Hashes, asking: int, radius: int) -> list[_Band]:
     def cost(bands: list[_Band]) -> float:
         total = 0.0
         for band in bands:
-            counts = np.unique(band.of(sample), return_counts=True)[1].astype(np.float64)
+            counts = np.unique(band.values(sample), return_counts=True)[1].astype(np.float64)
             met = len(hashes) * max(float((counts * (counts - 1)).sum()) / len(sample) ** 2, 2.0**-band.bits)
             masks = sum(comb(band.bits, ones) for ones in range(band.most + 1))
             total += masks * asking * (_ASK + _COMPARE * met) + _PLACE * 2**band.bits
@@ -141,7 +141,7 @@ def _met(
 
 def _by_value(band: _Band, hashes: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64], Hashes]:
     """The positions in order of the band's value, those values, and the hashes."""
-    values = band.of(hashes)
+    values = band.values(hashes)
     order = np.argsort(values, kind="stable")
     return order, values[order], hashes[order]
 

@@ -118,8 +118,8 @@ def _end_of_scan(data: bytes, at: int) -> int:
     octets = np.frombuffer(data, np.uint8)
     while at + 1 < len(data):
         block = octets[at : at + _BLOCK + 1]
-        marks = (block[:-1] == 0xFF).nonzero()[0]
-        ends = marks[_ENDS_SCAN[block[marks + 1]]]
+        markers = (block[:-1] == 0xFF).nonzero()[0]
+        ends = markers[_ENDS_SCAN[block[markers + 1]]]
         if ends.size:
             return at + int(ends[0])
         at += _BLOCK

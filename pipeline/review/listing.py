@@ -42,8 +42,8 @@ def run(
     table = manifest.filter_domains(manifest.CROPS, manifest.read(manifest.CROPS, root, columns), domains, root)
     photos = list(_without(table) if what == "no-face" else _several(table))
     for photo in photos:
-        said = decided.of(photo["image_id"])
-        photo["decided"] = said.decision if said and said.of_person else None
+        decision = decided.decision(photo["image_id"])
+        photo["decided"] = decision.decision if decision and decision.by_person else None
     photos = [photo for photo in photos if decided_too or not photo["decided"]]
     first = photos[: contact_sheet.SHOWN]
     with progress.task("sheet", len(first)) as task:
@@ -74,8 +74,8 @@ def _several(table: pa.Table) -> Iterator[dict[str, Any]]:
     photos: dict[tuple[str, str], dict[str, Any]] = {}
     for row in faces.sort_by("face_index").to_pylist():
         key = row["domain"], row["image_id"]
-        told = {name: row[name] for name in ("image_id", "source_path", "domain")}
-        photos.setdefault(key, {**told, "boxes": []})["boxes"].append(row["box"])
+        photo = {name: row[name] for name in ("image_id", "source_path", "domain")}
+        photos.setdefault(key, {**photo, "boxes": []})["boxes"].append(row["box"])
     many = [photo for photo in photos.values() if len(photo["boxes"]) > 1]
     yield from sorted(many, key=lambda p: (-len(p["boxes"]), p["domain"], p["source_path"]))
 
@@ -90,5 +90,5 @@ def _shown(photos: Sequence[dict[str, Any]], root: Path, task: Task) -> Iterator
             continue
         boxes = percent(photo["boxes"], (picture.shape[1] * divisor, picture.shape[0] * divisor))
         tile = Tile(inside(picture, _SIDE), photo["source_path"], boxes)
-        told = f"{len(photo['boxes'])} faces" if photo["boxes"] else photo["domain"]
-        yield Shown(tile, told, photo["domain"] if photo["boxes"] else "", photo["decided"] or "")
+        caption = f"{len(photo['boxes'])} faces" if photo["boxes"] else photo["domain"]
+        yield Shown(tile, caption, photo["domain"] if photo["boxes"] else "", photo["decided"] or "")

@@ -58,7 +58,7 @@ def run(section: Select, root: Path, *, domains: Sequence[str] = (), progress: P
 
     What it decided before on these domains is replaced; other decisions stay. Equal tables give equal decisions, and
     equal decisions leave the file as it is. Raises UsageError for edges that do not rise or an unknown domain,
-    TableError when a table is missing or dedup has not judged what crop accepted.
+    TableError when a table is missing or dedup was not made from what crop accepted.
     """
     for name, edges in (("yaw", section.yaw), ("pitch", section.pitch)):
         if list(edges) != sorted(set(edges)):
@@ -71,11 +71,11 @@ def run(section: Select, root: Path, *, domains: Sequence[str] = (), progress: P
             f"{manifest.DEDUP.path(root)}: made from other crops than those in {manifest.CROPS.path(root)}",
             f"make it again: {manifest.DEDUP.made_by}",
         )
-    choices, rejected = [], _of_others(decided, domains, root)
+    choices, rejected = [], _on_other_domains(decided, domains, root)
     for domain in sorted(pc.unique(crops["domain"]).to_pylist()):
         own = crops.filter(pc.equal(crops["domain"], domain))
-        kept = np.array([decided.kept_by_person(*ids) for ids in _ids(own)], bool)
-        chosen, bins = choose(own, kept, section)
+        required = np.array([decided.kept_by_person(*ids) for ids in _ids(own)], bool)
+        chosen, bins = choose(own, required, section)
         choices.append(Choice(domain, own.num_rows, int(chosen.sum()), tuple(bins)))
         reason, when = f"not among the best of {domain}", decisions.now()
         for (crop_id, _), stays in zip(_ids(own), chosen.tolist(), strict=True):
@@ -92,19 +92,19 @@ def undo(root: Path, domains: Sequence[str] = ()) -> int:
     if not domains:
         return decisions.remove(root, decisions.SELECT)
     decided = decisions.read(root)
-    left = _of_others(decided, domains, root)
+    left = _on_other_domains(decided, domains, root)
     decisions.replace(root, decisions.SELECT, left)
     return len(decided.by_command(decisions.SELECT)) - len(left)
 
 
-def choose(crops: pa.Table, kept: NDArray[np.bool_], section: Select) -> tuple[NDArray[np.bool_], list[Bin]]:
-    """Which of the `crops` of one domain are taken, [n], and how many of each bin; those `kept` [n] are in any case."""
+def choose(crops: pa.Table, required: NDArray[np.bool_], section: Select) -> tuple[NDArray[np.bool_], list[Bin]]:
+    """Which of the `crops` of one domain are taken, [n], and how many of each bin; `required` ones, [n], always are."""
     names, bin_of = _bins(sort_keys.poses(crops), section)
     sharpness = as_float(crops["face_sharpness"])
     hashes = crops["phash"].to_numpy().astype(np.uint64)
     counts = np.bincount(bin_of, minlength=len(names))
-    quotas = shared(section.keep, counts, np.bincount(bin_of[kept], minlength=len(names)))
-    chosen = kept.copy()
+    quotas = shared(section.keep, counts, np.bincount(bin_of[required], minlength=len(names)))
+    chosen = required.copy()
     for index in np.argsort(counts, kind="stable"):  # rare poses choose first; the others keep away from them
         more = int(quotas[index] - chosen[bin_of == index].sum())
         rest = np.flatnonzero((bin_of == index) & ~chosen)
@@ -160,7 +160,7 @@ def _ids(crops: pa.Table) -> Iterator[tuple[str, str]]:
     return zip(crops["crop_id"].to_pylist(), crops["image_id"].to_pylist(), strict=True)
 
 
-def _of_others(decided: decisions.Decisions, domains: Sequence[str], root: Path) -> dict[str, Decision]:
+def _on_other_domains(decided: decisions.Decisions, domains: Sequence[str], root: Path) -> dict[str, Decision]:
     """What select decided on crops that are there and of other domains than `domains`; nothing where these are all."""
     if not domains:
         return {}

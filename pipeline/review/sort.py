@@ -29,39 +29,39 @@ _HEADER = ("crop_id", "value", "domain", "path", "status", "reason", "source_pat
 class SortQuery:
     """What to look at, and in which order."""
 
-    by: str  # a key of pipeline.keys
+    by: str  # a name of sort_keys.KEYS
     domains: tuple[str, ...] = ()  # none: all
     status: str = "accepted"  # one of STATUSES, by the last word of all stages and decisions
     reverse: bool = False
     top: int | None = None  # rows on list and sheet; None: all on the list, the first on the sheet
 
 
-def run(wish: SortQuery, root: Path, *, progress: Progress = SILENT) -> contact_sheet.SheetFiles:
+def run(query: SortQuery, root: Path, *, progress: Progress = SILENT) -> contact_sheet.SheetFiles:
     """Writes processed/views/KEY-....html and .tsv.
 
     Raises UsageError for an unknown key or domain and TableError when crops.parquet is missing, or dedup.parquet where
     the key is the hash.
     """
-    key = sort_keys.named(wish.by)
-    if wish.status not in STATUSES:
-        raise UsageError(f"there is no status '{wish.status}'{nearest(wish.status, STATUSES)}", " ".join(STATUSES))
+    key = sort_keys.named(query.by)
+    if query.status not in STATUSES:
+        raise UsageError(f"there is no status '{query.status}'{nearest(query.status, STATUSES)}", " ".join(STATUSES))
     decided = decisions.read(root, progress.note)
     table = crop_status.crop_statuses(root, ["affine", *key.columns], decided)
-    table = manifest.filter_domains(manifest.CROPS, table, wish.domains, root)
-    if wish.status != "all":
-        table = table.filter(pc.equal(table["status"], wish.status))
-    places, values = sort_keys.sort(table, key, reverse=wish.reverse)
+    table = manifest.filter_domains(manifest.CROPS, table, query.domains, root)
+    if query.status != "all":
+        table = table.filter(pc.equal(table["status"], query.status))
+    places, values = sort_keys.sort(table, key, reverse=query.reverse)
     total = len(places)
-    places, values = places[: wish.top], values[: wish.top]
+    places, values = places[: query.top], values[: query.top]
     table = table.take(pa.array(places))
-    first = table.slice(0, wish.top or contact_sheet.SHOWN).to_pylist()
+    first = table.slice(0, query.top or contact_sheet.SHOWN).to_pylist()
     with progress.task("sheet", len(first)) as task:
         pictures = list(_shown(first, values, root, decided, task))
     return contact_sheet.write(
         root,
-        "-".join([wish.by, *wish.domains, *([] if wish.status == "accepted" else [wish.status])]),
-        heading=f"by {wish.by}",
-        lead=_lead(wish, total, len(pictures)),
+        "-".join([query.by, *query.domains, *([] if query.status == "accepted" else [query.status])]),
+        heading=f"by {query.by}",
+        lead=_lead(query, total, len(pictures)),
         header=_HEADER,
         rows=list(_rows(table, values)),
         shown=pictures,
@@ -103,11 +103,13 @@ def _shown(
         task.advance()
         small = picture(row, sizes, root)
         if small is not None:
-            said = decided.of(row["crop_id"], row["image_id"]) if row["reason"] in {"review", "select"} else None
-            why = f"{row['reason']}: {said.reason}" if said and said.reason else row["reason"]
-            told = "no value" if np.isnan(value) else f"{value:.4g}"
+            decision = (
+                decided.decision(row["crop_id"], row["image_id"]) if row["reason"] in {"review", "select"} else None
+            )
+            why = f"{row['reason']}: {decision.reason}" if decision and decision.reason else row["reason"]
+            value_text = "no value" if np.isnan(value) else f"{value:.4g}"
             refused = row["status"] == manifest.REJECTED
-            yield Shown(Tile(inside(small), row["crop_id"]), told, row["domain"], why if refused else "")
+            yield Shown(Tile(inside(small), row["crop_id"]), value_text, row["domain"], why if refused else "")
 
 
 def _rows(table: pa.Table, values: sort_keys.Values) -> Iterator[tuple[object, ...]]:
@@ -116,10 +118,9 @@ def _rows(table: pa.Table, values: sort_keys.Values) -> Iterator[tuple[object, .
         yield (crop_id, value, *others)
 
 
-def _lead(wish: SortQuery, rows: int, shown: int) -> str:
+def _lead(query: SortQuery, rows: int, shown: int) -> str:
     first = (
-        ("the other way round", "in that order") if wish.by in sort_keys.BY_HASH else ("highest first", "lowest first")
+        ("the other way round", "in that order") if query.by in sort_keys.BY_HASH else ("highest first", "lowest first")
     )
-    return (
-        f"{', '.join(wish.domains) or 'all domains'}, {wish.status}, {first[not wish.reverse]}: {shown:,} of {rows:,}"
-    )
+    domains = ", ".join(query.domains) or "all domains"
+    return f"{domains}, {query.status}, {first[not query.reverse]}: {shown:,} of {rows:,}"

@@ -30,9 +30,9 @@ def crop_statuses(root: Path, columns: Iterable[str] = (), decided: decisions.De
         dedup = manifest.read(DEDUP, root, ["crop_id", "phash", "reason"])
         place = pc.index_in(crops["crop_id"], value_set=dedup["crop_id"].combine_chunks())
         phash = dedup["phash"].take(place)
-        judged = dedup["reason"].take(place).to_numpy(zero_copy_only=False)
-        copied = (reasons == OK) & (judged != OK) & (judged != None)  # noqa: E711 - elementwise
-        reasons[copied] = judged[copied]
+        by_dedup = dedup["reason"].take(place).to_numpy(zero_copy_only=False)
+        copied = (reasons == OK) & (by_dedup != OK) & (by_dedup != None)  # noqa: E711 - elementwise
+        reasons[copied] = by_dedup[copied]
     if decided:
         crop_ids, images = crops["crop_id"].to_pylist(), crops["image_id"].to_pylist()
         for place in np.flatnonzero(reasons == OK):

@@ -6,7 +6,7 @@ One JSON object per line, in the order in which they were made, so that git can 
 
 `item` is a crop_id, a pair_id or an image_id; what is said of an image holds for every crop and pair made of it. Of
 several decisions on one item the last line wins, but a person's outranks a command's, whichever came first. Lines that
-are no decisions are told and left where they are; they decide nothing.
+are no decisions are reported and left where they are; they decide nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     when: str = ""  # UTC, ISO 8601
 
     @property
-    def of_person(self) -> bool:
+    def by_person(self) -> bool:
         """Whether a person made it."""
         return self.by not in COMMANDS
 
@@ -55,7 +55,7 @@ class Decisions:
         self._by_person: dict[str, Decision] = {}
         self._by_command: dict[str, Decision] = {}
         for one in made:
-            (self._by_person if one.of_person else self._by_command)[one.item] = one
+            (self._by_person if one.by_person else self._by_command)[one.item] = one
 
     def __bool__(self) -> bool:
         return bool(self._by_person or self._by_command)
@@ -68,7 +68,7 @@ class Decisions:
         """Those of the command `name`, by item."""
         return {item: one for item, one in self._by_command.items() if one.by == name}
 
-    def of(self, item: str | None, *images: str | None) -> Decision | None:
+    def decision(self, item: str | None, *images: str | None) -> Decision | None:
         """What holds for `item`, which is made of `images`; None when nothing was decided.
 
         A person's word goes before a command's; of the same rank, that on the item before those on its images, and of
@@ -84,28 +84,29 @@ class Decisions:
 
     def refusal(self, item: str | None, *images: str | None) -> str | None:
         """The reason that a table gives for a rejected item: "review" for a person's, "select" for a command's."""
-        found = self.of(item, *images)
+        found = self.decision(item, *images)
         if found is None or found.decision == "keep":
             return None
-        return "review" if found.of_person else "select"
+        return "review" if found.by_person else "select"
 
     def kept_by_person(self, item: str | None, *images: str | None) -> bool:
         """Whether a person said to keep it."""
-        found = self.of(item, *images)
-        return found is not None and found.decision == "keep" and found.of_person
+        found = self.decision(item, *images)
+        return found is not None and found.decision == "keep" and found.by_person
 
 
-def read(root: Path, tell: Callable[[str], object] | None = None) -> Decisions:
-    """The decisions below `root`; none without a file. `tell` hears of each line that is none, with its number.
+def read(root: Path, report: Callable[[str], object] | None = None) -> Decisions:
+    """The decisions below `root`; none without a file.
 
-    Raises CurateError for a file that can't be read.
+    `report` is called with a sentence about each line that is none, with its number. Raises CurateError for a file
+    that can't be read.
     """
     good: list[Decision] = []
     for number, _, found in _lines(root):
         if isinstance(found, Decision):
             good.append(found)
-        elif found and tell:
-            tell(f"{root / FILE}:{number}: decides nothing: {found}: mend the line or delete it")
+        elif found and report:
+            report(f"{root / FILE}:{number}: decides nothing: {found}: mend the line or delete it")
     return Decisions(good)
 
 

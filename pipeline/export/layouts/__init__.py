@@ -21,7 +21,7 @@ LAYOUTS = Registry(
 
 
 class Layout(Protocol):
-    """How a set stands in a folder. Made of `goods` and the section; raises UsageError for goods that do not fit."""
+    """How a set stands in a folder: made of an ExportSet and the section. Raises UsageError if it does not fit."""
 
     names: Sequence[str]  # everything that it makes directly below the folder
 

@@ -27,23 +27,23 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 class HuggingFace:
     """Pictures by split, in folders that stay below the Hub's 10,000 files for long."""
 
-    def __init__(self, goods: ExportSet, section: Export) -> None:
-        self.goods, self.link = goods, section.link
-        self.names = ["README.md", *(_SPLITS[split] for split in goods.splits)]
+    def __init__(self, export_set: ExportSet, section: Export) -> None:
+        self.export_set, self.link = export_set, section.link
+        self.names = ["README.md", *(_SPLITS[split] for split in export_set.splits)]
 
     def write(self, out: Path) -> Iterator[tuple[ExportItem, str]]:
         """See Layout."""
         codes: set[str] = set()
-        for split in self.goods.splits:
+        for split in self.export_set.splits:
             folder = out / _SPLITS[split]
             with (
                 atomic_write(folder / "metadata.jsonl") as temporary,
                 temporary.open("w", encoding="utf-8") as lines,
             ):
-                for item in self.goods.items(split):
+                for item in self.export_set.items(split):
                     names = self._names(item)
                     for name, path in zip(names.values(), item.pictures, strict=True):
-                        put(self.goods, path, folder / name, link=self.link)
+                        put(self.export_set, path, folder / name, link=self.link)
                     lines.write(json.dumps({**names, **self._facts(item)}, ensure_ascii=False) + "\n")
                     codes |= set(str(item.facts["license"]).split("+"))
                     yield item, f"{folder.name}/{next(iter(names.values()))}"
@@ -51,28 +51,30 @@ class HuggingFace:
             temporary.write_text(self._card(codes), "utf-8")
 
     def _facts(self, item: ExportItem) -> dict[str, Any]:
-        """What is told of an item. `datasets` wants the same columns of the same types in every split."""
-        told = dict.fromkeys(self.goods.texts, "") | item.facts
-        return {name: value for name, value in told.items() if isinstance(value, str) or self.goods.everywhere(name)}
+        """The facts of an item. `datasets` wants the same columns of the same types in every split."""
+        facts = dict.fromkeys(self.export_set.texts, "") | item.facts
+        return {
+            name: value for name, value in facts.items() if isinstance(value, str) or self.export_set.everywhere(name)
+        }
 
     def _names(self, item: ExportItem) -> dict[str, str]:
         """Column -> file, relative to metadata.jsonl."""
         place = f"{item.key[:2]}/{item.key}"
-        if self.goods.is_pairs:
-            return {f"{kind}_file_name": f"{place}_{kind}.png" for kind in self.goods.kinds}
+        if self.export_set.is_pairs:
+            return {f"{kind}_file_name": f"{place}_{kind}.png" for kind in self.export_set.kinds}
         return {"file_name": f"{place}.png"}
 
     def _card(self, codes: set[str]) -> str:
-        counts = {_SPLITS[split]: self.goods.count(split) for split in self.goods.splits}
+        counts = {_SPLITS[split]: self.export_set.count(split) for split in self.export_set.splits}
         total = sum(counts.values())
         single = len(codes) == 1 and codes <= _LICENSES
-        licence = [f"license: {next(iter(codes))}"] if single else ["license: other", "license_name: per-picture"]
+        license_lines = [f"license: {next(iter(codes))}"] if single else ["license: other", "license_name: per-picture"]
         files = [line for s in counts for line in (f"  - split: {s}", f"    path: {s}/**")]
-        what = "Article/Human pairs" if self.goods.is_pairs else "aligned crops"
+        what = "Article/Human pairs" if self.export_set.is_pairs else "aligned crops"
         return "\n".join(
             [
                 "---",
-                *licence,
+                *license_lines,
                 "task_categories:",
                 "- image-to-image",
                 "size_categories:",
@@ -83,7 +85,7 @@ class HuggingFace:
                 *files,
                 "---",
                 "",
-                f"# {total} {what}: {', '.join(self.goods.domains)}",
+                f"# {total} {what}: {', '.join(self.export_set.domains)}",
                 "",
                 *(f"- {split}: {count}" for split, count in counts.items()),
                 "",

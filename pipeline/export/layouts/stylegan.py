@@ -24,29 +24,29 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can tell
 class StyleGan:
     """A zip per split."""
 
-    def __init__(self, goods: ExportSet, section: Export) -> None:
+    def __init__(self, export_set: ExportSet, section: Export) -> None:
         """Raises UsageError for pairs, and for a size that is no power of two."""
-        if goods.is_pairs:
+        if export_set.is_pairs:
             raise UsageError(
                 "stylegan-zip: holds single pictures, not pairs", "export pairs to folders, webdataset or huggingface"
             )
-        if goods.size is not None:
-            _check(goods.size, goods.size, "--size")
-        self.goods = goods
-        self.names = [f"{split}.zip" for split in goods.splits]
+        if export_set.size is not None:
+            _check(export_set.size, export_set.size, "--size")
+        self.export_set = export_set
+        self.names = [f"{split}.zip" for split in export_set.splits]
 
     def write(self, out: Path) -> Iterator[tuple[ExportItem, str]]:
         """See Layout. Raises UsageError for a picture that is not square or whose side is no power of two."""
-        for split in self.goods.splits:
+        for split in self.export_set.splits:
             target = out / f"{split}.zip"
             if target.exists():
-                yield from ((item, f"{target.name}/{_name(n)}") for n, item in enumerate(self.goods.items(split)))
+                yield from ((item, f"{target.name}/{_name(n)}") for n, item in enumerate(self.export_set.items(split)))
                 continue
             labels: list[tuple[str, int]] = []
             sides: set[int] = set()
             with atomic_write(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-                for number, item in enumerate(self.goods.items(split)):
-                    data = self.goods.png(item.pictures[0])
+                for number, item in enumerate(self.export_set.items(split)):
+                    data = self.export_set.png(item.pictures[0])
                     info = codec.inspect(data)
                     sides.add(info.width)
                     _check(info.width, info.height, item.pictures[0])
@@ -56,10 +56,10 @@ class StyleGan:
                             "let them be made equal: --size 256",
                         )
                     _add(archive, _name(number), data)
-                    labels.append((_name(number), self.goods.domains.index(item.domain)))
+                    labels.append((_name(number), self.export_set.domains.index(item.domain)))
                     yield item, f"{target.name}/{_name(number)}"
-                told = labels if len(self.goods.domains) > 1 else None
-                _add(archive, "dataset.json", json.dumps({"labels": told}).encode())
+                known_labels = labels if len(self.export_set.domains) > 1 else None
+                _add(archive, "dataset.json", json.dumps({"labels": known_labels}).encode())
 
 
 def _name(number: int) -> str:

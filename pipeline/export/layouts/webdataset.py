@@ -21,19 +21,19 @@ from curate.pipeline.export.export_set import ExportItem, ExportSet
 class WebDataset:
     """Shards of at most section.shard samples."""
 
-    def __init__(self, goods: ExportSet, section: Export) -> None:
-        self.goods, self.most = goods, section.shard
+    def __init__(self, export_set: ExportSet, section: Export) -> None:
+        self.export_set, self.most = export_set, section.shard
         self.shards = [
             (split, start, f"{split}-{number:06}.tar")
-            for split in goods.splits
-            for number, start in enumerate(range(0, goods.count(split), self.most))
+            for split in export_set.splits
+            for number, start in enumerate(range(0, export_set.count(split), self.most))
         ]
         self.names = [name for _, _, name in self.shards]
 
     def write(self, out: Path) -> Iterator[tuple[ExportItem, str]]:
         """See Layout."""
         for split, start, name in self.shards:
-            items = list(self.goods.items(split, start, self.most))
+            items = list(self.export_set.items(split, start, self.most))
             if not (out / name).exists():
                 with (
                     atomic_write(out / name) as temporary,
@@ -46,10 +46,10 @@ class WebDataset:
 
     def _sample(self, item: ExportItem) -> Iterator[tuple[str, bytes]]:
         """Extension and content of each file of a sample."""
-        for kind, path in zip(self.goods.kinds, item.pictures, strict=True):
-            yield f"{kind}.png" if self.goods.is_pairs else "png", self.goods.png(path)
-        if not self.goods.is_pairs:
-            yield "cls", str(self.goods.domains.index(item.domain)).encode()
+        for kind, path in zip(self.export_set.kinds, item.pictures, strict=True):
+            yield f"{kind}.png" if self.export_set.is_pairs else "png", self.export_set.png(path)
+        if not self.export_set.is_pairs:
+            yield "cls", str(self.export_set.domains.index(item.domain)).encode()
         yield "json", json.dumps(item.facts, ensure_ascii=False, sort_keys=True).encode()
 
 

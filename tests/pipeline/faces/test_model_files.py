@@ -133,7 +133,7 @@ def test_the_command_lists_fetches_and_verifies(home: Path, origin: str, monkeyp
     fetched = ask.invoke(app, ["models", "fetch"])
     assert fetched.exit_code == 0 and "ok" in fetched.output
     (row,) = json.loads(ask.invoke(app, ["models", "verify", "anime-cascade", "--json"]).stdout)
-    assert row["state"] == "ok" and row["licence"] == model_files.MODELS["anime-cascade"].licence
+    assert row["state"] == "ok" and row["license"] == model_files.MODELS["anime-cascade"].license
 
 
 def test_an_unknown_model_is_named() -> None:

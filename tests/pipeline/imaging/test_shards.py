@@ -199,12 +199,12 @@ def test_training_reads_shards(tmp_path: Path) -> None:
     world(tmp_path)
     crop.run(SECTION, tmp_path, engine=INLINE)
     chosen = [(row["crop_id"], row["path"]) for row in rows(tmp_path)]
-    tensor, _ = cache.resident(tmp_path, "long\ntrain", chosen, "curate crop", SILENT)
+    tensor, _ = cache.load_decoded(tmp_path, "long\ntrain", chosen, "curate crop", SILENT)
     for (crop_id, _), picture in zip(chosen, tensor, strict=True):
         assert (codec.decode(pixels(tmp_path)[crop_id]) == picture.numpy()).all()
     (tmp_path / shards.file(chosen[0][1])).unlink()
     with pytest.raises(CurateError, match="missing"):
-        cache.resident(tmp_path, "long\ntrain", chosen, "curate crop", SILENT)
+        cache.load_decoded(tmp_path, "long\ntrain", chosen, "curate crop", SILENT)
 
 
 def test_what_is_forgotten_leaves_its_shard(tmp_path: Path) -> None:

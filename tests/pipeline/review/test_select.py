@@ -135,7 +135,7 @@ def test_one_domain_at_a_time_and_undone_one_at_a_time(tmp_path: Path) -> None:
     assert (len(trains(tmp_path, "a")), len(trains(tmp_path, "b"))) == (5, 3)
     assert select.undo(tmp_path) == 3
     assert (len(trains(tmp_path, "a")), len(trains(tmp_path, "b"))) == (5, 6)
-    assert decisions.read(tmp_path).of(person.item) == person
+    assert decisions.read(tmp_path).decision(person.item) == person
 
 
 def test_fewer_than_asked_are_all_kept(tmp_path: Path) -> None:

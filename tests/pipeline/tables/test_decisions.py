@@ -23,14 +23,14 @@ def lines(root: Path) -> list[str]:
 def test_no_file_decides_nothing(tmp_path: Path) -> None:
     found = decisions.read(tmp_path)
     assert not found
-    assert found.of("a") is None
+    assert found.decision("a") is None
     assert found.refusal("a", "b") is None
 
 
 def test_a_decision_comes_back_as_it_was_made(tmp_path: Path) -> None:
     one = made("a", reason='鏡像 \n "quoted"', when=decisions.now())
     decisions.append(tmp_path, [one])
-    assert decisions.read(tmp_path).of("a") == one
+    assert decisions.read(tmp_path).decision("a") == one
     assert len(lines(tmp_path)) == 1
 
 
@@ -88,8 +88,8 @@ def test_a_line_that_was_left_open_is_closed_first(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
     decisions.append(tmp_path, [made("b")])
     found = decisions.read(tmp_path)
-    assert found.of("a")
-    assert found.of("b")
+    assert found.decision("a")
+    assert found.decision("b")
 
 
 def test_removing_takes_that_deciders_lines_and_leaves_the_others_as_they_are(tmp_path: Path) -> None:
