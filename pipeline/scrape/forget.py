@@ -19,6 +19,7 @@ from curate.pipeline.imaging import codec, shards
 from curate.pipeline.scrape.journal import Journal
 from curate.pipeline.scrape.raw_store import open_store
 from curate.pipeline.tables import manifest
+from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.schema import CROPS
 
 # Pictures of the pictures, and the pages where they were found: made or read anew by the next command that needs them.
@@ -111,7 +112,7 @@ def _named(table: pa.Table, what: str) -> list[dict[str, str | None]]:
 def _looks(table: pa.Table | None, root: Path, ids: set[str]) -> Iterator[int]:
     """The perceptual hashes of the images called `ids`, as far as they are stored."""
     if table is not None and ids:
-        found = table.filter(pc.is_in(table["image_id"], pa.array(sorted(ids), pa.string())))
+        found = table.filter(is_in(table["image_id"], ids))
         for path in sorted(set(pc.drop_null(found["path"]).to_pylist())):
             with contextlib.suppress(OSError, codec.ImageError):
                 yield phash.phash(codec.decode((root / path).read_bytes()))
@@ -121,7 +122,7 @@ def _addresses(table: pa.Table | None, rows: set[str]) -> list[str]:
     """Where the images of these rows came from."""
     if table is None:
         return []
-    found = table.filter(pc.is_in(table["candidate_id"], pa.array(sorted(rows), pa.string())))
+    found = table.filter(is_in(table["candidate_id"], rows))
     urls: list[str] = pc.drop_null(found["image_url"]).to_pylist()
     return urls
 
@@ -138,7 +139,7 @@ def _used(kind: manifest.Table, root: Path, keys: set[str]) -> Iterator[str]:
     """Where rows with these keys trained, as "table: domain, split"."""
     if manifest.exists(kind, root):
         table = manifest.read(kind, root)
-        used = table.filter(pc.is_in(table[kind.key], pa.array(sorted(keys), pa.string())))
+        used = table.filter(is_in(table[kind.key], keys))
         used = used.filter(pc.equal(used["status"], manifest.ACCEPTED)) if kind.reasons else used
         for domain, split in zip(used["domain"].to_pylist(), used["split"].to_pylist(), strict=True):
             yield f"{kind.name}: {domain}, {split}"
@@ -159,7 +160,7 @@ def _remove(kind: manifest.Table, root: Path, keys: set[str]) -> tuple[int, int]
     if not keys or not manifest.exists(kind, root):
         return 0, 0
     table = manifest.read(kind, root)
-    hit = pc.is_in(table[kind.key], pa.array(sorted(keys), pa.string()))
+    hit = is_in(table[kind.key], keys)
     gone, files = table.filter(hit), 0
     own = [name for name in kind.paths if name != "source_path"] if kind is not manifest.DATASET else []
     if kind is manifest.CROPS:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.text_table import table
 from curate.pipeline.tables import manifest
+from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.manifest import ACCEPTED, CROPS, DATASET, DEDUP, IMAGES, PAIRS
 from curate.pipeline.tables.splits import SPLITS
 
@@ -130,7 +131,7 @@ def pair_parts(images: pa.Table) -> pa.ChunkedArray:
     loose = images.filter(pc.and_(pc.invert(role), _is(images, ACCEPTED)))
     with_role = set(pc.unique(images["domain"].filter(role)).to_pylist())
     only_products = sorted(with_role - set(pc.unique(loose["domain"]).to_pylist()))
-    return pc.or_(role, pc.is_in(images["domain"], pa.array(only_products, pa.string())))
+    return pc.or_(role, is_in(images["domain"], only_products))
 
 
 def _faces(
@@ -168,7 +169,7 @@ def _pairs(images: pa.Table | None, pairs: pa.Table | None) -> Iterator[Part]:
     losses = {stage: _count(table, "domain", "reason") for stage, table in stages.items()}
     whole = split = None
     if pairs is not None:
-        whole = pairs.filter(pc.invert(pc.is_in(pairs["reason"], pa.array(NO_PAIR))))
+        whole = pairs.filter(pc.invert(is_in(pairs["reason"], NO_PAIR)))
         split = _count(pairs.filter(_is(pairs, ACCEPTED)), "domain", "split")
     products = _distinct(whole, "group_id")
     domains = {key[0] for counts in losses.values() for key in counts}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from curate.pipeline.core.files import write_text
 from curate.pipeline.core.progress import SILENT, Progress
@@ -22,6 +21,7 @@ from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.reasons import STAGES
 from curate.pipeline.stats.run_tables import write_run_tables
 from curate.pipeline.tables import attribution, manifest
+from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.splits import SPLITS
 
 FOLDER = "processed/report"
@@ -72,7 +72,7 @@ def render(view: Mapping[str, Any]) -> str:
 def _photos_in_use(tables: gather.Tables, used: Mapping[str, str]) -> pa.Table:
     """The rows of images.parquet of photos that train, by domain and order of discovery."""
     photos = manifest.accepted(tables.images)
-    photos = photos.filter(pc.is_in(photos["image_id"], pa.array(sorted(used), pa.string())))
+    photos = photos.filter(is_in(photos["image_id"], used))
     return photos.sort_by([(name, "ascending") for name in ("domain", "rank", "candidate_id")])
 
 
