@@ -97,18 +97,44 @@ class ResnetBlock(nn.Module):
 
 
 class ResizeConv2d(nn.Conv2d):
-    """[N, C, H, W] to twice the sides: nearest neighbours, then a 3x3 convolution with reflection padding.
+    """[N, inputs, H, W] to [N, outputs, 2 H, 2 W]: nearest neighbours, then a 3x3 convolution, reflection-padded.
 
     It stands where a transposed convolution would, and leaves no checkerboard.
     Odena et al., Deconvolution and Checkerboard Artifacts (2016).
+
+    `fused` does both at once and gives the same up to rounding: each output pixel sees only 2x2 different input pixels,
+    so that four 2x2 kernels, sums of the 3x3 one's taps, make the four pixels of each input pixel. That is 4 products
+    instead of 9, and the enlarged map never exists.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True, fused: bool = False) -> None:
         super().__init__(inputs, outputs, 3, bias=bias)
+        self.fused = fused
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.fused:
+            return self._at_once(x)
         enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest")
         return super().forward(F.pad(enlarged, (1, 1, 1, 1), mode="reflect"))
+
+    def _at_once(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        kernel = _halved(_halved(self.weight, 2), 4).flatten(0, 2)  # [2 * 2 * outputs, inputs, 2, 2], across first
+        bias = None if self.bias is None else self.bias.repeat(4)
+        # An enlarged map mirrored at its edge is the input repeated there.
+        all_four = F.conv2d(F.pad(x, (1, 1, 1, 1), "replicate"), kernel, bias).unflatten(1, (4, -1))
+        phases = [
+            all_four[:, 2 * right + down, :, down : down + height, right : right + width]
+            for down in range(2)
+            for right in range(2)
+        ]
+        return F.pixel_shuffle(torch.stack(phases, 2).flatten(1, 2), 2)
+
+
+def _halved(kernel: Tensor, dim: int) -> Tensor:
+    """Three taps along `dim` as two, for the first and for the second of the pixels that an input pixel becomes."""
+    before, middle, after = kernel.unbind(dim)
+    return torch.stack([torch.stack([before, middle + after], dim), torch.stack([before + middle, after], dim)])
 
 
 def init_normal(module: nn.Module, std: float = 0.02) -> None:
@@ -131,6 +157,25 @@ def init_spectral(module: nn.Module) -> None:
             spectral_norm(layer, eps=1e-12)
 
 
+def largest_singular_value(matrix: Tensor, u: Tensor, v: Tensor, eps: float, *, iterate: bool, u_first: bool) -> Tensor:
+    """The estimate u^T W v of the largest singular value of `matrix` W [rows, columns], in fp32 under autocast, too.
+
+    `iterate` takes one power iteration first, which changes `u` [rows] and `v` [columns] in place and begins with u or
+    with v; `eps` is the least length that they are divided by. Gradients flow to W alone. Miyato et al., Spectral
+    Normalization for Generative Adversarial Networks (2018), section 2.1 and appendix A.
+    """
+    with without_autocast(matrix):
+        still = matrix.detach()
+        if iterate and u_first:
+            u.copy_(F.normalize(still @ v, dim=0, eps=eps))
+        if iterate:
+            v.copy_(F.normalize(still.T @ u, dim=0, eps=eps))
+        image = matrix @ v.clone()  # the next call changes u and v before this one's backward
+        if iterate and not u_first:
+            u.copy_(F.normalize(image.detach(), dim=0, eps=eps))
+        return torch.dot(u.clone(), image)
+
+
 class _SpectralNorm(nn.Module):
     """A weight divided by its largest singular value, as far as power iterations, one per forward, have found it.
 
@@ -147,20 +192,13 @@ class _SpectralNorm(nn.Module):
         self.register_buffer("_u", F.normalize(weight.new_empty(rows).normal_(), dim=0, eps=eps))
         self.register_buffer("_v", F.normalize(weight.new_empty(columns).normal_(), dim=0, eps=eps))
         for _ in range(15):
-            self._iterate(weight.detach().flatten(1))
-
-    @torch.no_grad()
-    def _iterate(self, matrix: Tensor) -> None:
-        self._u.copy_(F.normalize(matrix @ self._v, dim=0, eps=self.eps))
-        self._v.copy_(F.normalize(matrix.T @ self._u, dim=0, eps=self.eps))
+            self._largest(weight.detach(), iterate=True)
 
     def forward(self, weight: Tensor) -> Tensor:
-        matrix = weight.flatten(1)
-        with without_autocast(weight):
-            if self.training:
-                self._iterate(matrix)
-            u, v = self._u.clone(), self._v.clone()  # the next forward changes them before this one's backward
-            return weight / torch.dot(u, matrix @ v)
+        return weight / self._largest(weight, iterate=self.training)
+
+    def _largest(self, weight: Tensor, *, iterate: bool) -> Tensor:
+        return largest_singular_value(weight.flatten(1), self._u, self._v, self.eps, iterate=iterate, u_first=True)
 
 
 def spectral_norm(layer: nn.Module, eps: float) -> Any:

@@ -10,7 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from curate.train.networks.blocks import ResnetBlock, instance_norm, relu, without_autocast
+from curate.train.networks.blocks import (
+    ResizeConv2d,
+    ResnetBlock,
+    instance_norm,
+    largest_singular_value,
+    relu,
+    without_autocast,
+)
 
 EPSILON = 1e-5
 
@@ -77,54 +84,48 @@ def clamp_rho(network: nn.Module) -> None:
             module.rho.clamp_(0.0, 1.0)
 
 
-class SpectralNorm(nn.Module):
-    """One power iteration per forward in training mode (arXiv 1802.05957), at the price of two matrix-vector products.
+class SpectralConv2d(nn.Conv2d):
+    """A 4x4 convolution over its weight's spectral norm (arXiv 1802.05957): one power iteration per training forward.
 
-    Mixed into a layer: `weight` stays the raw one, and the layer divides its output by `sigma()`, which equals dividing
-    the weight but never writes a second copy of it. u and v are random until the first forward in training mode.
+    `weight` stays the raw one, and the output is divided: that equals dividing the weight, but never writes a second
+    copy of it. `u` and `v` are random until the first forward in training mode.
     """
 
-    weight: Tensor
     u: Tensor
     v: Tensor
 
-    def _start(self) -> None:
-        rows, columns = self.weight.flatten(1).shape
-        self.register_buffer("u", F.normalize(torch.randn(rows), dim=0))
-        self.register_buffer("v", F.normalize(torch.randn(columns), dim=0))
-
-    def sigma(self) -> Tensor:
-        """The estimate u^T W v of W's largest singular value; its gradient flows to W alone."""
-        matrix = self.weight.flatten(1).float()
-        with without_autocast(matrix):
-            if not self.training:
-                return torch.dot(self.u, matrix @ self.v)
-            v = F.normalize(matrix.detach().T @ self.u, dim=0, eps=1e-12)
-            image = matrix @ v
-            u = F.normalize(image.detach(), dim=0, eps=1e-12)
-            with torch.no_grad():
-                self.u.copy_(u)
-                self.v.copy_(v)
-            return torch.dot(u, image)
-
-
-class SpectralConv2d(nn.Conv2d, SpectralNorm):
     def __init__(self, inputs: int, outputs: int, stride: int, *, bias: bool = True) -> None:
         super().__init__(inputs, outputs, kernel_size=4, stride=stride, bias=bias)
-        self._start()
+        _add_singular_vectors(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.conv2d(x, self.weight, None, self.stride) / self.sigma()
+        out = F.conv2d(x, self.weight, None, self.stride) / _spectral_norm(self)
         return out if self.bias is None else out + self.bias.to(out.dtype)[:, None, None]
 
 
-class SpectralLinear(nn.Linear, SpectralNorm):
+class SpectralLinear(nn.Linear):
+    """The same for a linear layer without bias, [N, inputs] -> [N, outputs]."""
+
+    u: Tensor
+    v: Tensor
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
-        self._start()
+        _add_singular_vectors(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight) / self.sigma()
+        return F.linear(x, self.weight) / _spectral_norm(self)
+
+
+def _add_singular_vectors(layer: SpectralConv2d | SpectralLinear) -> None:
+    rows, columns = layer.weight.flatten(1).shape
+    layer.register_buffer("u", F.normalize(torch.randn(rows), dim=0))
+    layer.register_buffer("v", F.normalize(torch.randn(columns), dim=0))
+
+
+def _spectral_norm(layer: SpectralConv2d | SpectralLinear) -> Tensor:
+    matrix = layer.weight.flatten(1).float()
+    return largest_singular_value(matrix, layer.u, layer.v, 1e-12, iterate=layer.training, u_first=False)
 
 
 class CAM(nn.Module):
@@ -153,37 +154,6 @@ class CAM(nn.Module):
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
     return [nn.ReflectionPad2d(kernel // 2), nn.Conv2d(inputs, outputs, kernel, stride, bias=False)]
-
-
-class UpsampledConv2d(nn.Module):
-    """Nearest-neighbour enlargement to twice the side, reflection padding of 1 and a 3x3 convolution, in one.
-
-    Each output pixel sees only 2x2 different input pixels, so that four 2x2 kernels, sums of the 3x3 one's taps, make
-    the four pixels of each input pixel: 4 products instead of 9, and the enlarged map never exists. [N,C,H,W] ->
-    [N,outputs,2H,2W].
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Conv2d(inputs, outputs, 3, bias=False).weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]
-        kernel = _halved(_halved(self.weight, 2), 4).flatten(0, 2)  # [2 * 2 * outputs, inputs, 2, 2], across first
-        # An enlarged map mirrored at its edge is the input repeated there.
-        all_four = F.conv2d(F.pad(x, (1, 1, 1, 1), "replicate"), kernel).unflatten(1, (4, -1))
-        phases = [
-            all_four[:, 2 * right + down, :, down : down + height, right : right + width]
-            for down in range(2)
-            for right in range(2)
-        ]
-        return F.pixel_shuffle(torch.stack(phases, 2).flatten(1, 2), 2)
-
-
-def _halved(kernel: Tensor, dim: int) -> Tensor:
-    """Three taps along `dim` as two, for the first and for the second of the pixels that an input pixel becomes."""
-    before, middle, after = kernel.unbind(dim)
-    return torch.stack([torch.stack([before, middle + after], dim), torch.stack([before + middle, after], dim)])
 
 
 class AdaLINBlock(nn.Module):
@@ -231,7 +201,8 @@ class AttentionGenerator(nn.Module):
         self.blocks = nn.ModuleList(AdaLINBlock(wide) for _ in range(blocks))
         up: list[nn.Module] = []
         for channels in (wide, 2 * width):
-            up += [UpsampledConv2d(channels, channels // 2), LIN(channels // 2), nn.ReLU(inplace=True)]
+            enlarge = ResizeConv2d(channels, channels // 2, bias=False, fused=True)
+            up += [enlarge, LIN(channels // 2), nn.ReLU(inplace=True)]
         self.up = nn.Sequential(*up, *_conv(width, 3, 7), nn.Tanh())
 
     def forward(self, x: Tensor) -> Attended:

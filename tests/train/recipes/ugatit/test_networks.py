@@ -15,7 +15,6 @@ from curate.train.recipes.ugatit.networks import (
     AttentionGenerator,
     SpectralConv2d,
     SpectralLinear,
-    UpsampledConv2d,
     clamp_rho,
     layer_instance_norm,
 )
@@ -149,14 +148,6 @@ def test_attention_weighs_maps_by_the_raw_weights(spectral: bool) -> None:
     torch.testing.assert_close(features, cam.conv1x1(torch.cat([by_average, by_largest], 1)))
     torch.testing.assert_close(logits[:, :1], cam.gap_fc(x.mean((2, 3))))
     torch.testing.assert_close(logits[:, 1:], cam.gmp_fc(x.amax((2, 3))))
-
-
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 5), (6, 4)])
-def test_enlarging_and_convolving_at_once_is_the_same_as_one_after_the_other(height: int, width: int) -> None:
-    torch.manual_seed(0)
-    layer, x = UpsampledConv2d(3, 2).double(), torch.randn(2, 3, height, width).double()
-    enlarged = F.interpolate(x, scale_factor=2, mode="nearest")
-    torch.testing.assert_close(layer(x), F.conv2d(F.pad(enlarged, (1, 1, 1, 1), "reflect"), layer.weight))
 
 
 def test_parameters_are_those_of_the_paper() -> None:
