@@ -19,32 +19,32 @@ class ImagePool(nn.Module):
     def __init__(self, capacity: int = 50) -> None:
         super().__init__()
         self.capacity = capacity
-        self.kept: list[Tensor] = []  # [C, H, W] each
+        self.images: list[Tensor] = []  # [C, H, W] each
 
     def forward(self, images: Tensor) -> Tensor:
         """`images` [N, C, H, W], detached; once the pool is full, half of them swapped for old ones."""
         if not self.capacity:
             return images.detach()
-        now, count = current_batch_slice(), len(images)
+        batch_slice, count = current_batch_slice(), len(images)
         swaps = rand_all_ranks(count) < 0.5
         slots = randint_all_ranks(0, self.capacity, count)
         choices = zip(swaps.tolist(), slots.tolist(), strict=True)
-        everyone = now.gather(images.detach())
-        mixed = [self._swap(image, swap, slot) for image, (swap, slot) in zip(everyone, choices, strict=True)]
-        return torch.stack(mixed[now.rank * count : (now.rank + 1) * count])
+        gathered = batch_slice.gather(images.detach())
+        mixed = [self._swap(image, swap, slot) for image, (swap, slot) in zip(gathered, choices, strict=True)]
+        return torch.stack(mixed[batch_slice.rank * count : (batch_slice.rank + 1) * count])
 
     def _swap(self, image: Tensor, swap: bool, slot: int) -> Tensor:
-        if len(self.kept) < self.capacity:
-            self.kept.append(image.clone())  # a view would keep its whole batch
+        if len(self.images) < self.capacity:
+            self.images.append(image.clone())  # a view would keep its whole batch
             return image
         if not swap:
             return image
-        old, self.kept[slot] = self.kept[slot].to(image.device), image.clone()
+        old, self.images[slot] = self.images[slot].to(image.device), image.clone()
         return old
 
     def get_extra_state(self) -> Tensor:
-        """The kept images, [n, C, H, W]; [0] when there are none."""
-        return torch.stack(self.kept) if self.kept else torch.empty(0)
+        """The images that are kept, [n, C, H, W]; [0] when there are none."""
+        return torch.stack(self.images) if self.images else torch.empty(0)
 
     def set_extra_state(self, state: Tensor) -> None:
-        self.kept = list(state.clone()) if state.numel() else []
+        self.images = list(state.clone()) if state.numel() else []

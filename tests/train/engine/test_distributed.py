@@ -131,7 +131,7 @@ def test_a_shared_pool_gives_each_process_its_rows() -> None:
             torch.manual_seed(step)
             with using_batch_slice(BatchSlice(rank=rank, ranks=2, gather=lambda own, all_of_it=batch: all_of_it)):
                 assert torch.equal(pool(batch[2 * rank : 2 * rank + 2]), whole[2 * rank : 2 * rank + 2])
-    assert all(torch.equal(torch.stack(pool.kept), torch.stack(alone.kept)) for pool in shared)
+    assert all(torch.equal(torch.stack(pool.images), torch.stack(alone.images)) for pool in shared)
 
 
 def test_buckets_hold_every_tensor_once_in_order() -> None:

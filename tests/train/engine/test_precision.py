@@ -284,4 +284,4 @@ def test_frozen_networks_pass_gradients_on_and_get_none() -> None:
 def test_a_pool_keeps_no_more_than_its_images() -> None:
     pool = ImagePool(2)
     pool(torch.rand(8, 3, 4, 4)[:2])
-    assert all(image.untyped_storage().nbytes() == image.nbytes for image in pool.kept)
+    assert all(image.untyped_storage().nbytes() == image.nbytes for image in pool.images)

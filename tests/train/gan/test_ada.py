@@ -9,8 +9,8 @@ from curate.train.gan.ada import INTERVAL, AdaptiveAugment
 
 
 def images(count: int = 64, side: int = 16) -> torch.Tensor:
-    draws = torch.Generator().manual_seed(0)
-    return torch.rand(count, 3, side, side, generator=draws) * 2 - 1
+    rng = torch.Generator().manual_seed(0)
+    return torch.rand(count, 3, side, side, generator=rng) * 2 - 1
 
 
 def at(p: float) -> AdaptiveAugment:
@@ -51,11 +51,11 @@ def test_gradients_pass_through() -> None:
 
 def test_colours_move_and_turn_as_they_should() -> None:
     ada = at(0.0)
-    matrix, offset = ada._colours(5)
+    matrix, offset = ada._colour_transform(5)
     assert torch.allclose(matrix, torch.eye(3).expand(5, 3, 3), atol=1e-6)
     assert not offset.any()
     ada.p.fill_(1.0)
-    matrix, offset = ada._colours(2000)
+    matrix, offset = ada._colour_transform(2000)
     greys = matrix @ torch.ones(3, 1)
     assert torch.allclose(greys, greys.mean(1, keepdim=True).expand_as(greys), atol=1e-4), "greys stay grey"
     assert (greys < 0).all(), "with brightness upside down"
@@ -64,11 +64,11 @@ def test_colours_move_and_turn_as_they_should() -> None:
 
 def test_places_are_undistorted_without_stretch() -> None:
     ada = at(1.0)
-    places = ada._places(2000)[:, :2, :2]
-    area = torch.linalg.det(places).abs().log()
+    inverse = ada._inverse_transform(2000)[:, :2, :2]
+    area = torch.linalg.det(inverse).abs().log()
     assert area.mean().abs().item() < 0.05, "as often larger as smaller"
     assert area.std().item() == pytest.approx(2 * 0.2 * 0.6931, rel=0.1), "the zoom's; a stretch keeps the area"
-    assert (torch.linalg.det(places) < 0).all(), "each is mirrored"
+    assert (torch.linalg.det(inverse) < 0).all(), "each is mirrored"
 
 
 def test_p_follows_how_sure_the_discriminator_is() -> None:

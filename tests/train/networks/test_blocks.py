@@ -18,6 +18,9 @@ torch.set_num_threads(1)
 class PlainSpectral(nn.Module):
     """U-GAT-IT's spectral norm, step by step: v first, and the output is divided."""
 
+    u: Tensor
+    v: Tensor
+
     def __init__(self, layer: nn.Conv2d | nn.Linear) -> None:
         super().__init__()
         self.weight, self.bias = layer.weight, layer.bias
@@ -34,11 +37,15 @@ class PlainSpectral(nn.Module):
         norm = torch.dot(self.u, matrix @ self.v)
         if self.weight.ndim == 2:
             return F.linear(x, self.weight) / norm
+        assert self.bias is not None
         return F.conv2d(x, self.weight, None, 2) / norm + self.bias[:, None, None]
 
 
 class PlainParametrized(nn.Module):
     """The other spectral norm, step by step: 15 iterations at the start, u first, and the weight is divided."""
+
+    _u: Tensor
+    _v: Tensor
 
     def __init__(self, weight: Tensor, eps: float) -> None:
         super().__init__()

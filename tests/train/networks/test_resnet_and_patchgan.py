@@ -99,7 +99,7 @@ def values(images: torch.Tensor) -> list[float]:
 def test_a_pool_that_is_not_full_gives_back_what_it_keeps() -> None:
     pool = ImagePool(3)
     assert values(pool(pictures(1, 2))) == [1, 2]
-    assert values(torch.stack(pool.kept)) == [1, 2]
+    assert values(torch.stack(pool.images)) == [1, 2]
 
 
 def test_a_full_pool_swaps_half_of_the_images_for_old_ones() -> None:
@@ -108,14 +108,14 @@ def test_a_full_pool_swaps_half_of_the_images_for_old_ones() -> None:
     pool(pictures(*range(10)))
     swapped = 0
     for number in range(100, 1100):
-        held = values(torch.stack(pool.kept))
+        held = values(torch.stack(pool.images))
         given = values(pool(pictures(number)))[0]
         if given == number:
-            assert values(torch.stack(pool.kept)) == held  # a new image that passes is not kept
+            assert values(torch.stack(pool.images)) == held  # a new image that passes is not kept
         else:
             swapped += 1
             assert given in held
-            assert values(torch.stack(pool.kept)) == [number if value == given else value for value in held]
+            assert values(torch.stack(pool.images)) == [number if value == given else value for value in held]
     assert 430 < swapped < 570
 
 
@@ -131,7 +131,7 @@ def test_a_pool_holds_no_graph_and_survives_in_the_state_dict() -> None:
     assert not made.requires_grad
     again = ImagePool(4)
     again.load_state_dict(pool.state_dict())
-    assert values(torch.stack(again.kept)) == [1, 2, 3]
+    assert values(torch.stack(again.images)) == [1, 2, 3]
     empty = ImagePool(4)
     empty.load_state_dict(ImagePool(4).state_dict())
-    assert empty.kept == []
+    assert empty.images == []

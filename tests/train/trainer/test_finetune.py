@@ -44,7 +44,7 @@ def test_a_run_begins_with_another_runs_networks(root: Path) -> None:
     report = load_initial(recipe, "cyclegan", root / OLD)
     parameters = dict(recipe.named_parameters())
     assert all(torch.equal(value, old[f"model/{name}"]) for name, value in parameters.items())
-    assert recipe.pool_a.kept == [], "pools begin anew"
+    assert recipe.pool_a.images == [], "pools begin anew"
     assert f"g_a2b: {len(list(recipe.g_a2b.parameters()))} tensors from {root / OLD}" in report
     best = next((root / OLD / "best").iterdir())
     again = first_weights()
