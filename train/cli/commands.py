@@ -168,14 +168,14 @@ def _show_dry_run(context: Context, config: TrainConfig) -> None:
     recipe = training.initial_recipe(prepared.config, context.root, progress=context.console.progress)
     counts = factory.parameter_counts(recipe)
     with training.cpu_threads(config.run.threads):
-        found = estimate.estimate(recipe, prepared.data_module, prepared.config.run, prepared.steps)
-    shown = {**prepared.config_json, "networks": counts, "estimate": found}
+        estimated = estimate.estimate(recipe, prepared.data_module, prepared.config.run, prepared.steps)
+    shown = {**prepared.config_json, "networks": counts, "estimate": estimated}
     run, data = prepared.config_json["run"], prepared.config_json["data"]
     lines = [f"{name:>8}: {count:>12,} parameters" for name, count in counts.items()]
     for key, part in prepared.config_json["dataset"].items():
         lines.append(f"{key:>8}: {part['images']:>12,} images of '{part['name']}'")
     lines.append(f"{'steps':>8}: {run['steps']:>12,} of batch {run['batch']} at {data['size']} px")
-    context.console.result(shown, "\n".join([*lines, *estimate.lines(found)]))
+    context.console.result(shown, "\n".join([*lines, *estimate.format_lines(estimated)]))
 
 
 def _summary(result: Result) -> str:

@@ -71,11 +71,11 @@ def _decode(root: Path, pictures: Sequence[Picture], path: Path, label: str, mad
     digest = hashlib.sha256(f"{side}".encode())
     with atomic_write(path) as temporary, progress.task(label, len(pictures)) as task:
         pixels = open_memmap(temporary, "w+", np.uint8, (len(pictures), side, side, 3))
-        for index, (name, place) in enumerate(pictures):
-            picture = shards.load_picture(root, place, made_by)
+        for index, (name, picture_path) in enumerate(pictures):
+            picture = shards.load_picture(root, picture_path, made_by)
             if picture.shape != (side, side, 3):
                 raise UsageError(
-                    f"{root / place}: {picture.shape[1]}x{picture.shape[0]} px, others are {side}x{side}",
+                    f"{root / picture_path}: {picture.shape[1]}x{picture.shape[0]} px, others are {side}x{side}",
                     f"cut them all alike: {made_by} --size N",
                 )
             pixels[index] = picture

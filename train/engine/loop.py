@@ -130,7 +130,7 @@ def _backward(recipe: Recipe, update: Update, clock: Clock, parts: int, meter: M
     (total / parts if parts > 1 else total).backward(inputs=_parameters(recipe, update.optimizer))
     meter.add(update.optimizer, update.losses)
     meter.add("seen", update.seen)
-    if _device(recipe).type == "cpu":  # elsewhere asking would wait for the device: there the ticks tell
+    if _device(recipe).type == "cpu":  # elsewhere this would wait for the device: there they are checked on ticks
         _check_losses(recipe, update.losses, clock.step + 1)
 
 

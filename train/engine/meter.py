@@ -11,7 +11,7 @@ from torch import Tensor
 from curate.pipeline.core.errors import CurateError
 
 Scalars = Mapping[str, float]
-"""Named numbers: "G/cycle_a" is the loss cycle_a of the optimiser G, "seen/..." what a recipe only wants watched."""
+"""Named numbers: "G/cycle_a" is the loss cycle_a of the optimiser G, "seen/..." what a recipe only logs."""
 
 
 class Meter:

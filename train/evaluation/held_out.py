@@ -93,12 +93,10 @@ def _batch(
 
 
 def held_out_pairs(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, bool]:
-    """The pairs of test or of val that don't train; the training pairs, and that it is them, where neither has two
-    articles to swap.
-    """
+    """The pairs of val, else of test, and False; the training pairs and True where neither has two articles to swap."""
     found = (paired.load(root, split, progress=progress) for split in ("val", "test"))
-    held = next((pair_set for pair_set in found if len(pair_set.articles) >= MIN_IMAGES), None)
-    return held or training, held is None
+    held_out = next((pair_set for pair_set in found if len(pair_set.articles) >= MIN_IMAGES), None)
+    return held_out or training, held_out is None
 
 
 def pair_tasks(pair_set: paired.PairSet, config: TrainConfig, *, trained_on: bool) -> HeldOut:

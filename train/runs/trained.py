@@ -27,7 +27,7 @@ class Trained:
 
     recipe: Recipe
     source: str  # where the weights come from
-    step: int | None  # steps that they have seen; None when nobody wrote it down
+    step: int | None  # steps that they have seen; None where it is not recorded
     side: int | None  # px of the images that they want; None for any
     domains: Mapping[str, str]  # the names of a and b
     rules: Mapping[str, CropRules]  # how photos of a and b are cut

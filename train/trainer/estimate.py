@@ -76,21 +76,21 @@ def estimate(recipe: Recipe, data_module: DataModule, config: RunConfig, steps: 
     )
 
 
-def lines(found: Estimate) -> list[str]:
-    """The estimate for a person."""
-    parts = f"weights {_size(found.weights)}, gradients {_size(found.gradients)}, moments {_size(found.moments)}"
-    if found.activations is not None:
-        parts += f", activations {_size(found.activations)}"
-    free = f" of {_size(found.free)} free" if found.free is not None else ""
-    whole = _size(found.memory) if found.memory is not None else "not measured"
+def format_lines(result: Estimate) -> list[str]:
+    """The estimate as lines of text."""
+    parts = f"weights {_size(result.weights)}, gradients {_size(result.gradients)}, moments {_size(result.moments)}"
+    if result.activations is not None:
+        parts += f", activations {_size(result.activations)}"
+    free = f" of {_size(result.free)} free" if result.free is not None else ""
+    whole = _size(result.memory) if result.memory is not None else "not measured"
     timed = "not measured"
-    if found.step is not None and found.run is not None:
-        timed = f"{duration(found.run)}: {found.step:.3g} s a step, without samples and measurements"
+    if result.step is not None and result.run is not None:
+        timed = f"{duration(result.run)}: {result.step:.3g} s a step, without samples and measurements"
     return [
         f"  memory: {whole}{free}: {parts}",
         f"    time: {timed}",
-        f"    disk: {_size(found.checkpoint)} a checkpoint",
-        f"   basis: {found.basis}",
+        f"    disk: {_size(result.checkpoint)} a checkpoint",
+        f"   basis: {result.basis}",
     ]
 
 

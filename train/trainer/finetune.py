@@ -37,8 +37,8 @@ def load_initial(recipe: Recipe, name: str, path: Path) -> list[str]:
         if state is None:
             report.append(f"{key}: not in {path}, keeps its first weights")
             continue
-        found = StateDict(key, f"{path}, {key}", state)
-        part.load_state_dict(fitted(found, part, str, f"by train.{name}.model"))
+        named = StateDict(key, f"{path}, {key}", state)
+        part.load_state_dict(fitted(named, part, str, f"by train.{name}.model"))
         report.append(f"{key}: {len(state)} tensors from {path}")
     if not states.keys() & parts.keys():
         raise UsageError(
@@ -106,13 +106,13 @@ def _states(path: Path, name: str) -> States:
             network, _, rest = key.removeprefix("model/").partition(".")
             if key.startswith("model/") and rest != "_extra_state":
                 states.setdefault(network, {})[rest] = value
-        found: States = states
+        networks: States = states
     else:
         imported = exchange.read(path)
-        system, found = imported.system, imported.networks
+        system, networks = imported.system, imported.networks
     if system != name:
         raise UsageError(f"{path}: holds networks of {system}, not of {name}", f"train that: curate train {system}")
-    return found
+    return networks
 
 
 def _is_checkpoint(path: Path) -> bool:

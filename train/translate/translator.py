@@ -139,7 +139,8 @@ def _photo(translator: Translator, path: Path, folder: Path, name: str, compare:
             results.append(TranslationResult(str(path), None, cut.reason, face=cut.index, box=box))
             continue
         target = folder / (f"{name}.png" if made == 1 else f"{name}-{cut.index + 1}.png")
-        result = TranslationResult(str(path), str(target), OK, "", cut.index, box, translator.affine(cut))
+        affine = translator.affine(cut)
+        result = TranslationResult(str(path), str(target), OK, face=cut.index, box=box, affine=affine)
         write_png(target, to_uint8(output)[0].numpy())
         if compare:
             write_png(target.with_name(f"{target.stem}-compare.png"), image_grid.grid([seen, output]))

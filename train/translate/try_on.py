@@ -85,7 +85,15 @@ class TryOn:
         made = self.trained.recipe.render({"human": seen, "article": here, "other": there})
         affine = self._affine(photo)
         painted = put_back(photo, seen, made["swapped"], made["alpha"], affine)
-        return TryOnResult(painted, seen, here, there, made["swapped"], made["alpha"], affine)
+        return TryOnResult(
+            photo=painted,
+            seen=seen,
+            worn=here,
+            wanted=there,
+            made=made["swapped"],
+            alpha=made["alpha"],
+            affine=affine,
+        )
 
     def _boxed(self, picture: RGB) -> Tensor:
         square = letterbox.boxed(picture, self.trained.letterbox)

@@ -10,7 +10,7 @@ import torch
 from curate.train.runs.config import TrainConfig
 from curate.train.runs.factory import build
 from curate.train.trainer import data_module, estimate
-from curate.train.trainer.estimate import duration, lines
+from curate.train.trainer.estimate import duration, format_lines
 from curate.train.trainer.finetune import freeze
 from tests.support.training import dataset, tiny
 
@@ -64,7 +64,7 @@ def test_time_is_measured_and_its_basis_is_said(root: Path) -> None:
     assert found.run == pytest.approx(1000 * found.step)
     assert found.basis.startswith("3 steps on cpu, ")
     assert made(root, tiny(), steps=1).basis.startswith("1 steps on cpu")
-    shown = "\n".join(lines(found))
+    shown = "\n".join(format_lines(found))
     assert all(word in shown for word in ("memory:", "activations", "time:", "disk:", "basis:"))
 
 
@@ -81,7 +81,7 @@ def test_what_is_too_large_for_a_trial_is_only_counted(root: Path, monkeypatch: 
     found = made(root, tiny())
     assert (found.memory, found.step, found.run) == (None, None, None)
     assert found.basis.startswith("not measured: weights, gradients and moments take")
-    assert "time: not measured" in "\n".join(lines(found))
+    assert "time: not measured" in "\n".join(format_lines(found))
 
 
 @pytest.mark.parametrize(
