@@ -28,7 +28,7 @@ from curate.pipeline.core import errors
 from curate.pipeline.core.config import Section, as_dict
 from curate.pipeline.stats.reasons import REASONS, STAGES
 from curate.pipeline.tables import schema
-from curate.train.recipes import RECIPES
+from curate.train.recipes import RECIPES, model_section
 
 REFERENCE = Path(__file__).parent / "reference"
 WORDS = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH", bool: ""}
@@ -189,7 +189,7 @@ def _keys(title: str, kind: type[Section]) -> Iterator[str]:
 
 def _of_recipes(group: str) -> Iterator[str]:
     """The recipes whose defaults in `group` are others."""
-    usual = {name: RECIPES.resolve(name).DEFAULTS.get(group, {}) for name in RECIPES}
+    usual = {name: model_section(name).DEFAULTS.get(group, {}) for name in RECIPES}
     for number, (name, own) in enumerate((name, own) for name, own in usual.items() if own):
         yield from ("",) * (not number)
         yield f"- `{name}` has " + ", ".join(f"`{key}: {_json(value)}`" for key, value in own.items()) + "."

@@ -42,6 +42,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     FOLLOWS: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {}
     """Defaults that follow from another key: {"preset": {"hair": {"ema": 0.999}}}. What is written down goes first."""
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions: what each is called now, and after a comma what else has changed about it."""
 
 
 class Translate(Section, frozen=True, kw_only=True):
@@ -158,7 +160,11 @@ def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | 
     file = f"{path}: " if path else ""
     if unknown := re.search(r"unknown field `(.+?)`", message):
         name = unknown.group(1)
+        if name in kind.RENAMED and dotted == where:
+            return f"{file}{dotted}.{name}: it is called {kind.RENAMED[name]} now"
         return f"{file}{dotted}.{name}: there is no such key{nearest(name, _fields(kind, tail))}"
+    if (name := tail.strip(".`")) in kind.RENAMED:  # a key whose name means something else today
+        return f"{file}{dotted}: {raw[name]!r}: what it was is called {kind.RENAMED[name]} now"
     value = raw
     for step in re.findall(r"\.(\w+)|\[(\d+)\]", tail):
         try:

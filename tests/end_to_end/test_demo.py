@@ -15,7 +15,7 @@ from tests.end_to_end.conftest import ROOT, Curate
 WORLD = {"seed": 3, "portraits": 8, "anime": 2, "garments": 9}
 RUN = {"steps": 4, "tick": 2, "batch": 2, "samples": 1, "sample_every": 2, "checkpoint_every": 2}
 TINY = {
-    "cyclegan": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 1},
+    "cyclegan": {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 1},
     "cagan": {"variant": "modern", "width": 2},
 }
 HELD_OUT = {"cyclegan": "test", "cagan": "val"}  # in so small a world, test has no two garments

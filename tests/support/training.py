@@ -14,7 +14,10 @@ from curate.pipeline.tables import manifest
 from curate.train.engine.contract import Update
 from curate.train.runs.config import TrainConfig, read
 
-TINY = {"data": {"size": 32, "load": 36}, "model": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 3}}
+TINY = {
+    "data": {"size": 32, "load": 36},
+    "model": {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 2, "pool": 3},
+}
 
 
 def drawn(kind: int, number: int, side: int = 48) -> codec.RGB:

@@ -14,9 +14,6 @@ from curate.pipeline.core.config import Section
 Batch = Mapping[str, Tensor]
 """Images float32 [N, 3, H, W] in [-1, 1] under the keys that the pairing sets: "a" and "b" for two domains."""
 
-Defaults = Mapping[str, Mapping[str, Any]]
-"""Values for keys of train.NAME.run and train.NAME.data, by these two names."""
-
 
 @dataclass(frozen=True)
 class Clock:
@@ -59,7 +56,6 @@ class Recipe(Protocol):
     """
 
     Config: ClassVar[type[Section]]  # the keys of train.NAME.model in params.yaml
-    DEFAULTS: ClassVar[Defaults]  # where they are not those of CycleGAN
     optimizers: Mapping[str, Optimizer]
 
     @staticmethod

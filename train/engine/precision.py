@@ -6,18 +6,17 @@ tests/train/engine/test_precision.py says.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from curate.pipeline.core.errors import CurateError, UsageError
+from curate.train.engine.config import Compile, PrecisionName
 from curate.train.engine.contract import Batch, Recipe
-
-PrecisionName = Literal["fp32", "bf16"]
-Compile = Literal["none", "default", "graphs"]
 
 
 @dataclass(frozen=True)
@@ -103,3 +102,13 @@ def _not_compiled(how: Compile, error: Exception) -> CurateError:
         f"run.compile: {how}: torch could not compile a network: {first}",
         "set run.compile to none; it needs a C++ compiler, and no gradient penalties (model.r1, model.penalty)",
     )
+
+
+def select_device(name: str) -> torch.device:
+    """The device that run.device asks for; of several processes, each has its GPU. Raises UsageError for none there."""
+    place = int(os.environ.get("LOCAL_RANK", "0"))
+    if name == "auto":
+        return torch.device("cuda", place) if torch.cuda.is_available() else torch.device("cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("run.device: cuda: torch sees no GPU here", "use --device auto, or see: curate doctor")
+    return torch.device("cuda", place) if name == "cuda" else torch.device(name)

@@ -14,7 +14,8 @@ from curate.pipeline.core.progress import Progress
 from curate.train.data import face_masks, paired, transforms, unpaired
 from curate.train.data.transforms import to_float
 from curate.train.engine.contract import Batch
-from curate.train.runs.config import TrainConfig, select_device
+from curate.train.engine.precision import select_device
+from curate.train.runs.config import TrainConfig
 
 MIN_IMAGES = 2  # training images per domain, articles to swap
 

@@ -26,7 +26,7 @@ class EMA(nn.Module):
         return self.network(*inputs)
 
     @torch.no_grad()
-    def follow(self, network: nn.Module, step: int) -> Self:
+    def update(self, network: nn.Module, step: int) -> Self:
         """Moves towards `network` as it stands after `step`, counted from 0; again after the same one does nothing."""
         if step == self._followed:
             return self

@@ -1,12 +1,18 @@
 """Recipes: a folder per model, and the table of them.
 
-A recipe is an nn.Module that keeps the contract of train/engine/contract.py. A new one is a
-folder and a line in RECIPES.
+A recipe is an nn.Module that keeps the contract of train/engine/contract.py. A new one is a folder, with its constants
+in config.py, its updates in recipe.py and its layers in networks.py, and a line in RECIPES.
 """
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from curate.pipeline.core.registry import Registry
+
+if TYPE_CHECKING:
+    from curate.train.gan.config import AdversarialConfig
 
 RECIPES = Registry(
     "recipe",
@@ -16,3 +22,10 @@ RECIPES = Registry(
         "cagan": "curate.train.recipes.cagan.recipe:CAGAN",
     },
 )
+
+
+def model_section(name: str) -> type[AdversarialConfig]:
+    """The section train.NAME.model, without loading torch. Raises UsageError for an unknown recipe."""
+    folder = RECIPES[name].partition(":")[0].removesuffix(".recipe")
+    kind: type[AdversarialConfig] = importlib.import_module(f"{folder}.config").CONFIG
+    return kind

@@ -1,18 +1,16 @@
 """A run's config: the section train.NAME of params.yaml, in its groups `data`, `run` and the recipe's own `model`.
 
 `read` and `recipe_sections` read it, `explain_recipe` says where each of its values comes from, and `from_dict` reads
-what a run has kept of it in config.json. `select_device` is what run.device means on this machine.
+what a run has kept of it in config.json. None of it loads torch.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-import torch
 import yaml
 from msgspec import Meta
 
@@ -30,8 +28,11 @@ from curate.pipeline.core.config import (
 )
 from curate.pipeline.core.errors import UsageError, nearest
 from curate.train.data.config import DataConfig
-from curate.train.engine.precision import Compile, Precision, PrecisionName
-from curate.train.recipes import RECIPES
+from curate.train.engine.config import Compile, PrecisionName
+from curate.train.recipes import RECIPES, model_section
+
+if TYPE_CHECKING:
+    from curate.train.engine.precision import Precision
 
 
 class RunConfig(Section, frozen=True, kw_only=True):
@@ -63,6 +64,8 @@ class RunConfig(Section, frozen=True, kw_only=True):
 
     def make_precision(self) -> Precision:
         """How the networks are run: the four keys from `precision` to `compile`."""
+        from curate.train.engine.precision import Precision  # with torch, which reading params.yaml does without
+
         return Precision(self.precision, self.tf32, self.channels_last, self.compile)
 
 
@@ -103,7 +106,7 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
 
     A flag of None was not given. Raises UsageError for an unknown recipe or key and for values out of range.
     """
-    kind, kinds = RECIPES.resolve(recipe), _kinds(recipe)
+    defaults, kinds = model_section(recipe).DEFAULTS, _kinds(recipe)
     where = f"train.{recipe}"
     params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
     groups = params.section(where, ConfigGroups)
@@ -119,7 +122,7 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
     plain: dict[str, Any] = {"recipe": recipe}
     for group, own_flags in flags_by_group.items():
         name = f"{where}.{group}"
-        values = _merged(kind.DEFAULTS.get(group, {}), groups.written(group), own_flags)
+        values = _merged(defaults.get(group, {}), groups.written(group), own_flags)
         plain[group] = as_dict(override(parse(kinds[group], values, name, params.path), name, **own_flags))
     return validate(from_dict(plain))
 
@@ -129,7 +132,7 @@ def recipe_sections(recipe: str, written: Mapping[str, Any]) -> dict[str, Sectio
 
     Sizes that a run takes from its data are still None. Raises UsageError as `read` does.
     """
-    defaults, where = RECIPES.resolve(recipe).DEFAULTS, f"train.{recipe}"
+    defaults, where = model_section(recipe).DEFAULTS, f"train.{recipe}"
     groups = parse(ConfigGroups, written, where)
     return {
         group: parse(kind, _merged(defaults.get(group, {}), groups.written(group), {}), f"{where}.{group}")
@@ -147,7 +150,7 @@ def explain_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> lis
     found: list[Origin] = []
     for group in ("data", "run", "model"):
         own_flags = {k.partition(".")[2]: v for k, v in flags.items() if k.startswith(f"{group}.") and v is not None}
-        defaults = RECIPES.resolve(recipe).DEFAULTS.get(group, {})
+        defaults = model_section(recipe).DEFAULTS.get(group, {})
         values = as_dict(getattr(config, group))  # a recipe's steps give way to epochs
         layers: list[Layer] = [
             (f"{recipe}'s default", {key: value for key, value in defaults.items() if values[key] == value}),
@@ -165,7 +168,7 @@ def explain_recipe(params: Params, recipe: str, flags: Mapping[str, Any]) -> lis
 
 def _kinds(recipe: str) -> dict[str, type[Section]]:
     """The classes of train.RECIPE.data, run and model."""
-    return {"data": DataConfig, "run": RunConfig, "model": RECIPES.resolve(recipe).Config}
+    return {"data": DataConfig, "run": RunConfig, "model": model_section(recipe)}
 
 
 def _merged(defaults: Mapping[str, Any], written: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +195,7 @@ def from_dict(plain: Mapping[str, Any]) -> TrainConfig:
         recipe,
         parse(DataConfig, plain["data"], f"train.{recipe}.data"),
         parse(RunConfig, plain["run"], f"train.{recipe}.run"),
-        parse(RECIPES.resolve(recipe).Config, plain["model"], f"train.{recipe}.model"),
+        parse(model_section(recipe), plain["model"], f"train.{recipe}.model"),
     )
 
 
@@ -218,13 +221,3 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return key.strip(), yaml.safe_load(value)
     except (ValueError, yaml.YAMLError) as error:
         raise UsageError(f"--set {text}: {error}", "write group.key=value, as in --set model.lr=0.0001") from None
-
-
-def select_device(name: str) -> torch.device:
-    """The device that run.device asks for; of several processes, each has its GPU. Raises UsageError for none there."""
-    place = int(os.environ.get("LOCAL_RANK", "0"))
-    if name == "auto":
-        return torch.device("cuda", place) if torch.cuda.is_available() else torch.device("cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("run.device: cuda: torch sees no GPU here", "use --device auto, or see: curate doctor")
-    return torch.device("cuda", place) if name == "cuda" else torch.device(name)

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from curate.train.engine.contract import Recipe
+from curate.train.engine.precision import select_device
 from curate.train.engine.rng import derive_seed
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import TrainConfig, select_device
+from curate.train.runs.config import TrainConfig
 
 
 def build(config: TrainConfig) -> Recipe:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write, exclusive_lock
 from curate.train.engine import checkpoint
+from curate.train.recipes import RECIPES, model_section
 from curate.train.runs.config import IDENTITY, from_dict
 
 OnChange = Literal["refuse", "fresh-if-changed", "fresh"]
@@ -74,11 +75,13 @@ class RunDir:
             yield
 
     def read(self) -> dict[str, Any]:
-        """What config.json holds. Raises UsageError for a folder that holds no run."""
+        """What config.json holds, an older one's keys under today's names. Raises UsageError where no run lies."""
         try:
             config_json: dict[str, Any] = json.loads(self.config_file.read_text("utf-8"))
             if not {"recipe", "data", "run", "model", "dataset", "crop"} <= config_json.keys():
                 raise ValueError("not a run's config")
+            if config_json["recipe"] in RECIPES:
+                config_json["model"] = model_section(config_json["recipe"]).from_older(config_json["model"])
         except FileNotFoundError:
             raise UsageError(
                 f"{self.path}: not a run folder: it has no config.json", "train one first: curate train cyclegan"

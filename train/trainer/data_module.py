@@ -1,4 +1,4 @@
-"""What a run trains on and is watched by, of either kind: two domains of crops, or Article/Human pairs."""
+"""What a run trains on and is measured on, of either kind: two domains of crops, or Article/Human pairs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from curate.train.data.config import DataConfig
 from curate.train.data.paired import PairedBatches
 from curate.train.data.unpaired import WHOLE_BATCH, Domain, UnpairedBatches
 from curate.train.engine.contract import Batch
+from curate.train.engine.precision import select_device
 from curate.train.engine.rng import BatchSlice
 from curate.train.evaluation.held_out import MIN_IMAGES, HeldOut, held_out_pairs, pair_tasks, unpaired_tasks
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import TrainConfig, select_device
+from curate.train.runs.config import TrainConfig
 from curate.train.trainer.previews import Preview, translation_grid, try_on_grid
 
 

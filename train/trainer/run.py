@@ -18,10 +18,11 @@ from curate.train.engine.contract import Clock, Recipe
 from curate.train.engine.distributed import ALONE, World
 from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.meter import Scalars
+from curate.train.engine.precision import select_device
 from curate.train.engine.rng import BatchSlice
 from curate.train.evaluation.evaluator import MIN_MEASURED, Evaluator
 from curate.train.evaluation.features import extractor
-from curate.train.runs.config import TrainConfig, select_device
+from curate.train.runs.config import TrainConfig
 from curate.train.runs.factory import build
 from curate.train.runs.run_dir import OnChange, RunDir
 from curate.train.trainer import finetune
@@ -98,7 +99,14 @@ def run(
         if start < prepared.steps:
             _train(prepared, root, run_dir, start, world, progress)
     metrics = json.loads(run_dir.metrics_file.read_text("utf-8")) if run_dir.metrics_file.is_file() else {}
-    return Result(str(path), config.recipe, prepared.steps, prepared.steps - start, metrics, note)
+    return Result(
+        run=str(path),
+        recipe=config.recipe,
+        steps=prepared.steps,
+        trained=prepared.steps - start,
+        metrics=metrics,
+        note=note,
+    )
 
 
 def initial_recipe(config: TrainConfig, root: Path, start: int = 0, progress: Progress = SILENT) -> Recipe:

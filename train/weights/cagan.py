@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from curate.pipeline.core.errors import UsageError
+from curate.train.recipes.cagan.config import CAGANConfig
 from curate.train.recipes.cagan.networks import AdditiveUNet, GlobalDiscriminator
-from curate.train.recipes.cagan.recipe import CAGANConfig
 from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
 
 NETWORKS = ("generator", "discriminator")

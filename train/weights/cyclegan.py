@@ -12,7 +12,7 @@ from torch import Tensor
 from curate.pipeline.core.errors import UsageError
 from curate.train.networks.patchgan import PatchDiscriminator
 from curate.train.networks.resnet import ResnetGenerator
-from curate.train.recipes.cyclegan.recipe import CycleGANConfig
+from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
 
 OFFICIAL = {"g_a2b": "latest_net_G_A", "g_b2a": "latest_net_G_B", "d_b": "latest_net_D_A", "d_a": "latest_net_D_B"}
@@ -46,14 +46,15 @@ class _Format:
         }
         config = CycleGANConfig(**{key: value for key, value in shapes.items() if value is not None})
         with torch.device("meta"):
-            generator = ResnetGenerator(config.ngf, config.blocks)
-            judge = PatchDiscriminator(config.ndf, config.layers)
+            generator = ResnetGenerator(config.width, config.blocks)
+            judge = PatchDiscriminator(config.discriminator_width, config.discriminator_layers)
         states = {
-            role: fitted(part, generator, str, f"model.1.weight says width {config.ngf}")
+            role: fitted(part, generator, str, f"model.1.weight says width {config.width}")
             for role, part in generators.items()
         }
         states |= {
-            role: fitted(part, judge, str, f"model.0.weight says width {config.ndf}") for role, part in judges.items()
+            role: fitted(part, judge, str, f"model.0.weight says width {config.discriminator_width}")
+            for role, part in judges.items()
         }
         return ImportedNetworks(
             "cyclegan", config, {role: states[role] for role in OFFICIAL if role in states}, None, tuple(notes)

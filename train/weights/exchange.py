@@ -25,8 +25,9 @@ from curate.pipeline.faces.config import CropRules
 from curate.train.data.config import DataConfig
 from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
+from curate.train.engine.precision import select_device
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import from_dict, select_device
+from curate.train.runs.config import from_dict
 from curate.train.runs.run_dir import RunDir
 from curate.train.runs.trained import Trained
 from curate.train.weights import files
@@ -81,12 +82,12 @@ def read_run(folder: Path) -> ImportedNetworks:
 
     Raises UsageError for a folder without a checkpoint.
     """
-    config = RunDir(folder).read()
-    made = from_dict(config)
-    newest = checkpoint.newest(RunDir(folder).checkpoints)
+    run_dir = RunDir(folder)
+    config = from_dict(run_dir.read())
+    newest = checkpoint.newest(run_dir.checkpoints)
     if newest is None:
-        raise UsageError(f"{folder}: no checkpoint yet", f"train it: curate train {made.recipe}")
-    known = _system(made.recipe).networks
+        raise UsageError(f"{folder}: no checkpoint yet", f"train it: curate train {config.recipe}")
+    known = _system(config.recipe).networks
     networks: dict[str, dict[str, torch.Tensor]] = {}
     averages: dict[str, dict[str, torch.Tensor]] = {}
     for name, value in checkpoint.read(newest)[1].items():
@@ -97,7 +98,7 @@ def read_run(folder: Path) -> ImportedNetworks:
         elif name.startswith("model/") and role in known:
             networks.setdefault(role, {})[key] = value
     networks |= averages
-    return ImportedNetworks(made.recipe, made.model, networks, made.data.size)
+    return ImportedNetworks(config.recipe, config.model, networks, config.data.size)
 
 
 def write(
@@ -162,14 +163,14 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     rules = CropRules(size=side) if side else CropRules()
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
     return Trained(
-        recipe.to(select_device(device)),
-        source,
-        None,
-        side,
-        {"a": "a", "b": "b"},
-        dict.fromkeys("ab", rules),
-        directions,
-        keys,
+        recipe=recipe.to(select_device(device)),
+        source=source,
+        step=None,
+        side=side,
+        domains={"a": "a", "b": "b"},
+        rules=dict.fromkeys("ab", rules),
+        directions=directions,
+        keys=keys,
     )
 
 
@@ -192,7 +193,7 @@ def _own(path: Path, header: Mapping[str, Any], system: str | None) -> ImportedN
     if system not in (None, name):
         raise UsageError(f"{path}: holds networks of {name}, not of {system}", f"use --system {name}")
     kind: Any = RECIPES.resolve(name)
-    config = parse(kind.Config, header["config"], f"{path}, config")
+    config = parse(kind.Config, kind.Config.from_older(header["config"]), f"{path}, config")
     with torch.device("meta"):
         recipe: nn.Module = kind(config)
     parts = placed((part.label, part) for part in files.state_dicts(path))

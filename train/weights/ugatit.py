@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
+from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import AttentionDiscriminator, AttentionGenerator
-from curate.train.recipes.ugatit.recipe import UGATITConfig
 from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
 
 NETWORKS = {

@@ -51,7 +51,15 @@ def test_a_run_then_the_same_again_then_more(
 def test_a_dry_run_counts_and_trains_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = ["--dry-run", "--set", "model.ngf=64", "--set", "model.ndf=64", "--set", "model.layers=3"]
+    flags = [
+        "--dry-run",
+        "--set",
+        "model.width=64",
+        "--set",
+        "model.discriminator_width=64",
+        "--set",
+        "model.discriminator_layers=3",
+    ]
     assert call(monkeypatch, root, "train", "cyclegan", *flags, "--set", "model.blocks=9") == 0
     shown = capsys.readouterr().out
     assert "11,378,179 parameters" in shown
@@ -64,7 +72,7 @@ def test_a_dry_run_counts_and_trains_nothing(
     ("arguments", "message"),
     [
         (["cyclgan"], "no recipe 'cyclgan'; did you mean 'cyclegan'"),
-        (["cyclegan", "--set", "model.nfg=3"], "no such key; did you mean 'ngf'"),
+        (["cyclegan", "--set", "model.widht=3"], "no such key; did you mean 'width'"),
         (["cyclegan", "--a", "lon", "--b", "short"], "no domain 'lon'; did you mean 'long'"),
         (["cyclegan", "--a", "long"], "name both domains"),
         (["cyclegan", "--batch", "100"], "100"),

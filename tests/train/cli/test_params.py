@@ -40,18 +40,18 @@ def test_each_value_says_where_it_comes_from(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = shown_values(
-        monkeypatch, capsys, root, "train.cyclegan", "--set", "run.steps=10", "--set", "model.lambda_a=3"
+        monkeypatch, capsys, root, "train.cyclegan", "--set", "run.steps=10", "--set", "model.cycle_weight=3"
     )
     file = str(root / "params.yaml")
     assert found["train.cyclegan.run.steps"] == (10, "command line")
     assert found["train.cyclegan.run.batch"] == (2, file)
     assert found["train.cyclegan.run.seed"] == (0, "default")
     assert found["train.cyclegan.model.preset"] == ("hair", file)
-    assert found["train.cyclegan.model.d_kind"] == ("dual", "follows from preset: hair")
-    assert found["train.cyclegan.model.d_norm"] == ("spectral", "follows from preset: hair")
+    assert found["train.cyclegan.model.discriminator"] == ("dual", "follows from preset: hair")
+    assert found["train.cyclegan.model.discriminator_norm"] == ("spectral", "follows from preset: hair")
     assert found["train.cyclegan.model.ema"] == (0.5, file)
-    assert found["train.cyclegan.model.lambda_a"] == (3.0, "command line")
-    assert found["train.cyclegan.model.lambda_b"] == (10.0, "default")
+    assert found["train.cyclegan.model.cycle_weight"] == (3.0, "command line")
+    assert found["train.cyclegan.model.cycle_weight_b"] == (10.0, "default")
     assert found["train.cyclegan.model.size"] == (64, "follows from train.cyclegan.data.size")
     recipes = shown_values(monkeypatch, capsys, root, "train.cagan")
     assert recipes["train.cagan.run.batch"] == (16, "cagan's default")
@@ -68,15 +68,15 @@ def test_sections_parts_and_keys_can_be_asked_for(
     everything = shown_values(monkeypatch, capsys, root)
     assert {"engine.kind", "crop.size", "train.cyclegan.model.lr", "train.ugatit.run.batch"} <= everything.keys()
     assert show(monkeypatch, root, "train.cyclegan") == 0
-    line = next(line for line in capsys.readouterr().out.splitlines() if "model.d_kind" in line)
-    assert line.split(maxsplit=2) == ["train.cyclegan.model.d_kind", '"dual"', "follows from preset: hair"]
+    line = next(line for line in capsys.readouterr().out.splitlines() if "model.discriminator" in line)
+    assert line.split(maxsplit=2) == ["train.cyclegan.model.discriminator", '"dual"', "follows from preset: hair"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["crpo"], "no section 'crpo'; did you mean 'crop'"),
-        (["train.cyclegan.model.nfg"], "no key 'train.cyclegan.model.nfg'; did you mean"),
+        (["train.cyclegan.model.widht"], "no key 'train.cyclegan.model.widht'; did you mean"),
         (["--set", "size=3"], "for which section"),
         (["crop", "--set", "size=tiny"], "crop (from the command line).size: 'tiny'"),
     ],

@@ -19,10 +19,11 @@ from curate.pipeline.core.errors import CurateError, UsageError
 from curate.train.engine.checkpoint import CheckpointManager, newest, steps
 from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.meter import Meter
-from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
+from curate.train.recipes.cyclegan.config import CycleGANConfig
+from curate.train.recipes.cyclegan.recipe import CycleGAN
 from tests.support import ROOT
 
-SMALL = {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 2}
+SMALL = {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 2, "pool": 2}
 
 
 def build(**keys: Any) -> CycleGAN:
@@ -114,7 +115,7 @@ def test_a_broken_file_is_named_with_what_to_do(tmp_path: Path, damage: str) -> 
 def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
     trained(tmp_path, 1)
     with pytest.raises(UsageError, match=r"does not fit CycleGAN as it is configured: .*mismatch"):
-        CheckpointManager(tmp_path).restore(build(ngf=8), Meter())
+        CheckpointManager(tmp_path).restore(build(width=8), Meter())
 
 
 CHILD = """

@@ -25,7 +25,15 @@ from tests.support.training import dataset
 STEPS = 4
 CONFIG: dict[str, Any] = {  # with all that draws, keeps or averages
     "data": {"size": 32, "load": 36},
-    "model": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 3, "ema": 0.9, "augment": ["color", "cutout"]},
+    "model": {
+        "width": 4,
+        "discriminator_width": 4,
+        "blocks": 1,
+        "discriminator_layers": 2,
+        "pool": 3,
+        "ema": 0.9,
+        "augment": ["color", "cutout"],
+    },
     "run": {
         "steps": STEPS,
         "batch": 2,

@@ -92,7 +92,7 @@ pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + 800 * 2**20  # half of what the batch takes
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
-    run(tiny(run__batch=64, data__size=64, data__load=64, model__ngf=16, run__measure_every=0), root, root / "run")
+    run(tiny(run__batch=64, data__size=64, data__load=64, model__width=16, run__measure_every=0), root, root / "run")
 except CurateError as error:
     print(error)
 """

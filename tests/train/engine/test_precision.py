@@ -34,7 +34,14 @@ EXACT, HALF, HALF_PICTURES = 2e-3, 0.4, 0.05
 
 # What couples the images of a batch, or counts forwards, is left out: accumulation is compared with one larger batch.
 UNCOUPLED: Mapping[str, Mapping[str, Any]] = {
-    "cyclegan": {"ngf": 8, "ndf": 8, "blocks": 1, "layers": 2, "pool": 2, "augment": ["color", "cutout"]},
+    "cyclegan": {
+        "width": 8,
+        "discriminator_width": 8,
+        "blocks": 1,
+        "discriminator_layers": 2,
+        "pool": 2,
+        "augment": ["color", "cutout"],
+    },
     "ugatit": {**SMALL["ugatit"], "width": 8},
     "cagan": {"variant": "modern", "size": SIDE, "width": 8, "tint": 0.5},
 }
@@ -57,7 +64,9 @@ def stepped(
     """Gradients by parameter, losses by name and pictures of one step on `count` images."""
     torch.manual_seed(0)
     kind = RECIPES.resolve(name)
-    recipe = kind(parse(kind.Config, config or {**SMALL[name], "r1": 0.0} if name != "cyclegan" else SMALL[name], "m"))
+    recipe = kind(
+        parse(kind.Config, config or {**SMALL[name], "r1_weight": 0.0} if name != "cyclegan" else SMALL[name], "m")
+    )
     recipe = recipe.to(DEVICE)
     names = {id(parameter): key for key, parameter in recipe.named_parameters()}
     recipe.optimizers = {key: Recorder(o.param_groups[0]["params"]) for key, o in recipe.optimizers.items()}
@@ -176,7 +185,7 @@ def test_replayed_graphs_are_plain(name: str, count: int) -> None:
 
 @every
 def test_parts_add_up_to_the_whole_batch(name: str) -> None:
-    config = UNCOUPLED[name] if name != "ugatit" else {**UNCOUPLED[name], "r1": 0.0}
+    config = UNCOUPLED[name] if name != "ugatit" else {**UNCOUPLED[name], "r1_weight": 0.0}
     whole = stepped(name, Precision(), 4, config=config)
     parts = stepped(name, Precision(), 4, accumulate=2, config=config)
     if name == "ugatit":  # each part is a power iteration of its spectral norms: only its generators' own losses agree

@@ -24,9 +24,18 @@ KEYS = ("a", "b", "human", "article", "other")  # of every pairing
 STEPS = 5
 
 SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must remember
-    "cyclegan": {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 2, "ema": 0.9, "ada": 0.6, "ada_kimg": 0.01},
-    "ugatit": {"size": SIDE, "width": 4, "blocks": 1, "ema": 0.9, "augment": ["color"], "r1": 1.0},
-    "cagan": {"variant": "modern", "size": SIDE, "width": 4, "tint": 0.5, "r1": 1.0},
+    "cyclegan": {
+        "width": 4,
+        "discriminator_width": 4,
+        "blocks": 1,
+        "discriminator_layers": 2,
+        "pool": 2,
+        "ema": 0.9,
+        "ada_target": 0.6,
+        "ada_kimg": 0.01,
+    },
+    "ugatit": {"size": SIDE, "width": 4, "blocks": 1, "ema": 0.9, "augment": ["color"], "r1_weight": 1.0},
+    "cagan": {"variant": "modern", "size": SIDE, "width": 4, "tint": 0.5, "r1_weight": 1.0},
 }
 MADE: Mapping[str, Mapping[str, str]] = {  # what render makes, from which input
     "cagan": {"swapped": "human", "alpha": "human"},

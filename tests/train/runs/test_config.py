@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ import torch
 
 from curate.pipeline.core.config import Params
 from curate.pipeline.core.errors import UsageError
-from curate.train.runs.config import TrainConfig, from_dict, parse_assignment, read, select_device
+from curate.train.engine.precision import select_device
+from curate.train.recipes import model_section
+from curate.train.runs.config import TrainConfig, from_dict, parse_assignment, read
 
 
 def config_of(section: dict[str, Any] | None = None, **flags: Any) -> TrainConfig:
@@ -23,13 +27,13 @@ def test_defaults_are_the_papers() -> None:
     assert made["run"]["batch"] == 1
     assert (made["data"]["size"], config_of().data.load_side) == (256, 286)
     papers = {
-        "ngf": 64,
+        "width": 64,
         "blocks": 9,
-        "ndf": 64,
-        "layers": 3,
-        "lambda_a": 10.0,
-        "lambda_b": 10.0,
-        "lambda_identity": 0.5,
+        "discriminator_width": 64,
+        "discriminator_layers": 3,
+        "cycle_weight": 10.0,
+        "cycle_weight_b": None,
+        "identity_weight": 5.0,
         "pool": 50,
         "lr": 2e-4,
         "beta1": 0.5,
@@ -38,14 +42,17 @@ def test_defaults_are_the_papers() -> None:
         "decay_epochs": 100,
     }
     assert made["model"].items() >= papers.items()
-    off = {key: made["model"][key] for key in ("ema", "face_loss", "bcr_real", "bcr_fake", "face_branch", "cutmix")}
+    off = {
+        key: made["model"][key]
+        for key in ("ema", "face_weight", "bcr_real_weight", "bcr_fake_weight", "face_branch", "cutmix")
+    }
     assert not any(off.values()), "what the paper doesn't have is off"
-    assert (made["model"]["gan_loss"], made["model"]["d_kind"], made["model"]["d_norm"]) == (
+    assert (made["model"]["adversarial"], made["model"]["discriminator"], made["model"]["discriminator_norm"]) == (
         "lsgan",
         "patch",
         "instance",
     )
-    assert (made["model"]["augment"], made["model"]["penalty"]) == ([], "none")
+    assert (made["model"]["augment"], made["model"]["r1_weight"]) == ([], 0.0)
 
 
 def test_flags_override_the_file_and_none_is_no_flag() -> None:
@@ -75,7 +82,7 @@ def test_a_config_comes_back_from_its_plain_form() -> None:
     ("section", "message"),
     [
         ({"modle": {}}, "train.cyclegan.modle: there is no such key; did you mean 'model'"),
-        ({"model": {"nfg": 3}}, "train.cyclegan.model.nfg: there is no such key; did you mean 'ngf'"),
+        ({"model": {"widht": 3}}, "train.cyclegan.model.widht: there is no such key; did you mean 'width'"),
         ({"run": {"steps": 0}}, "train.cyclegan.run.steps: 0"),
         ({"data": {"size": 30}}, "train.cyclegan.data.size: 30"),
         ({"data": {"size": 64, "load": 60}}, "train.cyclegan.data.load: 60 is less than size, 64"),
@@ -111,3 +118,56 @@ def test_a_gpu_that_is_not_there() -> None:
     assert select_device("auto") == torch.device("cpu")
     with pytest.raises(UsageError, match="torch sees no GPU here"):
         select_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key", "value", "now"),
+    [
+        ("cyclegan", "ngf", 32, "it is called width now"),
+        ("cyclegan", "lambda_identity", 0.5, "it is called identity_weight, no longer a share of the cycle's"),
+        ("cyclegan", "penalty", "real", "it is called r1_at, and off while r1_weight is 0 now"),
+        ("ugatit", "cam", 100, "it is called cam_weight now"),
+        ("ugatit", "adversarial", 1.0, "what it was is called adversarial_weight now"),
+        ("cagan", "mask", 0.03, "it is called mask_weight now"),
+    ],
+)
+def test_an_earlier_key_is_refused_with_its_name_of_today(recipe: str, key: str, value: object, now: str) -> None:
+    written = Params({"train": {recipe: {"model": {key: value}}}}, None)
+    with pytest.raises(UsageError, match=f"train.{recipe}.model.{key}.*{now}"):
+        read(written, recipe)
+    with pytest.raises(UsageError, match=now):
+        read(Params({}, None), recipe, {f"model.{key}": value})
+
+
+def test_what_an_older_run_was_trained_with_is_read_under_todays_keys() -> None:
+    older = {"ngf": 32, "lambda_a": 10.0, "lambda_b": 10.0, "lambda_identity": 0.3, "gan_loss": "bce", "lr_d": None}
+    older |= {"penalty": "mixed", "penalty_weight": 0.01, "d_kind": "dual", "blocks": 2}
+    now = model_section("cyclegan").from_older(older)
+    assert now == {
+        "width": 32,
+        "cycle_weight": 10.0,
+        "cycle_weight_b": None,
+        "identity_weight": 3.0,
+        "identity_weight_b": None,
+        "adversarial": "bce",
+        "discriminator_lr": None,
+        "r1_at": "mixed",
+        "r1_weight": 0.01,
+        "discriminator": "dual",
+        "blocks": 2,
+    }
+    assert model_section("cyclegan").from_older(now) == now
+    uneven = model_section("cyclegan").from_older({"lambda_a": 2.0, "lambda_b": 4.0, "lambda_identity": 0.5})
+    assert (uneven["identity_weight"], uneven["cycle_weight_b"], uneven["identity_weight_b"]) == (1.0, 4.0, 2.0)
+    numbers = {"adversarial": 1.0, "cycle": 10.0, "identity": 5.0, "cam": 100.0, "r1": 0.0, "width": 16}
+    assert model_section("ugatit").from_older(numbers)["adversarial_weight"] == 1.0
+    renamed = model_section("ugatit").from_older({"adversarial": "lsgan", "cycle_weight": 10.0})
+    assert renamed == {"adversarial": "lsgan", "cycle_weight": 10.0}
+
+
+def test_reading_a_config_loads_no_torch() -> None:
+    code = (
+        "import sys\nfrom curate.pipeline.core.config import Params\nfrom curate.train.runs.config import read\n"
+        "read(Params({}, None), 'ugatit')\nassert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -66,7 +66,7 @@ def test_a_run_begins_with_an_imported_generator(root: Path, tmp_path: Path) -> 
 
 def test_what_does_not_fit_is_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"of another shape .*: model\.1\.weight is 4x3x7x7, not 8x3x7x7"):
-        load_initial(first_weights(model__ngf=8), "cyclegan", root / OLD)
+        load_initial(first_weights(model__width=8), "cyclegan", root / OLD)
     with pytest.raises(UsageError, match=r"missing: model\.\d+\.conv_block"):
         load_initial(first_weights(model__blocks=2), "cyclegan", root / OLD)
     with pytest.raises(UsageError, match="holds networks of cyclegan, not of ugatit"):

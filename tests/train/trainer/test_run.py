@@ -130,7 +130,7 @@ def test_another_recipes_run_is_refused_with_two_ways_out(root: Path, tmp_path: 
 
 def test_another_recipes_checkpoint_in_a_runs_folder_is_named(root: Path, tmp_path: Path) -> None:
     run(tiny(), root, tmp_path / "run")
-    wider = tiny(model__ngf=8)
+    wider = tiny(model__width=8)
     newest = checkpoint.newest(tmp_path / "run/checkpoints")
     assert newest is not None
     with pytest.raises(UsageError, match=r"does not fit CycleGAN as it is configured: size mismatch for g_a2b"):

@@ -19,7 +19,8 @@ from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.geometry import apply
 from curate.pipeline.tables import manifest
 from curate.train.engine.contract import Batch
-from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
+from curate.train.recipes.cyclegan.config import CycleGANConfig
+from curate.train.recipes.cyclegan.recipe import CycleGAN
 from curate.train.runs.trained import Trained, load_run
 from curate.train.trainer.run import run
 from curate.train.translate.translator import Translator, split_photos

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from curate.pipeline.core.errors import UsageError
-from curate.train.recipes.cagan.recipe import CAGAN, CAGANConfig
+from curate.train.recipes.cagan.config import CAGANConfig
+from curate.train.recipes.cagan.recipe import CAGAN
 from curate.train.weights import exchange
 from tests.support import cagan_numpy
 from tests.support.foreign_weights import WIDTH, chainer, chainer_content

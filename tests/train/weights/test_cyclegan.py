@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from curate.pipeline.core.errors import UsageError
-from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
+from curate.train.recipes.cyclegan.config import CycleGANConfig
+from curate.train.recipes.cyclegan.recipe import CycleGAN
 from curate.train.runs.trained import load_run
 from curate.train.trainer.run import run
 from curate.train.weights import exchange
@@ -35,7 +36,9 @@ def generator(blocks: int = 2) -> dict[str, Tensor]:
 def test_the_authors_files_come_in_as_they_were(tmp_path: Path, blocks: int) -> None:
     networks = cyclegan(blocks)
     imported = exchange.read(cyclegan_files(tmp_path, networks, "200"))
-    assert imported.config == CycleGANConfig(ngf=WIDTH, ndf=WIDTH, blocks=blocks, layers=3)
+    assert imported.config == CycleGANConfig(
+        width=WIDTH, discriminator_width=WIDTH, blocks=blocks, discriminator_layers=3
+    )
     assert imported.notes == ()
     recipe = exchange.build(imported)
     x = torch.rand(1, 3, 32, 32) * 2 - 1
@@ -96,7 +99,7 @@ def test_a_generator_is_placed_by_its_name_or_as_one_asks(
 def test_of_a_folder_with_many_epochs_the_latest_comes_in(tmp_path: Path) -> None:
     cyclegan_files(tmp_path, cyclegan(3), "100")
     cyclegan_files(tmp_path, cyclegan(2))
-    assert exchange.read(tmp_path).config == CycleGANConfig(ngf=WIDTH, ndf=WIDTH, blocks=2)
+    assert exchange.read(tmp_path).config == CycleGANConfig(width=WIDTH, discriminator_width=WIDTH, blocks=2)
 
 
 def test_two_epochs_of_one_network_are_refused(tmp_path: Path) -> None:
@@ -192,13 +195,13 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("model", "generators_too"),
-    [({"d_kind": "dual", "d_norm": "spectral"}, False), ({"upsampling": "nearest"}, True)],
+    [({"discriminator": "dual", "discriminator_norm": "spectral"}, False), ({"upsampling": "nearest"}, True)],
 )
 def test_networks_that_others_do_not_know_do_not_go_out(
     tmp_path: Path, model: dict[str, str], generators_too: bool
 ) -> None:
     torch.manual_seed(0)
-    config = CycleGANConfig(ngf=2, ndf=2, blocks=1, **model)
+    config = CycleGANConfig(width=2, discriminator_width=2, blocks=1, **model)
     recipe = CycleGAN(config)
     roles = ("g_a2b", "g_b2a", "d_a", "d_b")
     states = {role: dict(getattr(recipe, role).state_dict()) for role in roles}

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from curate.pipeline.core.errors import UsageError
-from curate.train.recipes.ugatit.recipe import UGATIT, UGATITConfig
+from curate.train.recipes.ugatit.config import UGATITConfig
+from curate.train.recipes.ugatit.recipe import UGATIT
 from curate.train.weights import exchange
 from tests.support.foreign_weights import SIDE, WIDTH, ugatit, ugatit_content
 

@@ -5,21 +5,20 @@ Jetchev & Bergmann: The Conditional Analogy GAN, Swapping Fashion Articles on Pe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Collection, Iterator
+from typing import ClassVar
 
 import torch
-from msgspec import Meta
 from torch import Tensor, nn
 
-from curate.pipeline.core.config import Positive, Section, Share
 from curate.pipeline.core.errors import UsageError
-from curate.train.engine.contract import Batch, Clock, Defaults, Update
+from curate.train.engine.contract import Batch, Clock, Update
 from curate.train.gan.diffaugment import tint
 from curate.train.gan.ema import EMA
 from curate.train.gan.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, preference
 from curate.train.networks.blocks import frozen
 from curate.train.networks.patchgan import PatchDiscriminator
+from curate.train.recipes.cagan.config import CAGANConfig
 from curate.train.recipes.cagan.networks import (
     AdditiveUNet,
     BatchNormPatch,
@@ -28,39 +27,11 @@ from curate.train.recipes.cagan.networks import (
     affine_norm,
 )
 
-Weight = Annotated[float, Meta(ge=0.0)]
-Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
-
-
-class CAGANConfig(Section, frozen=True, kw_only=True):
-    """The constants of CAGAN. "article" is the swimwear article (Chainer), "notebook" the Keras one."""
-
-    variant: Literal["chainer", "keras", "modern"] = "chainer"  # the article, the notebook, the notebook renewed
-    size: Positive | None = None  # px, sides of the images, to which chainer's discriminator is bound; None: data.size
-    width: Positive = 64  # channels of the first layer, in both networks; article and notebook
-    cycle: Weight = 1.0  # there and back; section 3.3, article and notebook
-    mask: Weight = 0.1  # mean of the mask; section 3.3, article and notebook
-    identity: Weight = 0.0  # the garment worn, put on again, changes nothing; the third notebook has 1
-    adversarial: Literal["bce", "lsgan", "hinge"] = "bce"  # section 3.3, article and notebook
-    upsampling: Literal["transposed", "nearest"] = "transposed"  # nearest leaves no checkerboard; not for chainer
-    tint: Share = 0.0  # DiffAugment's colours, the same for a person and the article beside; arXiv 2006.10738 has 1
-    r1: Weight = 0.0  # half of gamma, the gradient penalty on real pairs; Mescheder et al., arXiv 1801.04406, has 5
-    noise: Weight = 0.2  # std of the noise in chainer's discriminator; article
-    ema: Beta = 0.0  # decay of the generator's moving average, which then renders; 0 for none
-    lr: Annotated[float, Meta(gt=0.0)] = 2e-4  # article and notebook, no decay
-    beta1: Beta = 0.5  # article and notebook
-    beta2: Beta = 0.999  # Adam's own
-
-    FOLLOWS: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
-        "variant": {"modern": {"identity": 1.0, "adversarial": "lsgan", "ema": 0.999, "upsampling": "nearest"}}
-    }
-
 
 class CAGAN(nn.Module):
     """Batches hold "human", the "article" worn and the "other" to wear, image by image."""
 
-    Config: ClassVar[type[Section]] = CAGANConfig
-    DEFAULTS: ClassVar[Defaults] = {"run": {"batch": 16, "epochs": 50}}  # article
+    Config: ClassVar[type[CAGANConfig]] = CAGANConfig
 
     @staticmethod
     def keys(config: CAGANConfig) -> Collection[str]:
@@ -78,28 +49,29 @@ class CAGAN(nn.Module):
         """The discriminator, which also sees people beside garments that they don't wear, then the generator."""
         config, gan = self.config, ADVERSARIAL[self.config.adversarial]
         human, worn, wanted = self._pictures(batch)
-        swapped, alpha = dress(self.generator, human, worn, wanted)
+        swapped, alpha = try_on(self.generator, human, worn, wanted)
         fake = swapped.detach()
         real, made, wrong = self._score(human, worn), self._score(fake, wanted), self._score(human, wanted)
-        judged = {"real": gan.judge(real, 1.0), "swapped": gan.judge(made, 0.0), "wrong": gan.judge(wrong, 0.0)}
-        if config.r1:
+        losses = {"real": gan.judge(real, 1.0), "swapped": gan.judge(made, 0.0), "wrong": gan.judge(wrong, 0.0)}
+        losses = {name: config.adversarial_weight * loss for name, loss in losses.items()}
+        if config.r1_weight:
             pair = torch.cat((human, worn), 1).requires_grad_()
-            judged["r1"] = config.r1 * gradient_penalty(self.discriminator(pair).flatten(1).mean(1), pair)
-        yield Update("D", judged, {"accuracy": accuracy(real, made, gan.middle), "article": preference(real, wrong)})
-        back, _ = dress(self.generator, swapped, wanted, worn)
+            losses["r1"] = config.r1_weight * gradient_penalty(self.discriminator(pair).flatten(1).mean(1), pair)
+        yield Update("D", losses, {"accuracy": accuracy(real, made, gan.middle), "article": preference(real, wrong)})
+        back, _ = try_on(self.generator, swapped, wanted, worn)
         with frozen(self.discriminator):
             score = self._score(swapped, wanted)
         losses = {
-            "gan": gan.fool(score),
-            "cycle": config.cycle * l1(back, human),
-            "mask": config.mask * alpha.float().mean(),
+            "gan": config.adversarial_weight * gan.fool(score),
+            "cycle": config.cycle_weight * l1(back, human),
+            "mask": config.mask_weight * alpha.float().mean(),
         }
-        if config.identity:
-            same, _ = dress(self.generator, human, worn, worn)
-            losses["identity"] = config.identity * l1(same, human)
+        if config.identity_weight:
+            same, _ = try_on(self.generator, human, worn, worn)
+            losses["identity"] = config.identity_weight * l1(same, human)
         yield Update("G", losses, {"mask": alpha.mean(), "painted": (alpha > 0.5).float().mean()})
         if self.average is not None:
-            self.average.follow(self.generator, clock.step)
+            self.average.update(self.generator, clock.step)
 
     def schedule(self, clock: Clock) -> float:
         """Constant, as in the article and the notebook."""
@@ -112,7 +84,7 @@ class CAGAN(nn.Module):
         Both [N, 3, H, W] in [-1, 1].
         """
         human, worn, wanted = self._pictures(batch)
-        swapped, alpha = dress(self.average or self.generator, human, worn, wanted)
+        swapped, alpha = try_on(self.average or self.generator, human, worn, wanted)
         picture = swapped * 2 - 1 if self.config.variant == "chainer" else swapped
         return {"swapped": picture, "alpha": (alpha * 2 - 1).expand_as(swapped)}
 
@@ -142,7 +114,7 @@ class CAGAN(nn.Module):
         return torch.optim.Adam(network.parameters(), self.config.lr, betas, fused=True)
 
 
-def dress(generator: nn.Module, human: Tensor, worn: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def try_on(generator: nn.Module, human: Tensor, worn: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """`human` in `wanted` instead of `worn`, [N, 3, H, W] each, and the mask [N, 1, H, W] in [0, 1]; section 3.2.
 
     What the generator paints shows through the mask, everything else is `human`'s own pixels.

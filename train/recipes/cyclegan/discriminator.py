@@ -7,13 +7,11 @@ through it in one call, so that spectral norms are the same for all of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-from msgspec import Meta
 from torch import Tensor, nn
 
-from curate.pipeline.core.config import NonNegative, Positive, Section, Share
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Clock
 from curate.train.engine.rng import rand, to_device
@@ -22,128 +20,109 @@ from curate.train.gan.diffaugment import Move, cutmix, diff_augment, tint
 from curate.train.gan.losses import ADVERSARIAL, accuracy, consistency, gradient_penalty
 from curate.train.networks.blocks import frozen
 from curate.train.networks.patchgan import PatchDiscriminator
+from curate.train.recipes.cyclegan.config import DiscriminatorConfig
 from curate.train.recipes.cyclegan.dual_discriminator import DualDiscriminator
 from curate.train.recipes.cyclegan.unet_discriminator import WIDTHS, UNetDiscriminator
-
-Weight = Annotated[float, Meta(ge=0.0)]
 
 WHOLE = "_global"  # added to the name of a loss that judges whole images
 
 
-class Judging(Section, frozen=True, kw_only=True):
-    """How discriminators are built and taught."""
-
-    gan_loss: Literal["lsgan", "bce", "hinge"] = "lsgan"
-    d_kind: Literal["patch", "dual", "unet"] = "patch"  # patches; and the whole image; pixels and the whole image
-    d_norm: Literal["instance", "spectral"] = "instance"  # dual and unet are always spectral
-    ndf: Positive = 64  # width of the first layer; CycleGAN, appendix 7.2
-    layers: Positive = 3  # of d_kind patch: 3 judge 70 px patches; CycleGAN, appendix 7.2
-    size: Positive | None = None  # px, sides of the images, to which dual and unet are bound; None: data.size
-    global_weight: Weight = 1.0  # of the whole image's score beside the map's
-    global_warmup: Share = 0.0  # of the run, over which it rises from 0
-    bcr_real: Weight = 0.0  # balanced consistency; Zhao et al., arXiv 2002.04724, section 3.1, has 10
-    bcr_fake: Weight = 0.0  # the same for fakes; there 10
-    bcr_shift: NonNegative = 16  # px, the longest shift of its images, in steps of the map's stride
-    bcr_tint: Share = 0.0  # strength of its change of brightness, saturation and contrast
-    cutmix: bool = False  # d_kind unet alone; Schonfeld et al., arXiv 2002.12655, section 3.2
-    cutmix_warmup: Share = 0.1  # of the run, over which its consistency rises from 0
-    augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # DiffAugment; Zhao et al., arXiv 2006.10738
-    ada: Share = 0.0  # adaptive augmentation's target for E[sign(D(real))]; Karras et al., arXiv 2006.06676, has 0.6
-    ada_kimg: Annotated[float, Meta(gt=0.0)] = 500.0  # thousand images from none to all; there 500
-    penalty: Literal["none", "real", "mixed"] = "none"  # zero-centred, on real images (R1) or between real and fake
-    penalty_weight: Weight = 5.0  # R1's gamma / 2; Mescheder et al., arXiv 1801.04406: 5. UVCGANv2, mixed: 0.01
-
-
-def discriminator(config: Judging) -> nn.Module:
+def make_discriminator(config: DiscriminatorConfig) -> nn.Module:
     """The network of `config`, which gives a map of scores, or one score per image and a map. Raises UsageError."""
     size = config.size or 256
-    if config.cutmix and config.d_kind != "unet":
+    if config.cutmix and config.discriminator != "unet":
         raise UsageError(
-            "model.cutmix: only a U-Net judges pixels", "set model.d_kind to unet, or model.cutmix to false"
+            "model.cutmix: only a U-Net judges pixels", "set model.discriminator to unet, or model.cutmix to false"
         )
-    if config.d_kind == "patch":
-        return PatchDiscriminator(config.ndf, config.layers, norm=config.d_norm)
-    if config.d_norm == "instance":
+    if config.discriminator == "patch":
+        return PatchDiscriminator(
+            config.discriminator_width, config.discriminator_layers, norm=config.discriminator_norm
+        )
+    if config.discriminator_norm == "instance":
         raise UsageError(
-            f"model.d_norm: instance: {config.d_kind} has spectral norm alone", "set it to spectral, or leave it out"
+            f"model.discriminator_norm: instance: {config.discriminator} has spectral norm alone",
+            "set it to spectral, or leave it out",
         )
-    if config.d_kind == "dual":
+    if config.discriminator == "dual":
         if size % 64:
             raise UsageError(
-                f"data.size: {size}: dual wants a multiple of 64", "set data.size, or model.d_kind to patch"
+                f"data.size: {size}: dual wants a multiple of 64", "set data.size, or model.discriminator to patch"
             )
-        return DualDiscriminator(config.ndf, size)
+        return DualDiscriminator(config.discriminator_width, size)
     if size not in WIDTHS:
         raise UsageError(f"data.size: {size}: unet wants one of {', '.join(map(str, WIDTHS))}", "set data.size to one")
-    return UNetDiscriminator(config.ndf, size)
+    return UNetDiscriminator(config.discriminator_width, size)
 
 
-def adaptive(config: Judging) -> AdaptiveAugment | None:
+def make_ada(config: DiscriminatorConfig) -> AdaptiveAugment | None:
     """The adaptive augmentation of one discriminator, where `config` wants it."""
-    return AdaptiveAugment(config.ada, config.ada_kimg) if config.ada else None
+    return AdaptiveAugment(config.ada_target, config.ada_kimg) if config.ada_target else None
 
 
-def fooled(
-    config: Judging, network: nn.Module, fake: Tensor, clock: Clock, ada: AdaptiveAugment | None = None
+def generator_losses(
+    config: DiscriminatorConfig, network: nn.Module, fake: Tensor, clock: Clock, ada: AdaptiveAugment | None = None
 ) -> dict[str, Tensor]:
     """The generator's losses for `fake` [N, 3, H, W], by suffix of their name. `ada` is the discriminator's."""
-    fool = ADVERSARIAL[config.gan_loss].fool
-    share = 0.5 if config.d_kind == "unet" else 1.0  # its two views count half each; arXiv 2002.12655, equation 6
+    fool = ADVERSARIAL[config.adversarial].fool
+    share = 0.5 if config.discriminator == "unet" else 1.0  # two views count half each; arXiv 2002.12655, eq. 6
     with frozen(network):
         scores = _views(network(_augmented(config, fake, ada)))
     return {view: share * weight * fool(scores[view]) for view, weight in _weights(config, scores, clock).items()}
 
 
-class Judged(NamedTuple):
+class DiscriminatorLosses(NamedTuple):
     """What a discriminator is taught, and how it does."""
 
     losses: dict[str, Tensor]  # by suffix of their name
     accuracy: Tensor  # the share of its judgements that are right
 
 
-def judged(
-    config: Judging,
+def discriminator_losses(
+    config: DiscriminatorConfig,
     network: nn.Module,
     real: Tensor,
     fresh: Tensor,
     pooled: Tensor,
     clock: Clock,
     ada: AdaptiveAugment | None = None,
-) -> Judged:
+) -> DiscriminatorLosses:
     """The discriminator's losses for images [N, 3, H, W].
 
     `fresh` are this step's fakes, for consistency, and `pooled` those that are to be told apart from `real` ones. `ada`
     augments both, and watches how the real ones are judged.
     """
-    judge, middle = ADVERSARIAL[config.gan_loss].judge, ADVERSARIAL[config.gan_loss].middle
+    judge, middle = ADVERSARIAL[config.adversarial].judge, ADVERSARIAL[config.adversarial].middle
     fresh = fresh.detach()
     shown = {"real": _augmented(config, real, ada), "fake": _augmented(config, pooled.to(real), ada)}
     moves, mask = _add_moved(config, network, shown, fresh), None
     if config.cutmix:
         mask = cutmix(len(real), real.shape[2], real.shape[3], real.device)
         shown["mixed"] = mask * shown["real"] + (1 - mask) * shown["fake"]
-    if config.penalty != "none":
+    if config.r1_weight:
         shown["probed"] = _probe(config, shown["real"], shown["fake"])
     seen = _split(network(torch.cat(list(shown.values()))), shown)
 
     losses = {
-        view: weight * 0.5 * (judge(seen["real"][view], 1.0) + judge(seen["fake"][view], 0.0))
+        view: config.adversarial_weight
+        * weight
+        * 0.5
+        * (judge(seen["real"][view], 1.0) + judge(seen["fake"][view], 0.0))
         for view, weight in _weights(config, seen["real"], clock).items()
     }  # the half slows it down against the generators; CycleGAN, section 7.1
     for kind, move in moves.items():
-        weight = config.bcr_real if kind == "real" else config.bcr_fake
+        weight = config.bcr_real_weight if kind == "real" else config.bcr_fake_weight
         losses[f"_bcr_{kind}"] = weight * _moved_alike(network, seen[kind], seen[f"{kind} moved"], move)
     if mask is not None:
         losses |= _mixed(config, seen, mask, _ramp(clock, config.cutmix_warmup))
-    if config.penalty != "none":
+    if config.r1_weight:
         scores = torch.stack([score.flatten(1).mean(1) for score in seen["probed"].values()]).sum(0)
-        losses["_penalty"] = config.penalty_weight * gradient_penalty(scores, shown["probed"])
+        losses["_penalty"] = config.r1_weight * gradient_penalty(scores, shown["probed"])
     if ada is not None:
         ada.watch(seen["real"][""] - middle)
-    return Judged(losses, accuracy(seen["real"][""], seen["fake"][""], middle))
+    return DiscriminatorLosses(losses, accuracy(seen["real"][""], seen["fake"][""], middle))
 
 
-def _augmented(config: Judging, images: Tensor, ada: AdaptiveAugment | None) -> Tensor:
+def _augmented(config: DiscriminatorConfig, images: Tensor, ada: AdaptiveAugment | None) -> Tensor:
     changed = diff_augment(images, config.augment)
     return changed if ada is None else ada(changed)
 
@@ -163,9 +142,9 @@ def _split(scores: Tensor | tuple[Tensor, Tensor], shown: Mapping[str, Tensor]) 
     return {kind: {view: part[i] for view, part in parts.items()} for i, kind in enumerate(shown)}
 
 
-def _weights(config: Judging, scores: Mapping[str, Tensor], clock: Clock) -> dict[str, float]:
-    whole = config.global_weight * _ramp(clock, config.global_warmup)
-    return {view: whole if view == WHOLE else 1.0 for view in scores}
+def _weights(config: DiscriminatorConfig, scores: Mapping[str, Tensor], clock: Clock) -> dict[str, float]:
+    whole = config.adversarial_weight * config.global_weight * _ramp(clock, config.global_warmup)
+    return {view: whole if view == WHOLE else config.adversarial_weight for view in scores}
 
 
 def _ramp(clock: Clock, share: float) -> float:
@@ -173,10 +152,12 @@ def _ramp(clock: Clock, share: float) -> float:
     return min(1.0, clock.progress / share) if share else 1.0
 
 
-def _add_moved(config: Judging, network: nn.Module, shown: dict[str, Tensor], fresh: Tensor) -> dict[str, Move]:
+def _add_moved(
+    config: DiscriminatorConfig, network: nn.Module, shown: dict[str, Tensor], fresh: Tensor
+) -> dict[str, Move]:
     """Adds what balanced consistency compares to what is `shown`, and returns how each kind was moved."""
     moves = {}
-    for kind, weight in (("real", config.bcr_real), ("fresh", config.bcr_fake)):
+    for kind, weight in (("real", config.bcr_real_weight), ("fresh", config.bcr_fake_weight)):
         if weight:
             images = shown.setdefault(kind, fresh)
             moves[kind] = Move.draw(len(images), config.bcr_shift, _stride(network), images.device)
@@ -201,9 +182,11 @@ def _stride(network: nn.Module) -> int:
     return stride
 
 
-def _mixed(config: Judging, seen: Mapping[str, Mapping[str, Tensor]], mask: Tensor, ramp: float) -> dict[str, Tensor]:
+def _mixed(
+    config: DiscriminatorConfig, seen: Mapping[str, Mapping[str, Tensor]], mask: Tensor, ramp: float
+) -> dict[str, Tensor]:
     """CutMix: pixels say where they come from, the whole is a fake, and a mix is judged as its parts are."""
-    judge = ADVERSARIAL[config.gan_loss].judge
+    judge = ADVERSARIAL[config.adversarial].judge
     mixed = seen["mixed"]
     parts = mask * seen["real"][""] + (1 - mask) * seen["fake"][""]
     return {
@@ -212,9 +195,9 @@ def _mixed(config: Judging, seen: Mapping[str, Mapping[str, Tensor]], mask: Tens
     }
 
 
-def _probe(config: Judging, real: Tensor, fake: Tensor) -> Tensor:
+def _probe(config: DiscriminatorConfig, real: Tensor, fake: Tensor) -> Tensor:
     """Where the gradient is penalised: at `real`, or at a random point between each real image and a fake."""
-    if config.penalty == "real":
+    if config.r1_at == "real":
         return real.detach().clone().requires_grad_()
     share = to_device(rand(len(real), 1, 1, 1), real.device)
     return (share * real + (1 - share) * fake).detach().requires_grad_()

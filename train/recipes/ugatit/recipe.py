@@ -7,65 +7,28 @@ for Image-to-Image Translation (2020), arXiv 1907.10830.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from msgspec import Meta
 from torch import Tensor, nn
 
-from curate.pipeline.core.config import NonNegative, Positive, Section
 from curate.pipeline.core.errors import UsageError
-from curate.train.engine.contract import Batch, Clock, Defaults, Update
+from curate.train.engine.contract import Batch, Clock, Update
 from curate.train.gan.diffaugment import diff_augment
 from curate.train.gan.ema import EMA
 from curate.train.gan.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, lsgan
 from curate.train.networks.blocks import frozen, init_normal
+from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
 
-Weight = Annotated[float, Meta(ge=0.0)]
-Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
-Layers = Annotated[int, Meta(ge=3)]
-
 cross_entropy = ADVERSARIAL["bce"].judge
-
-
-class UGATITConfig(Section, frozen=True, kw_only=True):
-    """The constants of U-GAT-IT; "code" is the authors' PyTorch implementation where it differs from the paper."""
-
-    size: Annotated[int, Meta(ge=12, multiple_of=4)] | None = None  # px, side of the images; None: data.size
-    width: Positive = 64  # of generators and discriminators; appendix C
-    blocks: NonNegative = 4  # residual blocks on each side of the attention; appendix C
-    light: bool = True  # code; the paper's generator, with 268 M more parameters, is light: false
-    global_layers: Layers | None = None  # None: 7 (code), or as many as the size allows
-    local_layers: Layers | None = None  # None: 5 (code), or as many as the size allows
-    init: Literal["uniform", "normal"] = "uniform"  # uniform: torch's own (code); normal: N(0, 0.02), section 4.2
-    adversarial: Weight = 1.0  # lambda_1; section 4.2
-    cycle: Weight = 10.0  # lambda_2; section 4.2
-    identity: Weight = 10.0  # lambda_3; section 4.2
-    cam: Weight = 1000.0  # lambda_4; section 4.2
-    lr: Annotated[float, Meta(gt=0.0)] = 1e-4  # section 4.2
-    beta1: Beta = 0.5  # section 4.2
-    beta2: Beta = 0.999  # section 4.2
-    weight_decay: Weight = 1e-4  # added to the gradient; section 4.2
-    ema: Beta = 0.0  # decay of the generators' moving averages, which then render; 0 for none
-    augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # DiffAugment; Zhao et al., arXiv 2006.10738
-    r1: Weight = 0.0  # half of gamma, the gradient penalty on real images; Mescheder et al., arXiv 1801.04406, has 5
 
 
 class UGATIT(nn.Module):
     """Domains "a" and "b"; `d_a_*` judge images of a. Two discriminators each: one sees patches, one the whole."""
 
-    Config = UGATITConfig
-    DEFAULTS: ClassVar[Defaults] = {
-        "run": {
-            "steps": 1_000_000,  # section 4.2
-            "tick": 100,
-            "sample_every": 1000,  # code
-            "checkpoint_every": 1000,  # code, which overwrites one
-            "measure_every": 5000,
-        }
-    }
+    Config: ClassVar[type[UGATITConfig]] = UGATITConfig
 
     @staticmethod
     def keys(config: UGATITConfig) -> Collection[str]:
@@ -110,8 +73,8 @@ class UGATIT(nn.Module):
         del losses
         clamp_rho(self)
         if self.average_a2b is not None and self.average_b2a is not None:
-            self.average_a2b.follow(self.g_a2b, clock.step)
-            self.average_b2a.follow(self.g_b2a, clock.step)
+            self.average_a2b.update(self.g_a2b, clock.step)
+            self.average_b2a.update(self.g_b2a, clock.step)
 
     def schedule(self, clock: Clock) -> float:
         """1 for the first half of the run, then in a line down to 0 at its last step (code)."""
@@ -144,34 +107,43 @@ class UGATIT(nn.Module):
         _, same_cam = both.cam.chunk(2)
         gan = self._fooled(judges[0], there.out) + self._fooled(judges[1], there.out)
         return {
-            f"gan_{way}": config.adversarial * gan,
-            f"cycle_{source}": config.cycle * l1(cycled, images),
-            f"identity_{source}": config.identity * l1(same, images),
-            f"cam_{way}": config.cam * cross_entropy(there.cam, 1.0),
-            f"cam_{source}": config.cam * cross_entropy(same_cam, 0.0),
+            f"gan_{way}": config.adversarial_weight * gan,
+            f"cycle_{source}": config.cycle_weight * l1(cycled, images),
+            f"identity_{source}": config.identity_weight * l1(same, images),
+            f"cam_{way}": config.cam_weight * cross_entropy(there.cam, 1.0),
+            f"cam_{source}": config.cam_weight * cross_entropy(same_cam, 0.0),
         }
 
     def _judged(self, name: str, real: Tensor, fake: Tensor, *, more: bool = False) -> Update:
-        """A discriminator's update, on its patches and its attention heads (equations 2 and 5; least squares, no half).
+        """A discriminator's update, on its patches and its attention heads (equations 2 and 5; without the half).
 
         Real and fake go in one after the other: each call is one power iteration of the spectral norm, as in the code.
         """
         config, judge = self.config, self.get_submodule(f"d_{name}")
-        real = diff_augment(real, config.augment).detach().requires_grad_(config.r1 > 0)
+        real = diff_augment(real, config.augment).detach().requires_grad_(config.r1_weight > 0)
         on_real: Attended = judge(real)
         on_fake: Attended = judge(diff_augment(fake, config.augment))
-        patches = lsgan(on_real.out, real=True) + lsgan(on_fake.out, real=False)
-        loss = patches + lsgan(on_real.cam, real=True) + lsgan(on_fake.cam, real=False)
-        if config.r1:
-            loss = loss + config.r1 * gradient_penalty(on_real.out.flatten(1).mean(1), real)
-        right = {f"accuracy_{name}": accuracy(on_real.out, on_fake.out, ADVERSARIAL["lsgan"].middle)}
-        return Update("D", {f"d_{name}": config.adversarial * loss}, right, more)
+        patches = self._judge_loss(on_real.out, real=True) + self._judge_loss(on_fake.out, real=False)
+        loss = patches + self._judge_loss(on_real.cam, real=True) + self._judge_loss(on_fake.cam, real=False)
+        if config.r1_weight:
+            loss = loss + config.r1_weight * gradient_penalty(on_real.out.flatten(1).mean(1), real)
+        right = {f"accuracy_{name}": accuracy(on_real.out, on_fake.out, ADVERSARIAL[config.adversarial].middle)}
+        return Update("D", {f"d_{name}": config.adversarial_weight * loss}, right, more)
 
     def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
         """A generator's loss before one discriminator, on its patches and on its attention heads."""
         with frozen(judge):
             on_fake: Attended = judge(diff_augment(fake, self.config.augment))
-        return lsgan(on_fake.out, real=True) + lsgan(on_fake.cam, real=True)
+        if self.config.adversarial == "lsgan":
+            return lsgan(on_fake.out, real=True) + lsgan(on_fake.cam, real=True)
+        fool = ADVERSARIAL[self.config.adversarial].fool
+        return fool(on_fake.out) + fool(on_fake.cam)
+
+    def _judge_loss(self, scores: Tensor, *, real: bool) -> Tensor:
+        """A discriminator's loss for scores of any shape; least squares are summed as the authors' code sums them."""
+        if self.config.adversarial == "lsgan":
+            return lsgan(scores, real=real)
+        return ADVERSARIAL[self.config.adversarial].judge(scores, float(real))
 
     def _generator(self) -> AttentionGenerator:
         config = self.config

@@ -12,7 +12,8 @@ from torch import Tensor
 from curate.pipeline.core.config import parse
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Clock
-from curate.train.recipes.cagan.recipe import CAGAN, CAGANConfig, dress
+from curate.train.recipes.cagan.config import CAGANConfig
+from curate.train.recipes.cagan.recipe import CAGAN, try_on
 from tests.support import cagan_numpy
 
 torch.set_num_threads(1)
@@ -86,19 +87,19 @@ def test_where_the_mask_is_shut_the_person_stays_bit_for_bit() -> None:
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., :8] = 1.0
     paint = torch.rand(1, 3, 16, 16)
-    swapped, alpha = dress(lambda _: (mask, paint), human, worn, wanted)  # type: ignore[arg-type]
+    swapped, alpha = try_on(lambda _: (mask, paint), human, worn, wanted)  # type: ignore[arg-type]
     assert torch.equal(swapped[..., :8], paint[..., :8])
     assert torch.equal(swapped[..., 8:], human[..., 8:])
     assert alpha is mask
 
 
 def test_the_way_back_wears_the_articles_the_other_way_round_and_paints_on_the_swapped_person() -> None:
-    recipe, images = small("modern", ema=0.0, identity=0.0), batch("modern")
+    recipe, images = small("modern", ema=0.0, identity_weight=0.0), batch("modern")
     seen: list[Tensor] = []
     recipe.generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     list(recipe.step(images, CLOCK))
     there, back = seen
-    swapped, _ = dress(recipe.generator, images["human"], images["article"], images["other"])
+    swapped, _ = try_on(recipe.generator, images["human"], images["article"], images["other"])
     assert torch.equal(there, torch.cat([images["human"], images["article"], images["other"]], 1))
     assert torch.equal(back, torch.cat([swapped.detach(), images["other"], images["article"]], 1))
 
@@ -125,7 +126,7 @@ def test_how_much_is_painted_is_watched() -> None:
 
 def test_variants_bring_their_own_constants() -> None:
     article = parse(CAGANConfig, {"variant": "chainer"}, "model")
-    assert (article.identity, article.adversarial, article.ema, article.cycle, article.mask) == (
+    assert (article.identity_weight, article.adversarial, article.ema, article.cycle_weight, article.mask_weight) == (
         0.0,
         "bce",
         0.0,
@@ -135,7 +136,7 @@ def test_variants_bring_their_own_constants() -> None:
     assert parse(CAGANConfig, {"variant": "chainer", "ema": 0.99}, "model").ema == 0.99
     assert parse(CAGANConfig, {}, "model") == article
     modern = parse(CAGANConfig, {"variant": "modern"}, "model")
-    assert (modern.identity, modern.adversarial, modern.ema) == (1.0, "lsgan", 0.999)
+    assert (modern.identity_weight, modern.adversarial, modern.ema) == (1.0, "lsgan", 0.999)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +168,10 @@ def test_a_person_and_the_article_beside_get_one_tint() -> None:
 
 
 def test_r1_is_the_gradient_on_real_pairs_alone() -> None:
-    recipe = small("modern", r1=2.0)
+    recipe = small("modern", r1_weight=2.0)
     made = terms(recipe, batch("modern"))["D"]
     assert made.keys() == {"real", "swapped", "wrong", "r1"}
     assert made["r1"] > 0
     assert made["r1"].item() == pytest.approx(
-        2 * terms(small("modern", r1=1.0), batch("modern"))["D"]["r1"].item(), rel=1e-4
+        2 * terms(small("modern", r1_weight=1.0), batch("modern"))["D"]["r1"].item(), rel=1e-4
     )

@@ -22,13 +22,14 @@ from curate.train.gan.ema import EMA
 from curate.train.gan.losses import ADVERSARIAL, lsgan
 from curate.train.networks.patchgan import PatchDiscriminator
 from curate.train.recipes.cyclegan import discriminator
+from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.recipes.cyclegan.dual_discriminator import DualDiscriminator
-from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
+from curate.train.recipes.cyclegan.recipe import CycleGAN
 from curate.train.runs.config import from_dict, read
 from curate.train.trainer import run
 from tests.support.training import dataset, tiny, whole
 
-SMALL = {"ngf": 4, "ndf": 4, "blocks": 1, "layers": 2, "pool": 2}
+SMALL = {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 2, "pool": 2}
 CLOCK = Clock(5, 10)
 
 
@@ -50,7 +51,7 @@ def batch(step: int, side: int = 32, count: int = 2) -> Batch:
 def judged(made: CycleGANConfig, network: nn.Module, side: int = 32, clock: Clock = CLOCK) -> dict[str, Tensor]:
     torch.manual_seed(1)
     real, fresh, pooled = (torch.rand(2, 3, side, side) * 2 - 1 for _ in range(3))
-    return discriminator.judged(made, network, real, fresh, pooled, clock).losses
+    return discriminator.discriminator_losses(made, network, real, fresh, pooled, clock).losses
 
 
 def fixed(monkeypatch: pytest.MonkeyPatch, flip: bool, down: int = 0, right: int = 0) -> None:
@@ -72,33 +73,34 @@ def symmetric(network: nn.Module) -> nn.Module:
     return network
 
 
-BCR = {"bcr_real": 10.0, "bcr_fake": 10.0}
+BCR = {"bcr_real_weight": 10.0, "bcr_fake_weight": 10.0}
 
 
 @pytest.mark.parametrize(
-    "kind", [{"d_norm": "spectral"}, {"d_kind": "dual", "size": 64}, {"d_kind": "unet", "size": 32}]
+    "kind",
+    [{"discriminator_norm": "spectral"}, {"discriminator": "dual", "size": 64}, {"discriminator": "unet", "size": 32}],
 )
 def test_consistency_is_nothing_where_nothing_moves(monkeypatch: pytest.MonkeyPatch, kind: dict[str, Any]) -> None:
     fixed(monkeypatch, flip=False)
     made = config(**kind, **BCR)
-    losses = judged(made, discriminator.discriminator(made), kind.get("size", 32))
+    losses = judged(made, discriminator.make_discriminator(made), kind.get("size", 32))
     for name in ("_bcr_real", "_bcr_fresh"):  # the same image at two places of a batch: equal up to rounding
         assert losses[name].item() == pytest.approx(0.0, abs=1e-9)
 
 
 def test_consistency_costs_something_once_images_move() -> None:
-    made = config(d_norm="spectral", **BCR)
-    losses = judged(made, discriminator.discriminator(made))
+    made = config(discriminator_norm="spectral", **BCR)
+    losses = judged(made, discriminator.make_discriminator(made))
     assert losses["_bcr_real"] > 0 and losses["_bcr_fresh"] > 0
 
 
-@pytest.mark.parametrize("kind", [{"d_norm": "spectral"}, {"d_kind": "dual", "size": 64}])
+@pytest.mark.parametrize("kind", [{"discriminator_norm": "spectral"}, {"discriminator": "dual", "size": 64}])
 def test_a_mirrored_image_is_judged_alike_by_symmetric_kernels_if_and_only_if_its_map_is_mirrored_back(
     monkeypatch: pytest.MonkeyPatch, kind: dict[str, Any]
 ) -> None:
     fixed(monkeypatch, flip=True)
     made = config(**kind, **BCR)
-    network = symmetric(discriminator.discriminator(made))
+    network = symmetric(discriminator.make_discriminator(made))
     side = kind.get("size", 32)
     # Float rounding of mirrored sums, against scores of about 0.01 to 1.
     assert judged(made, network, side)["_bcr_real"].item() < 1e-10
@@ -121,7 +123,7 @@ def test_a_shifted_image_moves_the_map_by_whole_places() -> None:
 
 
 def test_no_consistency_reaches_a_generator() -> None:
-    recipe = built(d_norm="spectral", **BCR)
+    recipe = built(discriminator_norm="spectral", **BCR)
     update = list(recipe.step(batch(0), CLOCK))[-1]
     total = torch.stack(list(update.losses.values())).sum()
     generators = [*recipe.g_a2b.parameters(), *recipe.g_b2a.parameters()]
@@ -149,16 +151,16 @@ def test_with_everything_off_the_losses_are_cyclegans() -> None:
         assert made[name].item() == pytest.approx(value.item(), rel=1e-6, abs=1e-7), name
 
 
-@pytest.mark.parametrize("gan_loss", ADVERSARIAL)
-def test_a_map_of_ones_or_zeros_is_judged_as_plainly_real_or_fake(gan_loss: str) -> None:
-    judge, scores = ADVERSARIAL[gan_loss].judge, torch.randn(2, 1, 4, 4)
+@pytest.mark.parametrize("adversarial", ADVERSARIAL)
+def test_a_map_of_ones_or_zeros_is_judged_as_plainly_real_or_fake(adversarial: str) -> None:
+    judge, scores = ADVERSARIAL[adversarial].judge, torch.randn(2, 1, 4, 4)
     for real in (1.0, 0.0):
         assert judge(scores, torch.full_like(scores, real)).item() == pytest.approx(judge(scores, real).item())
 
 
 def test_a_mix_that_is_all_real_is_judged_as_the_real_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = config(d_kind="unet", size=32, cutmix=True)
-    network = discriminator.discriminator(made)
+    made = config(discriminator="unet", size=32, cutmix=True)
+    network = discriminator.make_discriminator(made)
     monkeypatch.setattr(discriminator, "cutmix", lambda n, h, w, device: torch.ones(n, 1, h, w))
     assert judged(made, network)["_consistency"].item() == 0.0
     monkeypatch.undo()
@@ -166,8 +168,8 @@ def test_a_mix_that_is_all_real_is_judged_as_the_real_image(monkeypatch: pytest.
 
 
 def test_cutmix_warms_up_but_for_its_pixels() -> None:
-    made = config(d_kind="unet", size=32, cutmix=True, cutmix_warmup=0.5)
-    network = discriminator.discriminator(made).eval()
+    made = config(discriminator="unet", size=32, cutmix=True, cutmix_warmup=0.5)
+    network = discriminator.make_discriminator(made).eval()
     cold, half, warm = (judged(made, network, clock=Clock(step, 100)) for step in (0, 25, 75))
     assert cold["_consistency"] == 0
     assert half["_consistency"].item() == pytest.approx(warm["_consistency"].item() / 2, rel=1e-5)
@@ -177,12 +179,12 @@ def test_cutmix_warms_up_but_for_its_pixels() -> None:
 
 def test_the_global_score_has_its_weight_and_its_warm_up() -> None:
     network = DualDiscriminator(4, 64).eval()
-    blog = judged(config(d_kind="dual", size=64), network, 64)
-    weighed = config(d_kind="dual", size=64, global_weight=0.3, global_warmup=0.5)
+    blog = judged(config(discriminator="dual", size=64), network, 64)
+    weighed = config(discriminator="dual", size=64, global_weight=0.3, global_warmup=0.5)
     assert judged(weighed, network, 64, Clock(0, 100))["_global"] == 0
     assert judged(weighed, network, 64, Clock(80, 100))["_global"].item() == pytest.approx(0.3 * blog["_global"].item())
     fake = torch.rand(1, 3, 64, 64)
-    made = discriminator.fooled(weighed, network, fake, Clock(25, 100))
+    made = discriminator.generator_losses(weighed, network, fake, Clock(25, 100))
     whole, local = network(fake)
     assert made[""].item() == pytest.approx((local - 1).square().mean().item())
     assert made["_global"].item() == pytest.approx(0.15 * (whole - 1).square().mean().item())
@@ -196,12 +198,12 @@ def test_the_penalty_is_the_squared_gradient_of_each_images_score(penalty: str) 
         def forward(self, images: Tensor) -> Tensor:
             return 2 * images.sum((1, 2, 3), keepdim=True)
 
-    made = config(penalty=penalty, penalty_weight=3.0)
+    made = config(r1_at=penalty, r1_weight=3.0)
     assert judged(made, Linear(), 8)["_penalty"].item() == pytest.approx(3 * 4 * 3 * 8 * 8)
 
 
 def test_the_face_loss_is_free_without_a_face_and_ignores_the_rest_of_the_image() -> None:
-    recipe, images = built(face_loss=10.0, pool=0), dict(batch(0))
+    recipe, images = built(face_weight=10.0, pool=0), dict(batch(0))
     images["face_a"] = torch.zeros_like(images["face_a"])
     images["face_b"] = torch.zeros_like(images["face_b"])
     images["face_b"][..., :8, :8] = 1.0
@@ -225,7 +227,7 @@ def test_the_face_branch_sees_the_face_and_nothing_else_twice() -> None:
 
 
 def test_on_the_way_back_the_face_is_where_the_original_had_it() -> None:
-    recipe, images = built(face_branch=True, lambda_identity=0.0), batch(0)
+    recipe, images = built(face_branch=True, identity_weight=0.0), batch(0)
     masks: dict[str, list[Tensor]] = {"a2b": [], "b2a": []}
     recipe.g_a2b.register_forward_pre_hook(lambda _, inputs: masks["a2b"].append(inputs[1]))
     recipe.g_b2a.register_forward_pre_hook(lambda _, inputs: masks["b2a"].append(inputs[1]))
@@ -240,9 +242,9 @@ def test_on_the_way_back_the_face_is_where_the_original_had_it() -> None:
     ("keys", "message"),
     [
         ({"cutmix": True}, "model.cutmix"),
-        ({"d_kind": "dual", "size": 96}, "data.size: 96"),
-        ({"d_kind": "unet", "size": 48}, "data.size: 48"),
-        ({"d_kind": "dual", "d_norm": "instance"}, "model.d_norm"),
+        ({"discriminator": "dual", "size": 96}, "data.size: 96"),
+        ({"discriminator": "unet", "size": 48}, "data.size: 48"),
+        ({"discriminator": "dual", "discriminator_norm": "instance"}, "model.discriminator_norm"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(keys: dict[str, Any], message: str) -> None:
@@ -253,22 +255,28 @@ def test_options_that_do_not_go_together_are_refused(keys: dict[str, Any], messa
 def test_presets_are_the_articles_last_model_and_the_recommended_one() -> None:
     plain, blog, hair = (parse(CycleGANConfig, {"preset": name}, "model") for name in ("plain", "blog", "hair"))
     assert plain == CycleGANConfig()
-    assert (blog.d_kind, blog.d_norm, blog.global_weight, blog.bcr_real, blog.bcr_fake) == (
+    assert (
+        blog.discriminator,
+        blog.discriminator_norm,
+        blog.global_weight,
+        blog.bcr_real_weight,
+        blog.bcr_fake_weight,
+    ) == (
         "dual",
         "spectral",
         1,
         10,
         10,
     )
-    assert (blog.ema, blog.face_loss, blog.face_branch, blog.upsampling) == (0.0, 0.0, False, "transposed")
-    assert (hair.face_loss, hair.ema, hair.upsampling, hair.global_weight) == (10.0, 0.999, "nearest", 0.3)
+    assert (blog.ema, blog.face_weight, blog.face_branch, blog.upsampling) == (0.0, 0.0, False, "transposed")
+    assert (hair.face_weight, hair.ema, hair.upsampling, hair.global_weight) == (10.0, 0.999, "nearest", 0.3)
     assert CycleGAN.keys(hair) == ("a", "b", "face_a", "face_b") and CycleGAN.keys(blog) == ("a", "b")
 
 
 def test_a_preset_gives_way_to_what_is_written_down_and_to_another_preset() -> None:
     file = Params({"train": {"cyclegan": {"model": {"preset": "hair", "ema": 0.5}, "data": {"size": 128}}}}, None)
     made = read(file, "cyclegan")
-    assert (made.model.ema, made.model.d_kind, made.model.size) == (0.5, "dual", 128)  # type: ignore[attr-defined]
+    assert (made.model.ema, made.model.discriminator, made.model.size) == (0.5, "dual", 128)  # type: ignore[attr-defined]
     blog = read(file, "cyclegan", {"model.preset": "blog"}).model
     assert blog == parse(CycleGANConfig, {"preset": "blog", "ema": 0.5, "size": 128}, "model")
     plain = read(file, "cyclegan", {"model.preset": "plain", "model.ema": 0.0}).model
@@ -278,7 +286,7 @@ def test_a_preset_gives_way_to_what_is_written_down_and_to_another_preset() -> N
 
 def test_faces_that_nobody_found_are_told_before_training(tmp_path: Path) -> None:
     dataset(tmp_path)
-    settings = tiny(model__face_loss=10.0)
+    settings = tiny(model__face_weight=10.0)
     with pytest.raises(UsageError, match="no crop of 'long' has landmarks"):
         run.prepare(settings, tmp_path)
 
@@ -289,20 +297,29 @@ def test_a_run_with_faces_shows_and_resumes_like_any_other(tmp_path: Path) -> No
     square = [12.0, 12.0, 36.0, 12.0, 36.0, 36.0, 12.0, 36.0] * 17
     rows = [{**row, "landmarks": square if n % 3 else None} for n, row in enumerate(rows)]
     manifest.write(manifest.DATASET, manifest.from_rows(manifest.DATASET, rows), tmp_path)
-    settings = tiny(model__face_loss=10.0, model__face_branch=True, model__augment=["color"], run__steps=3)
+    settings = tiny(model__face_weight=10.0, model__face_branch=True, model__augment=["color"], run__steps=3)
     assert run.run(settings, tmp_path, tmp_path / "run").trained == 3
     assert (tmp_path / "run" / "samples" / "latest.png").is_file()
-    more = tiny(model__face_loss=10.0, model__face_branch=True, model__augment=["color"], run__steps=4)
+    more = tiny(model__face_weight=10.0, model__face_branch=True, model__augment=["color"], run__steps=4)
     assert run.run(more, tmp_path, tmp_path / "run").trained == 1
 
 
 EVERYTHING: Mapping[str, Mapping[str, Any]] = {
     "hair": {"preset": "hair", "size": 64},
-    "unet": {"d_kind": "unet", "size": 32, "cutmix": True, "gan_loss": "bce", "ema": 0.9, "penalty": "mixed", **BCR},
+    "unet": {
+        "discriminator": "unet",
+        "size": 32,
+        "cutmix": True,
+        "adversarial": "bce",
+        "ema": 0.9,
+        "r1_weight": 5.0,
+        "r1_at": "mixed",
+        **BCR,
+    },
     "patch": {
-        "gan_loss": "hinge",
+        "adversarial": "hinge",
         "augment": ["color", "translation", "cutout"],
-        "penalty": "real",
+        "r1_weight": 5.0,
         "face_branch": True,
     },
 }
@@ -353,5 +370,5 @@ def test_an_average_takes_buffers_as_they_are() -> None:
     network = nn.BatchNorm1d(2)
     average = EMA(network, 0.5)
     network(torch.randn(8, 2) + 3)
-    average.follow(network, 0)
+    average.update(network, 0)
     assert torch.equal(average.network.get_buffer("running_mean"), network.get_buffer("running_mean"))

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from curate.train.engine.contract import Clock
-from curate.train.recipes.cyclegan.recipe import CycleGAN, CycleGANConfig
+from curate.train.recipes.cyclegan.config import CycleGANConfig
+from curate.train.recipes.cyclegan.recipe import CycleGAN
 from tests.support.training import whole
 
 torch.set_num_threads(1)
@@ -37,7 +38,7 @@ class Mean(nn.Module):
 
 def by_hand(**keys: float) -> CycleGAN:
     """a2b adds 0.3, b2a takes 0.1; d_a is the mean, d_b twice the mean."""
-    recipe = CycleGAN(CycleGANConfig(ngf=2, ndf=2, blocks=1, layers=1, pool=0, **keys))  # type: ignore[arg-type]
+    recipe = CycleGAN(CycleGANConfig(width=2, discriminator_width=2, blocks=1, discriminator_layers=1, pool=0, **keys))  # type: ignore[arg-type]
     recipe.g_a2b, recipe.g_b2a = Plus(0.3), Plus(-0.1)  # type: ignore[assignment]
     recipe.d_a, recipe.d_b = Mean(1.0), Mean(2.0)  # type: ignore[assignment]
     return recipe
@@ -71,18 +72,22 @@ def test_losses_are_those_of_the_formulas() -> None:
 
 def test_the_weights_are_where_the_paper_has_them() -> None:
     batch = {"a": torch.full((1, 3, 4, 4), 0.2), "b": torch.full((1, 3, 4, 4), -0.4)}
-    g = whole(by_hand(lambda_a=3.0, lambda_b=7.0, lambda_identity=0.1).step(batch, Clock(0, 10)))
+    g = whole(
+        by_hand(cycle_weight=3.0, cycle_weight_b=7.0, identity_weight=0.3, identity_weight_b=0.7).step(
+            batch, Clock(0, 10)
+        )
+    )
     assert g.losses["cycle_a"].item() == pytest.approx(3 * 0.2, rel=1e-5)
     assert g.losses["cycle_b"].item() == pytest.approx(7 * 0.2, rel=1e-5)
     assert g.losses["identity_a"].item() == pytest.approx(0.1 * 3 * 0.1, rel=1e-5)
     assert g.losses["identity_b"].item() == pytest.approx(0.1 * 7 * 0.3, rel=1e-5)
-    without = whole(by_hand(lambda_identity=0.0).step(batch, Clock(0, 10)))
+    without = whole(by_hand(identity_weight=0.0).step(batch, Clock(0, 10)))
     assert set(without.losses) == {"gan_a2b", "gan_b2a", "cycle_a", "cycle_b"}
 
 
 def test_one_call_for_two_inputs_equals_two_calls() -> None:
     torch.manual_seed(0)
-    recipe = CycleGAN(CycleGANConfig(ngf=4, ndf=4, blocks=1, layers=2))
+    recipe = CycleGAN(CycleGANConfig(width=4, discriminator_width=4, blocks=1, discriminator_layers=2))
     a, b = torch.rand(2, 1, 3, 32, 32) * 2 - 1
     losses = whole(recipe.step({"a": a, "b": b}, Clock(0, 10))).losses
     apart = 5.0 * (recipe.g_a2b(b) - b).abs().mean()
@@ -93,7 +98,7 @@ def test_one_call_for_two_inputs_equals_two_calls() -> None:
 
 @pytest.mark.parametrize(("epoch", "factor"), [(1, 1.0), (100, 1.0), (101, 100 / 101), (150, 51 / 101), (200, 1 / 101)])
 def test_the_learning_rate_of_each_epoch(epoch: int, factor: float) -> None:
-    recipe = CycleGAN(CycleGANConfig(ngf=2, ndf=2, blocks=1, layers=1))
+    recipe = CycleGAN(CycleGANConfig(width=2, discriminator_width=2, blocks=1, discriminator_layers=1))
     first, last = (epoch - 1) * 37, epoch * 37 - 1  # 37 steps an epoch
     assert recipe.schedule(Clock(first, 200 * 37)) == pytest.approx(factor)
     assert recipe.schedule(Clock(last, 200 * 37)) == pytest.approx(factor)

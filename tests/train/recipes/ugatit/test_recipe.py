@@ -10,8 +10,9 @@ from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Clock, Update
+from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import AttentionDiscriminator
-from curate.train.recipes.ugatit.recipe import UGATIT, UGATITConfig, overlay
+from curate.train.recipes.ugatit.recipe import UGATIT, overlay
 from tests.support.training import whole
 
 torch.set_num_threads(1)
@@ -66,7 +67,7 @@ def test_the_discriminators_losses_are_the_formulas() -> None:
 
 
 def test_the_generators_losses_are_the_formulas() -> None:
-    recipe, images = build(adversarial=2.0, cycle=3.0, identity=5.0, cam=7.0), batch()
+    recipe, images = build(adversarial_weight=2.0, cycle_weight=3.0, identity_weight=5.0, cam_weight=7.0), batch()
     recipe.eval()
     updates = recipe.step(images, Clock(0, 10))
     whole(updates)

@@ -1,0 +1,43 @@
+"""What every recipe lets a person choose about its losses and its optimiser: the same key, the same meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
+
+from curate.pipeline.core.config import Positive, Section
+
+Weight = Annotated[float, Meta(ge=0.0)]
+Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
+Rate = Annotated[float, Meta(gt=0.0)]
+
+
+class AdversarialConfig(Section, frozen=True, kw_only=True):
+    """The keys of train.NAME.model that all recipes share. Each recipe gives them its paper's values."""
+
+    width: Positive = 64  # channels of the generator's first layer
+    adversarial: Literal["lsgan", "bce", "hinge"] = "lsgan"  # the loss between generator and discriminator
+    adversarial_weight: Weight = 1.0  # of that loss, on both sides
+    cycle_weight: Weight = 10.0  # there and back again is where it began, L1
+    identity_weight: Weight = 0.0  # what is there already stays as it is, L1; 0 for none
+    r1_weight: Weight = 0.0  # half of gamma, the gradient penalty on real images; Mescheder et al., arXiv 1801.04406: 5
+    ema: Beta = 0.0  # decay of the generators' moving averages, which then render; 0 for none
+    lr: Rate = 2e-4  # Adam's learning rate
+    beta1: Beta = 0.5
+    beta2: Beta = 0.999
+
+    DEFAULTS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Values of train.NAME.data and run that this recipe has where nobody says otherwise, by group."""
+
+    @classmethod
+    def from_older(cls, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """`plain`, the values of a run that was trained under the keys of RENAMED, under today's keys."""
+        return {cls.RENAMED.get(key, key).partition(",")[0]: value for key, value in plain.items()}
+
+
+class AugmentedConfig(AdversarialConfig, frozen=True, kw_only=True):
+    """The same, of recipes that can show their discriminators changed images."""
+
+    augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # DiffAugment; Zhao et al., arXiv 2006.10738
