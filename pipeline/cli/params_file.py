@@ -132,7 +132,11 @@ def comments(kind: type[Section]) -> Mapping[str, Comments]:
     start = 0
     for base in reversed(kind.__mro__):
         own = _own_comments(base)
-        found |= {name: said._replace(group=start + said.group) for name, said in own.items()}
+        for name, said in own.items():  # a field that a base has, too, stays in its place there
+            first = found.get(name)
+            found[name] = (
+                said._replace(group=start + said.group) if first is None else first._replace(comment=said.comment)
+            )
         start += max((said.group for said in own.values()), default=-1) + 1
     return {name: found.get(name, Comments("", start, "")) for name in kind.__struct_fields__}
 

@@ -26,13 +26,14 @@ from tests.support import ROOT
 from tests.support.tables import small_world
 
 
-def example(page: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module on the page docs/internals/adding/`page`.md."""
+def example(page: str, monkeypatch: pytest.MonkeyPatch, *names: str) -> Any:
+    """The last module on the page docs/internals/adding/`page`.md; `names` are what its modules are called."""
     text = (ROOT / f"docs/internals/adding/{page}.md").read_text("utf-8")
-    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    module = ModuleType(f"example_{page}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # where its annotations are looked up
-    exec(compile(code, f"{page}.md", "exec"), module.__dict__)
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    for name, code in zip(names or (f"example_{page}",), blocks, strict=True):
+        module = ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, module)  # where its annotations, and the next block's imports, look
+        exec(compile(code, f"{page}.md", "exec"), module.__dict__)
     return module
 
 
@@ -86,7 +87,9 @@ def test_the_layout_writes_every_item(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_model_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = example("model", monkeypatch)
+    plain = "curate.train.recipes.plain"
+    monkeypatch.setitem(sys.modules, plain, ModuleType(plain))
+    module = example("model", monkeypatch, f"{plain}.config", f"{plain}.recipe")
     recipe = module.Plain(parse(module.PlainConfig, {"width": 4, "blocks": 1}, "model"))
     before = {name: value.clone() for name, value in recipe.named_parameters() if name.endswith("weight")}
     ticks: list[Any] = []

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from curate.pipeline.core.config import Positive, Section
+from curate.pipeline.core.config import Positive
+from curate.train.engine.config import ModelConfig
 
 Weight = Annotated[float, Meta(ge=0.0)]
 Beta = Annotated[float, Meta(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Meta(gt=0.0)]
 
 
-class AdversarialConfig(Section, frozen=True, kw_only=True):
+class AdversarialConfig(ModelConfig, frozen=True, kw_only=True):
     """The keys of train.NAME.model that all recipes share. Each recipe gives them its paper's values."""
 
     width: Positive = 64  # channels of the generator's first layer
@@ -25,16 +25,8 @@ class AdversarialConfig(Section, frozen=True, kw_only=True):
     r1_weight: Weight = 0.0  # half of gamma, the gradient penalty on real images; Mescheder et al., arXiv 1801.04406: 5
     ema: Beta = 0.0  # decay of the generators' moving averages, which then render; 0 for none
     lr: Rate = 2e-4  # Adam's learning rate
-    beta1: Beta = 0.5
-    beta2: Beta = 0.999
-
-    DEFAULTS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Values of train.NAME.data and run that this recipe has where nobody says otherwise, by group."""
-
-    @classmethod
-    def from_older(cls, plain: Mapping[str, Any]) -> dict[str, Any]:
-        """`plain`, the values of a run that was trained under the keys of RENAMED, under today's keys."""
-        return {cls.RENAMED.get(key, key).partition(",")[0]: value for key, value in plain.items()}
+    beta1: Beta = 0.5  # Adam's decay of the gradients' mean
+    beta2: Beta = 0.999  # and of their squares
 
 
 class AugmentedConfig(AdversarialConfig, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from curate.pipeline.core.registry import Registry
 
 if TYPE_CHECKING:
-    from curate.train.gan.config import AdversarialConfig
+    from curate.train.engine.config import ModelConfig
 
 RECIPES = Registry(
     "recipe",
@@ -24,8 +24,8 @@ RECIPES = Registry(
 )
 
 
-def model_section(name: str) -> type[AdversarialConfig]:
+def model_section(name: str) -> type[ModelConfig]:
     """The section train.NAME.model, without loading torch. Raises UsageError for an unknown recipe."""
     folder = RECIPES[name].partition(":")[0].removesuffix(".recipe")
-    kind: type[AdversarialConfig] = importlib.import_module(f"{folder}.config").CONFIG
+    kind: type[ModelConfig] = importlib.import_module(f"{folder}.config").CONFIG
     return kind

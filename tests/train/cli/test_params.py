@@ -51,7 +51,7 @@ def test_each_value_says_where_it_comes_from(
     assert found["train.cyclegan.model.discriminator_norm"] == ("spectral", "follows from preset: hair")
     assert found["train.cyclegan.model.ema"] == (0.5, file)
     assert found["train.cyclegan.model.cycle_weight"] == (3.0, "command line")
-    assert found["train.cyclegan.model.cycle_weight_b"] == (10.0, "default")
+    assert found["train.cyclegan.model.cycle_weight_b"] == (None, "default")
     assert found["train.cyclegan.model.size"] == (64, "follows from train.cyclegan.data.size")
     recipes = shown_values(monkeypatch, capsys, root, "train.cagan")
     assert recipes["train.cagan.run.batch"] == (16, "cagan's default")
