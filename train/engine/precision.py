@@ -100,7 +100,7 @@ def _not_compiled(how: Compile, error: Exception) -> CurateError:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return CurateError(
         f"run.compile: {how}: torch could not compile a network: {first}",
-        "set run.compile to none; it needs a C++ compiler, and no gradient penalties (model.r1, model.penalty)",
+        "set run.compile to none; it needs a C++ compiler, and no gradient penalties (model.r1_weight)",
     )
 
 

@@ -132,7 +132,7 @@ def _check_landmarks(root: Path, *domains: Domain) -> None:
         if domain.landmarks.isnan().all():
             raise UsageError(
                 f"{manifest.DATASET.path(root)}: no crop of '{domain.name}' has landmarks to draw its face by",
-                "cut it with --align ffhq, or do without: model.face_loss 0, model.face_branch false",
+                "cut it with --align ffhq, or do without: model.face_weight 0, model.face_branch false",
             )
 
 

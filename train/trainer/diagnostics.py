@@ -62,7 +62,7 @@ def _discriminator_wins(rows: Rows) -> str:
     who = ", ".join(name.removeprefix("seen/accuracy").strip("_") or "D" for name in won)
     return (
         f"the discriminator wins ({who}): it has told real from made for {len(recent)} lines, and the generator learns "
-        "little from it: lower model.lr_d, or give it more images, model.augment, or model.penalty"
+        "little from it: lower model.discriminator_lr, or give it more images, model.augment, or model.r1_weight"
     )
 
 

@@ -18,7 +18,7 @@ from curate.train.weights.format import Direction, ImportedNetworks, State, Stat
 NETWORKS = ("generator", "discriminator")
 
 STATISTICS = ("avg_mean", "avg_var", "N")
-"""Running averages that some versions of the article's instance norm keep, and never use unless told to."""
+"""Running averages that some versions of the article's instance norm keep, and never use unless asked to."""
 
 LEAVES = {"weight": "W", "bias": "b"}  # of convolutions and of the linear layer
 NORM_LEAVES = {"weight": "gamma", "bias": "beta"}

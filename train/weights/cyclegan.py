@@ -37,24 +37,25 @@ class _Format:
         notes: list[str] = []
         networks = placed((_role(part, direction, notes), _clean(part, notes)) for part in found)
         generators = {role: part for role, part in networks.items() if role.startswith("g_")}
-        judges = {role: part for role, part in networks.items() if role.startswith("d_")}
+        discriminators = {role: part for role, part in networks.items() if role.startswith("d_")}
+        widths = {part.where: _rows(part, "model.0.weight") for part in discriminators.values()}
         shapes = {
-            "ngf": agreed({part.where: _rows(part, "model.1.weight") for part in generators.values()}, "width"),
+            "width": agreed({part.where: _rows(part, "model.1.weight") for part in generators.values()}, "width"),
             "blocks": agreed({part.where: _blocks(part) for part in generators.values()}, "residual blocks:"),
-            "ndf": agreed({part.where: _rows(part, "model.0.weight") for part in judges.values()}, "width"),
-            "layers": agreed({part.where: _layers(part) for part in judges.values()}, "layers:"),
+            "discriminator_width": agreed(widths, "width"),
+            "discriminator_layers": agreed({part.where: _layers(part) for part in discriminators.values()}, "layers:"),
         }
         config = CycleGANConfig(**{key: value for key, value in shapes.items() if value is not None})
         with torch.device("meta"):
             generator = ResnetGenerator(config.width, config.blocks)
-            judge = PatchDiscriminator(config.discriminator_width, config.discriminator_layers)
+            discriminator = PatchDiscriminator(config.discriminator_width, config.discriminator_layers)
         states = {
             role: fitted(part, generator, str, f"model.1.weight says width {config.width}")
             for role, part in generators.items()
         }
         states |= {
-            role: fitted(part, judge, str, f"model.0.weight says width {config.discriminator_width}")
-            for role, part in judges.items()
+            role: fitted(part, discriminator, str, f"model.0.weight says width {config.discriminator_width}")
+            for role, part in discriminators.items()
         }
         return ImportedNetworks(
             "cyclegan", config, {role: states[role] for role in OFFICIAL if role in states}, None, tuple(notes)
@@ -70,7 +71,10 @@ class _Format:
         return {f"{part.label}.pth": dict(part.state) for part in parts}
 
 
-_ONLY = "theirs are d_kind patch, d_norm instance, upsampling transposed, no face branch; see --generators-only"
+_ONLY = (
+    "theirs are discriminator patch with discriminator_norm instance, upsampling transposed, no face branch; "
+    "see --generators-only"
+)
 
 SYSTEM = _Format()
 
@@ -99,8 +103,8 @@ def _role(found: StateDict, direction: Direction, notes: list[str]) -> str:
 def _clean(found: StateDict, notes: list[str]) -> StateDict:
     """`found` without old running statistics. Raises UsageError for networks that only resemble CycleGAN's."""
     state = found.state
-    for told, reason in _LOOKALIKES.items():
-        if told(state):
+    for recognises, reason in _LOOKALIKES.items():
+        if recognises(state):
             raise UsageError(f"{found.where}: refused: {reason}", "its network is another one, with other results")
     kept = {key: value for key, value in state.items() if not key.endswith(STATISTICS)}
     if len(kept) < len(state):
@@ -136,7 +140,7 @@ def _narrowing(kernel: Tensor) -> bool:
 
 
 _LOOKALIKES = {
-    _antialiased: "antialiased layers (.filt), as CUT builds them unless told no_antialias",
+    _antialiased: "antialiased layers (.filt), as CUT builds them unless no_antialias is set",
     _unet: "a U-Net generator; only resnet generators are read",
     _batch_norm: "batch norm, whose running statistics it needs; only instance norm is read",
     _resize_convolution: "it upsamples by resizing and convolving, not by transposed convolutions",

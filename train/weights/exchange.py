@@ -45,7 +45,7 @@ SYSTEMS = Registry(
 
 @dataclass(frozen=True)
 class CheckpointListing:
-    """One state dict of a file, as `show` tells it."""
+    """One state dict of a file, as `show` lists it."""
 
     where: str
     system: str | None  # None: not one that we know
@@ -56,16 +56,16 @@ class CheckpointListing:
 def read(paths: Path | Iterable[Path], system: str | None = None, direction: Direction = "a2b") -> ImportedNetworks:
     """The networks in one file, in several that belong together, or in the files of a folder.
 
-    `system` None is told by names and shapes. A single generator whose file name says nothing is `direction`'s. Raises
-    UsageError for files that would have to be executed, are broken, or do not fit, with what is wrong in them.
+    `system` None is recognised by names and shapes. A single generator whose file name says nothing is `direction`'s.
+    Raises UsageError for files that would have to be executed, are broken, or do not fit, with what is wrong in them.
     """
-    opened = _opened([paths] if isinstance(paths, Path) else list(paths))
+    opened = _expand_folders([paths] if isinstance(paths, Path) else list(paths))
     if system is not None:
         SYSTEMS[system]
     if len(opened) == 1 and (header := files.header(opened[0])):
-        return _own(opened[0], header, system)
+        return _read_saved(opened[0], header, system)
     found = [part for path in opened for part in files.state_dicts(path)]
-    guess = _recognised(found)
+    guess = _recognise(found)
     if system is None and guess is None:
         raise UsageError(
             f"{opened[0]}: not the networks of a system that we know",
@@ -179,7 +179,7 @@ def show(path: Path) -> list[CheckpointListing]:
     return [
         CheckpointListing(
             part.where,
-            _recognised([part]),
+            _recognise([part]),
             sum(value.numel() for value in part.state.values()),
             {key: (str(value.dtype).removeprefix("torch."), tuple(value.shape)) for key, value in part.state.items()},
         )
@@ -187,7 +187,7 @@ def show(path: Path) -> list[CheckpointListing]:
     ]
 
 
-def _own(path: Path, header: Mapping[str, Any], system: str | None) -> ImportedNetworks:
+def _read_saved(path: Path, header: Mapping[str, Any], system: str | None) -> ImportedNetworks:
     """A file that `save` wrote, checked like any other."""
     name = header["system"]
     if system not in (None, name):
@@ -201,7 +201,7 @@ def _own(path: Path, header: Mapping[str, Any], system: str | None) -> ImportedN
     return ImportedNetworks(name, config, states, header["side"], tuple(header["notes"]))
 
 
-def _opened(paths: list[Path]) -> list[Path]:
+def _expand_folders(paths: list[Path]) -> list[Path]:
     """The paths, each folder replaced by the files in it; of several checkpoints there only the latest."""
     opened = []
     for path in paths:
@@ -218,7 +218,7 @@ def _opened(paths: list[Path]) -> list[Path]:
     return opened
 
 
-def _recognised(found: Iterable[StateDict]) -> str | None:
+def _recognise(found: Iterable[StateDict]) -> str | None:
     """The system whose networks these look like."""
     return next((name for name in SYSTEMS if any(_system(name).recognises(part.state) for part in found)), None)
 

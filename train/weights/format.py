@@ -30,7 +30,7 @@ class StateDict:
 class ImportedNetworks:
     """Networks of `system`'s recipe by their attribute's name, their keys and shapes checked against its `config`.
 
-    `side` is the px that they were trained at, where the file tells. `notes` say what was left out or assumed.
+    `side` is the px that they were trained at, where the file says. `notes` say what was left out or assumed.
     """
 
     system: str
@@ -82,7 +82,7 @@ def fitted(found: StateDict, network: nn.Module, name: Callable[[str], str], rea
 
 
 def tensor(found: StateDict, key: str) -> Tensor:
-    """The tensor whose shape tells a config. Raises UsageError without it."""
+    """The tensor whose shape a config follows from. Raises UsageError without it."""
     if key not in found.state or found.state[key].ndim < 2:
         raise UsageError(f"{found.where}: missing: {key}", "see all names and shapes: curate weights show FILE")
     return found.state[key]

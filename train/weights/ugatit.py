@@ -64,9 +64,9 @@ class _Format:
     def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
         networks, notes = _roles(found, direction)
         generators = {role: _Generator(part) for role, part in networks.items() if role.startswith("g_")}
-        judges = {role: part for role, part in networks.items() if role not in generators}
-        depths = {role: _depth(part) for role, part in judges.items()}
-        widths = {part.where: _rows(part, "model.1.weight_orig") for part in judges.values()}
+        discriminators = {role: part for role, part in networks.items() if role not in generators}
+        depths = {role: _depth(part) for role, part in discriminators.items()}
+        widths = {part.where: _rows(part, "model.1.weight_orig") for part in discriminators.values()}
         widths |= {generator.found.where: generator.width for generator in generators.values()}
         shapes: dict[str, Any] = {"width": agreed(widths, "width")}
         if generators:
@@ -75,10 +75,10 @@ class _Format:
                 for key, what in (("blocks", "blocks:"), ("light", "a light generator:"), ("size", "images of px:"))
             }
         for view in ("global", "local"):
-            shapes[f"{view}_layers"] = agreed(_of(depths, networks, view), f"{view} layers:")
+            shapes[f"{view}_layers"] = agreed(_layers_by_file(depths, networks, view), f"{view} layers:")
         config = UGATITConfig(**shapes)
         states = {role: generator.fitted() for role, generator in generators.items()}
-        states |= {role: _fitted(part, config.width, depths[role]) for role, part in judges.items()}
+        states |= {role: _fitted(part, config.width, depths[role]) for role, part in discriminators.items()}
         return ImportedNetworks(
             "ugatit", config, {role: states[role] for role in NETWORKS if role in states}, config.size, notes
         )
@@ -101,7 +101,7 @@ SYSTEM = _Format()
 
 
 class _Generator:
-    """A generator's config, as its shapes tell it."""
+    """A generator's config, as its shapes show it."""
 
     def __init__(self, found: StateDict) -> None:
         self.found = found
@@ -146,7 +146,7 @@ def _depth(found: StateDict) -> int:
     return max(places, default=1) // 3 + 2
 
 
-def _of(depths: Mapping[str, int], networks: Mapping[str, StateDict], view: str) -> dict[str, int]:
+def _layers_by_file(depths: Mapping[str, int], networks: Mapping[str, StateDict], view: str) -> dict[str, int]:
     return {networks[role].where: depth for role, depth in depths.items() if role.endswith(view)}
 
 

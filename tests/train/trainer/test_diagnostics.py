@@ -79,7 +79,13 @@ def test_a_run_tells_its_health_where_it_is_seen(tmp_path: Path) -> None:
     """Generators that can't learn, against discriminators that can: they win."""
     dataset(tmp_path)
     progress = RecordedProgress()
-    flags = {"run__steps": 60, "run__tick": 2, "model__lr": 1e-8, "model__lr_d": 0.005, "run__measure_every": 0}
+    flags = {
+        "run__steps": 60,
+        "run__tick": 2,
+        "model__lr": 1e-8,
+        "model__discriminator_lr": 0.005,
+        "run__measure_every": 0,
+    }
     run(tiny(**flags), tmp_path, tmp_path / "run", progress=progress)  # type: ignore[arg-type]
     assert any("health: the discriminator wins" in note for note in progress.notes)
     assert "the discriminator wins" in (tmp_path / "run/health.txt").read_text()

@@ -14,6 +14,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.recipes.cagan.config import CAGANConfig
 from curate.train.recipes.cagan.recipe import CAGAN
 from curate.train.weights import exchange
+from curate.train.weights.format import ImportedNetworks
 from tests.support import cagan_numpy
 from tests.support.foreign_weights import WIDTH, chainer, chainer_content
 
@@ -86,7 +87,7 @@ def test_what_comes_in_goes_out_bit_for_bit(tmp_path: Path) -> None:
 def test_of_a_run_the_moving_average_goes_out(tmp_path: Path) -> None:
     recipe = CAGAN(CAGANConfig(width=2, size=64))
     states = {role: dict(getattr(recipe, role).state_dict()) for role in ("generator", "discriminator")}
-    imported = exchange.Imported("cagan", recipe.config, states, 64)
+    imported = ImportedNetworks("cagan", recipe.config, states, 64)
     (out,) = exchange.write(imported, tmp_path, generators_only=True)
     assert out.name == "generator.npz"
     assert torch.equal(exchange.read(out).networks["generator"]["dc3.weight"], states["generator"]["dc3.weight"])
@@ -184,7 +185,7 @@ def test_arrays_of_another_byte_order_come_in_as_numbers(tmp_path: Path) -> None
 def test_other_variants_do_not_go_out(tmp_path: Path, variant: str) -> None:
     config = CAGANConfig(variant=variant, width=2, size=64)  # type: ignore[arg-type]
     states = {"generator": dict(CAGAN(config).generator.state_dict())}
-    imported = exchange.Imported("cagan", config, states, 64)
+    imported = ImportedNetworks("cagan", config, states, 64)
     with pytest.raises(UsageError, match=r"Chainer's files are of model\.variant chainer alone"):
         exchange.write(imported, tmp_path)
     again = exchange.read(exchange.save(imported, tmp_path / "own.safetensors"))  # our own file takes them all

@@ -14,6 +14,7 @@ from curate.train.recipes.cyclegan.recipe import CycleGAN
 from curate.train.runs.trained import load_run
 from curate.train.trainer.run import run
 from curate.train.weights import exchange
+from curate.train.weights.format import ImportedNetworks
 from tests.support.foreign_weights import WIDTH, cyclegan, cyclegan_files
 from tests.support.training import dataset, tiny
 
@@ -205,7 +206,7 @@ def test_networks_that_others_do_not_know_do_not_go_out(
     recipe = CycleGAN(config)
     roles = ("g_a2b", "g_b2a", "d_a", "d_b")
     states = {role: dict(getattr(recipe, role).state_dict()) for role in roles}
-    imported = exchange.Imported("cyclegan", config, states)
+    imported = ImportedNetworks("cyclegan", config, states)
     with pytest.raises(UsageError, match="not networks that other projects know"):
         exchange.write(imported, tmp_path / "all")
     if generators_too:

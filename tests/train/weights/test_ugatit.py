@@ -12,6 +12,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.recipe import UGATIT
 from curate.train.weights import exchange
+from curate.train.weights.format import ImportedNetworks
 from tests.support.foreign_weights import SIDE, WIDTH, ugatit, ugatit_content
 
 torch.set_num_threads(1)
@@ -67,7 +68,7 @@ def test_a_run_trained_here_goes_out_and_comes_back(tmp_path: Path) -> None:
     torch.manual_seed(0)
     recipe = UGATIT(UGATITConfig(size=96, width=2, blocks=1))
     networks = {role: dict(getattr(recipe, role).state_dict()) for role in OURS.values()}
-    imported = exchange.Imported("ugatit", recipe.config, networks)
+    imported = ImportedNetworks("ugatit", recipe.config, networks)
     again = exchange.build(exchange.read(exchange.write(imported, tmp_path)))
     assert recipe.state_dict().keys() == again.state_dict().keys()
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in recipe.state_dict().items())
