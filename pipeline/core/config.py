@@ -161,10 +161,10 @@ def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | 
     if unknown := re.search(r"unknown field `(.+?)`", message):
         name = unknown.group(1)
         if name in kind.RENAMED and dotted == where:
-            return f"{file}{dotted}.{name}: it is called {kind.RENAMED[name]} now"
+            return f"{file}{dotted}.{name}: it is called {_now(kind.RENAMED[name])}"
         return f"{file}{dotted}.{name}: there is no such key{nearest(name, _fields(kind, tail))}"
     if (name := tail.strip(".`")) in kind.RENAMED:  # a key whose name means something else today
-        return f"{file}{dotted}: {raw[name]!r}: what it was is called {kind.RENAMED[name]} now"
+        return f"{file}{dotted}: {raw[name]!r}: what it was is called {_now(kind.RENAMED[name])}"
     value = raw
     for step in re.findall(r"\.(\w+)|\[(\d+)\]", tail):
         try:
@@ -172,6 +172,11 @@ def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | 
         except (KeyError, IndexError, TypeError):
             break
     return f"{file}{dotted}: {value!r}: {message[0].lower()}{message[1:]}{_as_number(value)}"
+
+
+def _now(renamed: str) -> str:
+    name, comma, rest = renamed.partition(",")
+    return f"{name} now{comma}{rest}"
 
 
 def _as_number(value: Any) -> str:

@@ -43,10 +43,10 @@ def discriminator_keys(layers: int) -> list[str]:
 
 def perturbed(network: nn.Module, seed: int) -> nn.Module:
     """`network` with no bias at zero and no norm at its start; equal first weights make wrong code pass."""
-    draws = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape, generator=draws))
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=rng))
     return network.eval()
 
 

@@ -49,7 +49,7 @@ class AdaptiveAugment(nn.Module):
         return (matrix @ moved.flatten(2) + offset).view_as(moved)
 
     @torch.no_grad()
-    def watch(self, scores: Tensor) -> None:
+    def observe(self, scores: Tensor) -> None:
         """Counts a discriminator's scores of real images, [N, ...], positive for real."""
         signs = current_batch_slice().gather(scores.detach().float().sign().flatten(1).mean(1))
         self.signs += signs.sum()

@@ -19,9 +19,9 @@ class AdversarialConfig(ModelConfig, frozen=True, kw_only=True):
 
     width: Positive = 64  # channels of the generator's first layer
     adversarial: Literal["lsgan", "bce", "hinge"] = "lsgan"  # the loss between generator and discriminator
-    adversarial_weight: Weight = 1.0  # of that loss, on both sides
-    cycle_weight: Weight = 10.0  # there and back again is where it began, L1
-    identity_weight: Weight = 0.0  # what is there already stays as it is, L1; 0 for none
+    adversarial_weight: Weight = 1.0  # of that loss for generators, and of all that discriminators learn from
+    cycle_weight: Weight = 10.0  # of the L1 distance between an image and what comes back of it
+    identity_weight: Weight = 0.0  # of the L1 distance where nothing is to change; 0 for none
     r1_weight: Weight = 0.0  # half of gamma, the gradient penalty on real images; Mescheder et al., arXiv 1801.04406: 5
     ema: Beta = 0.0  # decay of the generators' moving averages, which then render; 0 for none
     lr: Rate = 2e-4  # Adam's learning rate

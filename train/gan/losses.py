@@ -24,7 +24,7 @@ def l1(image: Tensor, target: Tensor) -> Tensor:
 
 
 def masked_l2(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared difference of images [N, C, H, W] where `mask` [N, 1, H, W] in [0, 1] lets them be seen.
+    """Mean squared difference of images [N, C, H, W] where `mask` [N, 1, H, W] in [0, 1] shows them.
 
     The mean is over what each mask shows, so that it does not depend on its size; an image whose mask is empty counts
     as 0.
@@ -43,9 +43,9 @@ def consistency(one: Tensor, other: Tensor, where: Tensor | None = None) -> Tens
 
 
 @torch.no_grad()
-def accuracy(real: Tensor, fake: Tensor, middle: float) -> Tensor:
-    """The share of scores, any shape, that are on the right side of `middle`: real ones above, fakes below."""
-    return ((real > middle).float().mean() + (fake < middle).float().mean()) / 2
+def accuracy(real: Tensor, fake: Tensor, boundary: float) -> Tensor:
+    """The share of scores, any shape, that are on the right side of `boundary`: real ones above, fakes below."""
+    return ((real > boundary).float().mean() + (fake < boundary).float().mean()) / 2
 
 
 @torch.no_grad()
@@ -64,14 +64,14 @@ def gradient_penalty(scores: Tensor, images: Tensor) -> Tensor:
     return gradient.float().square().sum((1, 2, 3)).mean()
 
 
-class Adversarial(NamedTuple):
+class AdversarialLoss(NamedTuple):
     """One game between a generator and a discriminator, whose predictions are raw scores of any shape."""
 
-    judge: Callable[[Tensor, Tensor | float], Tensor]
-    """The discriminator's loss: (predictions, how real what they judge is, in [0, 1]: one number or one for each)."""
-    fool: Callable[[Tensor], Tensor]
+    discriminator: Callable[[Tensor, Tensor | float], Tensor]
+    """The discriminator's loss: (predictions, how real their images are, in [0, 1]: one number or one for each)."""
+    generator: Callable[[Tensor], Tensor]
     """The generator's loss: (predictions for its fakes)."""
-    middle: float
+    boundary: float
     """The score between real and fake."""
 
 
@@ -88,11 +88,11 @@ def _hinge(prediction: Tensor, real: Tensor | float) -> Tensor:
     return F.relu(1.0 - (2.0 * real - 1.0) * prediction.float()).mean()
 
 
-ADVERSARIAL: Mapping[str, Adversarial] = {
+ADVERSARIAL: Mapping[str, AdversarialLoss] = {
     # Mao et al., Least Squares Generative Adversarial Networks (2017), labels 0 and 1.
-    "lsgan": Adversarial(_squared, lambda fake: _squared(fake, 1.0), 0.5),
+    "lsgan": AdversarialLoss(_squared, lambda fake: _squared(fake, 1.0), 0.5),
     # Goodfellow et al., Generative Adversarial Nets (2014), with the generator's non-saturating loss of section 3.
-    "bce": Adversarial(_cross_entropy, lambda fake: _cross_entropy(fake, 1.0), 0.0),
+    "bce": AdversarialLoss(_cross_entropy, lambda fake: _cross_entropy(fake, 1.0), 0.0),
     # Miyato et al., Spectral Normalization for Generative Adversarial Networks (2018), equations 16 and 17.
-    "hinge": Adversarial(_hinge, lambda fake: -fake.float().mean(), 0.0),
+    "hinge": AdversarialLoss(_hinge, lambda fake: -fake.float().mean(), 0.0),
 }

@@ -10,34 +10,34 @@ from curate.train.networks.blocks import ResizeConv2d, ResnetBlock, Upsampling, 
 class ResnetGenerator(nn.Module):
     """Down twice, `blocks` residual blocks, up twice: images [N, 3, H, W] in [-1, 1] to images of the same shape.
 
-    H and W are multiples of 4. With ngf 64 and 9 blocks (256 px; 6 for 128 px) it has 11,378,179 parameters. Layers
+    H and W are multiples of 4. With width 64 and 9 blocks (256 px; 6 for 128 px) it has 11,378,179 parameters. Layers
     stand in `model` at the indices of the official code, so that its checkpoints have the same keys.
     Zhu et al. (2017), appendix 7.2; after Johnson et al., Perceptual Losses (2016). With `upsampling` nearest,
     convolutions after an enlargement take the place of the transposed ones, with as many parameters.
     """
 
-    def __init__(self, ngf: int = 64, blocks: int = 9, upsampling: Upsampling = "transposed") -> None:
+    def __init__(self, width: int = 64, blocks: int = 9, upsampling: Upsampling = "transposed") -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(3),
-            nn.Conv2d(3, ngf, 7),
-            instance_norm(ngf),
+            nn.Conv2d(3, width, 7),
+            instance_norm(width),
             relu(),
         ]
-        for width in (ngf, ngf * 2):
+        for channels in (width, width * 2):
             layers += [
-                nn.Conv2d(width, width * 2, 3, stride=2, padding=1),
-                instance_norm(width * 2),
+                nn.Conv2d(channels, channels * 2, 3, stride=2, padding=1),
+                instance_norm(channels * 2),
                 relu(),
             ]
-        layers += [ResnetBlock(ngf * 4) for _ in range(blocks)]
-        for width in (ngf * 4, ngf * 2):
+        layers += [ResnetBlock(width * 4) for _ in range(blocks)]
+        for channels in (width * 4, width * 2):
             layers += [
-                _enlarge(width, width // 2, upsampling),
-                instance_norm(width // 2),
+                _enlarge(channels, channels // 2, upsampling),
+                instance_norm(channels // 2),
                 relu(),
             ]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, 3, 7), nn.Tanh()]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
         init_normal(self)
 

@@ -76,12 +76,12 @@ def test_p_follows_how_sure_the_discriminator_is() -> None:
     sure, torn = torch.full((2, 1, 4, 4), 0.3), torch.tensor([0.3, -0.3]).view(2, 1, 1, 1)
     for step in range(9):
         ada.adapt(step)
-        ada.watch(sure)
+        ada.observe(sure)
     assert ada.p.item() == pytest.approx(2 * 2 * INTERVAL / 100), "two changes of 8 images each, of 100 from 0 to 1"
     ada.adapt(8)
     assert ada.p.item() == pytest.approx(0.16), "the parts of a step count once"
     for step in range(9, 100):
-        ada.watch(torn)
+        ada.observe(torn)
         ada.adapt(step)
     assert ada.p.item() == 0.0
     assert set(ada.state_dict()) == {"p", "signs", "judged"}

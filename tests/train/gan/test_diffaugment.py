@@ -126,18 +126,18 @@ def test_gradient_penalty_of_a_square() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "real", "fake", "fool"),
+    ("name", "real", "fake", "generator"),
     [
         ("lsgan", (0.5 - 1) ** 2, 0.5**2, (0.5 - 1) ** 2),
         ("bce", math.log(1 + math.exp(-0.5)), math.log(1 + math.exp(0.5)), math.log(1 + math.exp(-0.5))),
         ("hinge", 0.5, 1.5, -0.5),
     ],
 )
-def test_adversarial_losses_by_hand(name: str, real: float, fake: float, fool: float) -> None:
-    game, score = ADVERSARIAL[name], torch.full((2, 1, 3, 3), 0.5)
-    assert game.judge(score, 1.0).item() == pytest.approx(real)
-    assert game.judge(score, 0.0).item() == pytest.approx(fake)
-    assert game.fool(score).item() == pytest.approx(fool)
+def test_adversarial_losses_by_hand(name: str, real: float, fake: float, generator: float) -> None:
+    adversarial, score = ADVERSARIAL[name], torch.full((2, 1, 3, 3), 0.5)
+    assert adversarial.discriminator(score, 1.0).item() == pytest.approx(real)
+    assert adversarial.discriminator(score, 0.0).item() == pytest.approx(fake)
+    assert adversarial.generator(score).item() == pytest.approx(generator)
 
 
 def square(left: float, top: float, side: float) -> list[float]:

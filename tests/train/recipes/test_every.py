@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
@@ -17,7 +18,7 @@ from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.meter import Scalars
 from curate.train.engine.precision import Precision
 from curate.train.engine.rng import generator
-from curate.train.recipes import RECIPES
+from curate.train.recipes import RECIPES, model_section
 
 SIDE = 32  # px
 KEYS = ("a", "b", "human", "article", "other")  # of every pairing
@@ -45,15 +46,15 @@ TWO_DOMAINS = {"a2b": "a", "b2a": "b"}
 every = pytest.mark.parametrize("name", RECIPES)
 
 
-def build(name: str) -> Any:
+def build(name: str, **keys: Any) -> Any:
     torch.manual_seed(0)
     kind = RECIPES.resolve(name)
-    return kind(parse(kind.Config, SMALL[name], "model"))
+    return kind(parse(kind.Config, {**SMALL[name], **keys}, "model"))
 
 
 def batches(step: int) -> Batch:
-    draws = generator("test", step)
-    return {key: torch.rand(1, 3, SIDE, SIDE, generator=draws) * 2 - 1 for key in KEYS}
+    rng = generator("test", step)
+    return {key: torch.rand(1, 3, SIDE, SIDE, generator=rng) * 2 - 1 for key in KEYS}
 
 
 def trained(recipe: Recipe, loop_config: LoopConfig) -> tuple[dict[str, Any], list[tuple[int, Scalars]]]:
@@ -149,3 +150,25 @@ def test_the_schedule_is_a_factor_that_depends_on_the_clock_alone(name: str) -> 
 def test_bf16_trains(name: str) -> None:
     _, ticks = trained(build(name), LoopConfig(1, precision=Precision("bf16")))
     assert all(loss == loss for loss in ticks[0][1].values())
+
+
+@every
+def test_the_adversarial_weight_is_of_all_that_discriminators_learn_from_and_of_no_other_loss(name: str) -> None:
+    def losses(weight: float) -> dict[str, torch.Tensor]:
+        updates = build(name, adversarial_weight=weight, r1_weight=1.0).step(batches(0), Clock(0, 10))
+        return {f"{update.optimizer}/{key}": loss for update in updates for key, loss in update.losses.items()}
+
+    once, thrice = losses(1.0), losses(3.0)
+    assert once.keys() == thrice.keys()
+    for key, loss in once.items():
+        factor = 3.0 if key.startswith(("D/", "G/gan")) else 1.0
+        assert thrice[key].item() == pytest.approx(factor * loss.item(), rel=1e-5), key
+
+
+def test_a_key_of_several_recipes_is_of_one_type() -> None:
+    seen: dict[str, Any] = {}
+    for name in RECIPES:
+        info: Any = msgspec.inspect.type_info(model_section(name))
+        for field in info.fields:
+            kind = sorted(field.type.values) if hasattr(field.type, "values") else type(field.type)
+            assert seen.setdefault(field.name, kind) == kind, f"{name}: {field.name}"

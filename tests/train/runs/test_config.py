@@ -124,8 +124,8 @@ def test_a_gpu_that_is_not_there() -> None:
     ("recipe", "key", "value", "now"),
     [
         ("cyclegan", "ngf", 32, "it is called width now"),
-        ("cyclegan", "lambda_identity", 0.5, "it is called identity_weight, no longer a share of the cycle's"),
-        ("cyclegan", "penalty", "real", "it is called r1_at, and off while r1_weight is 0 now"),
+        ("cyclegan", "lambda_identity", 0.5, "it is called identity_weight now, no longer a share of the cycle's"),
+        ("cyclegan", "penalty", "real", "it is called r1_at now, and off while r1_weight is 0"),
         ("ugatit", "cam", 100, "it is called cam_weight now"),
         ("ugatit", "adversarial", 1.0, "what it was is called adversarial_weight now"),
         ("cagan", "mask", 0.03, "it is called mask_weight now"),

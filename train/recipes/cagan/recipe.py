@@ -47,22 +47,26 @@ class CAGAN(nn.Module):
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """The discriminator, which also sees people beside garments that they don't wear, then the generator."""
-        config, gan = self.config, ADVERSARIAL[self.config.adversarial]
+        config, adversarial = self.config, ADVERSARIAL[self.config.adversarial]
         human, worn, wanted = self._pictures(batch)
         swapped, alpha = try_on(self.generator, human, worn, wanted)
         fake = swapped.detach()
         real, made, wrong = self._score(human, worn), self._score(fake, wanted), self._score(human, wanted)
-        losses = {"real": gan.judge(real, 1.0), "swapped": gan.judge(made, 0.0), "wrong": gan.judge(wrong, 0.0)}
-        losses = {name: config.adversarial_weight * loss for name, loss in losses.items()}
+        losses = {
+            name: adversarial.discriminator(scores, target)
+            for name, scores, target in (("real", real, 1.0), ("swapped", made, 0.0), ("wrong", wrong, 0.0))
+        }
         if config.r1_weight:
             pair = torch.cat((human, worn), 1).requires_grad_()
             losses["r1"] = config.r1_weight * gradient_penalty(self.discriminator(pair).flatten(1).mean(1), pair)
-        yield Update("D", losses, {"accuracy": accuracy(real, made, gan.middle), "article": preference(real, wrong)})
+        losses = {name: config.adversarial_weight * loss for name, loss in losses.items()}
+        seen = {"accuracy": accuracy(real, made, adversarial.boundary), "article": preference(real, wrong)}
+        yield Update("D", losses, seen)
         back, _ = try_on(self.generator, swapped, wanted, worn)
         with frozen(self.discriminator):
             score = self._score(swapped, wanted)
         losses = {
-            "gan": config.adversarial_weight * gan.fool(score),
+            "gan": config.adversarial_weight * adversarial.generator(score),
             "cycle": config.cycle_weight * l1(back, human),
             "mask": config.mask_weight * alpha.float().mean(),
         }

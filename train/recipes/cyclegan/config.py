@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from curate.pipeline.core.config import NonNegative, Positive, Share
-from curate.train.gan.config import AugmentedConfig, Rate, Weight
+from curate.train.gan.config import AugmentedConfig, Beta, Rate, Weight
 
 
 class DiscriminatorConfig(AugmentedConfig, frozen=True, kw_only=True):
-    """How discriminators are built and taught."""
+    """How discriminators are built, and what they learn from beside the adversarial loss."""
 
     discriminator: Literal["patch", "dual", "unet"] = "patch"  # patches; and the whole; pixels and the whole
     discriminator_norm: Literal["instance", "spectral"] = "instance"  # dual and unet are always spectral
@@ -48,6 +48,8 @@ class CycleGANConfig(DiscriminatorConfig, frozen=True, kw_only=True):
     face_branch: bool = False  # shows the generators the face once more, which enlarge by nearest; tried in the article
     pool: NonNegative = 50  # earlier fakes shown to a discriminator; section 4
     lr: Rate = 2e-4  # section 4
+    beta1: Beta = 0.5  # code
+    beta2: Beta = 0.999  # code
     constant_epochs: NonNegative = 100  # of each constant + decay epochs at the full learning rate; section 4
     decay_epochs: NonNegative = 100  # that follow, falling in a line towards 0; section 4
 
@@ -99,13 +101,13 @@ class CycleGANConfig(DiscriminatorConfig, frozen=True, kw_only=True):
         """`plain` under today's keys, with the weights that were products and the penalty that had a switch."""
         now = super().from_older(plain)
         if "lambda_identity" in plain:
-            share, a, b = plain["lambda_identity"], plain["lambda_a"], plain["lambda_b"]
+            share, a, b = plain["lambda_identity"], plain.get("lambda_a", 10.0), plain.get("lambda_b", 10.0)
             now |= {"identity_weight": share * a, "identity_weight_b": share * b}
         if "penalty" in plain:
-            kind, weight = plain["penalty"], plain["penalty_weight"]
+            kind, weight = plain["penalty"], plain.get("penalty_weight", 5.0)
             now |= {"r1_weight": 0.0 if kind == "none" else weight, "r1_at": "mixed" if kind == "mixed" else "real"}
-        for key in ("cycle_weight", "identity_weight"):  # two that are equal are one
-            if now.get(f"{key}_b") == now.get(key):
+        for old, key in (("lambda_b", "cycle_weight"), ("lambda_identity", "identity_weight")):
+            if old in plain and now[f"{key}_b"] == now.get(key):  # two that are equal are one
                 now[f"{key}_b"] = None
         return now
 

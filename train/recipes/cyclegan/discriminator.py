@@ -24,7 +24,7 @@ from curate.train.recipes.cyclegan.config import DiscriminatorConfig
 from curate.train.recipes.cyclegan.dual_discriminator import DualDiscriminator
 from curate.train.recipes.cyclegan.unet_discriminator import WIDTHS, UNetDiscriminator
 
-WHOLE = "_global"  # added to the name of a loss that judges whole images
+WHOLE = "_global"  # added to the name of a loss of whole images' scores
 
 
 def make_discriminator(config: DiscriminatorConfig) -> nn.Module:
@@ -32,7 +32,8 @@ def make_discriminator(config: DiscriminatorConfig) -> nn.Module:
     size = config.size or 256
     if config.cutmix and config.discriminator != "unet":
         raise UsageError(
-            "model.cutmix: only a U-Net judges pixels", "set model.discriminator to unet, or model.cutmix to false"
+            "model.cutmix: only a U-Net has scores of pixels",
+            "set model.discriminator to unet, or model.cutmix to false",
         )
     if config.discriminator == "patch":
         return PatchDiscriminator(
@@ -63,18 +64,19 @@ def generator_losses(
     config: DiscriminatorConfig, network: nn.Module, fake: Tensor, clock: Clock, ada: AdaptiveAugment | None = None
 ) -> dict[str, Tensor]:
     """The generator's losses for `fake` [N, 3, H, W], by suffix of their name. `ada` is the discriminator's."""
-    fool = ADVERSARIAL[config.adversarial].fool
+    loss = ADVERSARIAL[config.adversarial].generator
     share = 0.5 if config.discriminator == "unet" else 1.0  # two views count half each; arXiv 2002.12655, eq. 6
     with frozen(network):
-        scores = _views(network(_augmented(config, fake, ada)))
-    return {view: share * weight * fool(scores[view]) for view, weight in _weights(config, scores, clock).items()}
+        scores = _scores_by_view(network(_augment(config, fake, ada)))
+    weights = _view_weights(config, scores, clock)
+    return {view: config.adversarial_weight * share * weight * loss(scores[view]) for view, weight in weights.items()}
 
 
 class DiscriminatorLosses(NamedTuple):
-    """What a discriminator is taught, and how it does."""
+    """What a discriminator learns from, and how often it is right."""
 
     losses: dict[str, Tensor]  # by suffix of their name
-    accuracy: Tensor  # the share of its judgements that are right
+    accuracy: Tensor  # the share of its scores that are on the right side
 
 
 def discriminator_losses(
@@ -88,46 +90,48 @@ def discriminator_losses(
 ) -> DiscriminatorLosses:
     """The discriminator's losses for images [N, 3, H, W].
 
-    `fresh` are this step's fakes, for consistency, and `pooled` those that are to be told apart from `real` ones. `ada`
-    augments both, and watches how the real ones are judged.
+    `fresh` are this step's fakes, for consistency, and `pooled` those that it learns to tell from `real` ones. `ada`
+    augments both, and counts the scores of the real ones.
     """
-    judge, middle = ADVERSARIAL[config.adversarial].judge, ADVERSARIAL[config.adversarial].middle
+    adversarial = ADVERSARIAL[config.adversarial]
     fresh = fresh.detach()
-    shown = {"real": _augmented(config, real, ada), "fake": _augmented(config, pooled.to(real), ada)}
+    shown = {"real": _augment(config, real, ada), "fake": _augment(config, pooled.to(real), ada)}
     moves, mask = _add_moved(config, network, shown, fresh), None
     if config.cutmix:
         mask = cutmix(len(real), real.shape[2], real.shape[3], real.device)
         shown["mixed"] = mask * shown["real"] + (1 - mask) * shown["fake"]
     if config.r1_weight:
-        shown["probed"] = _probe(config, shown["real"], shown["fake"])
-    seen = _split(network(torch.cat(list(shown.values()))), shown)
+        shown["penalised"] = _penalty_points(config, shown["real"], shown["fake"])
+    scores = _split_scores(network(torch.cat(list(shown.values()))), shown)
 
     losses = {
-        view: config.adversarial_weight
-        * weight
+        view: weight
         * 0.5
-        * (judge(seen["real"][view], 1.0) + judge(seen["fake"][view], 0.0))
-        for view, weight in _weights(config, seen["real"], clock).items()
+        * (adversarial.discriminator(scores["real"][view], 1.0) + adversarial.discriminator(scores["fake"][view], 0.0))
+        for view, weight in _view_weights(config, scores["real"], clock).items()
     }  # the half slows it down against the generators; CycleGAN, section 7.1
     for kind, move in moves.items():
         weight = config.bcr_real_weight if kind == "real" else config.bcr_fake_weight
-        losses[f"_bcr_{kind}"] = weight * _moved_alike(network, seen[kind], seen[f"{kind} moved"], move)
+        losses[f"_bcr_{kind}"] = weight * _moved_consistency(network, scores[kind], scores[f"{kind} moved"], move)
     if mask is not None:
-        losses |= _mixed(config, seen, mask, _ramp(clock, config.cutmix_warmup))
+        losses |= _cutmix_losses(config, scores, mask, _ramp(clock, config.cutmix_warmup))
     if config.r1_weight:
-        scores = torch.stack([score.flatten(1).mean(1) for score in seen["probed"].values()]).sum(0)
-        losses["_penalty"] = config.r1_weight * gradient_penalty(scores, shown["probed"])
+        of_images = torch.stack([score.flatten(1).mean(1) for score in scores["penalised"].values()]).sum(0)
+        losses["_penalty"] = config.r1_weight * gradient_penalty(of_images, shown["penalised"])
     if ada is not None:
-        ada.watch(seen["real"][""] - middle)
-    return DiscriminatorLosses(losses, accuracy(seen["real"][""], seen["fake"][""], middle))
+        ada.observe(scores["real"][""] - adversarial.boundary)
+    return DiscriminatorLosses(
+        {name: config.adversarial_weight * loss for name, loss in losses.items()},
+        accuracy(scores["real"][""], scores["fake"][""], adversarial.boundary),
+    )
 
 
-def _augmented(config: DiscriminatorConfig, images: Tensor, ada: AdaptiveAugment | None) -> Tensor:
+def _augment(config: DiscriminatorConfig, images: Tensor, ada: AdaptiveAugment | None) -> Tensor:
     changed = diff_augment(images, config.augment)
     return changed if ada is None else ada(changed)
 
 
-def _views(scores: Tensor | tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+def _scores_by_view(scores: Tensor | tuple[Tensor, Tensor]) -> dict[str, Tensor]:
     """A discriminator's scores by suffix: the map's, then the whole image's if it has one."""
     if isinstance(scores, Tensor):
         return {"": scores}
@@ -135,16 +139,16 @@ def _views(scores: Tensor | tuple[Tensor, Tensor]) -> dict[str, Tensor]:
     return {"": local, WHOLE: whole}
 
 
-def _split(scores: Tensor | tuple[Tensor, Tensor], shown: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+def _split_scores(scores: Tensor | tuple[Tensor, Tensor], shown: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """The scores of each kind of image that was `shown`, by suffix."""
     counts = [len(images) for images in shown.values()]
-    parts = {view: score.split(counts) for view, score in _views(scores).items()}
+    parts = {view: score.split(counts) for view, score in _scores_by_view(scores).items()}
     return {kind: {view: part[i] for view, part in parts.items()} for i, kind in enumerate(shown)}
 
 
-def _weights(config: DiscriminatorConfig, scores: Mapping[str, Tensor], clock: Clock) -> dict[str, float]:
-    whole = config.adversarial_weight * config.global_weight * _ramp(clock, config.global_warmup)
-    return {view: whole if view == WHOLE else config.adversarial_weight for view in scores}
+def _view_weights(config: DiscriminatorConfig, scores: Mapping[str, Tensor], clock: Clock) -> dict[str, float]:
+    whole = config.global_weight * _ramp(clock, config.global_warmup)
+    return {view: whole if view == WHOLE else 1.0 for view in scores}
 
 
 def _ramp(clock: Clock, share: float) -> float:
@@ -166,7 +170,9 @@ def _add_moved(
     return moves
 
 
-def _moved_alike(network: nn.Module, still: Mapping[str, Tensor], moved: Mapping[str, Tensor], move: Move) -> Tensor:
+def _moved_consistency(
+    network: nn.Module, still: Mapping[str, Tensor], moved: Mapping[str, Tensor], move: Move
+) -> Tensor:
     """How much the scores of moved images differ from those of the same ones unmoved, over all views.
 
     A map moves with its image: it is put back first, and what came in from outside does not count.
@@ -182,20 +188,19 @@ def _stride(network: nn.Module) -> int:
     return stride
 
 
-def _mixed(
-    config: DiscriminatorConfig, seen: Mapping[str, Mapping[str, Tensor]], mask: Tensor, ramp: float
+def _cutmix_losses(
+    config: DiscriminatorConfig, scores: Mapping[str, Mapping[str, Tensor]], mask: Tensor, ramp: float
 ) -> dict[str, Tensor]:
-    """CutMix: pixels say where they come from, the whole is a fake, and a mix is judged as its parts are."""
-    judge = ADVERSARIAL[config.adversarial].judge
-    mixed = seen["mixed"]
-    parts = mask * seen["real"][""] + (1 - mask) * seen["fake"][""]
+    """CutMix: pixels say where they come from, the whole is a fake, and a mix has the scores of its parts."""
+    loss, mixed = ADVERSARIAL[config.adversarial].discriminator, scores["mixed"]
+    parts = mask * scores["real"][""] + (1 - mask) * scores["fake"][""]
     return {
-        "_cutmix": judge(mixed[""], mask) + ramp * judge(mixed[WHOLE], 0.0),
+        "_cutmix": loss(mixed[""], mask) + ramp * loss(mixed[WHOLE], 0.0),
         "_consistency": ramp * consistency(mixed[""], parts),
     }
 
 
-def _probe(config: DiscriminatorConfig, real: Tensor, fake: Tensor) -> Tensor:
+def _penalty_points(config: DiscriminatorConfig, real: Tensor, fake: Tensor) -> Tensor:
     """Where the gradient is penalised: at `real`, or at a random point between each real image and a fake."""
     if config.r1_at == "real":
         return real.detach().clone().requires_grad_()

@@ -10,7 +10,7 @@ SLOPE = 0.2
 
 
 class DualDiscriminator(nn.Module):
-    """A shared trunk, a local head that judges 70 x 70 patches and a global head that judges the image.
+    """A shared trunk, a local head for patches of 70 x 70 px and a global head for the image.
 
     Spectral norm on every convolution, no other norm. Images are square, of `size` px, a multiple of 64, of which the
     global head's last convolution makes one number. `width` 64 makes 13,260,226 parameters.

@@ -16,10 +16,10 @@ class FaceGenerator(nn.Module):
     blocks and after each enlargement. H and W are multiples of 4.
     """
 
-    def __init__(self, ngf: int = 64, blocks: int = 9) -> None:
+    def __init__(self, width: int = 64, blocks: int = 9) -> None:
         super().__init__()
-        w, f = ngf, ngf // 2
-        self.face = nn.ModuleList((_first(3, f), _down(f, 2 * f), _down(2 * f, 4 * f)))  # 97,088 parameters at ngf 64
+        w, f = width, width // 2
+        self.face = nn.ModuleList((_first(3, f), _down(f, 2 * f), _down(2 * f, 4 * f)))  # 97,088 parameters at width 64
         self.encoder = nn.Sequential(_first(3, w), _down(w, 2 * w), _down(2 * w, 4 * w))
         self.merge = nn.Conv2d(4 * w + 4 * f, 4 * w, 1)
         self.blocks = nn.Sequential(*(ResnetBlock(4 * w) for _ in range(blocks)))

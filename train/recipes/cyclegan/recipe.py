@@ -54,9 +54,9 @@ class CycleGAN(nn.Module):
         """Both generators, then both discriminators on the same fakes through the pools."""
         config, a, b = self.config, batch["a"], batch["b"]
         self._adapt(clock)
-        fake_b, losses = self._there_and_back("a", "b", batch, clock)
+        fake_b, losses = self._cycle("a", "b", batch, clock)
         yield Update("G", losses, more=True)
-        fake_a, losses = self._there_and_back("b", "a", batch, clock)
+        fake_a, losses = self._cycle("b", "a", batch, clock)
         yield Update("G", losses)
         del losses
         if self.average_a2b is not None and self.average_b2a is not None:
@@ -66,7 +66,7 @@ class CycleGAN(nn.Module):
         on_b = discriminator_losses(config, self.d_b, b, fake_b, self.pool_b(fake_b), clock, self.ada_b)
         seen = {"accuracy_a": on_a.accuracy, "accuracy_b": on_b.accuracy}
         seen |= {f"ada_{key}": ada.p.clone() for key, ada in (("a", self.ada_a), ("b", self.ada_b)) if ada is not None}
-        yield Update("D", {**_named("d_a", on_a.losses), **_named("d_b", on_b.losses)}, seen)
+        yield Update("D", {**_prefixed("d_a", on_a.losses), **_prefixed("d_b", on_b.losses)}, seen)
 
     def schedule(self, clock: Clock) -> float:
         """1 - max(0, k - constant) / (decay + 1) in the k-th epoch, counted from 1 (code).
@@ -85,28 +85,28 @@ class CycleGAN(nn.Module):
         """
         made = {}
         if "a" in batch:
-            made["a2b"] = self._made(self.average_a2b or self.g_a2b, batch["a"], batch.get("face_a"))
+            made["a2b"] = self._translate(self.average_a2b or self.g_a2b, batch["a"], batch.get("face_a"))
         if "b" in batch:
-            made["b2a"] = self._made(self.average_b2a or self.g_b2a, batch["b"], batch.get("face_b"))
+            made["b2a"] = self._translate(self.average_b2a or self.g_b2a, batch["b"], batch.get("face_b"))
         return made
 
-    def _there_and_back(
+    def _cycle(
         self, source: Literal["a", "b"], target: Literal["a", "b"], batch: Batch, clock: Clock
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The images of `source` as `target`'s, detached, and the generators' losses for them."""
         config, images, face = self.config, batch[source], batch.get(f"face_{source}")
-        there, back, judge = (self.g_a2b, self.g_b2a, self.d_b) if source == "a" else (self.g_b2a, self.g_a2b, self.d_a)
-        ada = self.ada_b if source == "a" else self.ada_a
+        there, back = (self.g_a2b, self.g_b2a) if source == "a" else (self.g_b2a, self.g_a2b)
+        discriminator, ada = (self.d_b, self.ada_b) if source == "a" else (self.d_a, self.ada_a)
         cycle, identity = self._weights(source)
-        fake = self._made(there, images, face)
-        losses = _named(f"gan_{source}2{target}", generator_losses(config, judge, fake, clock, ada))
+        fake = self._translate(there, images, face)
+        losses = _prefixed(f"gan_{source}2{target}", generator_losses(config, discriminator, fake, clock, ada))
         if identity:
             # One call for both: instance norm sees each image alone, so it equals two calls, with half the launches.
             faces = None if face is None else torch.cat([face, face])  # the mask is the original's
-            cycled, same = self._made(back, torch.cat([fake, images]), faces).chunk(2)
+            cycled, same = self._translate(back, torch.cat([fake, images]), faces).chunk(2)
             losses[f"identity_{source}"] = identity * l1(same, images)
         else:
-            cycled = self._made(back, fake, face)
+            cycled = self._translate(back, fake, face)
         losses[f"cycle_{source}"] = cycle * l1(cycled, images)
         if face is not None and config.face_weight:
             losses[f"face_{source}"] = config.face_weight * masked_l2(fake, images, face)
@@ -128,7 +128,7 @@ class CycleGAN(nn.Module):
             if ada is not None:
                 ada.adapt(clock.step)
 
-    def _made(self, generator: nn.Module, images: Tensor, faces: Tensor | None) -> Tensor:
+    def _translate(self, generator: nn.Module, images: Tensor, faces: Tensor | None) -> Tensor:
         if not self.config.face_branch:
             return generator(images)
         return generator(images, torch.zeros_like(images[:, :1]) if faces is None else faces)
@@ -144,6 +144,6 @@ class CycleGAN(nn.Module):
         return torch.optim.Adam(parameters, lr, (self.config.beta1, self.config.beta2), fused=True)
 
 
-def _named(name: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _prefixed(name: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """`losses` by suffix, under `name`."""
     return {name + suffix: loss for suffix, loss in losses.items()}

@@ -22,7 +22,7 @@ from curate.train.networks.blocks import frozen, init_normal
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
 
-cross_entropy = ADVERSARIAL["bce"].judge
+cross_entropy = ADVERSARIAL["bce"].discriminator
 
 
 class UGATIT(nn.Module):
@@ -40,8 +40,14 @@ class UGATIT(nn.Module):
         self.config = config
         self.size = config.size or 256  # px; section 4.2
         self.g_a2b, self.g_b2a = self._generator(), self._generator()
-        self.d_a_global, self.d_b_global = self._judge(config.global_layers, 7), self._judge(config.global_layers, 7)
-        self.d_a_local, self.d_b_local = self._judge(config.local_layers, 5), self._judge(config.local_layers, 5)
+        self.d_a_global, self.d_b_global = (
+            self._discriminator(config.global_layers, 7),
+            self._discriminator(config.global_layers, 7),
+        )
+        self.d_a_local, self.d_b_local = (
+            self._discriminator(config.local_layers, 5),
+            self._discriminator(config.local_layers, 5),
+        )
         if config.init == "normal":
             init_normal(self)
         self.average_a2b = EMA(self.g_a2b, config.ema) if config.ema else None
@@ -60,14 +66,14 @@ class UGATIT(nn.Module):
         self._check(a)
         to_b: Attended = self.g_a2b(a)
         to_a: Attended = self.g_b2a(b)
-        yield self._judged("a_global", a, to_a.out.detach(), more=True)
-        yield self._judged("a_local", a, to_a.out.detach(), more=True)
-        yield self._judged("b_global", b, to_b.out.detach(), more=True)
-        yield self._judged("b_local", b, to_b.out.detach())
-        losses = self._back("a2b", a, to_b, self.g_b2a, (self.d_b_global, self.d_b_local))
+        yield self._discriminator_update("a_global", a, to_a.out.detach(), more=True)
+        yield self._discriminator_update("a_local", a, to_a.out.detach(), more=True)
+        yield self._discriminator_update("b_global", b, to_b.out.detach(), more=True)
+        yield self._discriminator_update("b_local", b, to_b.out.detach())
+        losses = self._generator_losses("a2b", a, to_b, self.g_b2a, (self.d_b_global, self.d_b_local))
         del to_b  # with its graph, once the loop has gone back through it
         yield Update("G", losses, more=True)
-        losses = self._back("b2a", b, to_a, self.g_a2b, (self.d_a_global, self.d_a_local))
+        losses = self._generator_losses("b2a", b, to_a, self.g_a2b, (self.d_a_global, self.d_a_local))
         del to_a
         yield Update("G", losses)
         del losses
@@ -93,8 +99,8 @@ class UGATIT(nn.Module):
                 made[f"{name}_attention"] = overlay(batch[source], translated.heatmap)
         return made
 
-    def _back(
-        self, way: str, images: Tensor, there: Attended, back: nn.Module, judges: tuple[nn.Module, nn.Module]
+    def _generator_losses(
+        self, way: str, images: Tensor, there: Attended, back: nn.Module, discriminators: tuple[nn.Module, nn.Module]
     ) -> dict[str, Tensor]:
         """The generators' losses for `images`, which were sent `there` and now go `back`.
 
@@ -105,7 +111,9 @@ class UGATIT(nn.Module):
         both: Attended = back(torch.cat([there.out, images]))
         cycled, same = both.out.chunk(2)
         _, same_cam = both.cam.chunk(2)
-        gan = self._fooled(judges[0], there.out) + self._fooled(judges[1], there.out)
+        gan = self._adversarial_loss(discriminators[0], there.out) + self._adversarial_loss(
+            discriminators[1], there.out
+        )
         return {
             f"gan_{way}": config.adversarial_weight * gan,
             f"cycle_{source}": config.cycle_weight * l1(cycled, images),
@@ -114,42 +122,46 @@ class UGATIT(nn.Module):
             f"cam_{source}": config.cam_weight * cross_entropy(same_cam, 0.0),
         }
 
-    def _judged(self, name: str, real: Tensor, fake: Tensor, *, more: bool = False) -> Update:
+    def _discriminator_update(self, name: str, real: Tensor, fake: Tensor, *, more: bool = False) -> Update:
         """A discriminator's update, on its patches and its attention heads (equations 2 and 5; without the half).
 
         Real and fake go in one after the other: each call is one power iteration of the spectral norm, as in the code.
         """
-        config, judge = self.config, self.get_submodule(f"d_{name}")
+        config, discriminator = self.config, self.get_submodule(f"d_{name}")
         real = diff_augment(real, config.augment).detach().requires_grad_(config.r1_weight > 0)
-        on_real: Attended = judge(real)
-        on_fake: Attended = judge(diff_augment(fake, config.augment))
-        patches = self._judge_loss(on_real.out, real=True) + self._judge_loss(on_fake.out, real=False)
-        loss = patches + self._judge_loss(on_real.cam, real=True) + self._judge_loss(on_fake.cam, real=False)
+        on_real: Attended = discriminator(real)
+        on_fake: Attended = discriminator(diff_augment(fake, config.augment))
+        patches = self._discriminator_loss(on_real.out, real=True) + self._discriminator_loss(on_fake.out, real=False)
+        loss = (
+            patches
+            + self._discriminator_loss(on_real.cam, real=True)
+            + self._discriminator_loss(on_fake.cam, real=False)
+        )
         if config.r1_weight:
             loss = loss + config.r1_weight * gradient_penalty(on_real.out.flatten(1).mean(1), real)
-        right = {f"accuracy_{name}": accuracy(on_real.out, on_fake.out, ADVERSARIAL[config.adversarial].middle)}
+        right = {f"accuracy_{name}": accuracy(on_real.out, on_fake.out, ADVERSARIAL[config.adversarial].boundary)}
         return Update("D", {f"d_{name}": config.adversarial_weight * loss}, right, more)
 
-    def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
+    def _adversarial_loss(self, discriminator: nn.Module, fake: Tensor) -> Tensor:
         """A generator's loss before one discriminator, on its patches and on its attention heads."""
-        with frozen(judge):
-            on_fake: Attended = judge(diff_augment(fake, self.config.augment))
+        with frozen(discriminator):
+            on_fake: Attended = discriminator(diff_augment(fake, self.config.augment))
         if self.config.adversarial == "lsgan":
             return lsgan(on_fake.out, real=True) + lsgan(on_fake.cam, real=True)
-        fool = ADVERSARIAL[self.config.adversarial].fool
-        return fool(on_fake.out) + fool(on_fake.cam)
+        loss = ADVERSARIAL[self.config.adversarial].generator
+        return loss(on_fake.out) + loss(on_fake.cam)
 
-    def _judge_loss(self, scores: Tensor, *, real: bool) -> Tensor:
+    def _discriminator_loss(self, scores: Tensor, *, real: bool) -> Tensor:
         """A discriminator's loss for scores of any shape; least squares are summed as the authors' code sums them."""
         if self.config.adversarial == "lsgan":
             return lsgan(scores, real=real)
-        return ADVERSARIAL[self.config.adversarial].judge(scores, float(real))
+        return ADVERSARIAL[self.config.adversarial].discriminator(scores, float(real))
 
     def _generator(self) -> AttentionGenerator:
         config = self.config
         return AttentionGenerator(config.width, config.blocks, light=config.light, size=self.size)
 
-    def _judge(self, asked: int | None, usual: int) -> AttentionDiscriminator:
+    def _discriminator(self, asked: int | None, usual: int) -> AttentionDiscriminator:
         most = AttentionDiscriminator.most_layers(self.size)
         return AttentionDiscriminator(self.config.width, min(usual, most) if asked is None else asked)
 

@@ -28,8 +28,8 @@ def small(variant: str, **given: object) -> CAGAN:
 
 
 def batch(variant: str, n: int = 2) -> dict[str, Tensor]:
-    draws = torch.Generator().manual_seed(4)
-    return {key: torch.rand(n, 3, *SIZES[variant], generator=draws) * 2 - 1 for key in ("human", "article", "other")}
+    rng = torch.Generator().manual_seed(4)
+    return {key: torch.rand(n, 3, *SIZES[variant], generator=rng) * 2 - 1 for key in ("human", "article", "other")}
 
 
 def terms(recipe: CAGAN, images: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -43,12 +43,12 @@ def built(**keys: Any) -> CycleGAN:
 
 
 def batch(step: int, side: int = 32, count: int = 2) -> Batch:
-    draws = generator("hair", step)
-    images = {key: torch.rand(count, 3, side, side, generator=draws) * 2 - 1 for key in ("a", "b")}
-    return images | {f"face_{key}": torch.rand(count, 1, side, side, generator=draws).round() for key in ("a", "b")}
+    rng = generator("hair", step)
+    images = {key: torch.rand(count, 3, side, side, generator=rng) * 2 - 1 for key in ("a", "b")}
+    return images | {f"face_{key}": torch.rand(count, 1, side, side, generator=rng).round() for key in ("a", "b")}
 
 
-def judged(made: CycleGANConfig, network: nn.Module, side: int = 32, clock: Clock = CLOCK) -> dict[str, Tensor]:
+def losses_of(made: CycleGANConfig, network: nn.Module, side: int = 32, clock: Clock = CLOCK) -> dict[str, Tensor]:
     torch.manual_seed(1)
     real, fresh, pooled = (torch.rand(2, 3, side, side) * 2 - 1 for _ in range(3))
     return discriminator.discriminator_losses(made, network, real, fresh, pooled, clock).losses
@@ -83,14 +83,14 @@ BCR = {"bcr_real_weight": 10.0, "bcr_fake_weight": 10.0}
 def test_consistency_is_nothing_where_nothing_moves(monkeypatch: pytest.MonkeyPatch, kind: dict[str, Any]) -> None:
     fixed(monkeypatch, flip=False)
     made = config(**kind, **BCR)
-    losses = judged(made, discriminator.make_discriminator(made), kind.get("size", 32))
+    losses = losses_of(made, discriminator.make_discriminator(made), kind.get("size", 32))
     for name in ("_bcr_real", "_bcr_fresh"):  # the same image at two places of a batch: equal up to rounding
         assert losses[name].item() == pytest.approx(0.0, abs=1e-9)
 
 
 def test_consistency_costs_something_once_images_move() -> None:
     made = config(discriminator_norm="spectral", **BCR)
-    losses = judged(made, discriminator.make_discriminator(made))
+    losses = losses_of(made, discriminator.make_discriminator(made))
     assert losses["_bcr_real"] > 0 and losses["_bcr_fresh"] > 0
 
 
@@ -103,9 +103,9 @@ def test_a_mirrored_image_is_judged_alike_by_symmetric_kernels_if_and_only_if_it
     network = symmetric(discriminator.make_discriminator(made))
     side = kind.get("size", 32)
     # Float rounding of mirrored sums, against scores of about 0.01 to 1.
-    assert judged(made, network, side)["_bcr_real"].item() < 1e-10
+    assert losses_of(made, network, side)["_bcr_real"].item() < 1e-10
     monkeypatch.setattr(Move, "undo", lambda self, maps, stride: (maps, torch.ones_like(maps[:, :1], dtype=torch.bool)))
-    assert judged(made, network, side)["_bcr_real"].item() > 1e-6
+    assert losses_of(made, network, side)["_bcr_real"].item() > 1e-6
 
 
 def test_a_shifted_image_moves_the_map_by_whole_places() -> None:
@@ -153,24 +153,24 @@ def test_with_everything_off_the_losses_are_cyclegans() -> None:
 
 @pytest.mark.parametrize("adversarial", ADVERSARIAL)
 def test_a_map_of_ones_or_zeros_is_judged_as_plainly_real_or_fake(adversarial: str) -> None:
-    judge, scores = ADVERSARIAL[adversarial].judge, torch.randn(2, 1, 4, 4)
+    loss, scores = ADVERSARIAL[adversarial].discriminator, torch.randn(2, 1, 4, 4)
     for real in (1.0, 0.0):
-        assert judge(scores, torch.full_like(scores, real)).item() == pytest.approx(judge(scores, real).item())
+        assert loss(scores, torch.full_like(scores, real)).item() == pytest.approx(loss(scores, real).item())
 
 
 def test_a_mix_that_is_all_real_is_judged_as_the_real_image(monkeypatch: pytest.MonkeyPatch) -> None:
     made = config(discriminator="unet", size=32, cutmix=True)
     network = discriminator.make_discriminator(made)
     monkeypatch.setattr(discriminator, "cutmix", lambda n, h, w, device: torch.ones(n, 1, h, w))
-    assert judged(made, network)["_consistency"].item() == 0.0
+    assert losses_of(made, network)["_consistency"].item() == 0.0
     monkeypatch.undo()
-    assert judged(made, network)["_consistency"].item() > 0.0
+    assert losses_of(made, network)["_consistency"].item() > 0.0
 
 
 def test_cutmix_warms_up_but_for_its_pixels() -> None:
     made = config(discriminator="unet", size=32, cutmix=True, cutmix_warmup=0.5)
     network = discriminator.make_discriminator(made).eval()
-    cold, half, warm = (judged(made, network, clock=Clock(step, 100)) for step in (0, 25, 75))
+    cold, half, warm = (losses_of(made, network, clock=Clock(step, 100)) for step in (0, 25, 75))
     assert cold["_consistency"] == 0
     assert half["_consistency"].item() == pytest.approx(warm["_consistency"].item() / 2, rel=1e-5)
     assert cold["_cutmix"].item() + warm["_cutmix"].item() == pytest.approx(2 * half["_cutmix"].item(), rel=1e-5)
@@ -179,10 +179,12 @@ def test_cutmix_warms_up_but_for_its_pixels() -> None:
 
 def test_the_global_score_has_its_weight_and_its_warm_up() -> None:
     network = DualDiscriminator(4, 64).eval()
-    blog = judged(config(discriminator="dual", size=64), network, 64)
+    blog = losses_of(config(discriminator="dual", size=64), network, 64)
     weighed = config(discriminator="dual", size=64, global_weight=0.3, global_warmup=0.5)
-    assert judged(weighed, network, 64, Clock(0, 100))["_global"] == 0
-    assert judged(weighed, network, 64, Clock(80, 100))["_global"].item() == pytest.approx(0.3 * blog["_global"].item())
+    assert losses_of(weighed, network, 64, Clock(0, 100))["_global"] == 0
+    assert losses_of(weighed, network, 64, Clock(80, 100))["_global"].item() == pytest.approx(
+        0.3 * blog["_global"].item()
+    )
     fake = torch.rand(1, 3, 64, 64)
     made = discriminator.generator_losses(weighed, network, fake, Clock(25, 100))
     whole, local = network(fake)
@@ -199,7 +201,7 @@ def test_the_penalty_is_the_squared_gradient_of_each_images_score(penalty: str) 
             return 2 * images.sum((1, 2, 3), keepdim=True)
 
     made = config(r1_at=penalty, r1_weight=3.0)
-    assert judged(made, Linear(), 8)["_penalty"].item() == pytest.approx(3 * 4 * 3 * 8 * 8)
+    assert losses_of(made, Linear(), 8)["_penalty"].item() == pytest.approx(3 * 4 * 3 * 8 * 8)
 
 
 def test_the_face_loss_is_free_without_a_face_and_ignores_the_rest_of_the_image() -> None:

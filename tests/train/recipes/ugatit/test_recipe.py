@@ -78,9 +78,9 @@ def test_the_generators_losses_are_the_formulas() -> None:
         ("b2a", b, a, recipe.g_b2a, recipe.g_a2b),
     ):
         fake, same = there(source), there(target)
-        judged = [getattr(recipe, f"d_{name[2]}_{view}")(fake.out) for view in ("global", "local")]
+        on_fake = [getattr(recipe, f"d_{name[2]}_{view}")(fake.out) for view in ("global", "local")]
         wanted = {
-            f"gan_{name}": 2 * sum(squared(seen.out, 1) + squared(seen.cam, 1) for seen in judged),
+            f"gan_{name}": 2 * sum(squared(seen.out, 1) + squared(seen.cam, 1) for seen in on_fake),
             f"cycle_{name[0]}": 3 * (back(fake.out).out - source).abs().mean(),
             f"identity_{name[2]}": 5 * (same.out - target).abs().mean(),
             f"cam_{name}": 7 * entropy(fake.cam, 1.0),
