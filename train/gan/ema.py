@@ -20,7 +20,7 @@ class EMA(nn.Module):
         super().__init__()
         self.decay = decay
         self.network = copy.deepcopy(network).requires_grad_(False)
-        self._followed = -1  # the step, so that the parts of one count once
+        self._last_step = -1  # the step, so that the parts of one count once
 
     def forward(self, *inputs: Tensor) -> object:
         return self.network(*inputs)
@@ -28,9 +28,9 @@ class EMA(nn.Module):
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> Self:
         """Moves towards `network` as it stands after `step`, counted from 0; again after the same one does nothing."""
-        if step == self._followed:
+        if step == self._last_step:
             return self
-        self._followed = step
+        self._last_step = step
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
         for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):

@@ -115,7 +115,8 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
         group, _, name = key.partition(".")
         if group not in kinds or not name:
             known = [f"{group}.{field}" for group, kind in kinds.items() for field in kind.__struct_fields__]
-            meant = [full for full in known if full.endswith(f".{key}")]
+            today = kinds["model"].RENAMED.get(key, "").partition(",")[0]
+            meant = [f"model.{today}"] if today else [full for full in known if full.endswith(f".{key}")]
             close = f"; did you mean '{meant[0]}'?" if meant else nearest(key, known)
             raise UsageError(f"{where}: there is no key '{key}'{close}", "write group.key, as in model.lr")
         flags_by_group[group][name] = value

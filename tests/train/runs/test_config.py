@@ -111,6 +111,8 @@ def test_an_assignment_is_read_as_yaml() -> None:
         config_of(None, **{"run__stps": 3})
     with pytest.raises(UsageError, match=r"there is no key 'lr'; did you mean 'model.lr'"):
         config_of(None, lr=3)
+    with pytest.raises(UsageError, match=r"there is no key 'ngf'; did you mean 'model.width'"):
+        config_of(None, ngf=3)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

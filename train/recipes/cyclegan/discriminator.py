@@ -1,4 +1,4 @@
-"""Discriminators of two domains and what they may be taught with: a choice of networks, losses and regularisers.
+"""Discriminators of two domains and what they learn from: a choice of networks, losses and regularisers.
 
 All off, it is CycleGAN's: 0.5 (D(real) - 1)^2 + 0.5 D(fake)^2. Everything a discriminator is shown in one update goes
 through it in one call, so that spectral norms are the same for all of it.
