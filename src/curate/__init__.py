@@ -9,7 +9,6 @@ that no import of curate can meet somebody else's train.py.
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ def __getattr__(name: str) -> Any:
     if name == "load":  # torch is imported when it is asked for
         return importlib.import_module("curate.train.translate.api").load
     if name == "__version__":
+        from importlib import metadata  # which a command's start does without
+
         try:
             return metadata.version(DISTRIBUTION)
         except metadata.PackageNotFoundError:
