@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.arrow import is_in
+from curate.pipeline.tables.folding import folded
 
 
 class ProductPicture(NamedTuple):
@@ -71,11 +71,6 @@ def read(root: Path, article: str, human: str) -> Iterator[Product]:
     for (domain, group_id), roles in groups.items():
         articles, humans = (tuple(dict.fromkeys(roles.get(role, ()))) for role in (article, human))
         yield Product(domain, group_id, articles, humans, *named[domain, group_id])
-
-
-def folded(text: str) -> str:
-    """`text` as words are compared: NFKC, without case."""
-    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _text(row: dict[str, Any]) -> str:

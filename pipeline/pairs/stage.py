@@ -36,6 +36,7 @@ from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.pairs.families import Row
 from curate.pipeline.pairs.products import Product, ProductPicture
 from curate.pipeline.tables import decisions, manifest, splits
+from curate.pipeline.tables.folding import folded
 from curate.pipeline.tables.manifest import OK, PAIRS
 from curate.pipeline.tables.partial import PartialTable
 
@@ -238,7 +239,7 @@ def _with_status(
 
 def _reason(section: Pairs, product: Product, human: ProductPicture, measured: Mapping[str, Any]) -> str:
     """The first reason to refuse a pair, else ok. What was not measured refuses nothing."""
-    text = products.folded(f"{product.title} {product.articles[0].text} {human.text}")
+    text = folded(f"{product.title} {product.articles[0].text} {human.text}")
     faces, persons = measured["article_faces"], measured["human_faces"]
 
     def outside(column: str, low: float, high: float) -> bool:
@@ -246,7 +247,7 @@ def _reason(section: Pairs, product: Product, human: ProductPicture, measured: M
         return value is not None and not low <= value <= high
 
     checks = {
-        "excluded": any(products.folded(word) in text for word in section.exclude),
+        "excluded": any(folded(word) in text for word in section.exclude),
         "article_person": None not in (faces, section.max_article_faces) and faces > section.max_article_faces,
         "no_face": section.need_face and persons == 0,
         "busy_article": outside("border", section.min_border, 1.0),
