@@ -5,7 +5,10 @@ export DVC_NO_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-data test-training lint format docs bench lock clean
+.PHONY: help install demo test test-data test-training lint format docs bench gpu wheels lock clean
+GPU_PYTHON ?= $(shell [ -x $(VENV)/bin/python ] && echo $(VENV)/bin/python || echo python3)
+GPU_OUT ?= gpu
+GPU_WHEELS := msgspec dlib-bin
 
 help:  ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +60,14 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 lock:  ## resolves requirements.lock and requirements-ray.lock anew, with uv
 	$(LOCK) requirements.in $(foreach extra,dvc video heic tensorboard dev,--extra $(extra)) --output-file requirements.lock
 	$(LOCK) --extra ray --constraint requirements.lock --output-file requirements-ray.lock
+
+# Without .venv it takes the machine's python3, which has torch; what that lacks lies in wheels/, brought along.
+gpu:  ## tries a GPU: its tests, what steps cost, a training at 256 px; under eight minutes; report in gpu/
+	@$(GPU_PYTHON) -c "import msgspec, dlib" || $(GPU_PYTHON) -m pip install --no-index --find-links wheels $(GPU_WHEELS)
+	$(GPU_PYTHON) -m tests.gpu.check $(GPU_OUT)
+
+wheels:  ## fetches what `make gpu` needs on a GPU machine that has torch, and Python 3.12, but no network
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary :all: --python-version 3.12 --dest wheels $(GPU_WHEELS)
 
 clean:  ## removes .venv and the tools' caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -110,9 +110,9 @@ def ours(ask: Mapping[str, Any], device: torch.device) -> Run:
     memory.keep_freed_blocks()
     kind = RECIPES.resolve(ask["recipe"])
     recipe = kind(kind.Config(size=ask["side"])).to(device)
-    given = {key: ask[key] for key in ("precision", "tf32", "channels_last", "compile") if key in ask}
+    given = {key: ask[key] for key in ("tf32", "channels_last", "compile") if key in ask}
     loop_keys = {
-        "precision": Precision(**{"tf32": device.type == "cuda", **given}),
+        "precision": Precision(ask.get("precision", "fp32"), **{"tf32": device.type == "cuda", **given}),
         "accumulate": ask.get("accumulate", 1),
     }
 
