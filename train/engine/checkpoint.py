@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 import curate
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write
+from curate.train.engine import safetensors_file
 from curate.train.engine.contract import Recipe
 from curate.train.engine.meter import Meter
 
 FORMAT = 1
+
+HEADER = "curate"
+"""The metadata key that marks a checkpoint; its value is JSON."""
+
+_OTHERS = "name another of the run: curate weights show RUN/checkpoints/FILE, RUN/best/FILE"
+_GOES_ON = "delete it, and the same command goes on from the one before"
 
 
 def versions() -> dict[str, str]:
@@ -59,14 +63,12 @@ class CheckpointManager:
     def restore(self, recipe: Recipe, meter: Meter) -> int:
         """Loads the newest checkpoint into `recipe` and `meter` and returns its step; 0 when there is none.
 
-        Raises CurateError for a broken file and UsageError for another network's.
+        Raises UsageError for a broken file and another network's, CurateError for one that can't be read.
         """
-        for leftover in self.folder.glob(".*.tmp"):  # of a process that was killed while it wrote
-            leftover.unlink(missing_ok=True)
         path = newest(self.folder)
         if path is None:
             return 0
-        header, tensors = read(path)
+        header, tensors = read(path, _GOES_ON)
         _load_model(recipe, tensors, path)
         for name, optimizer in recipe.optimizers.items():
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -87,12 +89,7 @@ def save_weights(path: Path, step: int, recipe: Recipe, config_json: Mapping[str
 
 def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     header = {"format": FORMAT, "versions": versions(), **header}
-    with atomic_write(path) as temporary:
-        save_file(
-            {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
-            temporary,
-            {"curate": json.dumps(header, sort_keys=True)},
-        )
+    safetensors_file.write(path, tensors, {HEADER: json.dumps(header, sort_keys=True)})
 
 
 def _in_layout_of(value: Tensor, parameter: Tensor) -> Tensor:
@@ -113,17 +110,21 @@ def newest(folder: Path) -> Path | None:
     return folder / f"{done[-1]:08}.safetensors" if done else None
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and tensors of a checkpoint. Raises CurateError for a file that is not one, or is broken."""
+def read(path: Path, hint: str = _OTHERS) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of a checkpoint.
+
+    Raises UsageError for a file that is not one, or is broken, with `hint`, and CurateError for one that this user may
+    not read.
+    """
+    notes, tensors = safetensors_file.read(path, hint)
     try:
-        with safe_open(path, framework="pt") as file:
-            header: dict[str, Any] = json.loads((file.metadata() or {})["curate"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise CurateError(
-            f"{path}: not a checkpoint of curate, or broken: {error}",
-            "delete it, and the same command goes on from the one before",
-        ) from error
+        header: dict[str, Any] = json.loads(notes[HEADER])
+        if not {"format", "step", "meter", "config"} <= header.keys():
+            raise ValueError
+    except (KeyError, ValueError, AttributeError):
+        raise UsageError(
+            f"{path}: not a checkpoint of curate", "name a run's folder, or a file of its checkpoints"
+        ) from None
     if header["format"] != FORMAT:
         raise CurateError(
             f"{path}: checkpoint format {header['format']}, this curate reads {FORMAT}",

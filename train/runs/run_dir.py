@@ -99,6 +99,8 @@ class RunDir:
         moved aside to PATH.1, PATH.2, ... as `on_change` says. Raises UsageError.
         """
         note = ""
+        if self.config_file.is_file():
+            self._clear_scraps()
         if self.path.is_dir() and any(self.path.iterdir()):
             trained = checkpoint.steps(self.checkpoints)
             if on_change == "fresh":
@@ -115,11 +117,15 @@ class RunDir:
                 self.read()
             elif trained[-1] == config_json["run"]["steps"]:
                 return note  # finished: what made it stays on record
-            for leftover in self.path.rglob(".*.tmp"):  # of a process that was killed while it wrote
-                leftover.unlink(missing_ok=True)
         with atomic_write(self.config_file) as temporary:
             temporary.write_text(json.dumps(config_json, indent=2, ensure_ascii=False) + "\n", "utf-8")
         return note
+
+    def _clear_scraps(self) -> None:
+        """Deletes what processes that were killed while they wrote have left: who claims the folder has its lock."""
+        for folder in (self.path, self.checkpoints, self.best, self.samples, self.samples / "history"):
+            for leftover in (*folder.glob(".*.tmp"), *folder.glob(".tmp*")):  # the second: older versions'
+                leftover.unlink(missing_ok=True)
 
     def _move_aside(self, why: str) -> str:
         number = 1

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.codec import RGB
 from curate.train.data.image_grid import GAP
 from curate.train.data.transforms import resize, to_float, to_uint8
+from curate.train.engine import safetensors_file
 from curate.train.engine.contract import Recipe
 from curate.train.trainer.previews import Preview
 
@@ -37,13 +37,12 @@ def pin_preview(preview: Preview, path: Path) -> Preview:
     """
     chosen = {key: _eight_bit(value) for key, value in preview.batch.items()}
     try:
-        pinned = load_file(path)
-    except (FileNotFoundError, SafetensorError):
+        pinned = safetensors_file.read(path)[1]
+    except UsageError:  # missing, or broken
         pinned = {}
     if {key: value.shape for key, value in pinned.items()} != {key: value.shape for key, value in chosen.items()}:
         pinned = chosen
-        with atomic_write(path) as temporary:
-            save_file(chosen, temporary)
+        safetensors_file.write(path, chosen)
     return replace(preview, batch={key: _unit(value, preview.batch[key]) for key, value in pinned.items()})
 
 

@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from curate.pipeline.core.config import as_dict, parse
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.registry import Registry
 from curate.pipeline.faces.config import CropRules
 from curate.train.data.config import DataConfig
-from curate.train.engine import checkpoint
+from curate.train.engine import checkpoint, safetensors_file
 from curate.train.engine.contract import Recipe
 from curate.train.engine.precision import select_device
 from curate.train.recipes import RECIPES
@@ -130,11 +128,8 @@ def save(imported: ImportedNetworks, path: Path) -> Path:
         "notes": imported.notes,
         "versions": checkpoint.versions(),
     }
-    tensors = {
-        f"{role}/{key}": value.contiguous() for role, state in imported.networks.items() for key, value in state.items()
-    }
-    with atomic_write(path) as temporary:
-        save_file(tensors, temporary, {files.HEADER: json.dumps(header, sort_keys=True)})
+    tensors = {f"{role}/{key}": value for role, state in imported.networks.items() for key, value in state.items()}
+    safetensors_file.write(path, tensors, {files.HEADER: json.dumps(header, sort_keys=True)})
     return path
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -70,27 +72,28 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert newest(tmp_path) == tmp_path / "00000010.safetensors"
 
 
-def test_a_failed_write_leaves_the_last_checkpoint_and_no_scraps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_last_checkpoint_and_no_scraps(tmp_path: Path) -> None:
     checkpoints, recipe = CheckpointManager(tmp_path), build()
     checkpoints.save(1, recipe, Meter())
 
-    def full(tensors: object, path: Path, notes: object) -> None:
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("curate.train.engine.checkpoint.save_file", full)
-    with pytest.raises(CurateError, match="No space left on device"):
-        checkpoints.save(2, recipe, Meter())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # the disk is full after so many bytes of a file
+    try:
+        with pytest.raises(CurateError, match=r"00000002\.safetensors: cannot write: File too large"):
+            checkpoints.save(2, recipe, Meter())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in tmp_path.iterdir()] == ["00000001.safetensors"]
 
 
-def test_scraps_of_a_killed_process_are_cleared_away(tmp_path: Path) -> None:
-    trained(tmp_path, 1)
-    (tmp_path / ".00000002.safetensors.123.tmp").write_bytes(b"half")
-    assert CheckpointManager(tmp_path).restore(build(), Meter()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["00000001.safetensors"]
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_whoever_umask_lets_read_may_read_a_checkpoint(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        path = CheckpointManager(tmp_path).save(1, build(), Meter())
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "pickle", "foreign"])
@@ -107,9 +110,25 @@ def test_a_broken_file_is_named_with_what_to_do(tmp_path: Path, damage: str) -> 
         from safetensors.torch import save_file
 
         save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(CurateError, match=r"00000001\.safetensors: not a checkpoint of curate, or broken") as caught:
+    broken = "broken: |not a checkpoint of curate"
+    with pytest.raises(UsageError, match=rf"00000001\.safetensors: ({broken})") as caught:
         CheckpointManager(tmp_path).restore(build(), Meter())
-    assert "delete it" in caught.value.hint
+    assert ("delete it" in caught.value.hint) == (damage != "foreign")
+
+
+def test_a_checkpoint_that_may_not_be_read_is_not_called_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tmp_path, 1)
+
+    def refused(path: Path, *rest: Any, **more: Any) -> None:  # root's tests may read everything
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(CurateError, match=r"00000001\.safetensors: cannot read: Permission denied") as caught:
+        CheckpointManager(tmp_path).restore(build(), Meter())
+    assert "rights" in caught.value.hint
+    assert "delete" not in str(caught.value)
 
 
 def test_another_networks_weights_are_refused(tmp_path: Path) -> None:

@@ -166,10 +166,14 @@ def test_a_key_that_came_later_does_not_end_an_old_run(root: Path, tmp_path: Pat
 
 def test_scraps_of_a_killed_run_are_cleared_away(root: Path, tmp_path: Path) -> None:
     run(tiny(), root, tmp_path / "run")
-    scrap = tmp_path / "run/samples/.step-000007.png.123.tmp"
-    scrap.write_bytes(b"half")
-    run(tiny(run__steps=7), root, tmp_path / "run")
-    assert not scrap.exists()
+    names = ("samples/.step-000007.png.123.tmp", "checkpoints/.00000007.safetensors.123.tmp", "best/.tmpAbC123")
+    scraps = [tmp_path / "run" / name for name in names]
+    for steps in (6, 7):  # finished, and on its way
+        for scrap in scraps:
+            scrap.parent.mkdir(exist_ok=True)
+            scrap.write_bytes(b"half")
+        run(tiny(run__steps=steps), root, tmp_path / "run")
+        assert not any(scrap.exists() for scrap in scraps)
 
 
 def test_a_folder_that_holds_no_run_is_left_alone(root: Path, tmp_path: Path) -> None:
