@@ -12,7 +12,7 @@ from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.progress import SILENT
 from curate.train.cli import params
-from curate.train.cli.translate import RUNS, Device, WhichSystem, known_direction, translate
+from curate.train.cli.translate import RUNS, Device, Force, WhichSystem, known_direction, translate
 from curate.train.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -105,12 +105,15 @@ def import_(
     out: Annotated[Path, typer.Option("--out", "-o", help="The safetensors file to write.")],
     system: WhichSystem = None,
     direction: Annotated[str, typer.Option(help="What a lone generator does: a2b or b2a.")] = "a2b",
+    force: Force = False,
 ) -> None:
     """Check another project's checkpoint and write its networks into one safe file."""
     from curate.train.weights import exchange
 
     imported = exchange.read(files, system, known_direction(direction))
-    written = exchange.save(imported, out if out.suffix else out.with_suffix(".safetensors"))
+    written = exchange.save(
+        imported, out if out.suffix else out.with_suffix(".safetensors"), sources=files, force=force
+    )
     result = {
         "system": imported.system,
         "networks": {role: len(state) for role, state in imported.networks.items()},
@@ -132,13 +135,15 @@ def export(
         str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit), chainer (cagan).")
     ] = None,
     generators_only: Annotated[bool, typer.Option("--generators-only", help="Leave the discriminators out.")] = False,
+    force: Force = False,
 ) -> None:
     """Write trained networks as the project that they come from reads them."""
     from curate.train.weights import exchange
 
     run = (source / "config.json").is_file()
     imported = exchange.read_run(source) if run else exchange.read(source, system)
-    written = [str(path) for path in exchange.write(imported, out, layout, generators_only=generators_only)]
+    paths = exchange.write(imported, out, layout, generators_only=generators_only, sources=[source], force=force)
+    written = [str(path) for path in paths]
     context.console.result(
         {"system": imported.system, "written": written}, "\n".join(f"wrote {path}" for path in written)
     )

@@ -28,6 +28,7 @@ Articles = Annotated[
     list[Path] | None,
     typer.Option("--article", metavar="FILE", help="For CAGAN: what to wear; a picture or a folder; repeatable."),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there and that curate did not write.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 

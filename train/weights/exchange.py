@@ -18,6 +18,7 @@ from torch import nn
 
 from curate.pipeline.core.config import as_dict, parse
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.outputs import OutputPlan, files_of
 from curate.pipeline.core.registry import Registry
 from curate.pipeline.faces.config import CropRules
 from curate.train.data.config import DataConfig
@@ -100,11 +101,18 @@ def read_run(folder: Path) -> ImportedNetworks:
 
 
 def write(
-    imported: ImportedNetworks, folder: Path, layout: str | None = None, *, generators_only: bool = False
+    imported: ImportedNetworks,
+    folder: Path,
+    layout: str | None = None,
+    *,
+    generators_only: bool = False,
+    sources: Iterable[Path] = (),
+    force: bool = False,
 ) -> list[Path]:
     """Writes the files that the other project reads, in `layout` or the system's first; every value stays bit for bit.
 
-    Raises UsageError for an unknown layout and for networks that it wants and that are missing.
+    Raises UsageError for an unknown layout, for networks that it wants and that are missing, and for a file that is one
+    of `sources` or, without `force`, anybody else's.
     """
     system = _system(imported.system)
     if layout is not None and layout not in system.layouts:
@@ -112,15 +120,21 @@ def write(
     if generators_only:
         generators = {role: state for role, state in imported.networks.items() if not role.startswith("d")}
         imported = replace(imported, networks=generators)
-    written = []
-    for name, content in system.files(imported, layout or system.layouts[0]).items():
-        files.write(content, folder / name)
-        written.append(folder / name)
-    return written
+    made = {folder / name: content for name, content in system.files(imported, layout or system.layouts[0]).items()}
+    with OutputPlan(made, files_of(sources), force=force) as plan:
+        for path, content in made.items():
+            with plan.write(path) as temporary:
+                files.write(content, temporary, path.suffix)
+    return list(made)
 
 
-def save(imported: ImportedNetworks, path: Path) -> Path:
-    """Writes the networks as one safetensors file, which `read` reads again."""
+def save(imported: ImportedNetworks, path: Path, *, sources: Iterable[Path] = (), force: bool = False) -> Path:
+    """Writes the networks as one safetensors file, which `read` reads again.
+
+    Raises UsageError for a path that ends otherwise, that is one of `sources` or, without `force`, anybody else's file.
+    """
+    if path.suffix != ".safetensors":
+        raise UsageError(f"{path}: what is written is safetensors", f"name it {path.with_suffix('.safetensors')}")
     header = {
         "system": imported.system,
         "config": as_dict(imported.config),
@@ -129,7 +143,8 @@ def save(imported: ImportedNetworks, path: Path) -> Path:
         "versions": checkpoint.versions(),
     }
     tensors = {f"{role}/{key}": value for role, state in imported.networks.items() for key, value in state.items()}
-    safetensors_file.write(path, tensors, {files.HEADER: json.dumps(header, sort_keys=True)})
+    with OutputPlan([path], files_of(sources), force=force) as plan, plan.write(path) as temporary:
+        safetensors_file.write(temporary, tensors, {files.HEADER: json.dumps(header, sort_keys=True)})
     return path
 
 

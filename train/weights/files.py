@@ -19,7 +19,6 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write
 from curate.train.weights.format import StateDict, without_prefix
 
 HEADER = "curate_weights"
@@ -43,14 +42,13 @@ def state_dicts(path: Path) -> list[StateDict]:
     return found
 
 
-def write(content: Mapping[str, Any], path: Path) -> None:
-    """Writes `content` in the format that `path` ends in: .npz as Chainer does, else torch's."""
-    with atomic_write(path) as temporary:
-        if path.suffix == ".npz":
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, **{name: value.numpy() for name, value in content.items()})
+def write(content: Mapping[str, Any], path: Path, suffix: str) -> None:
+    """Writes `content` to `path` in the format that `suffix` stands for: .npz as Chainer does, else torch's."""
+    with path.open("wb") as file:  # not the path, whose name torch would write into its archive
+        if suffix == ".npz":
+            np.savez_compressed(file, **{name: value.numpy() for name, value in content.items()})
         else:
-            torch.save(content, temporary)
+            torch.save(content, file)
 
 
 def header(path: Path) -> dict[str, Any] | None:

@@ -1,0 +1,192 @@
+"""Files that a command writes where a person says: every target is known first, and none of them is somebody else's.
+
+A target is refused when it is an input of the command, under whatever name; when two targets are one file; and when a
+file is there that no command wrote, or that was changed since. What was written is kept beside it, in a file RECORD of
+the same folder: a line of JSON for each, with its name and the SHA-256 of its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.files import atomic_write, disk_error
+
+RECORD = ".curate-outputs.jsonl"
+_ELSEWHERE = "choose another --out"
+
+
+class Record:
+    """What commands wrote into one folder, by name."""
+
+    def __init__(self, folder: Path) -> None:
+        """A record that is missing or broken is that of a folder into which nothing was written."""
+        self.path = folder / RECORD
+        self._digests: defaultdict[str, list[str]] = defaultdict(list)  # the newest last: a killed command leaves more
+        try:
+            lines = self.path.read_text("utf-8").splitlines()
+        except (OSError, ValueError):
+            lines = []
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                self._digests[str(entry["name"])].append(str(entry["sha256"]))
+            except (ValueError, KeyError, TypeError):
+                continue  # torn, or not ours
+
+    def holds(self, path: Path) -> bool:
+        """Whether `path`, a file of the folder, is what a command wrote, byte for byte."""
+        known = self._digests.get(path.name)
+        if not known or path.is_symlink():
+            return False
+        try:
+            return _digest(path) in known
+        except OSError:
+            return False
+
+    def add(self, name: str, digest: str) -> None:
+        """Notes, on the disk, that the file `name` is about to have these bytes. Raises CurateError."""
+        self._digests[name].append(digest)
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line(name, digest))
+        except OSError as error:
+            raise disk_error(self.path, error) from error
+
+    def tidy(self) -> None:
+        """One line for each file that is still there, by name: equal files have equal records. Raises CurateError."""
+        there = {name: digests[-1] for name, digests in self._digests.items() if (self.path.parent / name).exists()}
+        with atomic_write(self.path, durable=False) as temporary:
+            temporary.write_text("".join(_line(name, there[name]) for name in sorted(there)), "utf-8")
+
+
+class OutputPlan:
+    """The targets of one command, checked before the first is written; then the way to write them.
+
+    A context: when it ends, however it ends, the records of the folders are tidied up.
+    """
+
+    def __init__(self, targets: Iterable[Path], inputs: Iterable[Path] = (), *, force: bool = False) -> None:
+        """`inputs` are the files that the targets are made from; `force` allows to write over strangers' files.
+
+        Raises UsageError for a target that is an input, for two that are one file, for a file that is there and is not
+        a command's, and for a place where no file can be.
+        """
+        self._inputs = {identity for path in inputs if (identity := _identity(path))}
+        self._force = force
+        self._records: dict[Path, Record] = {}
+        self._written: set[Path] = set()
+        planned = list(targets)
+        _refuse_doubles(planned)
+        strangers = [path for path in planned if self._is_strangers(path)]
+        if strangers:
+            more = f", and {len(strangers) - 1} more are" if len(strangers) > 1 else ""
+            raise UsageError(
+                f"{strangers[0]}: is there already, and no file that curate wrote{more}",
+                f"{_ELSEWHERE}, or write over it with --force",
+            )
+        for folder in {path.parent for path in planned}:
+            _refuse_place(folder)
+        self._planned = set(planned)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for folder in {path.parent for path in self._written}:
+            try:
+                self._record(folder).tidy()
+            except CurateError:
+                if error is None:  # else it has the same cause, or a better one to tell
+                    raise
+
+    @contextmanager
+    def write(self, target: Path) -> Iterator[Path]:
+        """A temporary path that becomes `target` when the block ends well, and is noted as ours.
+
+        A target that could not be known when it was planned is checked now. Raises UsageError, and CurateError where
+        the disk refuses.
+        """
+        if target not in self._planned and self._is_strangers(target):
+            raise UsageError(
+                f"{target}: is there already, and no file that curate wrote",
+                f"{_ELSEWHERE}, or write over it with --force",
+            )
+        with atomic_write(target) as temporary:
+            yield temporary
+            self._written.add(target)
+            self._record(target.parent).add(target.name, _digest(temporary))
+
+    def _is_strangers(self, path: Path) -> bool:
+        """Whether a file is there that must not be written over. Raises UsageError for an input and for a folder."""
+        if not os.path.lexists(path):
+            return False
+        if _identity(path) in self._inputs:
+            raise UsageError(f"{path}: is one of the inputs, and is not written over", _ELSEWHERE)
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder, a file of that name was to be written", _ELSEWHERE)
+        return not self._force and not self._record(path.parent).holds(path)
+
+    def _record(self, folder: Path) -> Record:
+        if folder not in self._records:
+            self._records[folder] = Record(folder)
+        return self._records[folder]
+
+
+def name_key(path: Path) -> str:
+    """`path` as file systems compare names that know no case and no composition: two of one key may be one file."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", str(path)).casefold())
+
+
+def files_of(inputs: Iterable[Path]) -> list[Path]:
+    """`inputs`, folders replaced by the files directly in them."""
+    found: list[Path] = []
+    for path in inputs:
+        found += [file for file in path.iterdir() if file.is_file()] if path.is_dir() else [path]
+    return found
+
+
+def _refuse_doubles(targets: Iterable[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for path in targets:
+        before = seen.setdefault(name_key(path.parent.resolve() / path.name), path)
+        if before is not path:
+            raise UsageError(f"{before} and {path}: two results of one name", "rename one of the inputs")
+
+
+def _refuse_place(folder: Path) -> None:
+    """Raises UsageError where no file can be written into `folder`, which may have to be made first."""
+    there = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
+    if not there.is_dir():
+        raise UsageError(f"{there}: is no folder, {folder} can't be one", _ELSEWHERE)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{there}: no right to write here", f"{_ELSEWHERE}, or mend its rights")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What is the same for every name of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _line(name: str, digest: str) -> str:
+    return json.dumps({"name": name, "sha256": digest}) + "\n"
