@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import re
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,9 +18,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
-from curate.pipeline.imaging import jpeg
+from curate.pipeline.imaging import jpeg, srgb, unread
 from curate.pipeline.imaging.formats import Format as Format
 from curate.pipeline.imaging.formats import sniff as sniff
 
@@ -36,12 +35,18 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class ImageError(Exception):
-    """Bytes that are not an acceptable image, and why: `reason` is one of REASONS."""
+    """Bytes that are not an acceptable image, and why: `reason` is one of REASONS.
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    Of one in a format that is not read, `format` is its name and `advice` says what to do with the file.
+    """
+
+    def __init__(self, reason: str, detail: str = "", unread: tuple[str, str] | None = None) -> None:
         assert reason in REASONS, reason
-        super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.format = unread[0] if unread else None
+        self.advice = unread[1] if unread else None
+        detail = ": ".join(unread) if unread else detail
+        super().__init__(f"{reason}: {detail}" if detail else reason)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Info:
     width: int  # px, after EXIF rotation
     height: int
     mode: str  # Pillow's name: 1 L LA P RGB RGBA CMYK I;16 ...
-    orientation: int = 1  # EXIF, 1..8
+    orientation: int = 1  # EXIF, 1..8: what the decoder leaves to be turned
     animated: bool = False
     alpha: bool = False
     icc: bytes | None = None
@@ -119,6 +124,15 @@ def verify(
     return info
 
 
+def supported(data: bytes) -> None:
+    """Raises ImageError where `data` are a picture in a format that is known and not read, by its name."""
+    kind = sniff(data[:32])
+    if kind is Format.HEIC and not reads_heic():
+        raise ImageError("unsupported", unread=("HEIC", "install pillow-heif, or convert it to JPEG or PNG"))
+    if kind in {None, Format.TIFF} and (found := unread.identify(data)) is not None:
+        raise ImageError("unsupported", unread=found)
+
+
 def encode_png(rgb: RGB) -> bytes:
     """`rgb`, uint8 [H, W, 3], as PNG."""
     return _encode(".png", rgb, [])
@@ -150,6 +164,7 @@ def _encode(extension: str, rgb: RGB, settings: list[int]) -> bytes:
 def _open(data: bytes, max_pixels: int) -> tuple[Info, jpeg.Jpeg | None, Image.Image | None]:
     """The header's facts, and the structure that they were read from: a regular JPEG's, or Pillow's."""
     kind = sniff(data[:32])
+    supported(data)
     if kind is None:
         raise ImageError("not_image", repr(data[:64]))
     header = jpeg.walk(data) if kind is Format.JPEG else None
@@ -174,7 +189,7 @@ def _bounded(width: int, height: int, max_pixels: int) -> None:
 
 def is_fast(header: jpeg.Jpeg) -> bool:
     """Whether the fast decoder gives a JPEG's true colours."""
-    return header.plain and (header.icc is None or _is_srgb(header.icc))
+    return header.plain and (header.icc is None or srgb.is_srgb(header.icc))
 
 
 def _decode_jpeg(data: bytes, flags: int, header: jpeg.Jpeg, reduction: int) -> RGB:
@@ -199,8 +214,6 @@ def _upright(rgb: RGB, orientation: int) -> RGB:
 
 def _pillow(data: bytes, kind: Format) -> Image.Image:
     """A lazily opened image. The list of formats keeps Pillow's other decoders shut."""
-    if kind is Format.HEIC and not _reads_heic():
-        raise ImageError("unsupported", "HEIC; to read it: pip install pillow-heif")
     try:
         return Image.open(io.BytesIO(data), formats=[_PILLOW[kind]])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -210,7 +223,7 @@ def _pillow(data: bytes, kind: Format) -> Image.Image:
 
 
 @lru_cache(maxsize=1)
-def _reads_heic() -> bool:
+def reads_heic() -> bool:
     """Whether the optional plugin is there; it joins Pillow's formats then."""
     with contextlib.suppress(ImportError):
         pillow_heif = importlib.import_module("pillow_heif")
@@ -221,22 +234,34 @@ def _reads_heic() -> bool:
 def _described(image: Image.Image, kind: Format, data: bytes) -> Info:
     width, height = image.size
     try:
-        # A PNG's EXIF may follow its pixels, so Pillow decodes them all to look for it.
-        turned = 1 if kind is Format.PNG and b"eXIf" not in data else image.getexif().get(0x0112, 1)
+        turned = _orientation(image, kind, data)
         animated = bool(getattr(image, "is_animated", False)) and kind not in {Format.JPEG, Format.TIFF}
     except Exception as error:  # as in _pillow
         raise ImageError("decode_failed", str(error)) from None
-    turned = turned if turned in range(1, 9) else 1
     width, height = (height, width) if turned >= 5 else (width, height)
     alpha, icc = image.has_transparency_data, image.info.get("icc_profile") or None
     return Info(kind, width, height, image.mode, turned, animated, alpha, icc)
+
+
+def _orientation(image: Image.Image, kind: Format, data: bytes) -> int:
+    """How an opened `image` lies once it is loaded, 1..8 as in EXIF. XMP is no part of it, as in browsers."""
+    if kind is Format.PNG:
+        if b"eXIf" not in data and b"Raw profile type" not in data:
+            return 1
+        image.load()  # its EXIF may follow the pixels
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(name, None)
+    if kind in {Format.TIFF, Format.HEIC}:  # these decoders turn the picture and its size themselves
+        return 1
+    turned = image.getexif().get(0x0112, 1)
+    return turned if turned in range(1, 9) else 1
 
 
 def _decode_pillow(image: Image.Image, info: Info) -> RGB:
     with image:
         _load(image)
         try:
-            shown = _flat(_in_srgb(_eight_bit(image), info.icc))
+            shown = srgb.shown(image, info.icc)
             return _upright(np.asarray(shown, np.uint8), info.orientation)
         except Exception as error:  # as in _pillow
             raise ImageError("decode_failed", str(error)) from None
@@ -249,51 +274,3 @@ def _load(image: Image.Image) -> None:
         raise ImageError("bomb", str(error)) from None
     except Exception as error:  # as in _pillow
         raise ImageError("decode_failed", str(error)) from None
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Deep grey scaled to 8 bits; Pillow's own conversion would clip everything above 255 to white."""
-    if not re.match(r"I|F", image.mode):
-        return image
-    values = np.asarray(image).astype(np.float64)
-    if image.mode == "F":
-        values = np.nan_to_num(values) * (255.0 if np.nanmax(values, initial=0.0) <= 1.0 else 1.0)
-    else:
-        values = values // (256 if values.max(initial=0) <= 0xFFFF else 1 << 24)
-    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
-
-
-def _in_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """`image` in sRGB, its alpha kept. A profile that is broken or of another colour space is ignored."""
-    if icc is None or _is_srgb(icc):
-        return image
-    if image.mode not in {"L", "RGB", "RGBA", "CMYK"}:
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    colour = image.convert("RGB") if alpha is not None else image
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        done = ImageCms.profileToProfile(colour, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError, ValueError):
-        return image
-    assert done is not None, "profileToProfile returns None only in place"
-    if alpha is not None:
-        done.putalpha(alpha)
-    return done
-
-
-@lru_cache(maxsize=64)
-def _is_srgb(icc: bytes) -> bool:
-    try:
-        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc)))
-    except (OSError, ImageCms.PyCMSError):
-        return True  # a broken profile says nothing
-    return "srgb" in name.lower()
-
-
-def _flat(image: Image.Image) -> Image.Image:
-    """`image` as RGB, transparency laid on white."""
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    shown = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")

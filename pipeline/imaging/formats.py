@@ -1,4 +1,4 @@
-"""The raster formats, told by their leading bytes: never by a file's name, nor by what a server claims."""
+"""The formats that are read, told by their leading bytes: never by a file's name, nor by what a server claims."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ class Format(StrEnum):
     HEIC = "heic"
 
 
+SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .tif .tiff .avif .heic .heif".split())
+
+
 def sniff(head: bytes) -> Format | None:
-    """The format that the leading bytes (32 are enough) belong to, or None for anything but a raster image."""
-    if head.startswith(b"\xff\xd8\xff"):
+    """The format that the leading bytes (32 are enough) belong to, or None for anything else."""
+    if head.startswith(b"\xff\xd8\xff") and head[3:4] != b"\xf7":  # that would be JPEG-LS
         return Format.JPEG
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return Format.PNG
@@ -30,7 +33,7 @@ def sniff(head: bytes) -> Format | None:
         return Format.GIF
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Format.WEBP
-    if head[:4] in {b"II*\0", b"MM\0*"}:
+    if head[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:  # 42, or BigTIFF's 43
         return Format.TIFF
     if head[:2] == b"BM" and head[6:10] == bytes(4) and head[14:18] in _BMP_HEADERS:
         return Format.BMP
@@ -38,6 +41,6 @@ def sniff(head: bytes) -> Format | None:
         brands = {head[i : i + 4] for i in range(8, min(len(head), 32), 4)}
         if brands & {b"avif", b"avis"}:
             return Format.AVIF
-        if brands & {b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"}:
+        if brands & {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif2", b"msf1"}:
             return Format.HEIC
     return None

@@ -73,7 +73,8 @@ class Admission:
         self._ranks[domain] += 1
         row = _row(name, query, candidate, outcome, domain, rank, reason)
         self._rows.add(row)
-        self.tally.count(row["image_url"], reason, row["bytes"])
+        unsupported = f"{outcome.format}: {outcome.advice}" if outcome and outcome.format else None
+        self.tally.count(row["image_url"], reason, row["bytes"], unsupported)
         return reason
 
     def _unwanted(self, candidate: Candidate) -> bool:
@@ -147,6 +148,8 @@ def _row(
     extra = dict(candidate.extra)
     if known.mode:
         extra["mode"] = known.mode
+    if known.format:
+        extra |= {"format": known.format, "advice": known.advice}
     if known.animated:
         extra["animated"] = True
     if known.checked_at:

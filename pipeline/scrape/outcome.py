@@ -34,6 +34,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     )
     gone: bool = False  # the server has it no more; our bytes stay
     animated: bool = False  # its first frame is the picture
+    format: str | None = None  # of an unsupported picture, by name
+    advice: str | None = None  # what to do with it
     phash: int | None = None  # where something was forgotten that it may be like; never in the journal
 
 
@@ -49,14 +51,17 @@ def examine(data: bytes, limits: Scrape, header: Jpeg | None = None, hashed: boo
     `hashed`: a good one is decoded for its perceptual hash, too.
     """
     digest = hashlib.sha256(data).hexdigest()
-    if len(data) > limits.max_bytes:
-        return Outcome("too_large", sha256=digest, bytes=len(data))
     try:
+        codec.supported(data)  # before its size, as no other limit helps
+        if len(data) > limits.max_bytes:
+            return Outcome("too_large", sha256=digest, bytes=len(data))
         first = limits.animated == "first"
         info = codec.verify(data, max_pixels=limits.max_pixels, header=header, animated=first)
         phash = _phash(data, limits) if hashed else None
     except codec.ImageError as error:
-        return Outcome(error.reason, str(error), sha256=digest, bytes=len(data))
+        return Outcome(
+            error.reason, str(error), sha256=digest, bytes=len(data), format=error.format, advice=error.advice
+        )
     small = min(info.width, info.height) < limits.min_side
     return Outcome(
         "too_small" if small else "ok",
@@ -90,6 +95,8 @@ def holds(outcome: Outcome, limits: Scrape, same_run: bool) -> bool:
     """
     if outcome.reason in PASSING | UNMEASURED:
         return same_run
+    if outcome.reason == "unsupported" and outcome.format in {None, "HEIC"}:  # its plugin may have come since
+        return same_run or not codec.reads_heic()
     if (outcome.animated or outcome.reason == "animated") and outcome.animated != (limits.animated == "first"):
         return False
     if outcome.width is None or outcome.height is None or outcome.bytes is None:

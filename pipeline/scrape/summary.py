@@ -28,6 +28,7 @@ class Collected(manifest.Summary):
     bytes: int
     requests: int
     hosts: Mapping[str, Host]
+    unsupported: Mapping[str, int]  # pictures in formats that are not read, by format and what to do with it
 
 
 class Tally:
@@ -36,12 +37,15 @@ class Tally:
     def __init__(self) -> None:
         self.reasons: dict[str, Counter[str]] = {}
         self.size: Counter[str] = Counter()  # bytes accepted
+        self.unsupported: Counter[str] = Counter()
 
-    def count(self, url: str | None, reason: str, size: int | None) -> None:
-        """Counts one row."""
+    def count(self, url: str | None, reason: str, size: int | None, unsupported: str | None = None) -> None:
+        """Counts one row; `unsupported` names its format and what to do, where it is not read."""
         host = _host(url)
         self.reasons.setdefault(host, Counter())[reason] += 1
         self.size[host] += (size or 0) if reason == manifest.OK else 0
+        if unsupported is not None:
+            self.unsupported[unsupported] += 1
 
 
 def collected(tally: Tally, asked: Mapping[str, int]) -> Collected:
@@ -61,7 +65,8 @@ def collected(tally: Tally, asked: Mapping[str, int]) -> Collected:
         every.update(count)
     refused = dict(sorted(_refused(every).items(), key=lambda item: (-item[1], item[0])))
     rows, accepted = every.total(), every[manifest.OK]
-    return Collected(manifest.IMAGES.name, rows, accepted, refused, size.total(), requests.total(), hosts)
+    unread = dict(tally.unsupported.most_common())
+    return Collected(manifest.IMAGES.name, rows, accepted, refused, size.total(), requests.total(), hosts, unread)
 
 
 def text(summary: Collected, shown: int = 10) -> str:
@@ -75,6 +80,7 @@ def text(summary: Collected, shown: int = 10) -> str:
         )
     if len(summary.hosts) > shown:
         lines.append(f"  ... and {len(summary.hosts) - shown} more hosts: --json has them")
+    lines += [f"  cannot be read: {count} {kind}" for kind, count in summary.unsupported.items()]
     return "\n".join(lines)
 
 

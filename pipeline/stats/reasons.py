@@ -15,7 +15,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "too_large": "more bytes than scrape.max_bytes",
         "too_slow": "took longer than scrape.deadline",
         "not_image": "what came back is no image",
-        "unsupported": "an image format that we cannot read",
+        "unsupported": "a picture in a format that we cannot read: extra names it, and says what to do",
         "animated": "an animation, not a picture",
         "decode_failed": "the file is damaged or cut short",
         "bomb": "more pixels than scrape.max_pixels",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import formats, unread
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
@@ -23,14 +23,12 @@ FACTS = Facts(
     keywords=False,
 )
 
-_NAMED_SO = frozenset(".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .avif .heic .heif".split())
-
 
 def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     """Every picture below `query.input`, in the order of their paths; hidden ones are passed over.
 
-    A file is a picture by its name or by its bytes: what only looks like one is refused later, with a reason. Its
-    domain is the query's, or the first folder that it lies in.
+    A file is a picture by its name or by its bytes, in a format that is read or not: what only looks like one, or
+    cannot be read, is refused later, with a reason. Its domain is the query's, or the first folder that it lies in.
     """
     if query.input is None:
         raise UsageError("the folder source needs a folder", "name one with: --source folder --input DIR")
@@ -39,7 +37,7 @@ def search(query: Query, pages: Pages) -> Iterator[Candidate]:
         raise UsageError(f"{top}: there is no such folder", "name one with: --input DIR")
     for path in _files(top):
         relative = path.relative_to(top)
-        if path.suffix.lower() in _NAMED_SO or _is_picture(path):
+        if path.suffix.lower() in formats.SUFFIXES | unread.SUFFIXES or _is_picture(path):
             yield _candidate(path, relative, query.domain)
 
 
@@ -68,9 +66,10 @@ def _nfc(text: str) -> str:
 def _is_picture(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return codec.sniff(file.read(32)) is not None
+            head = file.read(4096)
     except OSError:
         return False
+    return formats.sniff(head) is not None or unread.identify(head) is not None
 
 
 def _candidate(path: Path, relative: Path, domain: str | None) -> Candidate:

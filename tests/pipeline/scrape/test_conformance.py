@@ -74,7 +74,7 @@ def hostile(site: Site) -> dict[str, str]:
         "/bomb.png": "bomb",
         "/truncated.jpg": "decode_failed",
         "/page.jpg": "not_image",
-        "/drawing.svg": "not_image",
+        "/drawing.svg": "unsupported",
         "/animated.gif": "animated",
         "/copy.jpg": "duplicate",
         "/loop.jpg": "network",

@@ -43,7 +43,7 @@ def test_data_urls_where_they_are_allowed(site: Site, tmp_path: Path) -> None:
         inline(good): "ok",
         inline(photo(2)).replace("+", "%2B"): "ok",
         inline(good, "text/html"): "",  # the same bytes have the same name, so one row
-        inline(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"): "not_image",
+        inline(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"): "unsupported",
         inline(small, "image/gif"): "decode_failed",
         "data:image/png,plain": "bad_url",
         "data:image/png;base64,!!!": "bad_url",

@@ -154,7 +154,7 @@ def hostile(site: Site) -> dict[str, str]:
         "/truncated.jpg": "decode_failed",
         "/page.jpg": "not_image",
         "/to-page.jpg": "not_image",
-        "/drawing.svg": "not_image",
+        "/drawing.svg": "unsupported",
         "/drawing.svgz": "not_image",
         "/empty.jpg": "not_image",
         "/wink.gif": "animated",
