@@ -21,8 +21,9 @@ from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.web.address_guard import Guard
-from curate.pipeline.scrape.web.client import NOT_MODIFIED, HttpClient, Response
+from curate.pipeline.scrape.web.client import HttpClient
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.reply import NOT_MODIFIED, Response
 from curate.pipeline.scrape.web.request import conditional, http_date
 from curate.pipeline.tables import manifest
 

@@ -10,6 +10,7 @@ import msgspec
 from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.jpeg import Jpeg
 from curate.pipeline.scrape.config import Scrape
+from curate.pipeline.scrape.web import contact
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,7 +41,9 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 # Reasons that another day, or another run, may not give again.
-PASSING = frozenset("network http_4xx http_5xx too_slow robots_denied robots_unreachable quota host_off".split())
+PASSING = frozenset(
+    "network http_4xx http_5xx too_slow robots_denied robots_unreachable quota host_off no_contact".split()
+)
 # Reasons by a limit whose measure is not known afterwards.
 UNMEASURED = frozenset("too_large bomb".split())
 
@@ -93,6 +96,8 @@ def holds(outcome: Outcome, limits: Scrape, same_run: bool) -> bool:
 
     `same_run`: it belongs to the very search that is going on again, so what failed then has failed now.
     """
+    if outcome.reason == "no_contact":
+        return not contact.usable(limits.contact)
     if outcome.reason in PASSING | UNMEASURED:
         return same_run
     if outcome.reason == "unsupported" and outcome.format in {None, "HEIC"}:  # its plugin may have come since

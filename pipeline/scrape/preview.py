@@ -14,8 +14,8 @@ from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, load
 from curate.pipeline.scrape.sources.site_file import SiteFile, read, selector, value
 from curate.pipeline.scrape.web import charset
-from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.reply import Response
 
 SHOWN = 20  # candidates
 

@@ -11,6 +11,8 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "robots_unreachable": "the site's robots.txt could not be read, so we stay out",
         "optout_header": "its server says: not for machine learning",
         "optout_meta": "its page says: not for machine learning",
+        "optout_signal": "its site does not grant training (Content-Signal, Content-Usage, RSL, CCBot shut out)",
+        "no_contact": "its site wants to know who asks: set scrape.contact",
         "ssrf_blocked": "an address that does not belong to the public web",
         "too_large": "more bytes than scrape.max_bytes",
         "too_slow": "took longer than scrape.deadline",

@@ -77,9 +77,9 @@ IMAGES = Table(
     ),
     "curate scrape",
     frozenset(
-        "ok duplicate robots_denied robots_unreachable optout_header optout_meta ssrf_blocked too_large "
-        "too_slow not_image unsupported animated decode_failed bomb too_small http_4xx http_5xx network quota "
-        "license host_off incomplete excluded bad_url".split()
+        "ok duplicate robots_denied robots_unreachable optout_header optout_meta optout_signal ssrf_blocked too_large "
+        "no_contact too_slow not_image unsupported animated decode_failed bomb too_small http_4xx http_5xx network "
+        "quota license host_off incomplete excluded bad_url".split()
     ),
     ("path",),
 )

@@ -16,7 +16,7 @@ from curate.pipeline.core.registry import Registry
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.sources.facts import Facts
-from curate.pipeline.scrape.web.client import Response
+from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 

@@ -21,8 +21,8 @@ from curate.pipeline.scrape.sources import Pages
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.api_keys import variable
-from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uff66-\uff9f]")

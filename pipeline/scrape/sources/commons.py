@@ -13,8 +13,8 @@ from curate.pipeline.scrape.sources import Pages, licenses
 from curate.pipeline.scrape.sources.api import ApiSource, address, need, number, word
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
-from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
+from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import RequestOptions
 
 FACTS = Facts(

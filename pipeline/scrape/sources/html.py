@@ -19,8 +19,8 @@ from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts
 from curate.pipeline.scrape.sources.site_file import FieldRule, Pictures, SiteFile, read, selector, value
 from curate.pipeline.scrape.web import charset, optout
-from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.reply import Response
 
 FACTS = Facts(
     terms="unknown",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from curate.pipeline.scrape.web import robots, tdmrep
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.origin_cache import OriginCache
-from curate.pipeline.scrape.web.scheduler import Turn
+from curate.pipeline.scrape.web.scheduler import Steps, Turn, Wait
 from curate.pipeline.scrape.web.tdmrep import Reservations
 from curate.pipeline.scrape.web.url import Url
 
@@ -26,31 +26,47 @@ class Text(Protocol):
     def content_type(self) -> str: ...
 
 
-Read = Callable[[Url, bool], Generator[Turn, None, Text | Url]]  # one hop: what it gave, or where it leads
-Widen = Callable[[str, float], None]  # host, and the seconds between two requests that it asks for
+class Hosts(Protocol):
+    """The scheduler, as far as it matters here."""
+
+    def claim(self, key: str) -> bool: ...
+    def release(self, key: str) -> None: ...
+    def widen(self, host: str, limit: int, delay: float) -> None: ...
+
+
+Read = Callable[[Url, bool], Steps[Text | Url]]  # one hop: what it gave, or where it leads
 
 
 class AccessRules:
-    """What is known of each origin; `folder` keeps it for later runs."""
+    """What is known of each origin; `folder` keeps it for later runs.
 
-    def __init__(self, read: Read, widen: Widen, folder: Path | None = None) -> None:
+    `limit`: connections to a host whose rules are known. An origin's own files are asked for once a day and before
+    anything else, one right after the other, and what was waiting for them is asked for right after them.
+    """
+
+    def __init__(self, read: Read, hosts: Hosts, limit: int, folder: Path | None = None) -> None:
         self._read = read
-        self._widen = widen
+        self._hosts = hosts
+        self._limit = limit
         self._cache = OriginCache(folder)
         self._robots = robots.RulesCache()
         self._reserved: dict[str, Reservations] = {}
 
-    def check(self, url: Url, image: bool) -> Generator[Turn, None, None]:
+    def check(self, url: Url, image: bool) -> Steps[None]:
         """Waits until the origin's rules are known, and raises FetchError if they refuse `url`.
 
         Rights that are reserved are those in images; pages may be read to find out.
         """
-        rules = self._known(url)
-        if rules is None:
-            yield Turn(url.key, urgent=True)
-            rules = self._known(url)  # another fetch may have been first
-        if rules is None:
-            rules = yield from self._ask(url)
+        while (rules := self._known(url)) is None:
+            if not self._hosts.claim(url.origin):
+                yield Wait(url.origin)
+                continue
+            try:
+                if self._known(url) is None:  # or another fetch has been first
+                    yield Turn(url.key, urgent=True, free=True)
+                    yield from self._ask(url)
+            finally:
+                self._hosts.release(url.origin)
         verdict = rules.verdict(url.text)
         if verdict != "allowed":
             raise FetchError(verdict, final_url=url.text)
@@ -68,21 +84,20 @@ class AccessRules:
         rules = robots.parse(kept[0], "")
         self._reserved[url.origin] = tdmrep.parse(reserved[0])
         self._robots.recall(url.origin, rules, time.monotonic() + min(kept[1], reserved[1]))
-        self._widen(url.key, rules.delay)
+        self._hosts.widen(url.key, self._limit, rules.delay)
         return rules
 
-    def _ask(self, url: Url) -> Generator[Turn, None, robots.Rules]:
+    def _ask(self, url: Url) -> Steps[None]:
         """Reads both files in one turn of the host, which nobody else is asked in meanwhile."""
         rules, body = yield from self._ask_robots(url)
         if rules.reachable:
-            yield Turn(url.key, urgent=True, keep=True)  # spaced like any other request
+            yield Turn(url.key, urgent=True, keep=True, free=True)
             self._reserved[url.origin] = yield from self._ask_reservations(url)
             self._cache.put(url.origin, "robots", body)
         held = self._robots.keep(url.origin, rules, time.monotonic())
-        self._widen(url.key, held.delay)
-        return held
+        self._hosts.widen(url.key, self._limit, held.delay)
 
-    def _ask_robots(self, url: Url) -> Generator[Turn, None, tuple[robots.Rules, bytes]]:
+    def _ask_robots(self, url: Url) -> Steps[tuple[robots.Rules, bytes]]:
         """The rules, and the text that says the same to a later run."""
         start = url.at("/robots.txt")
         try:
@@ -97,7 +112,7 @@ class AccessRules:
         rules = robots.parse(answer.body, answer.content_type)
         return rules, answer.body if rules.parser is not None else b""
 
-    def _ask_reservations(self, url: Url) -> Generator[Turn, None, Reservations]:
+    def _ask_reservations(self, url: Url) -> Steps[Reservations]:
         """Only a statement counts: a file that cannot be had reserves nothing."""
         body = b""
         try:
@@ -108,7 +123,7 @@ class AccessRules:
         self._cache.put(url.origin, "tdmrep", body)
         return tdmrep.parse(body)
 
-    def _follow(self, start: Url) -> Generator[Turn, None, Text | None]:
+    def _follow(self, start: Url) -> Steps[Text | None]:
         """What `start` answers after its redirects; None after too many. The turn of its host is held, and kept."""
         hop = start
         for _ in range(MAX_REDIRECTS + 1):

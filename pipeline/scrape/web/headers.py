@@ -9,8 +9,8 @@ from curate.pipeline.scrape.web.url import Url, parse
 
 
 def agent(contact: str | None) -> str:
-    """The User-Agent: our own name, and whom to write to."""
-    return f"curate/{curate.__version__} (+{contact})"
+    """The User-Agent: our own name, and whom to write to, if we know."""
+    return f"curate/{curate.__version__}" + (f" (+{contact})" if contact else "")
 
 
 def referer(page_url: str | None, url: Url) -> dict[str, str]:

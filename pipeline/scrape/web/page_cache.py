@@ -19,8 +19,9 @@ import msgspec
 
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.scrape.web import api_keys
-from curate.pipeline.scrape.web.client import NOT_MODIFIED, HttpClient, Response
+from curate.pipeline.scrape.web.client import HttpClient
 from curate.pipeline.scrape.web.daily_quota import DailyQuota
+from curate.pipeline.scrape.web.reply import NOT_MODIFIED, Response
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions, conditional, http_date
 
 FRESH = timedelta(hours=24)  # what is older is asked for again: addresses of pictures expire

@@ -61,7 +61,13 @@ class RequestOptions:
         final = self.hide(error.final_url) if error.final_url else None
         body = self.hide(error.body.decode("utf-8", "replace")).encode()
         raise FetchError(
-            error.reason, self.hide(error.detail), error.status, final, wait=error.wait, body=body
+            error.reason,
+            self.hide(error.detail),
+            error.status,
+            final,
+            wait=error.wait,
+            body=body,
+            reached=error.reached,
         ) from None
 
 

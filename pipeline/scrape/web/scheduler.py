@@ -2,7 +2,8 @@
 
 A fetch is a generator that yields a Turn before each request. It is resumed on a worker when its host's turn comes,
 holds one of the host's connections until it yields again, and occupies no thread while it waits. So one slow or
-parked host keeps nobody else waiting, and hosts are served in rotation.
+parked host keeps nobody else waiting, and hosts are served in rotation. What several fetches need to know is found out
+by one of them, which claims it; the others yield a Wait and take no turn of their host meanwhile.
 """
 
 from __future__ import annotations
@@ -29,16 +30,25 @@ _RECOVERY = 10  # good responses after which a slowed host is asked twice as fas
 class Turn:
     """A request for a turn at `host`, not before `after` (monotonic s).
 
-    Pages go before images: `urgent`. `keep`: the turn that is held now is kept meanwhile, so that nobody else asks.
+    Pages go before images: `urgent`. `keep`: the turn of this host that is held now is kept meanwhile, so that nobody
+    else asks. `free`: the next request need not be spaced from this one.
     """
 
     host: str
     after: float = 0.0
     urgent: bool = False
     keep: bool = False
+    free: bool = False
 
 
-Steps = Generator[Turn, None, T]
+@dataclass(frozen=True)
+class Wait:
+    """A wait, without a turn, until whoever claimed `key` has released it."""
+
+    key: str
+
+
+Steps = Generator[Turn | Wait, None, T]
 
 
 @dataclass
@@ -57,8 +67,7 @@ class _Host:
     active: int = 0
     next_start: float = 0.0
     streak: int = 0
-    started: int = 0
-    jobs: deque[_Job[Any]] = field(default_factory=deque)
+    jobs: deque[tuple[_Job[Any], Turn]] = field(default_factory=deque)
     offered: bool = False
 
     @property
@@ -74,7 +83,9 @@ class Scheduler:
         self._delays: dict[str, float] = {}  # of host names with one of their own
         self._hosts: dict[str, _Host] = {}
         self._ready: list[tuple[float, int, _Host]] = []  # hosts that have jobs and a free connection
-        self._later: list[tuple[float, int, Turn, _Job[Any]]] = []
+        self._later: list[tuple[float, int, Turn, _Job[Any], bool]] = []
+        self._claims: dict[str, list[_Job[Any]]] = {}  # what is being found out, and who waits for it
+        self._resumed: deque[_Job[Any]] = deque()  # whose wait is over
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._closed = False
@@ -88,6 +99,20 @@ class Scheduler:
         future: Future[R] = Future()
         self._advance(_Job(steps, then, future), None)
         return future
+
+    def claim(self, key: str) -> bool:
+        """Whether the caller is to find out about `key`: False when another fetch does already."""
+        with self._changed:
+            if key in self._claims:
+                return False
+            self._claims[key] = []
+            return True
+
+    def release(self, key: str) -> None:
+        """What was claimed is known, or cannot be: everybody who waits for it goes on."""
+        with self._changed:
+            self._resumed.extend(self._claims.pop(key))
+            self._changed.notify_all()
 
     def widen(self, host: str, limit: int, delay: float) -> None:
         """Sets what is known once a host's robots.txt was read: its connections, and the spacing that it requests."""
@@ -127,11 +152,6 @@ class Scheduler:
                 found.streak = 0
                 found.slowed = found.slowed / 2 if found.slowed > 2 * found.delay else 0.0
 
-    def started(self) -> dict[str, int]:
-        """Requests begun so far, by host."""
-        with self._changed:
-            return {name: host.started for name, host in self._hosts.items() if host.started}
-
     def close(self, patience: float = 5.0) -> None:
         """Starts nothing more, and waits up to `patience` seconds for what is under way."""
         with self._changed:
@@ -148,7 +168,7 @@ class Scheduler:
 
     def _advance(self, job: _Job[Any], holding: _Host | None) -> None:
         """Runs `job` up to its next turn or its end, and gives back the connection of the host that it held."""
-        turn: Turn | None = None
+        turn: Turn | Wait | None = None
         result: Any = None
         failure: BaseException | None = None
         try:
@@ -158,11 +178,14 @@ class Scheduler:
         except BaseException as error:  # carried to whoever waits for the future
             failure = error
         with self._changed:
-            if holding is not None and not (turn is not None and turn.keep):
+            kept = isinstance(turn, Turn) and turn.keep and holding is self._host(turn.host)
+            if holding is not None and not kept:
                 holding.active -= 1
                 self._offer(holding)
-            if turn is not None:
-                self._enqueue(turn, job)
+            if isinstance(turn, Turn):
+                self._enqueue(turn, job, kept)
+            elif turn is not None:
+                self._claims.get(turn.key, self._resumed).append(job)
             self._changed.notify()
         if failure is not None:
             job.future.set_exception(failure)
@@ -172,16 +195,16 @@ class Scheduler:
             except BaseException as error:
                 job.future.set_exception(error)
 
-    def _enqueue(self, turn: Turn, job: _Job[Any]) -> None:
+    def _enqueue(self, turn: Turn, job: _Job[Any], kept: bool) -> None:
         host = self._host(turn.host)
-        after = max(turn.after, host.next_start) if turn.keep else turn.after
-        if turn.keep or after > time.monotonic():
-            heapq.heappush(self._later, (after, next(self._order), turn, job))
+        after = max(turn.after, host.next_start) if kept else turn.after
+        if kept or after > time.monotonic():
+            heapq.heappush(self._later, (after, next(self._order), turn, job, kept))
             return
         if turn.urgent:
-            host.jobs.appendleft(job)
+            host.jobs.appendleft((job, turn))
         else:
-            host.jobs.append(job)
+            host.jobs.append((job, turn))
         self._offer(host)
 
     def _offer(self, host: _Host) -> None:
@@ -189,26 +212,28 @@ class Scheduler:
             host.offered = True
             heapq.heappush(self._ready, (host.next_start, next(self._order), host))
 
-    def _start(self, host: _Host, now: float) -> None:
-        host.started += 1
-        host.next_start = now + max(host.requested, host.spacing * self._random.uniform(0.8, 1.2))
+    def _start(self, host: _Host, turn: Turn, now: float) -> None:
+        if not turn.free:
+            host.next_start = now + max(host.requested, host.spacing * self._random.uniform(0.8, 1.2))
 
     def _work(self) -> None:
         while (picked := self._pick()) is not None:
             self._advance(*picked)
 
-    def _pick(self) -> tuple[_Job[Any], _Host] | None:
-        """The next job whose host's turn it is; None when the scheduler is closed."""
+    def _pick(self) -> tuple[_Job[Any], _Host | None] | None:
+        """The next job whose host's turn it is, or whose wait is over; None when the scheduler is closed."""
         with self._changed:
             while not self._closed:
+                if self._resumed:
+                    return self._resumed.popleft(), None
                 now = time.monotonic()
                 while self._later and self._later[0][0] <= now:
-                    _, _, turn, job = heapq.heappop(self._later)
+                    _, _, turn, job, kept = heapq.heappop(self._later)
                     host = self._host(turn.host)
-                    if turn.keep:
-                        self._start(host, now)
+                    if kept:
+                        self._start(host, turn, now)
                         return job, host
-                    host.jobs.appendleft(job)
+                    host.jobs.appendleft((job, turn))
                     self._offer(host)
                 if self._ready and self._ready[0][0] <= now:
                     _, _, host = heapq.heappop(self._ready)
@@ -217,8 +242,8 @@ class Scheduler:
                         self._offer(host)
                         continue
                     host.active += 1
-                    self._start(host, now)
-                    job = host.jobs.popleft()
+                    job, turn = host.jobs.popleft()
+                    self._start(host, turn, now)
                     self._offer(host)
                     self._changed.notify()
                     return job, host

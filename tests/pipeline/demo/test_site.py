@@ -19,7 +19,7 @@ from curate.pipeline.demo.world import HOST
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import html
 from curate.pipeline.scrape.sources.candidate import Candidate
-from curate.pipeline.scrape.web.client import Response
+from curate.pipeline.scrape.web.reply import Response
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import struct
+import time
 import zlib
 from collections.abc import Sequence
 from hashlib import sha256
@@ -24,7 +25,7 @@ from curate.pipeline.core.errors import BlockedError, CurateError, UsageError, Y
 from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.tables import manifest
-from tests.support.http_server import Site, drawing, drip, encoded, endless, hanging_up, photo, promising
+from tests.support.http_server import Site, drawing, drip, encoded, endless, hanging_up, photo, promising, serving
 
 QUICK = Scrape(
     contact="me@example.org",
@@ -273,6 +274,35 @@ def test_requests_to_one_host_are_spaced(site: Site, tmp_path: Path) -> None:
     began = sorted(request.began for request in site.requests)
     # 20 % of jitter at most; the server may see single requests late, but not all of them early.
     assert began[-1] - began[1] > 0.08 * (len(began) - 3)
+
+
+def test_a_queue_of_pictures_costs_a_new_host_nothing_but_its_pictures(site: Site, tmp_path: Path) -> None:
+    urls = [site.add(f"/{n}.jpg", photo(n)) for n in range(12)]
+    query = listed(tmp_path, urls)
+    done = scrape.run(section(query, delay=0.2), tmp_path, allow=(site.host,))
+    began = [request.began for request in site.requests]
+    first = min(request.began for request in site.requests if request.path.endswith(".jpg"))
+    assert first - began[0] < 0.2  # right after robots.txt and tdmrep.json
+    assert 0.8 * 0.2 * 11 < began[-1] - first < 1.2 * 0.2 * 11 + 0.5
+    assert done.requests == len(site.requests) == 14
+
+
+def test_a_site_that_shuts_us_out_is_asked_for_nothing_more(site: Site, tmp_path: Path) -> None:
+    site.add("/robots.txt", "User-agent: *\nDisallow: /", mime="text/plain")
+    urls = [site.url(f"/{n}.jpg") for n in range(200)]
+    began = time.monotonic()
+    assert {row["reason"] for row in scraped(site, tmp_path, urls, delay=1.0).values()} == {"robots_denied"}
+    assert time.monotonic() - began < 3.0
+    assert set(site.counts()) == {"/robots.txt", "/.well-known/tdmrep.json"}
+
+
+def test_rules_that_stand_on_another_host_leave_both_free(site: Site, tmp_path: Path) -> None:
+    with serving() as other:
+        site.add("/robots.txt", status=301, Location=other.url("/rules.txt"))
+        other.add("/rules.txt", "User-agent: *\nDisallow: /private/", mime="text/plain")
+        urls = [one.add(f"/{n}.jpg", photo(n)) for n, one in enumerate((site, other, site, other))]
+        scrape.run(section(listed(tmp_path, urls)), tmp_path, allow=(site.host, other.host))
+        assert [row["reason"] for row in rows(tmp_path)] == ["ok"] * 4
 
 
 def test_a_crawl_delay_slows_us_down(site: Site, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import load
-from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 from tests.support.fake_apis import KINDS, Reply, stand_in
 from tests.support.http_server import Site

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from curate.pipeline.scrape.web.client import HttpClient, Response
+from curate.pipeline.scrape.web.client import HttpClient
 from curate.pipeline.scrape.web.page_cache import FRESH, StoredPages
+from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 

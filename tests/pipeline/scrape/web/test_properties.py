@@ -19,8 +19,8 @@ from curate.pipeline.scrape.sources import html, html_images, jsonld, licenses
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.web import optout, robots, tdmrep
 from curate.pipeline.scrape.web.charset import decode
-from curate.pipeline.scrape.web.client import Response
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.url import _SAFE, parse
 from tests.support.http_server import photo
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from curate.pipeline.scrape.web.scheduler import Scheduler, Steps, Turn
+from curate.pipeline.scrape.web.scheduler import Scheduler, Steps, Turn, Wait
 
 
 @pytest.fixture
@@ -88,3 +88,42 @@ def test_a_host_that_refuses_is_asked_at_half_the_pace_until_it_recovers() -> No
         assert host.spacing == 1.0
     finally:
         scheduler.close()
+
+
+def test_who_waits_takes_no_turn_and_goes_on_when_it_is_known() -> None:
+    scheduler = Scheduler(workers=4, delay=30.0)  # a turn that was taken for nothing would be seen
+    known: list[str] = []
+
+    def finding_out() -> Steps[str]:
+        while not known:
+            if not scheduler.claim("a"):
+                yield Wait("a")
+                continue
+            yield Turn("a", time.monotonic() + 0.1, free=True)
+            known.append("it")
+            scheduler.release("a")
+        return known[0]
+
+    try:
+        futures = [scheduler.submit(finding_out(), str) for _ in range(50)]
+        assert [future.result(5) for future in futures] == ["it"] * 50
+        assert scheduler.submit(asking("a", known, "the first"), str).result(5) == "the first"  # at once
+        assert not scheduler.submit(asking("a", known, "the second"), str).done()
+    finally:
+        scheduler.close()
+
+
+def test_nobody_waits_for_what_nobody_finds_out(scheduler: Scheduler) -> None:
+    def late() -> Steps[str]:
+        yield Wait("released before")
+        return "on"
+
+    assert scheduler.submit(late(), str).result(5) == "on"
+
+
+def test_a_turn_of_another_host_is_not_kept(scheduler: Scheduler) -> None:
+    log: list[str] = []
+    away = asking("a", log, "there and back", Turn("a"), Turn("b"), Turn("a", keep=True))
+    assert scheduler.submit(away, str).result(5) == "there and back"
+    assert scheduler.submit(asking("b", log, "b is free"), str).result(5) == "b is free"
+    assert scheduler._host("a").active == scheduler._host("b").active == 0
