@@ -21,14 +21,17 @@ $(VENV)/.stamp: pyproject.toml requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: install  ## runs every stage on a drawn world: no network, no GPU needed
-	dvc repro
-	@curate stats
+demo: install  ## runs every stage on a drawn world, in demo/: no network, no GPU needed
+	@test -f demo/params.yaml || curate init demo --root demo --quiet
+	@test -d demo/.dvc || (cd demo && dvc init --no-scm --quiet)
+	cd demo && dvc repro
+	@curate stats --root demo
 	@echo
-	@echo "Report:   processed/report/index.html"
-	@echo "Samples:  processed/runs/{cyclegan,ugatit,cagan}/samples/latest.png"
-	@echo "Photos:   processed/translated/{cyclegan,ugatit,cagan}/ (curate demo --measure FOLDER: how far they went)"
-	@echo "Next:     curate init hair --force   (your own data: it replaces the demo's params.yaml)"
+	@echo "Report:   demo/processed/report/index.html"
+	@echo "Samples:  demo/processed/runs/{cyclegan,ugatit,cagan}/samples/latest.png"
+	@echo "Photos:   demo/processed/translated/{cyclegan,ugatit,cagan}/"
+	@echo "Look on:  source .venv/bin/activate && cd demo   (README: a tour in five minutes)"
+	@echo "Next:     curate init hair   (your own data, in the clone's own folder; the demo's stay in demo/)"
 
 test: install  ## runs the tests of both halves, side by side
 	@$(MAKE) --no-print-directory --jobs 2 test-data test-training

@@ -22,6 +22,7 @@ from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.stats.config import Stats
 
+PRESETS = "hair, smile, swimwear, selfie2anime, icon, demo or study."
 Workers = Annotated[int | None, typer.Option(help="Processes; 0 for one per core.")]
 
 
@@ -34,16 +35,36 @@ def register(app: typer.Typer) -> None:
 
 def init(
     context: Context,
-    preset: Annotated[str, typer.Argument(help="hair icon swimwear selfie2anime smile demo")] = "demo",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a params.yaml that is there.")] = False,
+    preset: Annotated[str, typer.Argument(help=PRESETS)] = "demo",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over an edited params.yaml, which is kept.")
+    ] = False,
+    aside: Annotated[bool, typer.Option("--aside", help="Set aside the project whose data stand here.")] = False,
+    back: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Bring a project back that was set aside, instead.")
+    ] = None,
 ) -> None:
-    """Write a preset's params.yaml and make the folders."""
-    from curate.pipeline.cli import presets
+    """Write a preset's params.yaml and make the folders of a project."""
+    from curate.pipeline.cli import next_steps, presets, project
 
-    written = presets.write(preset, context.root, force=force)
+    root = context.root
+    held = presets.named_by(root) or "project"
+    if back is not None:
+        gone = project.bring_back(root, back, held)
+        lines = [f"what stood here: {gone}"] if gone else []
+        context.console.result({"back": str(back), "aside": gone}, "\n".join([*lines, f"{root}: as it was in {back}"]))
+        return
+    presets.source(preset)  # a name that does not exist moves nothing
+    gone = project.set_aside(root, held) if aside and project.holds_data(root) else None
+    written = presets.write(preset, root, force=force)
+    lines = [f"wrote {path}" for path in written]
+    if gone:
+        lines.append(
+            f"set aside: {gone}; it works there (--root {gone}), and comes back with: curate init --back {gone}"
+        )
     context.console.result(
-        {"preset": preset, "written": [str(path) for path in written]},
-        "\n".join(f"wrote {path}" for path in written) + "\nnext: read params.yaml, then: curate scrape",
+        {"preset": preset, "written": [str(path) for path in written], "aside": gone},
+        "\n".join([*lines, *next_steps.after_init(root)]),
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import curate
-from curate.pipeline.cli.presets import FOLDERS
+from curate.pipeline.cli.project import FOLDERS
 from curate.pipeline.core.config import SECTIONS, Section, load
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.crop.config import Crop

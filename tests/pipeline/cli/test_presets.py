@@ -117,7 +117,7 @@ def test_what_makes_each_special(name: str, key: str, value: object) -> None:
 
 def test_a_site_file_below_the_root_is_used_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("mine: true\n", "utf-8")
-    assert presets.write("swimwear", tmp_path) == [tmp_path / "params.yaml"]
+    assert presets.write("swimwear", tmp_path) == [tmp_path / f for f in ("params.yaml", "dvc.yaml", ".dvcignore")]
     assert (tmp_path / "site.yaml").read_text("utf-8") == "mine: true\n"
 
 
@@ -126,7 +126,7 @@ def test_the_demo_in_a_clone_uses_the_demo_s_own_site(tmp_path: Path) -> None:
         path = tmp_path / "pipeline" / "demo" / f"{site}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("name: x\n", "utf-8")
-    assert presets.write("demo", tmp_path) == [tmp_path / "params.yaml"]
+    assert presets.write("demo", tmp_path)[0] == tmp_path / "params.yaml"
     assert (tmp_path / "params.yaml").read_text("utf-8") == presets.text("demo")
 
 
