@@ -36,9 +36,7 @@ def register(app: typer.Typer) -> None:
 def init(
     context: Context,
     preset: Annotated[str, typer.Argument(help=PRESETS)] = "demo",
-    force: Annotated[
-        bool, typer.Option("--force", help="Write over an edited params.yaml, which is kept.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an edited params.yaml, which is kept.")] = False,
     aside: Annotated[bool, typer.Option("--aside", help="Set aside the project whose data stand here.")] = False,
     back: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Bring a project back that was set aside, instead.")

@@ -16,7 +16,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.inspector import Inspector
 from curate.pipeline.scrape.journal import CandidateSeen, Journal, Past
-from curate.pipeline.scrape.outcome import Outcome, extension, holds
+from curate.pipeline.scrape.outcome import FINAL, Outcome, extension, holds
 from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources.candidate import Candidate
@@ -97,12 +97,36 @@ class Downloader:
         url, page = candidate.image_url, candidate.page_url
         past = self._remembered(key, url)
         if past is None:
-            return self.client().image(url, page, lambda got: note(self._examined(got)))
+            return self._fetched(candidate, note)
         outcome = past.outcome
         if not self._revisit.refresh or past.fresh or outcome.path is None:
             return _known(note(outcome))
         options = conditional(outcome.etag, outcome.last_modified or http_date(outcome.retrieved_at))
+        url = outcome.image_url or url
         return self.client().image(url, page, lambda got: note(self._renewed(outcome, got)), options)
+
+    def _fetched(
+        self, candidate: Candidate, note: Callable[[Outcome | None], Outcome | None]
+    ) -> Future[Outcome | None]:
+        """Asks for a candidate's picture, and where its address gives none, for its other addresses in turn.
+
+        Of several failures the one that came nearest to a picture counts. An owner's no to one address is a no to all.
+        """
+        first, page = candidate.image_url or "", candidate.page_url
+        if candidate.fallbacks is None:
+            return self.client().image(first, page, lambda got: note(self._examined(got)))
+        urls = [first, *(url for url in candidate.fallbacks if not self._journal.forgotten(url))]
+        best: list[Outcome] = []
+
+        def judge(url: str, got: Response | FetchError) -> tuple[Outcome | None, bool]:
+            outcome = self._examined(got, from_page=True)
+            if url != first:
+                outcome = msgspec.structs.replace(outcome, image_url=url)
+            best.append(outcome)
+            ended = outcome.reason in FINAL
+            return outcome if ended else min(best, key=_distance), ended
+
+        return self.client().first_image(urls, page, judge, note)
 
     def _remembered(self, key: str | None, name: str) -> Past | None:
         """An earlier fetch, if its outcome still holds and its bytes still stand."""
@@ -128,11 +152,12 @@ class Downloader:
         found = self._examined(got)
         return found if found.reason == manifest.OK else past
 
-    def _examined(self, got: Response | FetchError) -> Outcome:
+    def _examined(self, got: Response | FetchError, from_page: bool = False) -> Outcome:
+        """`from_page`: the address was read off a page, so that one flat colour is no picture."""
         if isinstance(got, FetchError):
             return Outcome(got.reason, got.detail or None, http_status=got.status, final_url=got.final_url)
         return msgspec.structs.replace(
-            self._stored(got.body),
+            self._stored(got.body, from_page),
             mime=got.content_type or None,
             final_url=got.final_url,
             http_status=got.status,
@@ -159,8 +184,10 @@ class Downloader:
         facts = {name: getattr(past.outcome, name) for name in ("sha256", "path", "bytes", "width", "height", "mode")}
         return Outcome(past.outcome.reason, **facts)
 
-    def _stored(self, data: bytes) -> Outcome:
+    def _stored(self, data: bytes, from_page: bool = False) -> Outcome:
         outcome = self._inspector.examine(data)
+        if from_page and outcome.flat and outcome.reason == manifest.OK:
+            return msgspec.structs.replace(outcome, reason="placeholder", phash=None)
         if self._journal.forgotten(outcome.sha256):
             return Outcome("excluded", sha256=outcome.sha256)
         if outcome.reason == manifest.OK and self._like_forgotten(outcome.phash):
@@ -177,6 +204,11 @@ class Downloader:
         if phash is None:
             return False
         return bool((np.bitwise_count(self._avoided ^ np.uint64(phash)) <= ALIKE).any())
+
+
+def _distance(outcome: Outcome) -> int:
+    """How far a failed fetch was from a picture: nothing received, no picture, one that will not do."""
+    return 2 if outcome.sha256 is None else 1 if outcome.width is None else 0
 
 
 def _known(outcome: Outcome | None) -> Future[Outcome | None]:

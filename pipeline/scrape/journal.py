@@ -166,8 +166,9 @@ class Journal:
                     kept.write(text)
 
     def _about_forgotten(self, line: CandidateSeen) -> bool:
-        one, sha256 = line.candidate, line.outcome.sha256 if line.outcome else None
-        return self.forgotten(one.address, one.image_url, one.page_url, one.creator, sha256)
+        one, got = line.candidate, line.outcome
+        names = (got.sha256, got.image_url) if got else ()
+        return self.forgotten(one.address, one.image_url, one.page_url, one.creator, *names)
 
     def count(self, key: str) -> int | None:
         """How many candidates the finished search `key` had; None while it is not finished."""

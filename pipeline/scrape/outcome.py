@@ -25,6 +25,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     height: int | None = None
     mode: str | None = None  # Pillow's name of the pixel layout
     mime: str | None = None  # as the server claimed
+    image_url: str | None = None  # the one that gave it, where it is not the candidate's first
     final_url: str | None = None
     http_status: int | None = None
     etag: str | None = None
@@ -37,13 +38,18 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     animated: bool = False  # its first frame is the picture
     format: str | None = None  # of an unsupported picture, by name
     advice: str | None = None  # what to do with it
+    flat: bool = False  # one colour all over
     phash: int | None = None  # where something was forgotten that it may be like; never in the journal
 
 
+# Reasons after which a picture's other addresses are not asked.
+FINAL = frozenset("ok optout_header optout_meta optout_signal no_contact excluded quota host_off".split())
 # Reasons that another day, or another run, may not give again.
 PASSING = frozenset(
     "network http_4xx http_5xx too_slow robots_denied robots_unreachable quota host_off no_contact".split()
 )
+_FLAT_BYTES, _FLAT_SHARE = 2048, 0.05  # bytes at most of a flat picture: these, and these for each px
+_FLAT_LEVELS = 8  # of 255: a JPEG's own noise
 # Reasons by a limit whose measure is not known afterwards.
 UNMEASURED = frozenset("too_large bomb".split())
 
@@ -61,6 +67,7 @@ def examine(data: bytes, limits: Scrape, header: Jpeg | None = None, hashed: boo
         first = limits.animated == "first"
         info = codec.verify(data, max_pixels=limits.max_pixels, header=header, animated=first)
         phash = _phash(data, limits) if hashed else None
+        flat = _is_flat(data, info, limits)
     except codec.ImageError as error:
         return Outcome(
             error.reason, str(error), sha256=digest, bytes=len(data), format=error.format, advice=error.advice
@@ -74,8 +81,17 @@ def examine(data: bytes, limits: Scrape, header: Jpeg | None = None, hashed: boo
         height=info.height,
         mode=info.mode,
         animated=info.animated,
+        flat=flat,
         phash=phash,
     )
+
+
+def _is_flat(data: bytes, info: codec.Info, limits: Scrape) -> bool:
+    """Whether a picture has one colour all over. Only one that takes few bytes for its size is decoded to see."""
+    if len(data) > _FLAT_BYTES + info.width * info.height * _FLAT_SHARE:
+        return False
+    rgb = codec.decode(data, max_pixels=limits.max_pixels)
+    return int((rgb.max(axis=(0, 1)).astype(int) - rgb.min(axis=(0, 1))).max()) <= _FLAT_LEVELS
 
 
 def _phash(data: bytes, limits: Scrape) -> int:
@@ -108,4 +124,4 @@ def holds(outcome: Outcome, limits: Scrape, same_run: bool) -> bool:
         return True
     small = min(outcome.width, outcome.height) < limits.min_side
     large = outcome.bytes > limits.max_bytes or outcome.width * outcome.height > limits.max_pixels
-    return not large and outcome.reason == ("too_small" if small else "ok")
+    return not large and outcome.reason in ({"too_small"} if small else {"ok", "placeholder"})

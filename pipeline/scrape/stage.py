@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import AuthError, BlockedError, QuotaError, UsageError, YieldError
@@ -111,10 +112,25 @@ _Ended: TypeAlias = FetchError | QuotaError | AuthError  # what a search can com
 
 
 class _Result(NamedTuple):
-    domain: str
+    query: Query
     want: int | None
     reasons: Counter[str]
+    outside: tuple[str, ...]  # hosts that its site file does not allow, in words
     broken: _Ended | None
+
+    @property
+    def domain(self) -> str:
+        """The domain of its images."""
+        return domain_of(self.query)
+
+    @property
+    def hosts_hint(self) -> str | None:
+        """What to write into its site file, if that shuts out hosts that its pages lead to."""
+        if not self.outside:
+            return None
+        from curate.pipeline.scrape.sources.html import hosts_hint  # with the parser of HTML, which few runs need
+
+        return hosts_hint(self.query, self.outside)
 
     @property
     def short(self) -> bool:
@@ -137,10 +153,13 @@ def _collect(
     pages = _pages(query, plan.key, section, store, downloader, progress, revisit)
     forecast = Forecast(plan.want)
     broken: _Ended | None = None
+    outside: dict[str, None] = {}
     with progress.task(f"scrape {domain_of(query)}", plan.want) as task:
 
         def decide(candidate: Candidate, outcome: Outcome | None) -> str | None:
             reason = admission.enter(query, candidate, outcome)
+            if reason == "other_host":
+                outside[urlsplit(candidate.image_url or candidate.page_url or "").netloc] = None
             accepted = reason == manifest.OK
             task.advance(int(accepted or plan.want is None), refused=window.reasons.total() - window.accepted)
             if line := forecast.decided(window.accepted, window.reasons.total()):
@@ -163,7 +182,9 @@ def _collect(
         journal.done(plan.key, window.count)
         if query.source not in PAGED:
             pages.forget()
-    return _Result(domain_of(query), plan.want, window.reasons, broken)
+    if isinstance(broken, FetchError) and broken.reason == "other_host":
+        outside[urlsplit(broken.final_url or "").netloc] = None
+    return _Result(query, plan.want, window.reasons, tuple(outside), broken)
 
 
 def _pages(
@@ -203,11 +224,17 @@ def _complain(results: list[_Result], progress: Progress) -> None:
     hint = "every reason stands in manifests/images.parquet; more queries, or a lower want, would end this"
     if reasons["license"]:
         hint = f"{reasons['license']} state no licence or another; if you may use them: --allow-unknown-license"
+    for result in results:
+        if allow := result.hosts_hint:
+            count, hosts = result.reasons["other_host"], ", ".join(result.outside)
+            progress.note(f"{result.domain}: {count} left out, on {hosts}, which its site file does not allow: {allow}")
+            hint = f"write {allow}"
     for kind in (AuthError, QuotaError):
         if failures := [r.broken for r in results if isinstance(r.broken, kind)]:
             raise failures[0]
     if broken := [f"{r.domain}: a listing could not be read: {r.broken}" for r in results if r.broken is not None]:
-        raise BlockedError("; ".join(broken), "the same command goes on from here")
+        allow = next((r.hosts_hint for r in results if r.broken is not None and r.hosts_hint), None)
+        raise BlockedError("; ".join(broken), f"write {allow}" if allow else "the same command goes on from here")
     if short := [f"{r.domain}: {r.reasons[manifest.OK]} of {r.want} images{_why(r)}" for r in results if r.short]:
         raise YieldError("; ".join(short), hint)
     if reasons["license"] and reasons["license"] == reasons.total():

@@ -30,6 +30,8 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "host_off": "its host failed too often in this run",
         "incomplete": "a picture that the item should have is missing",
         "excluded": "its text holds a word that the site file excludes",
+        "other_host": "its host is not among allowed_hosts of the site file",
+        "placeholder": "one colour all over: what a page shows before, or instead of, the picture",
         "bad_url": "not a web address",
     },
     "crop": {

@@ -43,7 +43,7 @@ class Table:
 
 IMAGES = Table(
     "images",
-    1,
+    2,
     "candidate_id",
     pa.schema(
         [
@@ -62,6 +62,7 @@ IMAGES = Table(
             pa.field("license_url", pa.string()),  # the licence's text
             pa.field("role", pa.string()),  # article, human, ... for the pictures of one product
             pa.field("group_id", pa.string()),  # shared by the pictures of one product
+            pa.field("variant", pa.string()),  # of the product, where its page shows several: its colour, mostly
             _needed("rank", pa.int64()),  # order of discovery within the domain
             pa.field("width", pa.int32()),  # px, after EXIF rotation
             pa.field("height", pa.int32()),  # px
@@ -79,7 +80,7 @@ IMAGES = Table(
     frozenset(
         "ok duplicate robots_denied robots_unreachable optout_header optout_meta optout_signal ssrf_blocked too_large "
         "no_contact too_slow not_image unsupported animated decode_failed bomb too_small http_4xx http_5xx network "
-        "quota license host_off incomplete excluded bad_url".split()
+        "quota license host_off incomplete excluded other_host placeholder bad_url".split()
     ),
     ("path",),
 )

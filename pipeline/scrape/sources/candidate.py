@@ -17,6 +17,7 @@ class Candidate:
 
     address: str  # identifies it within its source and domain: the image's URL, or a file's path within its folder
     image_url: str | None = None
+    fallbacks: tuple[str, ...] | None = None  # further URLs of it, best first; None: image_url is sure to be its own
     file: str | None = None  # absolute path of a local file, instead of image_url
     data: bytes | None = field(default=None, repr=False)  # bytes that the source made itself, instead of image_url
     page_url: str | None = None
@@ -27,6 +28,7 @@ class Candidate:
     domain: str | None = None  # where the source knows better than the query
     role: str | None = None
     group_id: str | None = None
+    variant: str | None = None  # of the product: its colour, mostly
     refused: str | None = None  # a reason, from the images table's list, not to fetch it
     extra: Mapping[str, Any] = field(default_factory=dict)  # what else the source said; plain JSON
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote, quote_plus, urldefrag, urlsplit
+from typing import Any
+from urllib.parse import quote, quote_plus, urlsplit
 
-from bs4 import BeautifulSoup, Tag
-from w3lib.url import canonicalize_url
+from bs4 import Tag
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.config import Query
-from curate.pipeline.scrape.sources import Pages, html_images, jsonld, licenses
+from curate.pipeline.scrape.sources import Pages, html_page, jsonld, licenses
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts
-from curate.pipeline.scrape.sources.site_file import FieldRule, Pictures, SiteFile, read, selector, value
-from curate.pipeline.scrape.web import charset, optout
+from curate.pipeline.scrape.sources.html_page import HtmlPage, Shown, same_page
+from curate.pipeline.scrape.sources.site_file import SiteFile, read, value
 from curate.pipeline.scrape.web.fetch_errors import FetchError
-from curate.pipeline.scrape.web.reply import Response
+from curate.pipeline.tables.folding import names_one
 
 FACTS = Facts(
     terms="unknown",
@@ -41,7 +39,7 @@ def search(query: Query, pages: Pages) -> Iterator[Candidate]:
         raise UsageError("the html source needs a site file", "name one with: curate scrape --site FILE")
     site = read(Path(query.site))
     starts = [_started(site, template, query.query) for template in site.start]
-    hosts = frozenset(site.allowed_hosts or (urlsplit(url.replace("{page}", "")).hostname or "" for url in starts))
+    hosts = _hosts(site, starts)
     if site.delay is not None:
         for name in sorted({urlsplit(f"//{host}").hostname or "" for host in hosts}):
             pages.space(name, site.delay)
@@ -50,46 +48,19 @@ def search(query: Query, pages: Pages) -> Iterator[Candidate]:
         yield from walk.listings(start)
 
 
-class _Page:
-    """A parsed page and what its head says about it."""
+def hosts_hint(query: Query, hosts: Iterable[str]) -> str:
+    """What to write into the site file of `query`, so that pages and pictures on `hosts` are asked for, too."""
+    site = read(Path(query.site or ""))
+    own = site.allowed_hosts or sorted({urlsplit(start.replace("{page}", "")).netloc for start in site.start})
+    return f"allowed_hosts: [{', '.join(dict.fromkeys((*own, *hosts)))}]   in {query.site}, if you may ask there, too"
 
-    def __init__(self, response: Response, site: SiteFile) -> None:
-        html, self.encoding = charset.decode(response.body, response.content_type, site.html_encoding)
-        self.soup = BeautifulSoup(html, site.parser)
-        self.url = response.final_url
-        self.base = html_images.base_of(self.soup, self.url)
-        metas = [(str(m.get("name") or ""), str(m.get("content") or "")) for m in self.soup.find_all("meta")]
-        by_meta = optout.refused_by_meta(metas)
-        self.refused = "optout_header" if response.optout else "optout_meta" if by_meta else None
-        self.nofollow = optout.says_nofollow(metas)
-        self.things = jsonld.things(self.soup)
 
-    def links(self, found: list[Tag], attribute: str) -> list[str]:
-        """The absolute addresses, without fragments, in an attribute of each element."""
-        raw = [value(element, attribute) for element in found]
-        return [urldefrag(url).url for text in raw if text and (url := html_images.absolute(text, self.base))]
-
-    def fact(self, rule: FieldRule | None) -> str | None:
-        """What `rule` finds on the page."""
-        if rule is None:
-            return None
-        if rule.jsonld and (found := jsonld.text(self.things, rule.jsonld)):
-            return found
-        if rule.css:
-            css, attribute = selector(rule.css)
-            element = self.soup.select_one(css)
-            if element is not None and (found := value(element, attribute)):
-                return found
-        if rule.regex and (match := re.search(rule.regex, self.url)):
-            return match.group(1) if match.re.groups else match.group()
-        return rule.default
-
-    def identity(self, host: str) -> str:
-        """The canonical address of the page, its own word for it taken when it stays on `host`."""
-        link = self.soup.select_one("link[rel~=canonical][href]")
-        named = html_images.absolute(str(link["href"]), self.base) if link is not None else None
-        same = named is not None and urlsplit(named).hostname == host
-        return canonicalize_url(named if named is not None and same else self.url)
+def _hosts(site: SiteFile, starts: Iterable[str]) -> frozenset[str]:
+    """The hosts that may be asked: those of the site file, else those of its start pages, with and without www."""
+    if site.allowed_hosts:
+        return frozenset(site.allowed_hosts)
+    own = {(urlsplit(url.replace("{page}", "")).hostname or "").removeprefix("www.") for url in starts}
+    return frozenset(own | {f"www.{name}" for name in own})
 
 
 class _Walk:
@@ -98,93 +69,124 @@ class _Walk:
         self._hosts = hosts
         self._pages = pages
         self._items: set[str] = set()
+        self._passed: set[str] = set()  # hosts of larger pictures than those that are taken
 
     def listings(self, start: str) -> Iterator[Candidate]:
-        """Every item from the listing page `start` on."""
+        """Every item from the listing page `start` on that no earlier listing had.
+
+        It ends at a page that shows nothing that this very listing has not shown before.
+        """
         listing = self._site.listing
         visited: set[str] = set()
+        listed: set[str] = set()
         url: str | None = start.replace("{page}", str(listing.page_start))
         for number in range(listing.page_start, listing.page_start + listing.max_pages):
             if url is None or url in visited:
                 return
             visited.add(url)
-            page = _Page(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
+            page = HtmlPage(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
             if page.nofollow:
                 return
             found = self._site.listing_links.select(page.soup)
             if not found and number == listing.page_start:
                 self._pages.note(f"{url}: no element matches {listing.item!r}; does a script draw the page?")
-            before = len(self._items)
-            yield from self._items_of(page, found)
-            if len(self._items) in {before, listing.max_items}:
+            before = len(listed)
+            yield from self._items_of(page, found, listed)
+            if len(listed) == before or len(self._items) >= listing.max_items:
                 return
             url = self._following(page, start, number + 1)
 
-    def _items_of(self, page: _Page, found: list[Tag]) -> Iterator[Candidate]:
+    def _items_of(self, page: HtmlPage, found: list[Tag], listed: set[str]) -> Iterator[Candidate]:
         """What the elements of a listing lead to, or are; each once, however often it is listed."""
         for element in found:
-            shown = not self._site.item.images
-            url = _address(element, page, self._site.listing.attr)
-            if url is None or canonicalize_url(url) in self._items:
+            urls = _addresses(element, page, self._site.listing.attr)
+            if not urls:
+                continue
+            name = same_page(urls[0])
+            listed.add(name)
+            if name in self._items:
                 continue
             if len(self._items) >= self._site.listing.max_items:
                 return
-            self._items.add(canonicalize_url(url))
-            yield from [self._picture(page, element, url)] if shown else self._item(url)
+            self._items.add(name)
+            yield from self._item(urls[0]) if self._site.item.images else [self._picture(page, element, urls)]
 
-    def _picture(self, page: _Page, element: Tag, url: str) -> Candidate:
+    def _picture(self, page: HtmlPage, element: Tag, urls: tuple[str, ...]) -> Candidate:
         """A picture that a listing shows."""
         described = self._described(page)
         title = tidy(value(element, "alt") or value(element, "title") or value(element, None))
-        excluded = any(word in (title or "") for word in self._site.item.exclude_text)
-        outside = self._outside(url)
-        refused = page.refused or ("excluded" if excluded or outside else None)
+        excluded = names_one(title or "", self._site.item.exclude_text)
+        inside = self._inside(urls)
+        refused = page.refused or ("excluded" if excluded else None if inside else "other_host")
         described |= {"title": title or described["title"], "group_id": None}
-        return Candidate(address=url, image_url=url, refused=refused, **described)
+        best = inside[0] if inside else urls[0]
+        return Candidate(address=best, image_url=best, fallbacks=inside[1:], refused=refused, **described)
+
+    def _inside(self, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `urls`, the best first, on the hosts that may be asked."""
+        inside = tuple(url for url in urls if not self._outside(url))
+        host = urlsplit(urls[0]).netloc
+        if inside and inside[0] != urls[0] and host not in self._passed:
+            self._passed.add(host)
+            self._pages.note(f"{self._site.name}: smaller pictures are taken, as {host} is not among allowed_hosts")
+        return inside
 
     def _outside(self, url: str) -> bool:
         parts = urlsplit(url)
         return not self._hosts & {parts.hostname or "", parts.netloc}
 
-    def _following(self, page: _Page, start: str, number: int) -> str | None:
+    def _following(self, page: HtmlPage, start: str, number: int) -> str | None:
         if self._site.listing.next is None:
             return start.replace("{page}", str(number)) if "{page}" in start else None
         return next(iter(page.links(page.soup.select(self._site.listing.next, limit=1), "href")), None)
 
     def _item(self, url: str) -> Iterator[Candidate]:
         try:
-            page = _Page(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
+            page = HtmlPage(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
         except FetchError as error:
-            yield Candidate(address=url, page_url=url, refused=error.reason, extra={"what": "item page"})
+            page_url = error.final_url or url if error.reason == "other_host" else url  # where it was led to
+            yield Candidate(address=url, page_url=page_url, refused=error.reason, extra={"what": "item page"})
             return
         rules = self._site.item
         common = self._described(page)
-        title = common["title"] or ""
-        found = [shown for pictures in rules.images for shown in _shown(page, pictures)]
+        said = "\n".join([common["title"] or "", page.heading, jsonld.words(page.data)])
+        found = html_page.pictures(page, rules)
         missing = [role for role in rules.require if role not in {shown.role for shown in found}]
         refused = page.refused
-        if refused is None and any(word in title for word in rules.exclude_text):
+        if refused is None and names_one(said, rules.exclude_text):
             refused = "excluded"
         if refused is None and missing:
             refused = "incomplete"
             common["extra"] = {**common["extra"], "missing": missing}
         if not found:
             yield Candidate(address=url, refused=refused or "incomplete", **common)
-        seen: set[str] = set()
         for shown in found:
-            if shown.url in seen:
-                continue
-            seen.add(shown.url)
-            own = dict(common)
-            if shown.license_url:
-                own |= {"license": licenses.code(shown.license_url), "license_url": shown.license_url}
-            claims = {"claimed_width": shown.width, "alt": shown.alt}
-            own["extra"] = {**own["extra"], **{key: said for key, said in claims.items() if said}}
-            own["creator"] = tidy(shown.creator) or own["creator"]
-            outside = "excluded" if self._outside(shown.url) else None
-            yield Candidate(address=shown.url, image_url=shown.url, role=shown.role, refused=refused or outside, **own)
+            yield self._shown(shown, common, refused)
 
-    def _described(self, page: _Page) -> dict[str, Any]:
+    def _shown(self, shown: Shown, common: Mapping[str, Any], refused: str | None) -> Candidate:
+        """A picture that an item's page shows, with what all pictures of the item share."""
+        own = dict(common)
+        if shown.license_url:
+            own |= {"license": licenses.code(shown.license_url), "license_url": shown.license_url}
+        claims = {"claimed_width": shown.width, "alt": tidy(shown.text)}
+        own["extra"] = {**own["extra"], **{key: said for key, said in claims.items() if said}}
+        own["creator"] = tidy(shown.creator) or own["creator"]
+        inside = self._inside(shown.offers)
+        if refused is None and names_one(shown.text or "", self._site.item.exclude_text):
+            refused = "excluded"
+        best = inside[0] if inside else shown.url
+        refused = refused or (None if inside else "other_host")
+        return Candidate(
+            address=best,
+            image_url=best,
+            fallbacks=inside[1:],
+            role=shown.role,
+            variant=tidy(shown.variant),
+            refused=refused,
+            **own,
+        )
+
+    def _described(self, page: HtmlPage) -> dict[str, Any]:
         """What all pictures of an item share."""
         rules, host = self._site.item, urlsplit(page.url).hostname or ""
         stated = page.fact(rules.license)
@@ -205,40 +207,11 @@ class _Walk:
         }
 
 
-def _address(element: Tag, page: _Page, attribute: str) -> str | None:
-    """What an element of a listing leads to, or, if it is an image, where its picture is."""
-    if element.name in {"img", "source"}:
-        return html_images.picture_url(element, page.base)[0]
-    return next(iter(page.links([element], attribute)), None)
-
-
-class _Shown(NamedTuple):
-    role: str | None
-    url: str
-    creator: str | None = None
-    license_url: str | None = None
-    width: int | None = None  # px, as a srcset claims
-    alt: str | None = None  # what the page says of it
-
-
-def _shown(page: _Page, rule: Pictures) -> list[_Shown]:
-    """The pictures that `rule` picks."""
-    found: list[_Shown] = []
-    for element in page.soup.select(rule.css) if rule.css else ():
-        url, width = html_images.picture_url(element, page.base)
-        if url and all(_says(element, url, key, pattern) for key, pattern in rule.where.items()):
-            found.append(_Shown(rule.role, url, width=width))
-    if rule.jsonld and not found:
-        for picture in jsonld.pictures(page.things, rule.jsonld):
-            url = html_images.absolute(picture.url, page.base)
-            if url and not html_images.is_placeholder(url):
-                found.append(_Shown(rule.role, url, picture.creator, picture.license))
-    return list(dict.fromkeys(found))[: 1 if rule.pick == "first" else rule.max]
-
-
-def _says(element: Tag, url: str, key: str, pattern: str) -> bool:
-    said = url if key == "src" else value(element, key) or ""
-    return re.search(pattern, said) is not None
+def _addresses(element: Tag, page: HtmlPage, attribute: str) -> tuple[str, ...]:
+    """What an element of a listing leads to, or, if it is an image, where its picture is, the best first."""
+    if element.name in {"img", "source", "picture"}:
+        return html_page.picture_of(element, page)
+    return tuple(page.links([element], attribute)[:1])
 
 
 def _started(site: SiteFile, template: str, query: str | None) -> str:

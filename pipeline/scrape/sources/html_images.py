@@ -1,72 +1,58 @@
-"""Where an HTML element's picture really is: srcset, picture, lazy-loading attributes, placeholders."""
+"""Where an HTML element's picture really is: every address that it offers, the best first.
+
+Themes write one picture in many ways: src, srcset, <picture>, a dozen data- attributes, a <noscript> beside it, a
+style, a link around it, a template of widths. No list of names is complete, so every attribute that holds addresses
+counts, and what is best is told by the width that is stated, else by the width in the address, else by the words of
+the attribute's name. What is only a stand-in is told by its bytes, when it has been fetched, and the next one is tried.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from bs4 import BeautifulSoup, Tag
 
-# Shops keep the large picture in one of these, best first, and a placeholder in src.
-LAZY = tuple(
-    "data-zoom-image data-large_image data-full-url data-original data-lazy-src data-src data-lazy data-echo "
-    "data-image".split()
-)
-_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
+from curate.pipeline.scrape.sources.srcset import parse_srcset
+
+MOST = 6  # addresses of one picture that are worth a request
+
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif", "image/bmp", "image/tiff"})
-_PLACEHOLDER = re.compile(
-    r"^(data|about|javascript):|(^|[/_.-])(blank|spacer|dummy|placeholder|loading|noimage|no_image|now_?printing)\b",
+_STAND_IN = re.compile(r"^(data|about|javascript|blob):|^#", re.I)
+_RASTER = re.compile(r"\.(jpe?g|jfif|png|webp|gif|avif|bmp|tiff?)(?=$|[?#&])", re.I)
+_ADDRESS = re.compile(r"^\s*[^\s{}<>\"]*[/.][^\s{}<>\"]*\s*$")
+_PLACE = re.compile(r"(?:\{|%7b|\[)\s*(?:width|w|size)\s*(?:\}|%7d|\])", re.I)  # in a template of widths
+_STYLE = re.compile(r"url\(\s*(?:&quot;|[\"'])?(.+?)(?:&quot;|[\"'])?\s*\)", re.I)
+_IN_NAME = (  # widths, as renditions are called
+    re.compile(r"[_-](\d{2,4})x(?:\d{2,4})?(?=[_.@-]|$)", re.I),
+    re.compile(r"[?&](?:w|wid|width|imwidth|sw)=(\d{2,5})(?:&|$)", re.I),
+    re.compile(r"[/,](?:w|width)[_=-](\d{2,5})(?=[/,])", re.I),
+    re.compile(r"/(\d{2,4})x\d{2,4}/"),
+)
+_WIDTHS = (1500, 1000, 700)  # px, asked of a template that states none
+_LARGE = re.compile(r"zoom|large|full|orig|hires|high|big|max|master|retina|super|magnif", re.I)
+_SMALL = re.compile(r"thumb|small|tiny|lqip|low|preview|placeholder|blur|mini|icon|error|fallback", re.I)
+_PICTURE = re.compile(r"src|image|img|photo|pic|lazy|orig|zoom|large|hires|full", re.I)  # in a data- attribute's name
+_OTHER = re.compile(  # of data- attributes that lead elsewhere, or to another picture
+    r"href|link|page|share|api|script|video|hover|roll|mouse|second|alternat|-alt|back(?!ground)|flip|swatch|logo|badge"
+    r"|next|prev",
     re.I,
 )
-_RASTER = re.compile(r"\.(jpe?g|png|webp|gif|avif|bmp|tiff?)(\?|$)", re.I)
+# px that an address without a width counts as, by where it stands; any that is stated is believed over a guess
+_ZOOM, _AROUND, _LAZY, _NOSCRIPT, _PLAIN, _THUMB = 1600.0, 1400.0, 640.0, 600.0, 400.0, 90.0
 
 
-class Source(NamedTuple):
-    """One candidate of a srcset: its address as written, and the width (px) or density that it is said to have."""
+class Offer(NamedTuple):
+    """One address of a picture."""
 
-    url: str
-    width: float
-    density: float
-
-
-def parse_srcset(text: str) -> list[Source]:
-    """The candidates of a srcset, as HTML tokenises it: addresses may hold commas, parentheses shield descriptors.
-
-    Candidates with bad descriptors are dropped.
-    """
-    found: list[Source] = []
-    at = 0
-    while match := re.compile(r"[\s,]*(\S+)").match(text, at):
-        url, at = match.group(1), match.end()
-        descriptors = ""
-        if url.endswith(","):
-            url = url.rstrip(",")
-        else:
-            end = re.compile(r"(?:\([^)]*\)|[^,(])*").match(text, at)
-            assert end is not None, "the pattern matches the empty string"
-            descriptors, at = end.group(), end.end()
-        if url and (source := _described(url, descriptors.split())) is not None:
-            found.append(source)
-    return found
-
-
-def _described(url: str, descriptors: list[str]) -> Source | None:
-    width, density = 0.0, 1.0
-    for word in descriptors:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)([wxh])", word)
-        if match is None:
-            return None
-        if match.group(2) == "w":
-            width = float(match.group(1))
-        elif match.group(2) == "x":
-            density = float(match.group(1))
-    return Source(url, width, density)
-
-
-def is_placeholder(url: str) -> bool:
-    """Whether an address is that of the picture shown before, or instead of, the real one."""
-    return not url.strip() or bool(_PLACEHOLDER.search(url.strip().partition("?")[0]))
+    url: str  # absolute
+    width: int | None  # px, as the page states it
+    worth: float  # px, stated or guessed: what offers are ranked by
+    plain: bool  # it stands in src, where stand-ins do
 
 
 def absolute(url: str, base: str) -> str | None:
@@ -83,38 +69,167 @@ def base_of(soup: BeautifulSoup, url: str) -> str:
     return absolute(str(base["href"]), url) or url if isinstance(base, Tag) else url
 
 
-def picture_url(element: Tag, base: str) -> tuple[str | None, int | None]:
-    """The best address that `element` offers, absolute, and its width in px where a descriptor says so.
+def is_stand_in(url: str) -> bool:
+    """Whether an address leads to no picture: empty, a template, of a scheme that is not fetched. Names say nothing."""
+    return not url.strip() or "{" in url or bool(_STAND_IN.search(url.strip()))
 
-    In order: the largest of a surrounding <picture>; its own sets; the lazy-loading attributes; the image that a
-    wrapping link leads to; src; the <noscript> beside it. Placeholders are passed over.
+
+def offers(element: Tag, base: str) -> list[Offer]:
+    """The addresses that `element` offers for its picture, each once, the best first; at most MOST.
+
+    Looked at are its own attributes, a surrounding <picture>, a link around it, the <noscript> beside it, and, where
+    it is itself no image, the image that it holds.
     """
-    for url, width in _offers(element):
-        if not is_placeholder(url) and (address := absolute(url, base)):
-            return address, width
-    return None, None
+    found: dict[str, Offer] = {}
+    for url, width, guess, plain in _written(element):
+        if not is_stand_in(url) and (address := absolute(url, base)):
+            stated = width or _width_in(address)
+            offer = Offer(address, int(width) if width else None, stated or guess, plain)
+            if address not in found or found[address].worth < offer.worth:
+                found[address] = offer
+    return sorted(found.values(), key=lambda offer: -offer.worth)[:MOST]
 
 
-def _offers(element: Tag) -> list[tuple[str, int | None]]:
-    offers: list[tuple[str, int | None]] = []
-    picture = element.find_parent("picture")  # lxml nests its children: <source> has no end tag
-    if picture is not None:
+def without_shared(pictures: Sequence[list[Offer]]) -> list[list[Offer]]:
+    """`pictures`, the offers of each, without the address in src that several of them share: the sign of a spinner.
+
+    What is the only address of a picture stays.
+    """
+    shared = Counter(offer.url for found in pictures for offer in found if offer.plain)
+    kept = [[offer for offer in found if not (offer.plain and shared[offer.url] > 1)] for found in pictures]
+    return [few or found for few, found in zip(kept, pictures, strict=True)]
+
+
+def stands_for_another(element: Tag) -> bool:
+    """Whether `element` is what a <noscript> shows in place of the image before it."""
+    hidden = element.find_parent("noscript")
+    return hidden is not None and _image_beside(hidden) is not None
+
+
+_Written = tuple[str, float | None, float, bool]  # address, stated width, guessed width, in src
+
+
+def _written(element: Tag) -> Iterator[_Written]:
+    picture = element if element.name == "picture" else element.find_parent("picture")
+    if isinstance(picture, Tag):  # lxml nests its children: <source> has no end tag
         for source in picture.find_all("source"):
-            if isinstance(source, Tag) and str(source.get("type") or "image/jpeg").split(";")[0].strip() in _SHOWN:
-                offers += _largest(source)
-    offers += _largest(element)
-    offers += [(str(element[name]), None) for name in LAZY if element.get(name)]
+            if isinstance(source, Tag) and _is_shown(source):
+                yield from _own(source)
+    yield from _own(element)
+    if element.name not in {"img", "source", "meta", "link"}:
+        inside = [one for one in element.find_all("img") if isinstance(one, Tag) and not stands_for_another(one)]
+        if len(inside) == 1:
+            yield from _own(inside[0])
+            yield from _noscript(inside[0])
     link = element.find_parent("a", href=True)
-    if link is not None and _RASTER.search(str(link["href"])):
-        offers.append((str(link["href"]), None))
-    offers += [(str(element[name]), None) for name in ("src", "content", "href") if element.get(name)]
-    beside = element.find_next_sibling()
-    if isinstance(beside, Tag) and beside.name == "noscript" and (image := beside.find("img")) is not None:
-        offers += [*_largest(image), (str(image.get("src") or ""), None)]
-    return offers
+    if isinstance(link, Tag) and _RASTER.search(str(link["href"])):
+        yield str(link["href"]), None, _AROUND, False
+    yield from _noscript(picture if isinstance(picture, Tag) else element)
+    if picture is not element:
+        yield from _noscript(element)
 
 
-def _largest(element: Tag) -> list[tuple[str, int | None]]:
-    sources = [s for name in _SETS if element.get(name) for s in parse_srcset(str(element[name]))]
-    sources = sorted((s for s in sources if not is_placeholder(s.url)), key=lambda s: (-s.width, -s.density))
-    return [(s.url, int(s.width) or None) for s in sources[:1]]
+def _is_shown(source: Tag) -> bool:
+    return str(source.get("type") or "image/jpeg").split(";")[0].strip().lower() in _SHOWN
+
+
+def _own(element: Tag) -> Iterator[_Written]:
+    """What the attributes of one element say."""
+    widths = _numbers(str(element.get("data-widths") or ""))
+    for name, raw in element.attrs.items():
+        text = " ".join(raw) if isinstance(raw, list) else str(raw)
+        if name.startswith("data-") and (name == "data-widths" or _OTHER.search(name)):
+            continue
+        if name == "style":
+            yield from ((url, None, _LAZY, False) for url in _STYLE.findall(text))
+        elif name == "src":
+            yield from _filled(text, widths, _PLAIN, plain=True)
+        elif name in {"content", "href", "poster"}:
+            yield text, None, _PLAIN, False
+        elif "srcset" in name or name.endswith(("bgset", "-set", "-sources")):
+            sources = parse_srcset(text)
+            yield from ((s.url, s.width or None, _PLAIN * s.density, False) for s in sources)
+        elif name.startswith("data-"):
+            yield from _of_data(name, text, widths)
+
+
+def _of_data(name: str, text: str, widths: list[int]) -> Iterator[_Written]:
+    """What one data- attribute says: an address, a template, a set, a style or JSON."""
+    guess = _guess(name, _LAZY)
+    if text.lstrip()[:1] in {"{", "["} and text.rstrip()[-1:] in {"}", "]"}:
+        try:
+            yield from _of_json(json.loads(text), guess)
+        except (ValueError, RecursionError):
+            return
+    elif urls := _STYLE.findall(text):
+        yield from ((url, None, guess, False) for url in urls)
+    elif re.search(r"\s\d+(\.\d+)?[wx]\s*(,|$)", text):
+        yield from ((s.url, s.width or None, guess * s.density, False) for s in parse_srcset(text))
+    elif _RASTER.search(text) or _PLACE.search(text):
+        yield from _filled(text, widths, guess, plain=False)
+    elif _ADDRESS.match(text) and _PICTURE.search(name):
+        yield text, None, guess, False
+
+
+def _guess(name: str, otherwise: float) -> float:
+    """The px that a picture in an attribute or under a key called `name` counts as."""
+    return _THUMB if _SMALL.search(name) else _ZOOM if _LARGE.search(name) else otherwise
+
+
+def _of_json(value: Any, guess: float) -> Iterator[_Written]:
+    """Addresses within JSON: {address: [width, height]}, or values with telling keys."""
+    if isinstance(value, str) and _RASTER.search(value):
+        yield value, None, guess, False
+    elif isinstance(value, list):
+        for item in value:
+            yield from _of_json(item, guess)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            size = item if isinstance(item, list) else []
+            if _RASTER.search(key) and size and all(isinstance(side, int) for side in size):
+                yield key, float(size[0]), guess, False
+            else:
+                yield from _of_json(item, _guess(key, guess))
+
+
+def _filled(text: str, widths: list[int], guess: float, plain: bool) -> Iterator[_Written]:
+    """`text`, or, if it is a template of widths, what it stands for."""
+    if not _PLACE.search(text):
+        if "{" not in text:
+            yield text, None, guess, plain
+        return
+    for width in sorted(widths, reverse=True)[:2] or _WIDTHS:
+        filled = re.sub(r"\{\w+\}|%7b\w+%7d", "", _PLACE.sub(str(width), text), flags=re.I)
+        yield filled, float(width), guess, False
+
+
+def _noscript(element: Tag) -> Iterator[_Written]:
+    for beside in (element.find_next_sibling(), element.find_previous_sibling()):
+        if isinstance(beside, Tag) and beside.name == "noscript" and _image_beside(beside) is element:
+            images: Iterable[Any] = beside.find_all("img") or BeautifulSoup(beside.get_text(), "lxml").find_all("img")
+            for image in images:
+                yield from (
+                    (url, width, _NOSCRIPT if plain else guess, False) for url, width, guess, plain in _own(image)
+                )
+
+
+def _image_beside(hidden: Tag) -> Tag | None:
+    """What a <noscript> stands for: the element just before it, else the one just after it, if that shows a picture."""
+    for beside in (hidden.find_previous_sibling(), hidden.find_next_sibling()):
+        if isinstance(beside, Tag) and (beside.name in {"img", "picture"} or beside.get("style") or _of_any(beside)):
+            return beside
+    return None
+
+
+def _of_any(element: Tag) -> bool:
+    return any(name.startswith("data-") for name in element.attrs)
+
+
+def _width_in(url: str) -> float | None:
+    """The width, in px, that an address states of its rendition."""
+    found = [float(match.group(1)) for pattern in _IN_NAME if (match := pattern.search(url))]
+    return found[0] if found else None
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text) if 0 < int(number) < 10_000]

@@ -33,9 +33,10 @@ class Pictures(Section, frozen=True, kw_only=True):
     role: str | None = None
     css: str | None = None
     jsonld: str | None = None  # a key of the structured data that holds addresses
-    where: Mapping[Literal["alt", "src", "title", "class"], str] = {}  # attribute: regex; all must be found
-    pick: Literal["first", "all"] = "all"
-    max: Positive = 200
+    # attribute: regex; all must be found, in any width and case
+    where: Mapping[Literal["alt", "src", "title", "class"], str] = {}
+    pick: Literal["first", "all"] = "all"  # of each variant
+    max: Positive = 200  # the same
 
 
 class Listing(Section, frozen=True, kw_only=True):
@@ -56,8 +57,9 @@ class ItemRules(Section, frozen=True, kw_only=True):
     title: FieldRule = FieldRule(jsonld="name", css="h1")
     creator: FieldRule = FieldRule(jsonld="creator")
     license: FieldRule = FieldRule(css="a[rel=license]@href")
+    variant: FieldRule | None = None  # which colour a picture shows: css at, around or beside it, regex on its address
     images: tuple[Pictures, ...] = ()  # none: the listing pages show the pictures
-    exclude_text: tuple[str, ...] = ()  # words in the title that exclude an item
+    exclude_text: tuple[str, ...] = ()  # words that exclude an item, or a picture by its alt; in any width and case
     require: tuple[str, ...] = ()  # roles without which an item is incomplete
 
 
@@ -136,7 +138,7 @@ def _compile(site: SiteFile, path: Path, text: str) -> None:
 def _checks(site: SiteFile) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "listing.item", partial(soupsieve.compile, site.listing.item)
     yield "listing.next", partial(soupsieve.compile, site.listing.next or "*")
-    for name in ("id", "title", "creator", "license"):
+    for name in ("id", "title", "creator", "license", "variant"):
         rule: FieldRule = getattr(site.item, name) or FieldRule()
         yield f"item.{name}.css", partial(soupsieve.compile, selector(rule.css or "*")[0])
         yield f"item.{name}.regex", partial(re.compile, rule.regex or "")

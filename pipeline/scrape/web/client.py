@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -65,6 +65,25 @@ class HttpClient:
         """Fetches an image and hands it, or the FetchError, to `then` on the fetching thread."""
         return self._scheduler.submit(self._caught(self._fetch(url, Kind.IMAGE, page_url, options=options)), then)
 
+    def first_image(
+        self,
+        urls: Sequence[str],
+        page_url: str | None,
+        judge: Callable[[str, Response | FetchError], tuple[R, bool]],
+        then: Callable[[R], R],
+    ) -> Future[R]:
+        """Fetches one address of a picture after the other until `judge` says that it will do, and hands what `judge`
+        made of the last one, or of the last that it preferred, to `then` on the fetching thread."""
+
+        def steps() -> Steps[R]:
+            for url in urls:
+                result, enough = judge(url, (yield from self._caught(self._fetch(url, Kind.IMAGE, page_url))))
+                if enough:
+                    break
+            return result
+
+        return self._scheduler.submit(steps(), then)
+
     def page(
         self, url: str, *, allowed: Callable[[str], bool] | None = None, options: RequestOptions = PLAIN
     ) -> Response:
@@ -109,7 +128,7 @@ class HttpClient:
         url = parse(address)
         for _ in range(MAX_REDIRECTS + 1):
             if allowed is not None and not (allowed(url.host) or allowed(url.key)):
-                raise FetchError("excluded", f"{url.host} is not among the allowed hosts", final_url=url.text)
+                raise FetchError("other_host", f"{url.host} is not among the allowed hosts", final_url=url.text)
             if not self._identified and contact.demanded(url.host):
                 raise FetchError("no_contact", f"{url.host} is not asked without a contact", final_url=url.text)
             if kind is not Kind.ANSWER:

@@ -131,7 +131,7 @@ def test_an_item_page_that_fails_is_one_row(site: Site, tmp_path: Path) -> None:
     listing(site, start(), ["/item/1", "/item/2", "http://elsewhere.example/item/3"])
     item(site, 2, "B", "flat", "model")
     rows = collected(site, tmp_path, shop(site, tmp_path))
-    assert [row["reason"] for row in rows] == ["http_4xx", "ok", "ok", "excluded"]
+    assert [row["reason"] for row in rows] == ["http_4xx", "ok", "ok", "other_host"]
     assert rows[0]["page_url"] == site.url("/item/1")
 
 
@@ -142,7 +142,7 @@ def test_pictures_on_other_hosts_are_not_fetched(site: Site, tmp_path: Path) -> 
         '<h1>A</h1><div class=gallery><img src="http://cdn.example/a.jpg" alt=flat><img src="/b.jpg" alt=model></div>',
     )
     site.add("/b.jpg", photo())
-    assert [row["reason"] for row in collected(site, tmp_path, shop(site, tmp_path))] == ["excluded", "ok"]
+    assert [row["reason"] for row in collected(site, tmp_path, shop(site, tmp_path))] == ["other_host", "ok"]
 
 
 def test_the_page_is_named_to_its_own_host(site: Site, tmp_path: Path) -> None:

@@ -1,53 +1,14 @@
-"""Reading what pages say: srcset, lazy images, structured data, licences, free text."""
+"""Reading what pages say: srcset, licences, free text."""
 
 from __future__ import annotations
 
 import pytest
-from bs4 import BeautifulSoup, Tag
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.pipeline.scrape.sources import html_images, jsonld, licenses
+from curate.pipeline.scrape.sources import licenses
 from curate.pipeline.scrape.sources.candidate import tidy
-
-PAGE = "https://shop.example/items/7"
-
-
-def chosen(html: str, page: str = PAGE) -> str | None:
-    soup = BeautifulSoup(html, "lxml")
-    element = soup.select_one("img.it") or soup.select_one("img")
-    assert isinstance(element, Tag)
-    return html_images.picture_url(element, html_images.base_of(soup, page))[0]
-
-
-@pytest.mark.parametrize(
-    ("html", "url"),
-    [
-        ('<img src="a.jpg">', "https://shop.example/items/a.jpg"),
-        ('<img src="../a.jpg">', "https://shop.example/a.jpg"),
-        ('<img src="//cdn.example/a.jpg">', "https://cdn.example/a.jpg"),
-        ('<img src=" /a&amp;b.jpg\n">', "https://shop.example/a&b.jpg"),
-        ('<base href="/other/"><img src="a.jpg">', "https://shop.example/other/a.jpg"),
-        ('<img src="s.jpg" srcset="m.jpg 640w, l.jpg 1280w, s.jpg 320w">', "https://shop.example/items/l.jpg"),
-        ('<img src="s.jpg" srcset="m.jpg, l.jpg 2x">', "https://shop.example/items/l.jpg"),
-        ('<img srcset="/t/w_100,h_50/a.jpg 100w, /t/w_900,h_9/a.jpg 900w">', "https://shop.example/t/w_900,h_9/a.jpg"),
-        ('<img src="blank.gif" data-src="a.jpg">', "https://shop.example/items/a.jpg"),
-        ('<img src="data:image/gif;base64,R0" data-original="a.jpg">', "https://shop.example/items/a.jpg"),
-        ('<img src="s.jpg" data-src="m.jpg" data-zoom-image="l.jpg">', "https://shop.example/items/l.jpg"),
-        ('<a href="/big/a.jpg"><img src="s.jpg"></a>', "https://shop.example/big/a.jpg"),
-        ('<a href="/item/8"><img src="s.jpg"></a>', "https://shop.example/items/s.jpg"),
-        ('<img src="loading.gif"><noscript><img src="a.jpg"></noscript>', "https://shop.example/items/a.jpg"),
-        ('<img src="/now_printing.jpg">', None),
-        ("<img>", None),
-        (
-            '<picture><source type="image/x-new" srcset="n.new 9000w"><source type="image/webp" srcset="l.webp 2000w">'
-            '<img src="s.jpg"></picture>',
-            "https://shop.example/items/l.webp",
-        ),
-    ],
-)
-def test_the_best_picture_of_an_element(html: str, url: str | None) -> None:
-    assert chosen(html) == url
+from curate.pipeline.scrape.sources.srcset import parse_srcset
 
 
 @pytest.mark.parametrize(
@@ -64,7 +25,7 @@ def test_the_best_picture_of_an_element(html: str, url: str | None) -> None:
     ],
 )
 def test_srcset(text: str, found: list[tuple[str, float, float]]) -> None:
-    assert html_images.parse_srcset(text) == found
+    assert parse_srcset(text) == found
 
 
 urls = st.from_regex(r"[a-z0-9/_.:?=-]([a-z0-9/_.,:?=-]{0,20}[a-z0-9/_.:?=-])?", fullmatch=True)
@@ -73,12 +34,12 @@ urls = st.from_regex(r"[a-z0-9/_.:?=-]([a-z0-9/_.,:?=-]{0,20}[a-z0-9/_.:?=-])?",
 @given(st.lists(st.tuples(urls, st.integers(1, 9999)), max_size=6))
 def test_a_written_srcset_is_read_back(candidates: list[tuple[str, int]]) -> None:
     text = ", ".join(f"{url} {width}w" for url, width in candidates)
-    assert [(s.url, s.width) for s in html_images.parse_srcset(text)] == candidates
+    assert [(s.url, s.width) for s in parse_srcset(text)] == candidates
 
 
 @given(st.text(max_size=80))
 def test_any_srcset_is_read(text: str) -> None:
-    assert all(source.url for source in html_images.parse_srcset(text))
+    assert all(source.url for source in parse_srcset(text))
 
 
 @pytest.mark.parametrize(
@@ -119,41 +80,6 @@ def test_licence_families(code: str, family: str) -> None:
 def test_any_text_has_one_code_and_codes_are_stable(text: str) -> None:
     code = licenses.code(text)
     assert licenses.code(code) == code
-
-
-def structured(*blocks: str) -> list[dict[str, object]]:
-    scripts = "".join(f'<script type="application/ld+json">{block}</script>' for block in blocks)
-    return jsonld.things(BeautifulSoup(scripts, "lxml"))  # type: ignore[return-value]
-
-
-def test_structured_data_in_every_shape() -> None:
-    found = structured(
-        '{"@type": "BreadcrumbList", "name": "crumbs"}',
-        "{broken",
-        '<!-- [{"@graph": [{"@type": ["Product"], "name": "水着", "brand": {"name": "Mika"}, "image": ["a.jpg", '
-        '{"@type": "ImageObject", "contentUrl": "b.jpg", "license": "L", "creator": {"name": "C"}}, 7]}]}] -->',
-    )
-    assert jsonld.text(found, "name") == "水着"
-    assert jsonld.text(found, "brand") == "Mika"
-    assert jsonld.text(found, "sku") is None
-    assert jsonld.pictures(found) == [("a.jpg", None, None), ("b.jpg", "L", "C")]
-
-
-@given(
-    st.recursive(
-        st.none() | st.text(max_size=5) | st.integers(),
-        lambda x: (
-            st.lists(x, max_size=3)
-            | st.dictionaries(st.sampled_from(["@graph", "@type", "image", "name", "url"]), x, max_size=3)
-        ),
-    )
-)
-def test_any_structured_data_is_read(value: object) -> None:
-    import json
-
-    found = structured(json.dumps(value).replace("</", "<\\/"))
-    jsonld.text(found, "name")
-    jsonld.pictures(found)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_page_stops_the_html_source(site: Path, page: str) -> None:
     found = list(html.search(Query(source="html", site=str(site)), Pages(page.encode("utf-8", "replace"))))  # type: ignore[arg-type]
     assert all(isinstance(one, Candidate) for one in found)
-    jsonld.things(BeautifulSoup(page, "lxml"))
+    jsonld.read(BeautifulSoup(page, "lxml"))
 
 
 @QUICK

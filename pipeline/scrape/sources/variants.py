@@ -1,0 +1,117 @@
+"""Which colour of a product a picture shows, so that the red one is worn by who wears the red one."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from bs4 import Tag
+
+from curate.pipeline.scrape.sources import html_images, jsonld
+from curate.pipeline.scrape.sources.site_file import FieldRule, selector, value
+from curate.pipeline.tables import colour_words
+from curate.pipeline.tables.folding import folded
+
+_RENDITION = re.compile(r"([_-](\d{2,4}x(\d{2,4})?|\{width\}x|large|small|grande|medium|thumb|scaled))+$", re.I)
+
+
+class Page(Protocol):
+    """What is asked of a page."""
+
+    @property
+    def base(self) -> str:
+        """What its relative addresses are relative to."""
+
+    @property
+    def data(self) -> jsonld.Page:
+        """Its structured data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A picture that a rule picked; each is itself alone, whatever its addresses."""
+
+    role: str | None
+
+    offers: tuple[str, ...]  # its addresses, the best first
+    element: Tag | None  # None: named in structured data
+    creator: str | None = None
+    license_url: str | None = None
+    width: int | None = None
+    text: str = ""  # what the page says of it
+    variant: str | None = None  # as structured data state it
+
+
+def bind(page: Page, rule: FieldRule | None, seen: Sequence[Seen]) -> dict[Seen, str | None]:
+    """The variant that each picture shows, folded; None where the page does not say.
+
+    By `rule`, item.variant of the site file; without one by the colours in the structured data, else by those named in
+    the pictures' texts, else in their files' names. These count only where they tell several variants apart and give
+    one of them pictures in two roles: the article's "white background" names no variant.
+    """
+    if rule is not None:
+        return {one: _by_rule(page, rule, one) for one in seen}
+    ways = (
+        _stated(page, seen, "color"),
+        {one: colour_words.colours(one.text) for one in seen},
+        {one: colour_words.colours(_file_name(one.offers[0])) for one in seen},
+    )
+    return next((named for named in ways if _tells(named)), {})
+
+
+def stem(url: str) -> str:
+    """What all renditions of one picture share: the address without scheme, query, size and suffix."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or ''}{_RENDITION.sub('', parts.path.rpartition('.')[0] or parts.path)}"
+
+
+def _tells(named: dict[Seen, str | None]) -> bool:
+    """Whether there are several variants, one of them with pictures in two roles."""
+    roles: defaultdict[str, set[str | None]] = defaultdict(set)
+    for one, name in named.items():
+        if name:
+            roles[name].add(one.role)
+    return len(roles) > 1 and max(map(len, roles.values())) > 1
+
+
+def _by_rule(page: Page, rule: FieldRule, one: Seen) -> str | None:
+    found = None
+    if rule.jsonld:
+        found = one.variant or _stated(page, [one], rule.jsonld).get(one)
+    if not found and rule.css and one.element is not None:
+        found = _nearest(one.element, *selector(rule.css))
+    if not found and rule.regex:
+        for url in one.offers:
+            if match := re.search(rule.regex, unquote(url)):
+                found = match.group(1) if match.re.groups else match.group()
+                break
+    return folded(found or rule.default or "") or None
+
+
+def _nearest(element: Tag, css: str, attribute: str | None) -> str | None:
+    """What the nearest element that matches says: the picture's own, the first around it, or the only one beside it."""
+    for around in (element, *element.parents):
+        if around.css.match(css):
+            return value(around, attribute)
+        beside = around.select(css, limit=2)
+        if beside:
+            return value(beside[0], attribute) if len(beside) == 1 else None
+    return None
+
+
+def _stated(page: Page, seen: Sequence[Seen], key: str) -> dict[Seen, str | None]:
+    """What the structured data say of the variants whose pictures these are."""
+    stated = {
+        stem(html_images.absolute(picture.url, page.base) or ""): folded(picture.variant)
+        for picture in jsonld.pictures(page.data, "image", key)
+        if picture.variant
+    }
+    return {one: next((stated[s] for url in one.offers if (s := stem(url)) in stated), None) for one in seen}
+
+
+def _file_name(url: str) -> str:
+    return re.sub(r"[_\W]+", " ", unquote(urlsplit(url).path.rpartition("/")[2]))
