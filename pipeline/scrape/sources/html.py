@@ -15,7 +15,7 @@ from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, html_page, jsonld, licenses
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts
-from curate.pipeline.scrape.sources.html_page import HtmlPage, Shown, same_page
+from curate.pipeline.scrape.sources.html_page import HtmlPage, ShownPicture, same_page
 from curate.pipeline.scrape.sources.site_file import SiteFile, read, value
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.tables.folding import names_one
@@ -163,7 +163,7 @@ class _Walk:
         for shown in found:
             yield self._shown(shown, common, refused)
 
-    def _shown(self, shown: Shown, common: Mapping[str, Any], refused: str | None) -> Candidate:
+    def _shown(self, shown: ShownPicture, common: Mapping[str, Any], refused: str | None) -> Candidate:
         """A picture that an item's page shows, with what all pictures of the item share."""
         own = dict(common)
         if shown.license_url:

@@ -20,7 +20,7 @@ from curate.pipeline.tables.folding import matches
 _WAYS = ("utm_source utm_medium utm_campaign utm_term utm_content gclid fbclid yclid _pos _sid _ss _psq _fid").split()
 
 
-class Shown(NamedTuple):
+class ShownPicture(NamedTuple):
     """A picture on a page."""
 
     role: str | None
@@ -95,14 +95,14 @@ def same_page(url: str) -> str:
     return canonicalize_url(url_query_cleaner(url, _WAYS, remove=True))
 
 
-def pictures(page: HtmlPage, rules: ItemRules) -> list[Shown]:
+def pictures(page: HtmlPage, rules: ItemRules) -> list[ShownPicture]:
     """The pictures of the item on `page`, by the rules in their order, each once in a role.
 
     Where the page shows several variants, `pick` and `max` count within each.
     """
     found = [(rule, _offered(page, rule)) for rule in rules.images]
     named = variants.bind(page, rules.variant, [seen for _, group in found for seen in group])
-    shown: list[Shown] = []
+    shown: list[ShownPicture] = []
     taken: set[str] = set()
     for rule, group in found:
         counts: dict[str | None, int] = {}
@@ -113,7 +113,7 @@ def pictures(page: HtmlPage, rules: ItemRules) -> list[Shown]:
             counts[of] = counts.get(of, 0) + 1
             taken.update(seen.offers)
             shown.append(
-                Shown(rule.role, seen.offers, seen.creator, seen.license_url, seen.width, seen.text or None, of)
+                ShownPicture(rule.role, seen.offers, seen.creator, seen.license_url, seen.width, seen.text or None, of)
             )
     return shown
 

@@ -36,7 +36,7 @@ class LinkedPicture(NamedTuple):
     variant: str | None = None  # what the one of the product that it shows is told by: its colour, mostly
 
 
-class Page(NamedTuple):
+class PageData(NamedTuple):
     """The things that one page names, with what tells which of them it is about."""
 
     things: tuple[Thing, ...]
@@ -44,7 +44,7 @@ class Page(NamedTuple):
     by_id: Mapping[str, Thing]
 
 
-def read(soup: BeautifulSoup, url: str = "", addresses: tuple[str, ...] = (), heading: str = "") -> Page:
+def read(soup: BeautifulSoup, url: str = "", addresses: tuple[str, ...] = (), heading: str = "") -> PageData:
     """The structured data of the page at `url`. Broken blocks are passed over.
 
     `addresses` are the page's other names for itself, `heading` what its first heading says: they tell its own product
@@ -61,10 +61,10 @@ def read(soup: BeautifulSoup, url: str = "", addresses: tuple[str, ...] = (), he
         if isinstance(name := thing.get("@id"), str) and len(thing) > 1:
             by_id.setdefault(name, thing)
     own = {path for one in (url, *addresses) if one and (path := _path(one, url))}
-    return Page(tuple(things), _subject(things, url, own, folded(heading)), by_id)
+    return PageData(tuple(things), _subject(things, url, own, folded(heading)), by_id)
 
 
-def text(page: Page, key: str) -> str | None:
+def text(page: PageData, key: str) -> str | None:
     """The value of `key` of the page's subject, or of its variants and offers, as text; of an object, its name."""
     for thing in _parts(page):
         if value := _plain(_resolved(page, thing.get(key))):
@@ -72,7 +72,7 @@ def text(page: Page, key: str) -> str | None:
     return None
 
 
-def words(page: Page) -> str:
+def words(page: PageData) -> str:
     """What the page says its subject is: its name, its kind, and the way that leads to it."""
     said = [_plain(page.subject.get(key)) for key in ("name", "category", "keywords")] if page.subject else []
     crumbs = [thing for thing in page.things if "BreadcrumbList" in _kinds(thing)]
@@ -83,7 +83,7 @@ def words(page: Page) -> str:
     return "\n".join(filter(None, said))
 
 
-def pictures(page: Page, key: str = "image", variant: str = "color") -> list[LinkedPicture]:
+def pictures(page: PageData, key: str = "image", variant: str = "color") -> list[LinkedPicture]:
     """Every image that `key` of the page's subject holds, as an address, a list or an ImageObject, each once.
 
     Those of its variants and offers come after its own, with what these say of `variant`.
@@ -109,7 +109,7 @@ def _objects(value: Any) -> Iterator[Thing]:
                 yield from _objects(item.get(key))
 
 
-def _parts(page: Page) -> list[Thing]:
+def _parts(page: PageData) -> list[Thing]:
     """The page's subject, then its variants and what is offered of it."""
     if page.subject is None:
         return []
@@ -170,7 +170,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _resolved(page: Page, value: Any) -> Any:
+def _resolved(page: PageData, value: Any) -> Any:
     """What a mere reference, {"@id": ...}, refers to; everything else as it is."""
     if isinstance(value, Mapping) and set(value) <= {"@id", "@type"} and isinstance(name := value.get("@id"), str):
         return page.by_id.get(name, value)
@@ -186,7 +186,7 @@ def _plain(value: Any) -> str | None:
     return None
 
 
-def _picture(page: Page, value: Any) -> LinkedPicture | None:
+def _picture(page: PageData, value: Any) -> LinkedPicture | None:
     if isinstance(value, str):
         return LinkedPicture(value)
     if not isinstance(value, Mapping):

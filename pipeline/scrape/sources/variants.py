@@ -19,7 +19,7 @@ from curate.pipeline.tables.folding import folded
 _RENDITION = re.compile(r"([_-](\d{2,4}x(\d{2,4})?|\{width\}x|large|small|grande|medium|thumb|scaled))+$", re.I)
 
 
-class Page(Protocol):
+class PageOfItem(Protocol):
     """What is asked of a page."""
 
     @property
@@ -27,7 +27,7 @@ class Page(Protocol):
         """What its relative addresses are relative to."""
 
     @property
-    def data(self) -> jsonld.Page:
+    def data(self) -> jsonld.PageData:
         """Its structured data."""
 
 
@@ -46,7 +46,7 @@ class Seen:
     variant: str | None = None  # as structured data state it
 
 
-def bind(page: Page, rule: FieldRule | None, seen: Sequence[Seen]) -> dict[Seen, str | None]:
+def bind(page: PageOfItem, rule: FieldRule | None, seen: Sequence[Seen]) -> dict[Seen, str | None]:
     """The variant that each picture shows, folded; None where the page does not say.
 
     By `rule`, item.variant of the site file; without one by the colours in the structured data, else by those named in
@@ -78,7 +78,7 @@ def _tells(named: dict[Seen, str | None]) -> bool:
     return len(roles) > 1 and max(map(len, roles.values())) > 1
 
 
-def _by_rule(page: Page, rule: FieldRule, one: Seen) -> str | None:
+def _by_rule(page: PageOfItem, rule: FieldRule, one: Seen) -> str | None:
     found = None
     if rule.jsonld:
         found = one.variant or _stated(page, [one], rule.jsonld).get(one)
@@ -103,7 +103,7 @@ def _nearest(element: Tag, css: str, attribute: str | None) -> str | None:
     return None
 
 
-def _stated(page: Page, seen: Sequence[Seen], key: str) -> dict[Seen, str | None]:
+def _stated(page: PageOfItem, seen: Sequence[Seen], key: str) -> dict[Seen, str | None]:
     """What the structured data say of the variants whose pictures these are."""
     stated = {
         stem(html_images.absolute(picture.url, page.base) or ""): folded(picture.variant)

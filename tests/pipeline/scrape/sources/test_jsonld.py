@@ -14,13 +14,13 @@ from curate.pipeline.scrape.sources import jsonld
 PAGE = "https://shop.example/items/7"
 
 
-def structured(*blocks: object, heading: str = "", addresses: tuple[str, ...] = ()) -> jsonld.Page:
+def structured(*blocks: object, heading: str = "", addresses: tuple[str, ...] = ()) -> jsonld.PageData:
     texts = [block if isinstance(block, str) else json.dumps(block) for block in blocks]
     scripts = "".join(f'<script type="application/ld+json">{text}</script>' for text in texts)
     return jsonld.read(BeautifulSoup(scripts, "lxml"), PAGE, addresses, heading)
 
 
-def pictures(page: jsonld.Page) -> list[str]:
+def pictures(page: jsonld.PageData) -> list[str]:
     return [picture.url for picture in jsonld.pictures(page)]
 
 
