@@ -109,7 +109,7 @@ def _check_data(name: str, root: Path) -> None:
         raise UsageError(
             f"{root}: holds another project's data{whose}: {found}; both would train together",
             f"begin in a folder of its own: curate init {name} --root NEW\n"
-            f"  or set this project aside, to be brought back any time: curate init {name} --aside{project.option(root)}",
+            f"  or set this one aside, to be brought back any time: curate init {name} --aside{project.option(root)}",
         )
 
 

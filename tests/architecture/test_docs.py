@@ -30,7 +30,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 WRITTEN = re.compile(r"^(\w+/)+[\w.-]+\.(py|html|css|yaml|yml|toml|md|js)$")  # a file of the repository, by its look
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-MADE_BY_COMMANDS = ("processed/", "raw/", "manifests/")
+MADE_BY_COMMANDS = ("demo/", "processed/", "raw/", "manifests/")
 
 
 def named(page: Path) -> str:
