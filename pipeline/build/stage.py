@@ -13,7 +13,7 @@ from curate.pipeline.build.config import Build
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.progress import SILENT, Progress
-from curate.pipeline.tables import decisions, manifest, splits
+from curate.pipeline.tables import decisions, manifest, provenance, splits
 from curate.pipeline.tables.arrow import first_occurrence, iterate
 from curate.pipeline.tables.schema import POINTS
 
@@ -31,6 +31,7 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     and TableError when a table is missing, or when crops and dedup are not of one piece.
     """
     splits.check_shares("build", section.val, section.test)
+    inputs = provenance.inputs(manifest.DATASET, root)
     crops = manifest.accepted(manifest.read(manifest.CROPS, root, _CROPS))
     dedup = manifest.read(manifest.DEDUP, root, _DEDUP)
     _check_one_piece(crops, dedup, root)
@@ -54,7 +55,7 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
         },
         schema=manifest.DATASET.schema,
     )
-    manifest.write(manifest.DATASET, data, root, meta={"section": as_dict(section)})
+    manifest.write(manifest.DATASET, data, root, meta={"section": as_dict(section), provenance.INPUTS: inputs})
     trains = manifest.accepted(data)
     places = zip(iterate(trains["domain"]), iterate(trains["split"]), strict=True)
     for line in splits.gaps(places, {"val": section.val, "test": section.test}):
@@ -118,5 +119,5 @@ def _check_one_piece(crops: pa.Table, dedup: pa.Table, root: Path) -> None:
     if not same or len(crops) != len(dedup):
         raise TableError(
             f"{manifest.DEDUP.path(root)}: made from other crops than those in {manifest.CROPS.path(root)}",
-            f"make it again: {manifest.DEDUP.made_by}",
+            f"make it again: {manifest.DEDUP.made_by} && {manifest.DATASET.made_by}",
         )

@@ -191,10 +191,12 @@ def stats(
     html: Annotated[bool, typer.Option("--html", help="Write processed/report/index.html, too.")] = False,
 ) -> None:
     """Show the funnel from found to trained, with the reason for every loss."""
+    from curate.pipeline.cli import next_steps
     from curate.pipeline.stats import funnel as funnel_
 
     funnel = funnel_.funnel(context.root)
-    context.console.result(funnel, funnel_.text(funnel))
+    changed = [f"{found}: {commands}" for found, commands in next_steps.changed_settings(context.root)]
+    context.console.result(funnel, "\n\n".join([funnel_.text(funnel), *changed]))
     if html:
         from curate.pipeline.stats import stage as report
 

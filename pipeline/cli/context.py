@@ -35,6 +35,15 @@ class Context:
         """The section `name`, with the flags that were given on the command line."""
         return override(self.params.section(name, kind), name, **flags)
 
+    def note_stale(self, *tables: str) -> None:
+        """A line on stderr when one of `tables`, by name, is older than what it was made from, and what to type."""
+        if self.console.quiet or self.console.as_json:
+            return
+        from curate.pipeline.tables import manifest, provenance
+
+        if line := provenance.standing(self.root, [manifest.TABLES[name] for name in tables]).text():
+            self.console.progress.note(f"note: {line}")
+
 
 _SHARED = {
     "root": (

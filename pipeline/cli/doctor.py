@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 import curate
+from curate.pipeline.cli import next_steps
 from curate.pipeline.cli.project import FOLDERS
 from curate.pipeline.core.config import SECTIONS, Section, load
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import detectors, model_files
-from curate.pipeline.tables import manifest
+from curate.pipeline.tables import manifest, provenance
 
 State = Literal["ok", "warn", "fail"]
 GIGABYTE = 1e9
@@ -206,3 +207,9 @@ def _tables(root: Path) -> Iterator[Check]:
             yield Check(f"table {name}", "ok", f"{manifest.read(table, root).num_rows:,} rows")
         except CurateError as error:
             yield Check(f"table {name}", "fail", error.message, error.hint)
+    standing = provenance.standing(root)
+    if standing.stale:
+        found, _, commands = standing.text().rpartition(": ")
+        yield Check("up to date", "warn", found, commands)
+    for found, commands in next_steps.changed_settings(root):
+        yield Check("settings", "warn", found, commands)

@@ -26,6 +26,7 @@ def sort(
     from curate.pipeline.pages import contact_sheet
     from curate.pipeline.review import sort
 
+    context.note_stale("dedup")
     wish = sort.SortQuery(by, tuple(domain or ()), status, reverse, top)
     view = sort.run(wish, context.root, progress=context.console.progress)
     context.console.result(view, contact_sheet.text(view))
@@ -41,6 +42,7 @@ def list_(
     from curate.pipeline.pages import contact_sheet
     from curate.pipeline.review import listing
 
+    context.note_stale("crops")
     progress = context.console.progress
     view = listing.run(what, context.root, domains=domain or (), decided_too=decided, progress=progress)
     context.console.result(view, contact_sheet.text(view))
@@ -59,6 +61,7 @@ def select(
         count = select.undo(context.root, domain or ())
         context.console.result({"undone": count}, f"{count} decisions taken back\nnext: curate build")
         return
+    context.note_stale("dedup")
     section = context.section("select", Select, keep=keep)
     choices = select.run(section, context.root, domains=domain or (), progress=context.console.progress)
     context.console.result(choices, select.text(choices))
@@ -77,6 +80,7 @@ def export(
     """Write what trains in another trainer's layout, with its licences and credits."""
     from curate.pipeline.export import stage
 
+    context.note_stale("pairs" if pairs else "dataset")
     section = context.section("export", Export, size=size, shard=shard, link=link)
     progress = context.console.progress
     done = stage.run(to, section, context.root, out, domains=domain or (), pairs=pairs, progress=progress)

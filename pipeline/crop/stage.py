@@ -32,7 +32,7 @@ from curate.pipeline.crop.rows import CropInput, Row
 from curate.pipeline.faces.alignment import Aligner, Cut, DetectedFace, alignment, prepare
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.imaging import codec, shards
-from curate.pipeline.tables import arrow, manifest
+from curate.pipeline.tables import arrow, manifest, provenance
 from curate.pipeline.tables.partial import PartialTable
 from curate.pipeline.tables.schema import CROPS
 
@@ -57,6 +57,7 @@ def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Pr
     for images.parquet, ModelError when no domain has its model, CurateError for a disk that refuses.
     """
     engine = engine or Engine()
+    inputs = provenance.inputs(CROPS, root)
     items = rows.read(root)
     rules = {domain: section.rules(domain) for domain in sorted(pc.unique(items["domain"]).to_pylist())}
     works = {domain: resume.work(own, VERSION) for domain, own in rules.items()}
@@ -78,7 +79,8 @@ def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Pr
     if pc.count(data["path"]).as_py() > section.shard_above:
         data = storage.packed(data, root, section.shard_size, progress)
     os.sync()  # the pictures reach the disk before the table that names them
-    manifest.write(manifest.CROPS, data, root, meta={"section": config.as_dict(section), "works": works})
+    meta = {"section": config.as_dict(section), "works": works, provenance.INPUTS: inputs}
+    manifest.write(manifest.CROPS, data, root, meta)
     storage.sweep(root, arrow.iterate(data["path"]))
     partial.clear()
     return manifest.summarize(manifest.CROPS, data)

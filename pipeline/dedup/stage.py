@@ -24,7 +24,7 @@ from curate.pipeline.dedup.fingerprints import Fingerprints
 from curate.pipeline.hashing import phash
 from curate.pipeline.hashing.arrays import Positions
 from curate.pipeline.imaging import shards
-from curate.pipeline.tables import manifest
+from curate.pipeline.tables import manifest, provenance
 from curate.pipeline.tables.arrow import as_float
 
 Objects = NDArray[np.object_]  # [n] texts, or None
@@ -49,6 +49,7 @@ def run(section: Dedup, root: Path, *, engine: Engine | None = None, progress: P
     and CurateError for a crop whose file is missing or broken.
     """
     engine = engine or Engine()
+    inputs = provenance.inputs(manifest.DEDUP, root)
     columns = [*_COLUMNS, *(_PLACES if section.identity is not None else ())]
     crops = manifest.accepted(manifest.read(manifest.CROPS, root, columns))
     others = [_other(folder, root) for folder in section.against]
@@ -72,7 +73,7 @@ def run(section: Dedup, root: Path, *, engine: Engine | None = None, progress: P
     data |= _statuses(ids, itself, stands, foreign, held)
     del data["variants"]
     table = pa.table(data).select(manifest.DEDUP.schema.names).cast(manifest.DEDUP.schema)
-    manifest.write(manifest.DEDUP, table, root, meta={"section": config.as_dict(section)})
+    manifest.write(manifest.DEDUP, table, root, meta={"section": config.as_dict(section), provenance.INPUTS: inputs})
     return manifest.summarize(manifest.DEDUP, table)
 
 

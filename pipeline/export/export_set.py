@@ -18,7 +18,8 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import attribution, manifest
-from curate.pipeline.tables.manifest import CROPS, DATASET, IMAGES, PAIRS
+from curate.pipeline.tables.manifest import DATASET, IMAGES, PAIRS
+from curate.pipeline.tables.provenance import CUT
 from curate.pipeline.tables.splits import SPLITS
 
 CROP = ("image",)
@@ -95,7 +96,7 @@ class ExportSet:
 
     def png(self, path: str) -> bytes:
         """The picture at `path` as PNG, of `size` px where one was asked for. Raises CurateError if it is not there."""
-        made_by = (PAIRS if self.is_pairs else CROPS).made_by
+        made_by = PAIRS.made_by if self.is_pairs else CUT
         if self.size is None:
             data = shards.load_bytes(self.root, path, made_by)
             if codec.sniff(data[:32]) is codec.Format.PNG:
@@ -113,7 +114,7 @@ def read(root: Path, domains: Sequence[str], *, pairs: bool, size: int | None) -
     rows = manifest.accepted(manifest.read(table, root))
     rows = manifest.filter_domains(table, rows, domains, root)
     if not rows.num_rows:
-        raise UsageError(f"{table.path(root)}: nothing in it trains", f"make it: {table.made_by}")
+        raise UsageError(f"{table.path(root)}: nothing in it trains", "see where they were lost: curate stats")
     known = tuple(domains) or tuple(sorted(pc.unique(rows["domain"]).to_pylist()))
     return ExportSet(root, PAIR if pairs else CROP, (_pairs if pairs else _crops)(rows, root), known, size)
 

@@ -176,7 +176,10 @@ def _members(path: Path) -> Iterator[Place]:
             try:
                 member = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
             except tarfile.TarError as error:
-                raise CurateError(f"{path}: not a whole shard: {error}", "delete it and run: curate crop") from None
+                raise CurateError(
+                    f"{path}: not a whole shard: {error}",
+                    "delete it, then: curate crop && curate dedup && curate build",
+                ) from None
             if member.isreg():
                 yield Place(str(path), offset, member.size, member.name)
             offset += member.size + -member.size % _BLOCK + _BLOCK

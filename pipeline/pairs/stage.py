@@ -35,7 +35,7 @@ from curate.pipeline.pairs import article_copies, evidence, families, products
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.pairs.families import Row
 from curate.pipeline.pairs.products import Product, ProductPicture
-from curate.pipeline.tables import decisions, manifest, splits
+from curate.pipeline.tables import decisions, manifest, provenance, splits
 from curate.pipeline.tables.folding import folded
 from curate.pipeline.tables.manifest import OK, PAIRS
 from curate.pipeline.tables.partial import PartialTable
@@ -53,6 +53,7 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     images.parquet is missing or broken.
     """
     splits.check_shares("pairs", section.val, section.test)
+    inputs = provenance.inputs(PAIRS, root)
     found = list(products.read(root, section.article, section.human))
     whole = [product for product in found if not product.missing]
     partial = PartialTable(PAIRS, root / PAIRS.pictures / ".parts")
@@ -78,7 +79,7 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
         row["split"] = splits.split_of(row["cluster_id"], val=section.val, test=section.test)
     data = manifest.from_rows(PAIRS, rows)
     os.sync()  # the pictures reach the disk before the table that names them
-    manifest.write(PAIRS, data, root, meta={"section": as_dict(section), "work": work})
+    manifest.write(PAIRS, data, root, meta={"section": as_dict(section), "work": work, provenance.INPUTS: inputs})
     partial.clear()
     _sweep(root, {row.get(key) for row in rows for key in ("article_path", "human_path")})
     places = ((row["domain"], row["split"]) for row in rows if row["status"] == manifest.ACCEPTED)

@@ -29,6 +29,7 @@ from curate.pipeline.review.config import Select
 from curate.pipeline.tables import crop_status, decisions, manifest
 from curate.pipeline.tables.arrow import as_float, is_in
 from curate.pipeline.tables.decisions import Decision
+from curate.pipeline.tables.provenance import again
 
 Counts: TypeAlias = NDArray[np.int64]
 
@@ -69,7 +70,7 @@ def run(section: Select, root: Path, *, domains: Sequence[str] = (), progress: P
     if crops["phash"].null_count:
         raise TableError(
             f"{manifest.DEDUP.path(root)}: made from other crops than those in {manifest.CROPS.path(root)}",
-            f"make it again: {manifest.DEDUP.made_by}",
+            f"make it again: {again(manifest.DEDUP, root)}",
         )
     choices, rejected = [], _on_other_domains(decided, domains, root)
     for domain in sorted(pc.unique(crops["domain"]).to_pylist()):

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.text_table import table
-from curate.pipeline.tables import manifest
+from curate.pipeline.tables import manifest, provenance
 from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.manifest import ACCEPTED, CROPS, DATASET, DEDUP, IMAGES, PAIRS
 from curate.pipeline.tables.splits import SPLITS
@@ -82,6 +82,9 @@ class Funnel:
     spreads: tuple[Spread, ...]
     bytes: int  # of the fetched images
     not_yet: Mapping[str, str] = field(default_factory=dict)  # table -> the command that makes it
+    standing: provenance.Standing = field(
+        default_factory=provenance.Standing
+    )  # which are older than what they were made from
 
 
 def funnel(root: Path) -> Funnel:
@@ -97,8 +100,20 @@ def funnel(root: Path) -> Funnel:
         origins=tuple(_origins(images)),
         spreads=tuple(_spreads(images, crops)),
         bytes=pc.sum(images["bytes"].filter(_is(images, ACCEPTED))).as_py() or 0 if images else 0,
-        not_yet={name: manifest.TABLES[name].made_by for name, table in tables.items() if table is None},
+        not_yet=_not_yet(tables),
+        standing=provenance.standing(root),
     )
+
+
+def _not_yet(tables: Mapping[str, pa.Table | None]) -> dict[str, str]:
+    """The tables that are still to be made, with their commands: those that the images found so far will need."""
+    lacking = {name: manifest.TABLES[name].made_by for name, table in tables.items() if table is None}
+    if (images := tables["images"]) is None:
+        return {"images": lacking["images"]}
+    products = pair_parts(images)
+    used = {"pairs"} if pc.any(products).as_py() else set()
+    used |= {"crops", "dedup", "dataset"} if pc.any(pc.invert(products)).as_py() else set()
+    return {name: command for name, command in lacking.items() if name in used}
 
 
 def _read(table: manifest.Table, root: Path, columns: str) -> pa.Table | None:
@@ -228,6 +243,8 @@ def text(found: Funnel) -> str:
     if found.spreads:
         spreads = [(s.domain, s.measure, s.low, s.median, s.high) for s in found.spreads]
         blocks.append(table(("domain", "measure", "5 %", "median", "95 %"), spreads, left=2))
+    if line := found.standing.text():
+        blocks.append(line)
     if found.not_yet:
         commands = "\n".join(f"  {made_by}" for made_by in found.not_yet.values())
         blocks.append(f"not yet made ({', '.join(found.not_yet)}); next:\n{commands}")

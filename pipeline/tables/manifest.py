@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables.arrow import is_in
+from curate.pipeline.tables.provenance import META, again, first
 from curate.pipeline.tables.schema import (
     ACCEPTED,
     CROPS,
@@ -66,7 +67,7 @@ __all__ = [
 
 GROUP = 2048  # rows that are compressed together in a file, and read or written at once where tables are long
 
-_VERSION, _META = b"curate.version", b"curate.meta"
+_VERSION = b"curate.version"
 
 
 def from_rows(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
@@ -138,7 +139,7 @@ def write(table: Table, data: pa.Table, root: Path, meta: Mapping[str, Any] | No
 
 def write_batches(table: Table, batches: Iterable[pa.Table], root: Path, meta: Mapping[str, Any] | None = None) -> Path:
     """The same for rows that come sorted, GROUP at a time: a table of any length in little memory."""
-    notes = {_VERSION: str(table.version).encode(), _META: json.dumps(meta or {}, sort_keys=True).encode()}
+    notes = {_VERSION: str(table.version).encode(), META: json.dumps(meta or {}, sort_keys=True).encode()}
     path, last = table.path(root), ""
     with (
         atomic_write(path) as temporary,
@@ -159,30 +160,30 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     has them. Values are not compared between tables in either case. Raises TableError for what fails.
     """
     path = table.path(root)
-    metadata = _metadata(table, path)
+    metadata = _metadata(table, root)
     found = metadata.get(_VERSION, b"none").decode("ascii", "replace")
     if found != str(table.version):
         raise TableError(
             f"{path}: schema version {found}, this curate reads {table.version}",
-            f"make it again: {table.made_by}",
+            f"make it again: {again(table, root)}",
         )
     try:
         data = pq.read_table(path, columns=columns, memory_map=True)
     except (OSError, pa.ArrowException) as error:
-        raise TableError(f"{path}: broken: {error}", f"make it again: {table.made_by}") from error
+        raise TableError(f"{path}: broken: {error}", f"make it again: {again(table, root)}") from error
     data = data.replace_schema_metadata(None)
     if columns is None:
         try:
             data = data.cast(table.schema)
             _check(table, data, str(path))
         except (ValueError, pa.ArrowException) as error:
-            raise TableError(f"{path}: {error}", f"make it again: {table.made_by}") from error
+            raise TableError(f"{path}: {error}", f"make it again: {again(table, root)}") from error
     return data
 
 
 def meta(table: Table, root: Path) -> dict[str, Any]:
     """The settings that made the table below `root`. Raises TableError like `read`."""
-    settings: dict[str, Any] = json.loads(_metadata(table, table.path(root)).get(_META, b"{}"))
+    settings: dict[str, Any] = json.loads(_metadata(table, root).get(META, b"{}"))
     return settings
 
 
@@ -191,13 +192,14 @@ def exists(table: Table, root: Path) -> bool:
     return table.path(root).is_file()
 
 
-def _metadata(table: Table, path: Path) -> Mapping[bytes, bytes]:
+def _metadata(table: Table, root: Path) -> Mapping[bytes, bytes]:
+    path = table.path(root)
     try:
         return pq.read_schema(path, memory_map=True).metadata or {}
     except FileNotFoundError:
-        raise TableError(f"{path}: not there yet", f"make it: {table.made_by}") from None
+        raise TableError(f"{path}: not there yet", f"make it: {first(table, root)}") from None
     except (OSError, pa.ArrowException) as error:
-        raise TableError(f"{path}: not a Parquet file: {error}", f"make it again: {table.made_by}") from None
+        raise TableError(f"{path}: not a Parquet file: {error}", f"make it again: {again(table, root)}") from None
 
 
 def _check(table: Table, data: pa.Table, where: str, last: str = "") -> str:

@@ -74,9 +74,10 @@ def _decode(root: Path, pictures: Sequence[Picture], path: Path, label: str, mad
         for index, (name, picture_path) in enumerate(pictures):
             picture = shards.load_picture(root, picture_path, made_by)
             if picture.shape != (side, side, 3):
+                first, then, rest = made_by.partition(" && ")
                 raise UsageError(
                     f"{root / picture_path}: {picture.shape[1]}x{picture.shape[0]} px, others are {side}x{side}",
-                    f"cut them all alike: {made_by} --size N",
+                    f"cut them all alike: {first} --size N{then}{rest}",
                 )
             pixels[index] = picture
             digest.update(name.encode() + picture.tobytes())

@@ -14,6 +14,7 @@ from torch import Tensor
 from curate.pipeline.core.errors import UsageError, nearest
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.tables import manifest
+from curate.pipeline.tables.provenance import CUT
 from curate.train.data import cache, face_masks, transforms
 from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
@@ -118,7 +119,7 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
         )
     rows = [row for row in table.to_pylist() if row["domain"] == domain and row["split"] == split]
     crops = [(row["crop_id"], row["path"]) for row in rows]
-    pictures, digest = cache.load_decoded(root, f"{domain}\n{split}", crops, "curate crop", progress)
+    pictures, digest = cache.load_decoded(root, f"{domain}\n{split}", crops, CUT, progress)
     return Domain(domain, pictures, digest, face_masks.landmarks([row["landmarks"] for row in rows]))
 
 

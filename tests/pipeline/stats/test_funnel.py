@@ -35,7 +35,7 @@ def part(funnel: funnel.Funnel, domain: str) -> funnel.Part:
 def test_an_empty_folder_has_a_funnel(tmp_path: Path) -> None:
     found = funnel.funnel(tmp_path)
     assert found.parts == found.origins == found.spreads == ()
-    assert list(found.not_yet) == ["images", "crops", "dedup", "dataset", "pairs"]
+    assert list(found.not_yet) == ["images"]
     assert "curate scrape" in funnel.text(found)
 
 

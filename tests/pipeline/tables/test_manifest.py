@@ -95,7 +95,7 @@ def test_a_table_of_other_columns_is_not_written(tmp_path: Path) -> None:
 def test_a_missing_table_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="not there yet") as told:
         manifest.read(DEDUP, tmp_path)
-    assert told.value.hint == "make it: curate dedup"
+    assert told.value.hint == "make it: curate scrape --query TEXT && curate crop && curate dedup"
     assert told.value.code == 2
 
 

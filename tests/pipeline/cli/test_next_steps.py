@@ -1,0 +1,44 @@
+"""What to type next: only what the project has, and what its settings say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from curate.pipeline.cli import next_steps
+from curate.pipeline.core.config import as_dict
+from curate.pipeline.dedup.config import Dedup
+from curate.pipeline.stats import funnel
+from curate.pipeline.tables import manifest
+from tests.support.tables import image_row
+
+
+def images(root: Path, *rows: dict[str, object]) -> None:
+    manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, rows), root)
+
+
+def test_faces_alone_need_no_pairs(tmp_path: Path) -> None:
+    images(tmp_path, image_row(tmp_path, None, "long", 0))
+    assert list(funnel.funnel(tmp_path).not_yet) == ["crops", "dedup", "dataset"]
+
+
+def test_products_alone_need_only_pairs(tmp_path: Path) -> None:
+    images(tmp_path, image_row(tmp_path, None, "shirts", 0, role="article", group_id="g"))
+    assert list(funnel.funnel(tmp_path).not_yet) == ["pairs"]
+
+
+def test_a_table_made_with_other_settings_is_named_with_its_keys(tmp_path: Path) -> None:
+    section = as_dict(Dedup(radius=3))
+    manifest.write(manifest.DEDUP, manifest.empty(manifest.DEDUP), tmp_path, {"section": section})
+    assert list(next_steps.changed_settings(tmp_path)) == []  # nothing says otherwise
+    (tmp_path / "params.yaml").write_text("dedup:\n  radius: 7\n")
+    found, commands = next(next_steps.changed_settings(tmp_path))
+    assert found == "dedup made with other settings than params.yaml has: dedup.radius"
+    assert commands == "curate dedup"
+    (tmp_path / "params.yaml").write_text("dedup:\n  radius: 3\n")
+    assert list(next_steps.changed_settings(tmp_path)) == []
+
+
+def test_the_steps_after_init_begin_where_one_stands(tmp_path: Path) -> None:
+    assert f"  cd {tmp_path}" in next_steps.after_init(tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    assert not [line for line in next_steps.after_init(tmp_path) if "dvc init" in line]
