@@ -41,7 +41,7 @@ class Context:
             return
         from curate.pipeline.tables import manifest, provenance
 
-        if line := provenance.standing(self.root, [manifest.TABLES[name] for name in tables]).text():
+        if line := provenance.freshness(self.root, [manifest.TABLES[name] for name in tables]).text():
             self.console.progress.note(f"note: {line}")
 
 

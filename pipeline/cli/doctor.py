@@ -207,9 +207,9 @@ def _tables(root: Path) -> Iterator[Check]:
             yield Check(f"table {name}", "ok", f"{manifest.read(table, root).num_rows:,} rows")
         except CurateError as error:
             yield Check(f"table {name}", "fail", error.message, error.hint)
-    standing = provenance.standing(root)
-    if standing.stale:
-        found, _, commands = standing.text().rpartition(": ")
+    freshness = provenance.freshness(root)
+    if freshness.stale:
+        found, _, commands = freshness.text().rpartition(": ")
         yield Check("up to date", "warn", found, commands)
     for found, commands in next_steps.changed_settings(root):
         yield Check("settings", "warn", found, commands)

@@ -82,8 +82,8 @@ class Funnel:
     spreads: tuple[Spread, ...]
     bytes: int  # of the fetched images
     not_yet: Mapping[str, str] = field(default_factory=dict)  # table -> the command that makes it
-    standing: provenance.Standing = field(
-        default_factory=provenance.Standing
+    freshness: provenance.Freshness = field(
+        default_factory=provenance.Freshness
     )  # which are older than what they were made from
 
 
@@ -101,7 +101,7 @@ def funnel(root: Path) -> Funnel:
         spreads=tuple(_spreads(images, crops)),
         bytes=pc.sum(images["bytes"].filter(_is(images, ACCEPTED))).as_py() or 0 if images else 0,
         not_yet=_not_yet(tables),
-        standing=provenance.standing(root),
+        freshness=provenance.freshness(root),
     )
 
 
@@ -243,7 +243,7 @@ def text(found: Funnel) -> str:
     if found.spreads:
         spreads = [(s.domain, s.measure, s.low, s.median, s.high) for s in found.spreads]
         blocks.append(table(("domain", "measure", "5 %", "median", "95 %"), spreads, left=2))
-    if line := found.standing.text():
+    if line := found.freshness.text():
         blocks.append(line)
     if found.not_yet:
         commands = "\n".join(f"  {made_by}" for made_by in found.not_yet.values())

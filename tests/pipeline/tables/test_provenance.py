@@ -31,7 +31,7 @@ def world(tmp_path: Path) -> Path:
     for table in (manifest.CROPS, manifest.DEDUP):
         written(tmp_path, table, manifest.read(table, tmp_path))
     build.run(Build(), tmp_path)
-    assert provenance.standing(tmp_path).text() == ""
+    assert provenance.freshness(tmp_path).text() == ""
     return tmp_path
 
 
@@ -41,10 +41,10 @@ def fewer(root: Path, table: manifest.Table) -> pa.Table:
 
 def test_a_changed_table_makes_all_after_it_stale_in_order(world: Path) -> None:
     written(world, manifest.CROPS, fewer(world, manifest.CROPS))
-    assert provenance.standing(world).text() == "dedup and dataset are older than crops: curate dedup && curate build"
+    assert provenance.freshness(world).text() == "dedup and dataset are older than crops: curate dedup && curate build"
     manifest.write(manifest.IMAGES, fewer(world, manifest.IMAGES), world)
     assert (
-        provenance.standing(world).text().startswith("crops, dedup and dataset are older than images: curate crop &&")
+        provenance.freshness(world).text().startswith("crops, dedup and dataset are older than images: curate crop &&")
     )
 
 
@@ -54,45 +54,45 @@ def test_each_command_that_is_run_leaves_the_line(world: Path) -> None:
     gone = data["crop_id"][places[0].as_py()]
     written(world, manifest.CROPS, data.filter(pc.not_equal(data["crop_id"], gone)))
     dedup.run(Dedup(), world)
-    assert provenance.standing(world).text() == "dataset is older than crops and dedup: curate build"
+    assert provenance.freshness(world).text() == "dataset is older than crops and dedup: curate build"
     build.run(Build(), world)
-    assert provenance.standing(world).text() == ""
+    assert provenance.freshness(world).text() == ""
 
 
 def test_the_same_rows_make_nothing_stale(world: Path) -> None:
     """With other settings, too: what counts is what a table says, not how it came about."""
     written(world, manifest.CROPS, manifest.read(manifest.CROPS, world), size=512)
     manifest.write(manifest.IMAGES, manifest.read(manifest.IMAGES, world), world, {"section": {"want": 3}})
-    assert provenance.standing(world).text() == ""
+    assert provenance.freshness(world).text() == ""
 
 
 def test_a_decision_makes_the_dataset_stale(world: Path) -> None:
     (world / decisions.FILE).write_text('{"item": "x", "decision": "reject"}\n')
-    assert provenance.standing(world).text() == "dataset is older than manifests/review.jsonl: curate build"
+    assert provenance.freshness(world).text() == "dataset is older than manifests/review.jsonl: curate build"
     build.run(Build(), world)
-    assert provenance.standing(world).text() == ""
+    assert provenance.freshness(world).text() == ""
 
 
 def test_an_empty_file_of_decisions_is_none(world: Path) -> None:
     (world / decisions.FILE).write_text("")
-    assert provenance.standing(world).text() == ""
+    assert provenance.freshness(world).text() == ""
 
 
 def test_a_table_that_is_gone_is_made_first(world: Path) -> None:
     manifest.DEDUP.path(world).unlink()
-    assert provenance.standing(world).commands == ("curate dedup", "curate build")
+    assert provenance.freshness(world).commands == ("curate dedup", "curate build")
 
 
 def test_what_records_no_inputs_counts_as_up_to_date(world: Path) -> None:
     manifest.write(manifest.DEDUP, manifest.read(manifest.DEDUP, world), world)
     manifest.write(manifest.CROPS, fewer(world, manifest.CROPS), world)
-    assert [one.table for one in provenance.standing(world).stale] == ["dataset"]
+    assert [one.table for one in provenance.freshness(world).stale] == ["dataset"]
 
 
 def test_only_the_tables_that_are_asked_for_count(world: Path) -> None:
     written(world, manifest.CROPS, fewer(world, manifest.CROPS))
-    assert provenance.standing(world, [manifest.PAIRS]).text() == ""
-    assert provenance.standing(world, [manifest.DEDUP]).commands == ("curate dedup",)
+    assert provenance.freshness(world, [manifest.PAIRS]).text() == ""
+    assert provenance.freshness(world, [manifest.DEDUP]).commands == ("curate dedup",)
 
 
 def test_what_is_broken_is_made_again_with_all_that_follows(world: Path) -> None:
