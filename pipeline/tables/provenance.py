@@ -43,7 +43,7 @@ class StaleTable:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Freshness:
     """How the tables of a root stand to each other."""
 
     stale: tuple[StaleTable, ...] = ()  # in the order in which they are made
@@ -66,7 +66,7 @@ def inputs(table: Table, root: Path) -> dict[str, str]:
     return {name: _digest(name, root) for name in _MADE_FROM[table.name]}
 
 
-def standing(root: Path, tables: Iterable[Table] = ORDER) -> Standing:
+def freshness(root: Path, tables: Iterable[Table] = ORDER) -> Freshness:
     """Which of `tables`, and of what they are made from, are older than their inputs.
 
     Reads the bytes of the tables, not their rows.
@@ -83,7 +83,7 @@ def standing(root: Path, tables: Iterable[Table] = ORDER) -> Standing:
             stale[table.name] = StaleTable(table.name, tuple(late))
     lost = {name for one in stale.values() for name in one.older_than if name != _REVIEW and not now[name]}
     commands = tuple(table.made_by for table in ORDER if table.name in stale or table.name in lost)
-    return Standing(tuple(stale.values()), commands)
+    return Freshness(tuple(stale.values()), commands)
 
 
 def again(table: Table, root: Path) -> str:
