@@ -83,8 +83,7 @@ def train(
     if bool(a) != bool(b):
         raise UsageError("--a and --b: one without the other", "name both domains")
     config = read(context.params, recipe, flags)
-    paired = "human" in RECIPES.resolve(recipe).keys(config.model)
-    context.note_stale("pairs" if paired else "dataset")
+    context.note_stale("pairs" if "human" in RECIPES.resolve(recipe).keys(config.model) else "dataset")
     if dry_run:
         _show_dry_run(context, config)
         return
