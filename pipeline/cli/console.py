@@ -43,6 +43,14 @@ class Console:
         else:
             self.say(text)
 
+    def ask(self, question: str) -> str | None:
+        """What a person at the terminal answers, "" for nothing; None where there is none, or none to be asked."""
+        if self.quiet or self.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        sys.stderr.write(f"{question} ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip()
+
     def error(self, error: CurateError) -> None:
         """What is wrong and what to do next."""
         if self.as_json:

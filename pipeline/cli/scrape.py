@@ -9,6 +9,7 @@ import typer
 
 from curate.pipeline.cli.context import Context, show_summary
 from curate.pipeline.core.config import override
+from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.config import Query, Scrape
 
 if TYPE_CHECKING:
@@ -96,7 +97,31 @@ def scrape(
     if query or any(given.values()):
         searches = [override(Query(), "scrape.queries", query=text, **given) for text in query or (None,)]
         section = override(section, "scrape", queries=searches)
+    if not section.contact and (known := _contact(context, section)):
+        section = override(section, "scrape", contact=known)
     _scrape(context, section, Revisit(refresh, retried(retry_failed or ())), tuple(allow_net or ()), dry_run)
+
+
+def _contact(context: Context, section: Scrape) -> str | None:
+    """The user's own from an earlier answer; asked for once, and kept, where a source answers nobody without."""
+    from curate.pipeline.scrape.plan import demanding
+    from curate.pipeline.scrape.sources import LOCAL
+    from curate.pipeline.scrape.web import contact
+
+    if all(query.source in LOCAL for query in section.queries):
+        return None
+    if (known := contact.kept()) is not None or not (names := demanding(section)):
+        return known
+    question = f"{', '.join(names)} must be told who asks. Your mail address or URL (Enter: skip it):"
+    while answer := context.console.ask(question):
+        try:
+            where = contact.keep(contact.checked(answer))
+        except UsageError as error:
+            question = f"{error.message}. Once more (Enter: skip it):"
+            continue
+        context.console.progress.note(f"kept in {where}")
+        return answer.strip()
+    return None
 
 
 def _scrape(context: Context, section: Scrape, revisit: Revisit, allow: tuple[str, ...], dry_run: bool) -> None:

@@ -27,7 +27,7 @@ class Query(Section, frozen=True, kw_only=True):
 class Scrape(Section, frozen=True, kw_only=True):
     """Finding and downloading images."""
 
-    contact: str | None = None  # mail or URL of whoever runs this; goes into the User-Agent
+    contact: str | None = None  # your mail or URL, shown to the sites; null: that of ~/.config/curate/contact, or none
     queries: tuple[Query, ...] = ()  # the searches; several may feed one domain
     want: Positive | None = None  # accepted images per query; None: all there are
     limit: Positive | None = None  # candidates per query; None: all there are

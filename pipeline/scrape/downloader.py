@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.inspector import Inspector
 from curate.pipeline.scrape.journal import CandidateSeen, Journal, Past
@@ -20,6 +19,7 @@ from curate.pipeline.scrape.outcome import FINAL, Outcome, extension, holds
 from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources.candidate import Candidate
+from curate.pipeline.scrape.web import contact
 from curate.pipeline.scrape.web.address_guard import Guard
 from curate.pipeline.scrape.web.client import HttpClient
 from curate.pipeline.scrape.web.fetch_errors import FetchError
@@ -54,15 +54,12 @@ class Downloader:
         self._readers: ThreadPoolExecutor | None = None
 
     def client(self) -> HttpClient:
-        """The HTTP layer. Raises UsageError when there is no contact to show to the sites."""
+        """The HTTP layer. Raises UsageError for a contact that cannot be shown to the sites."""
         if self._client is None:
-            contact = self._section.contact or ""
-            if not contact.strip() or not contact.isprintable() or not contact.isascii():
-                raise UsageError(
-                    "sites must be told who asks for their images: an address or URL in plain ASCII",
-                    "add: --contact you@example.org   (or scrape.contact in params.yaml)",
-                )
-            self._client = HttpClient(self._section, self._guard, self._store.hosts)
+            stated = (self._section.contact or "").strip() or None
+            shown = contact.checked(stated, public=not self._guard.widened) if stated else None
+            section = msgspec.structs.replace(self._section, contact=shown)
+            self._client = HttpClient(section, self._guard, self._store.hosts)
             self._stack.callback(self._client.close)
         return self._client
 

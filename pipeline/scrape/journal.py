@@ -184,6 +184,20 @@ class Journal:
             assert isinstance(line, CandidateSeen), "the index points at candidates only"
             yield line.candidate
 
+    def remaining(self, search: str, key: str, index: int) -> Iterator[Candidate]:
+        """What an earlier walk of `key` noted from place `index` on, for a walk that could not get further.
+
+        Where there was none, what `search` was last finished with under other settings.
+        """
+        places = self._offsets.get(key, array("q"))[index:]
+        if not places and index == 0:
+            finished = (line.key for line in reversed(self._begun.get(search, [])) if line.key in self._counts)
+            former = next(finished, key)
+            places = self._offsets.get(former, array("q"))[: self._counts.get(former, 0)]
+        for at in places:
+            if at >= 0 and isinstance(line := self._read(at), CandidateSeen):
+                yield line.candidate
+
     def find_outcome(self, key: str, index: int, address: str) -> Outcome | None:
         """What became of the candidate at `address`, found by the search `key` at place `index` or, if some before it
         were forgotten, later."""

@@ -10,6 +10,7 @@ import json
 import unicodedata
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +21,7 @@ from curate.pipeline.scrape.journal import Begin, Journal
 from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.revisit import Revisit
 from curate.pipeline.scrape.sources import LOCAL, PAGED, facts
+from curate.pipeline.scrape.web import contact
 
 # The settings that a search's result depends on, beside its own.
 _DECISIVE = frozenset(
@@ -79,6 +81,12 @@ def reopen_if_due(plan: SearchPlan, journal: Journal, revisit: Revisit) -> Searc
         return plan
     journal.reopen(Begin(plan.search, plan.key, plan.query, refresh))
     return plan._replace(finished=False)
+
+
+def demanding(section: Scrape) -> list[str]:
+    """The sources of its searches that answer nobody who gives no contact. Raises UsageError for an unknown source."""
+    names = dict.fromkeys(query.source for query in section.queries if query.base_url is None)
+    return [name for name in names if contact.demanded(urlsplit(facts(name).base).hostname or "")]
 
 
 def query_words(section: Scrape, query: Query) -> dict[str, str]:

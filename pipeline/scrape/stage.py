@@ -30,6 +30,7 @@ from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources import LOCAL, PAGED, SOURCES, licenses, load
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Collected, collected
+from curate.pipeline.scrape.web import contact
 from curate.pipeline.scrape.web.address_guard import Guard, parse_permit
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.page_cache import StoredPages
@@ -68,9 +69,13 @@ def run(
         plans = [reopen_if_due(plan, journal, revisit) for plan in plan_all(section, store, journal)]
         if any(not plan.finished and plan.query.source not in LOCAL for plan in plans):
             downloader.client()
+            if not (section.contact or "").strip():
+                progress.note(contact.UNKNOWN)
         admission = Admission(section, store.temporary, journal.forgotten)
         results = [_collect(plan, section, store, journal, downloader, admission, progress, revisit) for plan in plans]
-        manifest.write_batches(manifest.IMAGES, admission.batches(), root, meta={"section": as_dict(section)})
+        if admission.tally.rows or any(result.broken is None for result in results):  # else the table stays as it was
+            meta = {"section": {**as_dict(section), "contact": None}}  # nobody's business who reads the table
+            manifest.write_batches(manifest.IMAGES, admission.batches(), root, meta=meta)
     _complain(results, progress)
     return collected(admission.tally, downloader.request_counts())
 
@@ -134,7 +139,7 @@ class _Result(NamedTuple):
 
     @property
     def short(self) -> bool:
-        return self.want is not None and self.reasons[manifest.OK] < self.want
+        return not _unasked(self) and self.want is not None and self.reasons[manifest.OK] < self.want
 
 
 def _collect(
@@ -177,6 +182,9 @@ def _collect(
                     break
         except (FetchError, QuotaError, AuthError) as error:
             broken = error
+            for candidate in journal.remaining(plan.search, plan.key, window.count):  # so that no row is lost
+                if not window.admit(candidate):
+                    break
         window.drain()
     if broken is None:
         journal.done(plan.key, window.count)
@@ -232,13 +240,32 @@ def _complain(results: list[_Result], progress: Progress) -> None:
     for kind in (AuthError, QuotaError):
         if failures := [r.broken for r in results if isinstance(r.broken, kind)]:
             raise failures[0]
-    if broken := [f"{r.domain}: a listing could not be read: {r.broken}" for r in results if r.broken is not None]:
+    if unasked := dict.fromkeys(_cause(result) for result in results if _unasked(result)):
+        if all(map(_unasked, results)):
+            raise UsageError("; ".join(unasked), contact.HINT)
+        progress.note(f"skipped: {'; '.join(unasked)}; {contact.HINT}")
+    if reasons["no_contact"]:
+        progress.note(f"{reasons['no_contact']} pictures are on sites that want to know who asks; {contact.HINT}")
+    if broken := dict.fromkeys(_cause(r) for r in results if r.broken is not None and not _unasked(r)):
         allow = next((r.hosts_hint for r in results if r.broken is not None and r.hosts_hint), None)
         raise BlockedError("; ".join(broken), f"write {allow}" if allow else "the same command goes on from here")
     if short := [f"{r.domain}: {r.reasons[manifest.OK]} of {r.want} images{_why(r)}" for r in results if r.short]:
         raise YieldError("; ".join(short), hint)
     if reasons["license"] and reasons["license"] == reasons.total():
         progress.note(hint)
+
+
+def _unasked(result: _Result) -> bool:
+    """Whether its source was not asked at all, because it wants to know who asks."""
+    return isinstance(result.broken, FetchError) and result.broken.reason == "no_contact"
+
+
+def _cause(result: _Result) -> str:
+    """What broke a search, alike for all searches that it broke."""
+    error = result.broken
+    if isinstance(error, FetchError) and not error.reached:
+        return error.detail
+    return f"{result.domain}: a listing could not be read: {error}"
 
 
 def _why(result: _Result) -> str:

@@ -39,6 +39,11 @@ class Tally:
         self.size: Counter[str] = Counter()  # bytes accepted
         self.unsupported: Counter[str] = Counter()
 
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return sum(count.total() for count in self.reasons.values())
+
     def count(self, url: str | None, reason: str, size: int | None, unsupported: str | None = None) -> None:
         """Counts one row; `unsupported` names its format and what to do, where it is not read."""
         host = _host(url)

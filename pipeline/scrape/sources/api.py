@@ -191,6 +191,10 @@ class ApiSource:
                 f"{self.name}: {said}",
                 f"what was found is kept; the same command goes on after {when:%Y-%m-%d %H:%M} UTC",
             )
+        if error.reason == "no_contact":
+            return FetchError(error.reason, f"{self.name}: {said}", final_url=error.final_url, reached=False)
+        if not error.reached:
+            return FetchError(error.reason, f"{self.name}: no network ({said})", reached=False)
         wants_key = error.status == 401 or (error.status == 403 and self._facts.key != "none")
         if wants_key and error.reason != "host_off":  # a challenge is for people, not for keys
             return AuthError(

@@ -17,8 +17,7 @@ from curate.pipeline.scrape.sources.facts import Facts, Limits
 FACTS = Facts(
     terms="unknown",
     what="any picture of the web; states no licences, and its terms forbid programs",
-    example="curate scrape --source bing --query ロングヘア --allow-scrape-source --allow-unknown-license "
-    "--contact you@example.org",
+    example="curate scrape --source bing --query ロングヘア --allow-scrape-source --allow-unknown-license",
     base="https://www.bing.com",
     limits=Limits(page_size=35, depth=1000, delay=3.0),
     said="no interface for programs is left; its robots.txt is obeyed; about 1,000 results per query",

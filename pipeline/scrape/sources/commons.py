@@ -20,7 +20,7 @@ from curate.pipeline.scrape.web.request import RequestOptions
 FACTS = Facts(
     terms="open",
     what="freely licensed files of Wikipedia and its sister projects",
-    example="curate scrape --source commons --query ロングヘア --want 200 --contact you@example.org",
+    example="curate scrape --source commons --query ロングヘア --want 200",
     base="https://commons.wikimedia.org",
     limits=Limits(page_size=50, depth=10_000, delay=1.0, text=280),
     said="requests one after the other, with the operator's own contact; about 10,000 results per query",

@@ -19,8 +19,7 @@ from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 FACTS = Facts(
     terms="unknown",
     what="drawings by tags, the general-rated view; states no licences",
-    example='curate scrape --source danbooru --query "long_hair solo" --allow-unknown-license '
-    "--contact you@example.org",
+    example='curate scrape --source danbooru --query "long_hair solo" --allow-unknown-license',
     base="https://safebooru.donmai.us",
     key="optional",
     key_from="https://danbooru.donmai.us/profile (the key is login:api_key)",

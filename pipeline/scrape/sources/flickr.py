@@ -19,7 +19,7 @@ from curate.pipeline.scrape.web.request import RequestOptions
 FACTS = Facts(
     terms="open",
     what="photographs under Creative Commons licences",
-    example="CURATE_FLICKR_KEY=... curate scrape --source flickr --query ロングヘア --contact you@example.org",
+    example="CURATE_FLICKR_KEY=... curate scrape --source flickr --query ロングヘア",
     base="https://api.flickr.com",
     key="required",
     key_from="https://www.flickr.com/services/api/keys/ (accounts that pay for it)",

@@ -23,8 +23,7 @@ from curate.pipeline.tables.folding import names_one
 FACTS = Facts(
     terms="unknown",
     what="any site, read by a site file; Article/Human pairs by role",
-    example="curate scrape --source html --site shop.yaml --query 水着 --allow-unknown-license "
-    "--contact you@example.org",
+    example="curate scrape --source html --site shop.yaml --query 水着 --allow-unknown-license",
     said="robots.txt, opt-outs and the site file's delay",
     keywords=False,
 )

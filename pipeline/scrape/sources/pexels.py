@@ -18,7 +18,7 @@ LICENSE_URL = "https://www.pexels.com/license/"
 FACTS = Facts(
     terms="platform",
     what="photographs under Pexels' own licence; read its terms on machine learning first",
-    example="CURATE_PEXELS_KEY=... curate scrape --source pexels --query ロングヘア --contact you@example.org",
+    example="CURATE_PEXELS_KEY=... curate scrape --source pexels --query ロングヘア",
     base="https://api.pexels.com",
     key="required",
     key_from="https://www.pexels.com/api/",

@@ -19,7 +19,7 @@ LICENSE_URL = "https://pixabay.com/service/license-summary/"
 FACTS = Facts(
     terms="platform",
     what="photographs under Pixabay's own licence; no systematic mass downloads",
-    example="CURATE_PIXABAY_KEY=... curate scrape --source pixabay --query ロングヘア --contact you@example.org",
+    example="CURATE_PIXABAY_KEY=... curate scrape --source pixabay --query ロングヘア",
     base="https://pixabay.com",
     key="required",
     key_from="https://pixabay.com/api/docs/",

@@ -20,8 +20,7 @@ from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 FACTS = Facts(
     terms="unknown",
     what="drawings by tags; states no licences",
-    example='curate scrape --source safebooru --query "long_hair solo" --allow-unknown-license '
-    "--contact you@example.org",
+    example='curate scrape --source safebooru --query "long_hair solo" --allow-unknown-license',
     base="https://safebooru.org",
     key="optional",
     key_from="https://safebooru.org/index.php?page=account (the key is user_id:api_key)",

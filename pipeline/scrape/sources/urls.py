@@ -19,7 +19,7 @@ from curate.pipeline.scrape.sources.facts import Facts
 FACTS = Facts(
     terms="own",
     what="a list of addresses of one's own: .txt .csv .tsv .jsonl .parquet",
-    example="curate scrape --source urls --input list.csv --domain long --contact you@example.org",
+    example="curate scrape --source urls --input list.csv --domain long",
     keywords=False,
 )
 

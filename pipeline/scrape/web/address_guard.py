@@ -110,6 +110,11 @@ class Guard:
         self._resolve = resolve
         self._connect = connect
 
+    @property
+    def widened(self) -> bool:
+        """Whether more than the public web may be dialled: a test's server, an intranet."""
+        return bool(self._permits or self._dial)
+
     def open(
         self, host: str, port: int, timeout: float | None, options: Sequence[tuple[Any, ...]] = ()
     ) -> socket.socket:

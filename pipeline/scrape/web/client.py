@@ -130,7 +130,8 @@ class HttpClient:
             if allowed is not None and not (allowed(url.host) or allowed(url.key)):
                 raise FetchError("other_host", f"{url.host} is not among the allowed hosts", final_url=url.text)
             if not self._identified and contact.demanded(url.host):
-                raise FetchError("no_contact", f"{url.host} is not asked without a contact", final_url=url.text)
+                said = f"{url.host} is not asked without a contact: its operator wants to know who asks"
+                raise FetchError("no_contact", said, final_url=url.text, reached=False)
             if kind is not Kind.ANSWER:
                 yield from self._access.check(url, kind is Kind.IMAGE)
             else:

@@ -20,6 +20,10 @@ _NOBODY = re.compile(
     r"x+|you|your|your[._-]?(name|e?mail|contact|address)|user|username|someone|name|e?mail", re.IGNORECASE
 )
 _YOURS = re.compile(r"(.*\.)?(your|my)-?(domain|site|website|company|mail|email|name|host)\.[a-z]+", re.IGNORECASE)
+UNKNOWN = (
+    "sites are asked under the tool's own name alone; so that their operators can write to you, tell them who you are: "
+    "--contact MAIL_OR_URL   (or scrape.contact in params.yaml)"
+)
 HINT = "your own: --contact MAIL_OR_URL   (or scrape.contact in params.yaml)"
 
 
@@ -89,7 +93,9 @@ def keep(contact: str) -> Path:
 def _host_of(text: str) -> str | None:
     if mail := _MAIL.fullmatch(text.removeprefix("mailto:")):
         return mail["host"]
+    if set(text) & set(" @"):
+        return None
     try:
-        return urlsplit(text if "://" in text else f"https://{text}").hostname if " " not in text else None
+        return urlsplit(text if "://" in text else f"https://{text}").hostname
     except ValueError:
         return None

@@ -29,6 +29,17 @@ class DailyQuota:
             midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), UTC)
             raise FetchError("quota", f"{daily} requests were sent today", wait=(midnight - now).total_seconds())
         days[host] = (today.isoformat(), count + 1)
+        self._write(days)
+
+    def give_back(self, host: str) -> None:
+        """Takes back the last request to `host`, which never left this machine."""
+        days = self._read()
+        if host in days:
+            day, count = days[host]
+            days[host] = (day, max(0, count - 1))
+            self._write(days)
+
+    def _write(self, days: dict[str, tuple[str, int]]) -> None:
         with atomic_write(self._path) as temporary:
             temporary.write_bytes(msgspec.json.encode(days))
 

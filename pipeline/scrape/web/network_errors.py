@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
 _NOBODY = {
     errno.ECONNREFUSED: "refuses connections",
@@ -35,12 +35,12 @@ def explained(error: BaseException, host: str) -> NetworkFailure:
         if isinstance(cause, NameResolutionError | socket.gaierror):
             code = next((c.errno for c in _causes(cause) if isinstance(c, socket.gaierror)), None)
             return NetworkFailure(f"{host} cannot be found", sent=False, unknown=code != socket.EAI_AGAIN)
-        if isinstance(cause, ConnectTimeoutError):
+        if isinstance(cause, ConnectTimeoutError) and not isinstance(cause, NewConnectionError):
             return NetworkFailure(f"{host} does not answer", sent=False)
         if isinstance(cause, ReadTimeoutError):
             return NetworkFailure(f"{host} fell silent", sent=True)
         if isinstance(cause, ssl.SSLError):
-            why = getattr(cause, "verify_message", "") or cause.reason or "it failed"
+            why = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or "it failed"
             return NetworkFailure(f"{host}: no safe connection: {why}", sent=False)
         if isinstance(cause, OSError) and cause.errno in _NOBODY:
             return NetworkFailure(f"{host} {_NOBODY[cause.errno]}", sent=False)

@@ -21,6 +21,7 @@ from curate.pipeline.core.files import atomic_write
 from curate.pipeline.scrape.web import api_keys
 from curate.pipeline.scrape.web.client import HttpClient
 from curate.pipeline.scrape.web.daily_quota import DailyQuota
+from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.reply import NOT_MODIFIED, Response
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions, conditional, http_date
 
@@ -75,9 +76,15 @@ class StoredPages:
         """
         if not options.form and (kept := self._kept(url)):
             return kept
-        client = self._client()  # without a contact nothing is asked, and nothing counted
-        DailyQuota(self._raw / ".allowance.json").spend(urlsplit(url).netloc, daily, datetime.now(UTC))
-        response = client.answer(url, options)
+        client = self._client()
+        quota, host = DailyQuota(self._raw / ".allowance.json"), urlsplit(url).netloc
+        quota.spend(host, daily, datetime.now(UTC))
+        try:
+            response = client.answer(url, options)
+        except FetchError as error:
+            if not error.reached:
+                quota.give_back(host)
+            raise
         return response if options.form else self._keep(url, response)
 
     def space(self, host: str, delay: float) -> None:

@@ -21,14 +21,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import curate
 from curate.pipeline.core.errors import BlockedError, CurateError, UsageError, YieldError
 from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.tables import manifest
+from tests.support.fake_apis import Notes
 from tests.support.http_server import Site, drawing, drip, encoded, endless, hanging_up, photo, promising, serving
 
 QUICK = Scrape(
-    contact="me@example.org",
+    contact="hanako@mine.dev",
     delay=0.0,
     allow_unknown_license=True,
     connect_timeout=2.0,
@@ -205,7 +207,7 @@ def test_each_kind_of_answer_gets_its_reason(site: Site, tmp_path: Path) -> None
     assert asked["/broken.jpg"] == asked["/short.jpg"] == QUICK.tries
     assert asked["/loop.jpg"] == 6
     assert {request.agent.split("/")[0] for request in site.requests} == {"curate"}
-    assert all("(+me@example.org)" in request.agent for request in site.requests)
+    assert all("(+hanako@mine.dev)" in request.agent for request in site.requests)
 
 
 def test_a_second_run_asks_for_nothing_and_changes_nothing(site: Site, tmp_path: Path) -> None:
@@ -370,11 +372,27 @@ def test_a_list_of_ones_own_needs_no_licence_but_a_stated_one_counts(site: Site,
     assert [row["reason"] for row in rows(root)] == ["ok", "license", "ok", "ok"]
 
 
-def test_without_a_contact_nothing_is_asked(site: Site, tmp_path: Path) -> None:
-    for contact in (None, "", "名前@example.org"):
-        with pytest.raises(UsageError, match="--contact"):
-            scraped(site, tmp_path, [site.add("/0.jpg", photo())], contact=contact)
+@pytest.mark.parametrize(("given", "shown"), [(None, ""), ("  ", ""), (" me@mine.dev ", " (+me@mine.dev)")])
+def test_sites_are_told_the_tool_and_whom_to_write_to(
+    site: Site, tmp_path: Path, given: str | None, shown: str
+) -> None:
+    notes = Notes()
+    query = listed(tmp_path, [site.add("/0.jpg", photo())])
+    scrape.run(section(query, contact=given), tmp_path, allow=(site.host,), progress=notes)
+    assert {request.agent for request in site.requests} == {f"curate/{curate.__version__}{shown}"}
+    assert len([line for line in notes.said if "--contact" in line]) == (not shown)
+
+
+@pytest.mark.parametrize("given", ["x", "名前@mine.dev", "nobody", "me@mine", "mine.dev\x07"])
+def test_what_is_no_contact_is_refused_before_anything_is_asked(site: Site, tmp_path: Path, given: str) -> None:
+    with pytest.raises(UsageError, match="contact"):
+        scraped(site, tmp_path, [site.add("/0.jpg", photo())], contact=given)
     assert not site.requests
+
+
+def test_a_placeholder_is_not_shown_to_the_public_web(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="placeholder"):
+        scrape.run(section(listed(tmp_path, ["http://nowhere.invalid/0.jpg"]), contact="you@example.org"), tmp_path)
 
 
 def test_loopback_is_refused_unless_allowed(site: Site, tmp_path: Path) -> None:
