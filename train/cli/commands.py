@@ -12,7 +12,7 @@ from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.progress import SILENT
 from curate.train.cli import params
-from curate.train.cli.translate import RUNS, Device, Force, WhichSystem, known_direction, translate
+from curate.train.cli.translate import RUNS, Device, Force, Renames, WhichSystem, known_direction, translate
 from curate.train.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -102,16 +102,27 @@ def train(
 
 def import_(
     context: Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one checkpoint, or their folder.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files of one checkpoint, their folder, or a run.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The safetensors file to write.")],
     system: WhichSystem = None,
-    direction: Annotated[str, typer.Option(help="What a lone generator does: a2b or b2a.")] = "a2b",
+    map_: Renames = None,
+    direction: Annotated[
+        str | None, typer.Option(help="What a lone generator does: a2b, if not given, or b2a.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Check another project's checkpoint and write its networks into one safe file."""
     from curate.train.weights import exchange
+    from curate.train.weights.unwrap import parse_rename
 
-    imported = exchange.read(files, system, known_direction(direction))
+    renames = [parse_rename(text) for text in map_ or ()]
+    imported = exchange.read(files, system, known_direction(direction or "a2b"), renames)
+    if direction and not imported.assumed:
+        raise UsageError(
+            f"--direction {direction}: the networks' names say already what each of them does", "leave it out"
+        )
     written = exchange.save(
         imported, out if out.suffix else out.with_suffix(".safetensors"), sources=files, force=force
     )
@@ -129,9 +140,12 @@ def import_(
 
 def export(
     context: Context,
-    source: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run's folder, or a file of weights.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|FILE", help="A run, RUN@STEP, RUN@best, a file of one, or of weights.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")],
     system: WhichSystem = None,
+    map_: Renames = None,
     layout: Annotated[
         str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit), chainer (cagan).")
     ] = None,
@@ -140,9 +154,10 @@ def export(
 ) -> None:
     """Write trained networks as the project that they come from reads them."""
     from curate.train.weights import exchange
+    from curate.train.weights.unwrap import parse_rename
 
-    run = (source / "config.json").is_file()
-    imported = exchange.read_run(source) if run else exchange.read(source, system)
+    renames = [parse_rename(text) for text in map_ or ()]
+    imported = exchange.read(source, system, renames=renames)
     paths = exchange.write(imported, out, layout, generators_only=generators_only, sources=[source], force=force)
     written = [str(path) for path in paths]
     context.console.result(
@@ -152,7 +167,7 @@ def export(
 
 def show(
     context: Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of weights.")],
+    files: Annotated[list[Path], typer.Argument(metavar="RUN|FILE...", help="Files of weights, or runs.")],
 ) -> None:
     """Show what lies in files of weights: names, shapes, counts, and the system that they are recognised as."""
     from curate.train.weights import exchange

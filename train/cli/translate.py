@@ -22,7 +22,11 @@ WhichSystem = Annotated[
     str | None, typer.Option("--system", help="cyclegan, ugatit or cagan; recognised by the files if not given.")
 ]
 Weights = Annotated[
-    list[Path] | None, typer.Option(metavar="FILE", help="Instead of a run: files of weights; repeatable.")
+    list[Path] | None, typer.Option(metavar="RUN|FILE", help="Files of weights, or RUN@STEP, RUN@best; repeatable.")
+]
+Renames = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="FROM=TO", help="How names of other projects' weights begin here; repeatable."),
 ]
 Articles = Annotated[
     list[Path] | None,
@@ -43,6 +47,7 @@ def translate(
     ] = None,
     weights: Weights = None,
     system: WhichSystem = None,
+    map_: Renames = None,
     direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
     article: Articles = None,
     worn: Annotated[Path | None, typer.Option(metavar="FILE", help="The article that the people wear now.")] = None,
@@ -66,8 +71,10 @@ def translate(
         raise UsageError(
             "INPUT or --split: one of them says what to translate", "curate translate photo.jpg -o out.png"
         )
+    if map_ and not weights:
+        raise UsageError("--map: without --weights", "it renames what is in another project's file: --weights FILE")
     if weights:
-        networks = _foreign(context, weights, system, direction, size, device)
+        networks = _foreign(context, weights, system, direction, map_, size, device)
     else:
         path = context.root / (run or RUNS / ("cagan" if article else "cyclegan"))
         networks = load_run(path, device or "auto", best)
@@ -97,15 +104,25 @@ def _jobs(
 
 
 def _foreign(
-    context: Context, files: list[Path], system: str | None, direction: str, size: int | None, device: str | None
+    context: Context,
+    files: list[Path],
+    system: str | None,
+    direction: str,
+    renames: list[str] | None,
+    size: int | None,
+    device: str | None,
 ) -> Trained:
-    """The networks in `files` of other projects."""
+    """The networks in `files`, whoever made them."""
     from curate.train.weights import exchange
+    from curate.train.weights.unwrap import parse_rename
 
-    imported = exchange.read(files, system, known_direction(direction))
-    for note in imported.notes:
+    found = [parse_rename(text) for text in renames or ()]
+    networks, notes = exchange.load(
+        files, system, known_direction(direction), found, size=size, device=device or "auto"
+    )
+    for note in notes:
         context.console.progress.note(note)
-    return exchange.trained(imported, str(files[0]), size=size, device=device or "auto")
+    return networks
 
 
 def known_direction(text: str) -> Direction:

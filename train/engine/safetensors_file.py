@@ -83,13 +83,20 @@ def _open(path: Path, hint: str, *, tensors: bool) -> tuple[dict[str, str], dict
         raise UsageError(f"{path}: broken: {detail}", hint) from None
 
 
+def is_one(path: Path) -> bool:
+    """Whether the file `path` begins as one. Raises like `check_readable`."""
+    check_readable(path)
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"  # after the length of its header
+
+
 def check_readable(path: Path) -> None:
     """Raises UsageError where `path` is no file, and CurateError where it is one that this user may not read."""
     try:
         with path.open("rb"):
             pass
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{path}: there is no such file", "name the file, or the folder that holds it") from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"{path}: {error.strerror}", "name the file, or the folder that holds it") from None
     except IsADirectoryError:
         raise UsageError(f"{path}: a folder, not a file", "name a file in it") from None
     except PermissionError as error:

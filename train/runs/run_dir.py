@@ -58,6 +58,16 @@ class RunDir:
     def metrics_file(self) -> Path:
         return self.path / "metrics.json"
 
+    @property
+    def is_run(self) -> bool:
+        """Whether a run lies here: other projects' folders have a config.json of their own."""
+        if not self.config_file.is_file():
+            return False
+        try:
+            return self.checkpoints.is_dir() or _is_config(json.loads(self.config_file.read_bytes()))
+        except (ValueError, OSError):
+            return True  # broken, or not readable: `read` says so
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """No other process trains here within the block. Raises UsageError when one does already.
@@ -77,11 +87,7 @@ class RunDir:
     def read(self) -> dict[str, Any]:
         """What config.json holds, an older one's keys under today's names. Raises UsageError where no run lies."""
         try:
-            config_json: dict[str, Any] = json.loads(self.config_file.read_text("utf-8"))
-            if not {"recipe", "data", "run", "model", "dataset", "crop"} <= config_json.keys():
-                raise ValueError("not a run's config")
-            if config_json["recipe"] in RECIPES:
-                config_json["model"] = model_section(config_json["recipe"]).from_older(config_json["model"])
+            config_json = known_config(json.loads(self.config_file.read_text("utf-8")))
         except FileNotFoundError:
             raise UsageError(
                 f"{self.path}: not a run folder: it has no config.json", "train one first: curate train cyclegan"
@@ -133,6 +139,20 @@ class RunDir:
             number += 1
         self.path.rename(target)
         return f"the old run is now {target}{why}"
+
+
+def known_config(config_json: Any) -> dict[str, Any]:
+    """`config_json` under today's keys. Raises ValueError for what is no run's config."""
+    if not _is_config(config_json):
+        raise ValueError("not a run's config")
+    if config_json["recipe"] not in RECIPES:
+        return dict(config_json)
+    return {**config_json, "model": model_section(config_json["recipe"]).from_older(config_json["model"])}
+
+
+def _is_config(config_json: Any) -> bool:
+    parts = {"recipe", "data", "run", "model", "dataset", "crop"}
+    return isinstance(config_json, dict) and parts <= config_json.keys() and isinstance(config_json["model"], dict)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], trained: int) -> str:

@@ -17,8 +17,8 @@ from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
 from curate.train.recipes import RECIPES
 from curate.train.runs.config import from_dict
-from curate.train.runs.factory import build
-from curate.train.runs.run_dir import RunDir
+from curate.train.runs.factory import build, check_bounds
+from curate.train.runs.stored import StoredCheckpoint, find_in_run
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,24 @@ class Trained:
 
 
 def load_run(path: Path, device: str = "auto", best: str | None = None) -> Trained:
-    """The newest checkpoint of a run, or the `best` by a metric: kid, or kid_standin.
+    """The newest checkpoint of a run, the `best` by a metric, kid or kid_standin, or the one that RUN@WHICH names.
 
     Raises UsageError for a folder without a run, a run without a checkpoint, and a metric that it was not measured by.
     """
-    run_dir = RunDir(path)
-    config_json = run_dir.read()
+    return load_checkpoint(find_in_run(path, best or ""), device)
+
+
+def load_checkpoint(stored: StoredCheckpoint, device: str = "auto") -> Trained:
+    """The networks of a checkpoint. Raises UsageError for a file that is broken or doesn't fit its own config."""
+    config_json = stored.config_json
     config = from_dict(config_json)
-    weights = checkpoint.newest(run_dir.checkpoints) if best is None else _best_checkpoint(run_dir.best, best)
-    if weights is None:
-        raise UsageError(f"{path}: no checkpoint yet", f"train it: curate train {config.recipe}")
+    check_bounds(config.recipe, config.model, str(stored.path))
     recipe = build(replace(config, run=override(config.run, "run", device=device)))
     domains = config.data.domains
     return Trained(
         recipe=recipe,
-        source=str(path),
-        step=checkpoint.load_weights(recipe, weights),
+        source=stored.source,
+        step=checkpoint.load_weights(recipe, stored.path),
         side=config.data.size,
         domains=domains,
         rules={key: _known_rules(config_json["crop"][key]) for key in domains},
@@ -83,20 +85,6 @@ def load_run(path: Path, device: str = "auto", best: str | None = None) -> Train
         width=config.data.width,
         letterbox=parse(Letterbox, config_json.get("letterbox", {}), "letterbox"),
     )
-
-
-def _best_checkpoint(folder: Path, metric: str) -> Path:
-    """The networks of the step that was best by `metric`, which may leave out the feature net where there is one."""
-    metrics = {path: path.stem.rpartition("-")[0] for path in sorted(folder.glob("*.safetensors"))}
-    matching = {path: name for path, name in metrics.items() if metric in (name, name.partition("_")[0])}
-    names = sorted(set(matching.values()))
-    if len(names) != 1:
-        known = ", ".join(names or sorted(set(metrics.values()))) or "none"
-        raise UsageError(
-            f"{folder}: {'more than one' if names else 'no'} best by '{metric}': there are {known}",
-            "name one of them; runs are measured while run.measure_every is not 0, and keep run.keep_best of each",
-        )
-    return min(matching, key=lambda path: checkpoint.read(path)[0]["value"])
 
 
 def _known_rules(plain: Mapping[str, Any]) -> CropRules:

@@ -7,14 +7,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from curate.pipeline.core.errors import UsageError, nearest
-from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
 from curate.train.weights import exchange
 from curate.train.weights.format import StateDict, fitted
+from curate.train.weights.own import find_own, states
 
 States = Mapping[str, Mapping[str, Tensor]]
 
@@ -22,30 +21,30 @@ States = Mapping[str, Mapping[str, Tensor]]
 def load_initial(recipe: Recipe, name: str, path: Path) -> list[str]:
     """Gives the networks of `recipe`, which is called `name`, the weights in `path`, and says which got which.
 
-    `path` is a run's folder, a checkpoint, or what `curate weights import` takes. A network that is in `path` must fit
-    as a whole; one that is not keeps its first weights, but for a moving average, which follows its generator. Image
-    pools and the state of optimisers begin anew. Raises UsageError for another recipe's file, for names and shapes that
-    don't fit, and where nothing fits at all.
+    `path` is what `weights.exchange.read` takes: a run, RUN@WHICH, a file of one, or another project's weights. A
+    network that is in `path` must fit as a whole; one that is not keeps its first weights, but for a moving average,
+    which follows its generator. Image pools and the state of optimisers begin anew. Raises UsageError for another
+    recipe's file, for names and shapes that don't fit, and where nothing fits at all.
     """
     module: Any = recipe
     children: dict[str, nn.Module] = dict(module.named_children())
     parts = {key: part for key, part in children.items() if list(part.parameters())}
-    states = _states(path, name)
+    given = _states(path, name)
     report = []
     for key, part in parts.items():
-        state = states.get(key) or _generator_of_average(key, states)
+        state = given.get(key) or _generator_of_average(key, given)
         if state is None:
             report.append(f"{key}: not in {path}, keeps its first weights")
             continue
         named = StateDict(key, f"{path}, {key}", state)
         part.load_state_dict(fitted(named, part, str, f"by train.{name}.model"))
         report.append(f"{key}: {len(state)} tensors from {path}")
-    if not states.keys() & parts.keys():
+    if not given.keys() & parts.keys():
         raise UsageError(
-            f"{path}: holds {', '.join(states) or 'nothing'}, and {name} has {', '.join(parts)}",
+            f"{path}: holds {', '.join(given) or 'nothing'}, and {name} has {', '.join(parts)}",
             f"see what is in it: curate weights show {path}",
         )
-    return [*report, *(f"{key}: not used" for key, state in states.items() if key not in parts and state)]
+    return [*report, *(f"{key}: not used" for key, state in given.items() if key not in parts and state)]
 
 
 def freeze(recipe: Recipe, patterns: Iterable[str]) -> list[str]:
@@ -93,31 +92,15 @@ def _generator_of_average(key: str, states: States) -> Mapping[str, Tensor] | No
 
 def _states(path: Path, name: str) -> States:
     """Tensors by network and name. Raises UsageError for another recipe's."""
-    if not path.exists():
+    own = find_own([path])
+    if own is None and not path.exists():
         raise UsageError(f"{path}: there is nothing to begin with", "--from takes a run's folder or a file of weights")
-    newest = checkpoint.newest(path / "checkpoints") if (path / "config.json").is_file() else None
-    if (path / "config.json").is_file() and newest is None:
-        raise UsageError(f"{path}: no checkpoint yet", "name a run that has been trained")
-    if newest or _is_checkpoint(path):
-        header, tensors = checkpoint.read(newest or path)
-        system = header["config"].get("recipe", name)
-        states: dict[str, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            network, _, rest = key.removeprefix("model/").partition(".")
-            if key.startswith("model/") and rest != "_extra_state":
-                states.setdefault(network, {})[rest] = value
-        networks: States = states
+    networks: States
+    if own is not None:
+        system, networks = str(own.config_json["recipe"]), states(own)
     else:
         imported = exchange.read(path)
         system, networks = imported.system, imported.networks
     if system != name:
         raise UsageError(f"{path}: holds networks of {system}, not of {name}", f"train that: curate train {system}")
     return networks
-
-
-def _is_checkpoint(path: Path) -> bool:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return "curate" in (file.metadata() or {})
-    except (OSError, SafetensorError):
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from PIL import Image, ImageOps
 from curate.pipeline.core.errors import UsageError
 from curate.train.data.transforms import to_uint8
 from curate.train.engine.contract import Recipe
-from curate.train.runs.trained import Trained, load_run
+from curate.train.runs.trained import Trained
 from curate.train.translate.translator import Translator
 from curate.train.translate.try_on import TryOn
 from curate.train.weights import exchange
@@ -65,19 +66,20 @@ def load(
     direction: Direction = "a2b",
     size: int | None = None,
     device: str = "auto",
+    names: Mapping[str, str] | None = None,
 ) -> Pretrained:
-    """A run's folder, or files of weights of any system of `weights.exchange`, ready to translate.
+    """A run, RUN@STEP, RUN@best, one of a run's files, or files of weights of any system, ready to translate.
 
     `direction` is what calls translate unless they say otherwise, and that of a lone generator whose file name says
-    none. Raises UsageError like weights.exchange.read and runs.trained.load_run.
+    none. `names` change beginnings of other projects' names, as --map does. Raises UsageError like
+    weights.exchange.load.
     """
     paths = [Path(part) for part in (path if isinstance(path, list) else [path])]
-    if system is None and (paths[0] / "config.json").is_file():
-        return Pretrained(load_run(paths[0], device), direction)
-    imported = exchange.read(paths, system, direction)
-    if "g_a2b" not in imported.networks and "g_b2a" in imported.networks:
+    renames = list((names or {}).items())
+    networks, _ = exchange.load(paths, system, direction, renames, size=size, device=device)
+    if networks.directions == ("b2a",):
         direction = "b2a"  # the only one there is
-    return Pretrained(exchange.trained(imported, str(paths[0]), size=size, device=device), direction)
+    return Pretrained(networks, direction)
 
 
 def _as(photo: Any, pixels: NDArray[np.uint8]) -> Any:

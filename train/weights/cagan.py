@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from curate.pipeline.core.errors import UsageError
 from curate.train.recipes.cagan.config import CAGANConfig
 from curate.train.recipes.cagan.networks import AdditiveUNet, GlobalDiscriminator
+from curate.train.runs.factory import check_bounds
 from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
 
 NETWORKS = ("generator", "discriminator")
@@ -43,6 +44,7 @@ class _Format:
         width = agreed({part.where: int(tensor(part, "c0/W").shape[0]) for part in networks.values()}, "width")
         sizes = {part.where: _size(part, width) for role, part in networks.items() if role == "discriminator"}
         config = CAGANConfig(variant="chainer", width=width, size=agreed(sizes, "images of px:"))
+        check_bounds("cagan", config, found[0].where)
         states = {role: _fitted(role, part, config) for role, part in networks.items()}
         ordered = {role: states[role] for role in NETWORKS if role in states}
         return ImportedNetworks("cagan", config, ordered, config.size, tuple(notes))

@@ -13,7 +13,9 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.networks.patchgan import PatchDiscriminator
 from curate.train.networks.resnet import ResnetGenerator
 from curate.train.recipes.cyclegan.config import CycleGANConfig
+from curate.train.runs.factory import check_bounds
 from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
+from curate.train.weights.roles import discriminator_side, generator_role, judges_its_letter
 
 OFFICIAL = {"g_a2b": "latest_net_G_A", "g_b2a": "latest_net_G_B", "d_b": "latest_net_D_A", "d_a": "latest_net_D_B"}
 """The authors' files. Their D_A judges the fakes of G_A, which are images of b: it is our d_b."""
@@ -31,11 +33,12 @@ class _Format:
     networks = tuple(OFFICIAL)
 
     def recognises(self, state: State) -> bool:
-        return any(re.match(r"model\.(model\.)?[01]\.weight$|model\.\d+\.conv_block\.", key) for key in state)
+        return any(re.match(r"model\.([01]\.weight$|\d+\.conv_block\.|model\.1\.model\.)", key) for key in state)
 
     def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
         notes: list[str] = []
-        networks = placed((_role(part, direction, notes), _clean(part, notes)) for part in found)
+        roles = _roles(found, direction, notes)
+        networks = placed((role, _clean(part, notes)) for role, part in roles)
         generators = {role: part for role, part in networks.items() if role.startswith("g_")}
         discriminators = {role: part for role, part in networks.items() if role.startswith("d_")}
         widths = {part.where: _rows(part, "model.0.weight") for part in discriminators.values()}
@@ -46,6 +49,7 @@ class _Format:
             "discriminator_layers": agreed({part.where: _layers(part) for part in discriminators.values()}, "layers:"),
         }
         config = CycleGANConfig(**{key: value for key, value in shapes.items() if value is not None})
+        check_bounds("cyclegan", config, found[0].where)
         with torch.device("meta"):
             generator = ResnetGenerator(config.width, config.blocks)
             discriminator = PatchDiscriminator(config.discriminator_width, config.discriminator_layers)
@@ -57,9 +61,9 @@ class _Format:
             role: fitted(part, discriminator, str, f"model.0.weight says width {config.discriminator_width}")
             for role, part in discriminators.items()
         }
-        return ImportedNetworks(
-            "cyclegan", config, {role: states[role] for role in OFFICIAL if role in states}, None, tuple(notes)
-        )
+        ordered = {role: states[role] for role in OFFICIAL if role in states}
+        assumed = any("taken as the generator" in note for note in notes)
+        return ImportedNetworks("cyclegan", config, ordered, None, tuple(notes), assumed)
 
     def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
         names = LAYOUTS[layout]
@@ -79,25 +83,49 @@ _ONLY = (
 SYSTEM = _Format()
 
 
-def _role(found: StateDict, direction: Direction, notes: list[str]) -> str:
-    """Which of the recipe's networks a file is, by its name and what lies in it."""
-    generator = _unet(found.state) or any(key.startswith("model.1.") or ".conv_block." in key for key in found.state)
-    if name := re.fullmatch(r"(?:\w+_)?net_([GD])_([AB])", found.label):
-        kind, side = name[1], name[2]
-        role = f"g_{'a2b' if side == 'A' else 'b2a'}" if kind == "G" else f"d_{'b' if side == 'A' else 'a'}"
-    elif name := re.fullmatch(r"netG_([AB])2([AB])|netD_([AB])", found.label):
-        role = f"d_{name[3].lower()}" if name[3] else f"g_{name[1].lower()}2{name[2].lower()}"
-    elif generator:
-        notes.append(f"{found.where}: taken as the generator {direction}")
-        return f"g_{direction}"
-    else:
-        raise UsageError(
-            f"{found.where}: a discriminator, but its name doesn't say of which domain",
-            f"name it like the authors do: {OFFICIAL['d_b']}.pth judges b, {OFFICIAL['d_a']}.pth judges a",
-        )
-    if generator != role.startswith("g_"):
-        raise UsageError(f"{found.where}: holds a {'generator' if generator else 'discriminator'}", "see its name")
-    return role
+def _roles(found: Sequence[StateDict], direction: Direction, notes: list[str]) -> list[tuple[str, StateDict]]:
+    """Which of the recipe's networks each file is, by its name and what lies in it."""
+    generators = [part for part in found if _is_generator(part.state)]
+    by_letter = judges_its_letter(part.label for part in generators)
+    roles = []
+    for part in found:
+        role = _role_by_name(part.label, by_letter)
+        if role is None and part in generators:
+            notes.append(f"{part.where}: taken as the generator {direction}")
+            role = f"g_{direction}"
+        if role is None and generators:
+            notes.append(f"{part.where}: left out: a discriminator, but its name doesn't say of which domain")
+            continue
+        if role is None:
+            raise UsageError(
+                f"{part.where}: a discriminator, but its name doesn't say of which domain",
+                f"name it like the authors do: {OFFICIAL['d_b']}.pth judges b, {OFFICIAL['d_a']}.pth judges a",
+            )
+        if (part in generators) != role.startswith("g_"):
+            raise UsageError(
+                f"{part.where}: holds a {'generator' if part in generators else 'discriminator'}", "see its name"
+            )
+        roles.append((role, part))
+    return roles
+
+
+def _role_by_name(label: str, by_letter: bool | None) -> str | None:
+    """By the authors' names, aitorzip's, ours, or any that says as much; a letter alone means what generators' do."""
+    known = {**{name: role for names in LAYOUTS.values() for role, name in names.items()}, **{r: r for r in OFFICIAL}}
+    if label in known:
+        return known[label]
+    if name := re.fullmatch(r"\w+_net_D_([AB])", label):
+        return "d_b" if name[1] == "A" else "d_a"
+    if role := generator_role(label):
+        return role
+    side = discriminator_side(label)
+    if side is None or by_letter is None:
+        return None
+    return f"d_{side}" if by_letter else f"d_{'b' if side == 'a' else 'a'}"
+
+
+def _is_generator(state: State) -> bool:
+    return _unet(state) or any(key.startswith("model.1.") or ".conv_block." in key for key in state)
 
 
 def _clean(found: StateDict, notes: list[str]) -> StateDict:
@@ -119,7 +147,7 @@ def _antialiased(state: State) -> bool:
 
 
 def _unet(state: State) -> bool:
-    return any(key.startswith("model.model.") for key in state)
+    return any(key.startswith("model.model.1.model.") for key in state)
 
 
 def _batch_norm(state: State) -> bool:
@@ -128,8 +156,8 @@ def _batch_norm(state: State) -> bool:
 
 def _resize_convolution(state: State) -> bool:
     """Whether a 3x3 kernel after the blocks narrows as a convolution's: [out, in, ...], not [in, out, ...]."""
-    places = [int(place[1]) for key in state if (place := re.match(r"model\.(\d+)\.conv_block\.", key))]
-    kernels = [(re.fullmatch(r"model\.(\d+)\.weight", key), value) for key, value in state.items()]
+    places = [int(place[1]) for key in state if (place := re.match(r"model\.(\d{1,6})\.conv_block\.", key))]
+    kernels = [(re.fullmatch(r"model\.(\d{1,6})\.weight", key), value) for key, value in state.items()]
     return any(
         name is not None and places and int(name[1]) > max(places) and _narrowing(value) for name, value in kernels
     )
@@ -157,5 +185,5 @@ def _blocks(found: StateDict) -> int:
 
 def _layers(found: StateDict) -> int:
     """The layers of a discriminator as its authors count them: each has three places between the first and the last."""
-    places = [int(place[1]) for key in found.state if (place := re.match(r"model\.(\d+)\.", key))]
+    places = [int(place[1]) for key in found.state if (place := re.match(r"model\.(\d{1,6})\.", key))]
     return max(max(places, default=0) - 2, 3) // 3

@@ -8,13 +8,12 @@ executed. `read` also takes the files that `save` writes, which hold the same in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from torch import nn
 
 from curate.pipeline.core.config import as_dict, parse
 from curate.pipeline.core.errors import UsageError
@@ -26,11 +25,13 @@ from curate.train.engine import checkpoint, safetensors_file
 from curate.train.engine.contract import Recipe
 from curate.train.engine.precision import select_device
 from curate.train.recipes import RECIPES
-from curate.train.runs.config import from_dict
-from curate.train.runs.run_dir import RunDir
-from curate.train.runs.trained import Trained
+from curate.train.runs.factory import check_bounds
+from curate.train.runs.stored import StoredCheckpoint
+from curate.train.runs.trained import Trained, load_checkpoint
 from curate.train.weights import files
-from curate.train.weights.format import CheckpointFormat, Direction, ImportedNetworks, StateDict, fitted, placed
+from curate.train.weights.format import CheckpointFormat, Direction, ImportedNetworks, State, StateDict, fitted
+from curate.train.weights.own import check_own, check_same, find_own, read_checkpoint, refuse_renames
+from curate.train.weights.unwrap import Rename, unwrap, whole
 
 SYSTEMS = Registry(
     "system",
@@ -52,52 +53,64 @@ class CheckpointListing:
     tensors: Mapping[str, tuple[str, tuple[int, ...]]]  # type and shape by name
 
 
-def read(paths: Path | Iterable[Path], system: str | None = None, direction: Direction = "a2b") -> ImportedNetworks:
-    """The networks in one file, in several that belong together, or in the files of a folder.
+def read(
+    paths: Path | Iterable[Path],
+    system: str | None = None,
+    direction: Direction = "a2b",
+    renames: Sequence[Rename] = (),
+) -> ImportedNetworks:
+    """The networks in one file, in several that belong together, in the files of a folder, or of a run.
 
-    `system` None is recognised by names and shapes. A single generator whose file name says nothing is `direction`'s.
-    Raises UsageError for files that would have to be executed, are broken, or do not fit, with what is wrong in them.
+    A run, RUN@WHICH and a run's own file are what `runs.stored.find` takes; of them generators come by their moving
+    average where there is one. `system` None is recognised by names and shapes. A single generator whose file name says
+    nothing is `direction`'s. `renames` change beginnings of other projects' names. Raises UsageError for files that
+    would have to be executed, are broken, or do not fit, with what is wrong in them.
     """
-    opened = _expand_folders([paths] if isinstance(paths, Path) else list(paths))
+    named = [paths] if isinstance(paths, Path) else list(paths)
     if system is not None:
         SYSTEMS[system]
+    if own := find_own(named):
+        check_own(own, system, renames)
+        return read_checkpoint(own, _system(str(own.config_json["recipe"])).networks)
+    opened = _expand_folders(named)
     if len(opened) == 1 and (header := files.header(opened[0])):
-        return _read_saved(opened[0], header, system)
-    found = [part for path in opened for part in files.state_dicts(path)]
+        check_same(opened[0], str(header["system"]), system)
+        refuse_renames(opened[0], renames)
+        return _read_saved(opened[0], header)
+    found = [part for path in opened for part in _found(path, system, renames)]
     guess = _recognise(found)
     if system is None and guess is None:
         raise UsageError(
             f"{opened[0]}: not the networks of a system that we know",
             f"systems: {', '.join(SYSTEMS)}; see what is in it: curate weights show {opened[0]}",
         )
-    if system is not None and guess not in (system, None):
-        raise UsageError(f"{opened[0]}: holds networks of {guess}, not of {system}", f"use --system {guess}")
+    if system is not None and guess is not None:
+        check_same(opened[0], guess, system)
     imported: ImportedNetworks = _system(system or str(guess)).read(found, direction)
     return imported
 
 
-def read_run(folder: Path) -> ImportedNetworks:
-    """The networks in the newest checkpoint of a run, generators by their moving average where it keeps one.
+def load(
+    paths: Sequence[Path],
+    system: str | None = None,
+    direction: Direction = "a2b",
+    renames: Sequence[Rename] = (),
+    *,
+    size: int | None = None,
+    device: str = "auto",
+) -> tuple[Trained, tuple[str, ...]]:
+    """What `read` takes, ready to translate, and notes on what was left out or assumed.
 
-    Raises UsageError for a folder without a checkpoint.
+    A run's own networks come with all that the run knows of how its photos are cut. Raises like `read` and `trained`.
     """
-    run_dir = RunDir(folder)
-    config = from_dict(run_dir.read())
-    newest = checkpoint.newest(run_dir.checkpoints)
-    if newest is None:
-        raise UsageError(f"{folder}: no checkpoint yet", f"train it: curate train {config.recipe}")
-    known = _system(config.recipe).networks
-    networks: dict[str, dict[str, torch.Tensor]] = {}
-    averages: dict[str, dict[str, torch.Tensor]] = {}
-    for name, value in checkpoint.read(newest)[1].items():
-        role, _, key = name.removeprefix("model/").partition(".")
-        if role.startswith("average"):  # what the run itself renders with
-            followed = f"g_{role.removeprefix('average_')}" if role != "average" else "generator"
-            averages.setdefault(followed, {})[key.removeprefix("network.")] = value
-        elif name.startswith("model/") and role in known:
-            networks.setdefault(role, {})[key] = value
-    networks |= averages
-    return ImportedNetworks(config.recipe, config.model, networks, config.data.size)
+    if own := find_own(paths):
+        check_own(own, system, renames)
+        networks = load_checkpoint(own, device)
+        if size not in (None, networks.side):
+            raise UsageError(f"{own.source}: takes images of {networks.side} px alone", f"leave --size {size} out")
+        return networks, ()
+    imported = read(paths, system, direction, renames)
+    return trained(imported, str(paths[0]), size=size, device=device), imported.notes
 
 
 def write(
@@ -185,30 +198,77 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
 
 
 def show(path: Path) -> list[CheckpointListing]:
-    """What lies in a file, network by network, whether or not a system knows it. Raises UsageError like `read`."""
-    return [
-        CheckpointListing(
-            part.where,
-            _recognise([part]),
-            sum(value.numel() for value in part.state.values()),
-            {key: (str(value.dtype).removeprefix("torch."), tuple(value.shape)) for key, value in part.state.items()},
-        )
-        for part in files.state_dicts(path)
-    ]
+    """What lies in a file, network by network, whether or not a system knows it; or in a run's newest checkpoint.
+
+    Raises UsageError like `read`.
+    """
+    if own := find_own([path]):
+        return list(_list_own(own))
+    listings = []
+    for file in _expand_folders([path]):
+        content = files.read(file)
+        for part in unwrap(content, file, _known) or whole(content, file):
+            listings.append(_listing(part.where, _recognise([part]), part.state))
+    return listings
 
 
-def _read_saved(path: Path, header: Mapping[str, Any], system: str | None) -> ImportedNetworks:
+def _list_own(own: StoredCheckpoint) -> Iterator[CheckpointListing]:
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    for name, value in checkpoint.read(own.path)[1].items():
+        kind, _, rest = name.partition("/")
+        part, _, key = rest.partition("." if kind == "model" else "/")
+        parts.setdefault(part if kind == "model" else f"{kind} {part}" if key else kind, {})[key or rest] = value
+    for part, state in parts.items():
+        yield _listing(f"{own.path}, {part}", str(own.config_json["recipe"]), state)
+
+
+def _listing(where: str, system: str | None, state: State) -> CheckpointListing:
+    return CheckpointListing(
+        where,
+        system,
+        sum(value.numel() for value in state.values()),
+        {key: (str(value.dtype).removeprefix("torch."), tuple(value.shape)) for key, value in state.items()},
+    )
+
+
+def _found(path: Path, system: str | None, renames: Sequence[Rename]) -> list[StateDict]:
+    """The networks in a file; all that is in it where none is recognised, and its tensors checked."""
+    content = files.read(path)
+    recognises = _known if system is None else _system(system).recognises
+    found = unwrap(content, path, recognises, renames) or unwrap(content, path, _known, renames)
+    found = found or whole(content, path)
+    size = path.stat().st_size
+    for part in found:
+        if wrong := next((w for key, value in part.state.items() if (w := files.check_tensor(key, value, size))), ""):
+            raise UsageError(f"{part.where}: refused: {wrong}", "save it as plain tensors of floating-point numbers")
+    return found
+
+
+def _known(state: State) -> bool:
+    return any(_system(name).recognises(state) for name in SYSTEMS)
+
+
+def _read_saved(path: Path, header: Mapping[str, Any]) -> ImportedNetworks:
     """A file that `save` wrote, checked like any other."""
-    name = header["system"]
-    if system not in (None, name):
-        raise UsageError(f"{path}: holds networks of {name}, not of {system}", f"use --system {name}")
+    name, told = str(header["system"]), header["config"]
     kind: Any = RECIPES.resolve(name)
-    config = parse(kind.Config, kind.Config.from_older(header["config"]), f"{path}, config")
+    if not isinstance(told, dict):
+        raise UsageError(f"{path}: broken: its header is not one of ours", files.AGAIN)
+    config = parse(kind.Config, kind.Config.from_older(told), f"{path}, config")
+    check_bounds(name, config, str(path))
     with torch.device("meta"):
-        recipe: nn.Module = kind(config)
-    parts = placed((part.label, part) for part in files.state_dicts(path))
-    states = {role: fitted(part, recipe.get_submodule(role), str, "by its config") for role, part in parts.items()}
-    return ImportedNetworks(name, config, states, header["side"], tuple(header["notes"]))
+        networks = dict(kind(config).named_children())
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    for full, value in files.read(path).items():
+        role, _, key = str(full).rpartition("/")
+        parts.setdefault(role, {})[key] = value
+    if strange := parts.keys() - networks.keys():
+        raise UsageError(f"{path}: broken: {name} has no network '{min(strange)}'", files.AGAIN)
+    states = {
+        role: fitted(StateDict(role, f"{path}, {role}", state), networks[role], str, "by its config")
+        for role, state in parts.items()
+    }
+    return ImportedNetworks(name, config, states, header["side"], tuple(map(str, header["notes"])))
 
 
 def _expand_folders(paths: list[Path]) -> list[Path]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from curate.pipeline.core.config import Section
@@ -38,6 +39,7 @@ class ImportedNetworks:
     networks: Mapping[str, State]
     side: int | None = None
     notes: tuple[str, ...] = ()
+    assumed: bool = False  # whether a generator's direction was not said by its name
 
 
 class CheckpointFormat(Protocol):
@@ -62,7 +64,8 @@ def fitted(found: StateDict, network: nn.Module, name: Callable[[str], str], rea
     Raises UsageError that names the missing and extra keys and the shapes that differ; `reason` says where the wanted
     shapes come from. `network` may stand on the meta device.
     """
-    wanted = {key: value.shape for key, value in network.state_dict().items()}
+    ours = network.state_dict()
+    wanted = {key: value.shape for key, value in ours.items()}
     names = {key: name(key) for key in wanted}
     missing = [theirs for theirs in names.values() if theirs not in found.state]
     extra = sorted(found.state.keys() - set(names.values()))
@@ -71,11 +74,21 @@ def fitted(found: StateDict, network: nn.Module, name: Callable[[str], str], rea
         for key, theirs in names.items()
         if theirs in found.state and found.state[theirs].shape != wanted[key]
     ]
-    problems = [
-        f"{what}: {_some(names)}"
-        for what, names in (("missing", missing), ("not known", extra), (f"of another shape ({reason})", wrong))
-        if names
+    values = {theirs: found.state[theirs] for theirs in names.values() if theirs in found.state}
+    strange = [
+        f"{names[key]} ({str(values[names[key]].dtype).removeprefix('torch.')})"
+        for key, value in ours.items()
+        if names[key] in values and value.is_floating_point() and not values[names[key]].is_floating_point()
     ]
+    kinds = {
+        "missing": missing,
+        "not known": extra,
+        f"of another shape ({reason})": wrong,
+        "not of floating-point numbers": strange,
+    }
+    if not any(kinds.values()):
+        kinds = {"not finite (NaN or infinite values)": [name for name, value in values.items() if not _finite(value)]}
+    problems = [f"{what}: {_some(names)}" for what, names in kinds.items() if names]
     if problems:
         raise UsageError(f"{found.where}: {'; '.join(problems)}", "see all names and shapes: curate weights show FILE")
     return {key: found.state[theirs] for key, theirs in names.items()}
@@ -111,12 +124,8 @@ def placed(roles: Iterable[tuple[str, StateDict]]) -> dict[str, StateDict]:
     return networks
 
 
-def without_prefix(found: StateDict) -> StateDict:
-    """`found` without the "module." that torch's DataParallel puts before every name."""
-    if found.state and all(key.startswith("module.") for key in found.state):
-        state = {key.removeprefix("module."): value for key, value in found.state.items()}
-        return StateDict(found.label, found.where, state)
-    return found
+def _finite(value: Tensor) -> bool:
+    return bool(torch.isfinite(value.float() if value.element_size() == 1 else value).all())
 
 
 def _shape(value: Any) -> str:

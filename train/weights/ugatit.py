@@ -13,7 +13,9 @@ from torch import Tensor
 from curate.pipeline.core.errors import UsageError
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import AttentionDiscriminator, AttentionGenerator
+from curate.train.runs.factory import check_bounds
 from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
+from curate.train.weights.roles import generator_role
 
 NETWORKS = {
     "g_a2b": "genA2B",
@@ -28,8 +30,7 @@ NETWORKS = {
 ALONE = {"g_a2b": "generator_A2B_trained_model_cpu", "g_b2a": "generator_B2A_trained_model_cpu"}
 """The files of image_converter, which keeps generators only."""
 
-LABELS = {name: role for names in (NETWORKS, ALONE) for role, name in names.items()}
-
+LABELS = {name: role for names in (NETWORKS, ALONE) for role, name in names.items()} | {role: role for role in NETWORKS}
 
 UP = {"0": "2", "1": "3", "3": "7", "4": "8", "7": "11"}
 """The places of a generator's last layers here, and there, where enlarging and padding are layers of their own."""
@@ -77,11 +78,12 @@ class _Format:
         for view in ("global", "local"):
             shapes[f"{view}_layers"] = agreed(_layers_by_file(depths, networks, view), f"{view} layers:")
         config = UGATITConfig(**shapes)
+        check_bounds("ugatit", config, found[0].where)
         states = {role: generator.fitted() for role, generator in generators.items()}
         states |= {role: _fitted(part, config.width, depths[role]) for role, part in discriminators.items()}
-        return ImportedNetworks(
-            "ugatit", config, {role: states[role] for role in NETWORKS if role in states}, config.size, notes
-        )
+        ordered = {role: states[role] for role in NETWORKS if role in states}
+        assumed = any("taken as the generator" in note for note in notes)
+        return ImportedNetworks("ugatit", config, ordered, config.size, notes, assumed)
 
     def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
         renamed = {
@@ -126,10 +128,16 @@ def _fitted(found: StateDict, width: int, depth: int) -> dict[str, Tensor]:
 
 def _roles(found: Sequence[StateDict], direction: Direction) -> tuple[dict[str, StateDict], tuple[str, ...]]:
     roles, notes = [], []
+    judges = [part for part in found if any(key.endswith(".weight_orig") for key in part.state)]
     for part in found:
         role = LABELS.get(part.label)
+        if role is None and part not in judges:
+            role = generator_role(part.label)
+        if role is None and part in judges and len(judges) < len(found):
+            notes.append(f"{part.where}: left out: a discriminator, but its name doesn't say which")
+            continue
         if role is None:
-            if any(key.endswith(".weight_orig") for key in part.state):
+            if part in judges:
                 raise UsageError(
                     f"{part.where}: a discriminator, but its name doesn't say which",
                     f"name it by one of {', '.join(list(NETWORKS.values())[2:])}",
@@ -142,7 +150,7 @@ def _roles(found: Sequence[StateDict], direction: Direction) -> tuple[dict[str, 
 
 def _depth(found: StateDict) -> int:
     """The layers of a discriminator as its authors count them: its body's convolutions, every third place, and one."""
-    places = [int(place[1]) for key in found.state if (place := re.match(r"model\.(\d+)\.", key))]
+    places = [int(place[1]) for key in found.state if (place := re.match(r"model\.(\d{1,6})\.", key))]
     return max(places, default=1) // 3 + 2
 
 

@@ -89,7 +89,7 @@ def test_a_broken_file_is_one_line_with_what_to_do(tmp_path: Path, content: byte
 
 
 def test_what_is_no_file_says_so(tmp_path: Path) -> None:
-    for path, word in ((tmp_path / "x", "no such file"), (tmp_path, "a folder"), (tmp_path / "x/y", "no such")):
+    for path, word in ((tmp_path / "x", "No such file"), (tmp_path, "a folder"), (tmp_path / "x/y", "No such")):
         with pytest.raises(UsageError, match=word):
             safetensors_file.read(path)
 

@@ -126,7 +126,7 @@ def test_a_run_goes_on_bit_for_bit_and_translates(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "aged" / "config.json").read_text("utf-8"))["model"]["width"] == 4
     age(tmp_path / "aged")
     assert load_run(tmp_path / "aged", "cpu").step == 6
-    assert exchange.read_run(tmp_path / "aged").config == tiny().model
+    assert exchange.read(tmp_path / "aged").config == tiny().model
 
 
 def test_other_values_are_told_apart_under_the_names_of_today(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_a_run_begins_with_another_runs_networks(root: Path) -> None:
 
 
 def test_a_run_begins_with_an_imported_generator(root: Path, tmp_path: Path) -> None:
-    imported = exchange.read_run(root / OLD)
+    imported = exchange.read(root / OLD)
     exchange.write(imported, tmp_path, generators_only=True)
     recipe, untouched = first_weights(), first_weights()
     report = load_initial(recipe, "cyclegan", tmp_path)
@@ -73,7 +74,7 @@ def test_what_does_not_fit_is_named(root: Path, tmp_path: Path) -> None:
         load_initial(first_weights(), "ugatit", root / OLD)
     with pytest.raises(UsageError, match="there is nothing to begin with"):
         load_initial(first_weights(), "cyclegan", tmp_path / "none")
-    (tmp_path / "config.json").write_text("{}")
+    shutil.copy(root / OLD / "config.json", tmp_path)
     with pytest.raises(UsageError, match="no checkpoint yet"):
         load_initial(first_weights(), "cyclegan", tmp_path)
 

@@ -223,7 +223,7 @@ def test_networks_that_others_do_not_know_do_not_go_out(
 def test_of_a_run_with_a_moving_average_the_average_goes_out(tmp_path: Path) -> None:
     dataset(tmp_path)
     run(tiny(run__steps=3, run__samples=0, model__ema=0.9, model__lr=0.1), tmp_path, tmp_path / "run")
-    imported = exchange.read_run(tmp_path / "run")
+    imported = exchange.read(tmp_path / "run")
     assert set(imported.networks) == {"g_a2b", "g_b2a", "d_a", "d_b"}
     recipe = load_run(tmp_path / "run").recipe
     photo = torch.rand(1, 3, 32, 32) * 2 - 1

@@ -14,6 +14,7 @@ from curate.train.data.transforms import resize
 from curate.train.evaluation.features.random_filters import StandIn
 from curate.train.weights import files
 from curate.train.weights.format import StateDict, fitted
+from curate.train.weights.unwrap import unwrap
 
 NAMES = {"fid": "inception", "torchvision": "torchvision_inception"}  # by layout; the first is what papers report
 
@@ -50,9 +51,9 @@ def load(path: Path | None, device: torch.device | str = "cpu") -> FeatureNet:
         return FeatureNet("standin", StandIn(), StandIn.side, device)
     from curate.train.evaluation.features.inception import CLASSES, SIDE, Inception
 
-    parts = files.state_dicts(path)
-    last = parts[0].state.get("fc.weight")
-    if len(parts) != 1 or last is None or len(last) not in CLASSES:
+    parts = unwrap(files.read(path), path, lambda state: "fc.weight" in state)
+    last = parts[0].state["fc.weight"] if len(parts) == 1 else None
+    if last is None or last.ndim != 2 or len(last) not in CLASSES:
         raise UsageError(
             f"{path}: not the weights of an Inception v3: no fc.weight of {' or '.join(map(str, CLASSES))} rows",
             "name pt_inception-2015-12-05 or torchvision's inception_v3, or leave run.features out",
