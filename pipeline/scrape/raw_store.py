@@ -12,7 +12,7 @@ from pathlib import Path
 
 from curate.pipeline.core import files
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import exclusive_lock
+from curate.pipeline.core.locks import exclusive_lock
 
 IMAGES = "raw/images"
 _HINT = "free some space or mend the rights, then run it again: it goes on where it stopped"

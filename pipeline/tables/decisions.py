@@ -24,6 +24,7 @@ from msgspec import Meta
 
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import atomic_write, disk_error
+from curate.pipeline.core.locks import has_no_locks, waiting_lock
 
 FILE = "manifests/review.jsonl"
 SELECT = "select"
@@ -200,12 +201,20 @@ _DECODER = msgspec.json.Decoder(Decision)
 def _locked(root: Path) -> Iterator[int]:
     """The file, made if need be and open for appending, while no other process writes to it."""
     path = root / FILE
-    stream = -1
+    stream, instead = -1, contextlib.ExitStack()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             stream = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            except OSError as error:
+                if not has_no_locks(error):
+                    raise
+                os.close(stream)
+                instead.enter_context(waiting_lock(path.with_name(f".{path.name}.lock")))
+                stream = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+                break
             if path.exists() and os.path.samestat(os.fstat(stream), path.stat()):
                 break
             os.close(stream)  # another process has put a new file in its place
@@ -213,6 +222,7 @@ def _locked(root: Path) -> Iterator[int]:
     except OSError as error:
         raise disk_error(path, error) from error
     finally:
+        instead.close()
         if stream >= 0:
             with contextlib.suppress(OSError):
                 os.close(stream)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 from torch import Tensor
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import atomic_write, write_text
+from curate.pipeline.core.locks import waiting_lock
 from curate.pipeline.core.progress import Progress
 from curate.pipeline.imaging import shards
 
@@ -28,23 +29,41 @@ def load_decoded(
     """`pictures` as uint8 [N, side, side, 3], mapped, and the digest of their names, shape and pixels.
 
     They are decoded into processed/cache unless they lie there already. There is one array per `key`: an older one
-    of the same key is replaced. `made_by` is the command that makes the files. Raises UsageError for pictures of
-    unequal size and CurateError for one that is missing or unreadable.
+    of the same key is replaced. Of several processes one decodes and the others wait for it. `made_by` is the command
+    that makes the files. Raises UsageError for pictures of unequal size and CurateError for one that is missing or
+    unreadable, and for a disk that refuses.
     """
     if not pictures:
         return torch.empty(0, 0, 0, 3, dtype=torch.uint8), _hash()
     content = [f"{name} {_stat(root, path, made_by)}" for name, path in pictures]  # whether they changed, unread
-    path = root / CACHE / f"{_hash(*key.splitlines())[:8]}-{_hash(*content)[:16]}.npy"
-    notes = path.with_suffix(".json")
-    if not path.is_file() or not notes.is_file():
-        for stale in (*path.parent.glob(f"{path.name[:9]}*"), *path.parent.glob(f".{path.name[:9]}*.tmp")):
-            stale.unlink(missing_ok=True)
-        label = f"decode {' '.join(key.splitlines())}"
-        digest = _decode(root, pictures, path, label, made_by, progress)
-        with atomic_write(notes) as temporary:
-            temporary.write_text(json.dumps({"digest": digest}))
-    mapped = np.load(path, mmap_mode="c")  # copy on write: torch wants a writable array, and nothing writes to it
-    return torch.from_numpy(mapped), json.loads(notes.read_text())["digest"]
+    prefix, label = _hash(*key.splitlines())[:8], " ".join(key.splitlines())
+    path = root / CACHE / f"{prefix}-{_hash(*content)[:16]}.npy"
+
+    def waits(owner: str) -> None:
+        progress.note(f"waiting for process {owner or 'unknown'}, which decodes {label}")
+
+    with waiting_lock(path.with_name(f".{prefix}.lock"), waits):
+        if (found := _cached(path)) is None:
+            for stale in (*path.parent.glob(f"{prefix}-*"), *path.parent.glob(f".{prefix}-*.tmp")):
+                stale.unlink(missing_ok=True)  # who has it mapped keeps it
+            digest = _decode(root, pictures, path, f"decode {label}", made_by, progress)
+            write_text(path.with_suffix(".json"), json.dumps({"digest": digest}))
+            found = _cached(path)
+    if found is None:
+        raise CurateError(f"{path}: written, and not there", "look at the disk, then run it again")
+    return found
+
+
+def _cached(path: Path) -> tuple[Tensor, str] | None:
+    """The decoded pictures and their digest; None where either file is missing or not whole."""
+    try:
+        digest = json.loads(path.with_suffix(".json").read_text("utf-8"))["digest"]
+        mapped = np.load(path, mmap_mode="c")  # copy on write: torch wants a writable array, and nothing writes to it
+    except PermissionError as error:
+        raise CurateError(f"{path}: cannot read: {error.strerror}", "mend its rights, or delete it") from None
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return None
+    return torch.from_numpy(mapped), digest
 
 
 def to_device_if_small(pictures: Tensor, device: torch.device | str) -> Tensor:
@@ -69,18 +88,20 @@ def _decode(root: Path, pictures: Sequence[Picture], path: Path, label: str, mad
     """Writes the decoded `pictures` as one array and returns the digest of names, shape and pixels."""
     side = len(shards.load_picture(root, pictures[0][1], made_by))
     digest = hashlib.sha256(f"{side}".encode())
-    with atomic_write(path) as temporary, progress.task(label, len(pictures)) as task:
-        pixels = open_memmap(temporary, "w+", np.uint8, (len(pictures), side, side, 3))
-        for index, (name, picture_path) in enumerate(pictures):
+    shape = (len(pictures), side, side, 3)
+    with atomic_write(path) as temporary, progress.task(label, len(pictures)) as task, temporary.open("wb") as file:
+        # no mapped file of holes: on a full disk the kernel would kill the process instead of refusing
+        write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for name, picture_path in pictures:
             picture = shards.load_picture(root, picture_path, made_by)
-            if picture.shape != (side, side, 3):
+            if picture.shape != shape[1:]:
                 first, then, rest = made_by.partition(" && ")
                 raise UsageError(
                     f"{root / picture_path}: {picture.shape[1]}x{picture.shape[0]} px, others are {side}x{side}",
                     f"cut them all alike: {first} --size N{then}{rest}",
                 )
-            pixels[index] = picture
-            digest.update(name.encode() + picture.tobytes())
+            pixels = picture.tobytes()
+            file.write(pixels)
+            digest.update(name.encode() + pixels)
             task.advance()
-        pixels.flush()
     return digest.hexdigest()

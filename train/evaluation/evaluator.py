@@ -6,6 +6,7 @@ Every number of a feature net carries the net's name: numbers of two nets are ne
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -109,12 +110,14 @@ class Evaluator:
         path = self.root / CACHE / f"{kind}-{content[:8]}{self.net.digest[:8]}.npy"
         try:
             return torch.from_numpy(np.load(path, allow_pickle=False))
-        except (FileNotFoundError, ValueError):  # not there, or not whole
+        except (FileNotFoundError, ValueError, EOFError):  # not there, or not whole
             pass
         for stale in path.parent.glob(f"{kind}-*"):
             stale.unlink(missing_ok=True)
         starts = range(0, task.count, BATCH)
         features = torch.cat([self.net(task.sources(start, min(start + BATCH, task.count))) for start in starts])
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.save(file, features.numpy(), allow_pickle=False)
+        whole = io.BytesIO()
+        np.save(whole, features.numpy(), allow_pickle=False)  # to memory: written to a full disk, it names no cause
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(whole.getvalue())
         return features

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write, exclusive_lock
+from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.locks import exclusive_lock
 from curate.train.engine import checkpoint
 from curate.train.recipes import RECIPES, model_section
 from curate.train.runs.config import IDENTITY, from_dict
@@ -77,7 +78,7 @@ class RunDir:
 
         def taken(owner: str) -> UsageError:
             return UsageError(
-                f"{self.path}: process {owner or 'of another machine'} is training here",
+                f"{self.path}: process {owner or 'unknown'} is training here",
                 "wait for it, stop it with Ctrl-C, or train in another folder: --run FOLDER",
             )
 

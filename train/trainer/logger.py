@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,15 +31,12 @@ class ScalarLogger:
         """Adds the line of `step`."""
         row = {"step": step, **scalars}
         self.rows.append(row)
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(_line(row))
-        except OSError as error:
-            hint = "free some space or mend the rights; the same command goes on from the last checkpoint"
-            raise disk_error(self.path, error, hint) from error
-        for name, value in scalars.items():
-            if self._events is not None:
-                self._events.add_scalar(name, value, step)
+        with _named(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(_line(row))
+        if self._events is not None:
+            for name, value in scalars.items():
+                with _named(self.path.with_name("tensorboard")):
+                    self._events.add_scalar(name, value, step)
 
     def table(self) -> None:
         """Writes scalars.tsv anew: a row per tick, a column per scalar, empty where it has none; and what was measured
@@ -56,7 +54,18 @@ class ScalarLogger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._events is not None:
-            self._events.close()
+            with _named(self.path.with_name("tensorboard")) if error is None else suppress(OSError):
+                self._events.close()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Within the block, a disk that refuses is a CurateError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        hint = "free some space or mend the rights; the same command goes on from the last checkpoint"
+        raise disk_error(path, error, hint) from error
 
 
 def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -83,4 +92,5 @@ def _events(folder: Path, after: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter  # the package tensorboard is optional
     except ImportError:
         return None
-    return SummaryWriter(str(folder), purge_step=after + 1 if after else None)
+    with _named(folder):
+        return SummaryWriter(str(folder), purge_step=after + 1 if after else None)

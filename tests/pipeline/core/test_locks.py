@@ -1,0 +1,93 @@
+"""Locks between processes, also where the file system has none."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import platform
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.locks import exclusive_lock, waiting_lock
+
+
+def taken(owner: str) -> UsageError:
+    return UsageError(f"process {owner} is at work", "wait for it")
+
+
+def refuse_locks(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def flock(file: object, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+def test_a_lock_is_one_process_s_and_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / ".lock"
+    with exclusive_lock(path, taken):
+        with pytest.raises(UsageError, match=f"process {os.getpid()} is at work"), exclusive_lock(path, taken):
+            pytest.fail("two at once")
+        assert path.read_text() == str(os.getpid())
+    assert not path.read_text()
+    with pytest.raises(OSError, match="inside"), exclusive_lock(path, taken):
+        raise OSError("inside")  # what fails in the block is the block's own
+    with exclusive_lock(path, taken):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_without_locks_of_the_file_system_a_file_stands_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    refuse_locks(monkeypatch, number)
+    path, owner = tmp_path / ".lock", tmp_path / ".lock.owner"
+    with exclusive_lock(path, taken):
+        with (
+            pytest.raises(UsageError, match=rf"process {os.getpid()} of .*delete {owner}"),
+            exclusive_lock(path, taken),
+        ):
+            pytest.fail("two at once")
+        assert owner.is_file()
+    assert not owner.exists()
+    owner.write_text("1 another-machine")
+    with pytest.raises(UsageError, match="1 of another-machine"), exclusive_lock(path, taken):
+        pytest.fail("another machine has it")
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    owner.write_text(f"{int(ended.stdout)} {platform.node()}")
+    with exclusive_lock(path, taken):  # of a dead process of this machine
+        assert owner.read_text().startswith(f"{os.getpid()} ")
+
+
+def test_a_disk_that_fails_is_not_called_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_locks(monkeypatch, errno.EIO)
+    with pytest.raises(CurateError, match="cannot write: Input/output error"), exclusive_lock(tmp_path / "l", taken):
+        pytest.fail("locked")
+
+
+@pytest.mark.parametrize("has_locks", [True, False])
+def test_one_waits_for_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_locks: bool) -> None:
+    if not has_locks:
+        refuse_locks(monkeypatch, errno.ENOLCK)
+    told: list[str] = []
+    inside: list[int] = []
+
+    def second() -> None:
+        with waiting_lock(tmp_path / ".lock", told.append):
+            inside.append(2)
+
+    with waiting_lock(tmp_path / ".lock", told.append):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not told:
+            pass
+        inside.append(1)
+    thread.join()
+    assert inside == [1, 2]
+    assert len(told) == 1
+    assert told[0].startswith(str(os.getpid()))

@@ -1,0 +1,77 @@
+"""Decoded pictures: kept once for all that train, whole or not at all."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.imaging import codec
+from curate.train.data.cache import CACHE, load_decoded
+from tests.support.training import RecordedProgress
+
+COUNT, SIDE = 5, 24
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[tuple[str, str]]:
+    rng = np.random.default_rng(3)
+    for number in range(COUNT):
+        pixels = rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+        (tmp_path / f"{number}.png").write_bytes(codec.encode_png(pixels))
+    return [(f"name {number}", f"{number}.png") for number in range(COUNT)]
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Within the block every larger file is refused, as by a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_several_that_begin_at_once_decode_once_and_all_have_the_pictures(
+    tmp_path: Path, pictures: list[tuple[str, str]]
+) -> None:
+    progress, found, start = RecordedProgress(), [], threading.Barrier(4)
+
+    def load() -> None:
+        start.wait()
+        found.append(load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", progress))
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len({digest for _, digest in found}) == 1
+    assert all(array.shape == (COUNT, SIDE, SIDE, 3) for array, _ in found)
+    assert len(progress.shown) == COUNT, "each picture is decoded once"
+
+
+def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path: Path, pictures: list[tuple[str, str]]) -> None:
+    with files_of_at_most(2 * SIDE * SIDE * 3), pytest.raises(CurateError, match="cannot write"):
+        load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", RecordedProgress())
+    assert [path.name for path in (tmp_path / CACHE).iterdir() if path.suffix != ".lock"] == []
+    assert len(load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", RecordedProgress())[0]) == COUNT
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01\x00"])
+def test_what_is_not_whole_is_made_again(tmp_path: Path, pictures: list[tuple[str, str]], damage: bytes) -> None:
+    first, digest = load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", RecordedProgress())
+    array = next((tmp_path / CACHE).glob("*.npy"))
+    array.unlink()
+    array.write_bytes(damage)
+    again, same = load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", RecordedProgress())
+    assert first.equal(again)
+    assert digest == same
