@@ -18,7 +18,8 @@ import yaml
 
 import curate
 from curate.pipeline.core.errors import CurateError, TableError, UsageError
-from curate.pipeline.core.files import disk_error, exclusive_lock, write_text
+from curate.pipeline.core.files import disk_error, write_text
+from curate.pipeline.core.locks import exclusive_lock
 from curate.pipeline.tables import decisions, manifest
 
 FOLDERS = ("raw", "processed", "manifests")

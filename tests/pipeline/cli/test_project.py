@@ -9,7 +9,7 @@ import yaml
 
 from curate.pipeline.cli import presets, project
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import exclusive_lock
+from curate.pipeline.core.locks import exclusive_lock
 from curate.pipeline.tables import decisions, manifest
 from tests.support import ROOT
 
