@@ -20,8 +20,8 @@ from curate.pipeline.core.config import digest
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.crop import rows
 from curate.pipeline.faces import criteria
-from curate.pipeline.faces.alignment import DetectedFace
 from curate.pipeline.faces.config import CropRules, framing, looking
+from curate.pipeline.faces.detected import DetectedFace
 from curate.pipeline.imaging import shards
 from curate.pipeline.tables import arrow, manifest
 from curate.pipeline.tables.partial import PartialTable

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.crop import storage
-from curate.pipeline.faces.alignment import Cut, DetectedFace
+from curate.pipeline.faces.alignment import Cut
 from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.detected import DetectedFace
 from curate.pipeline.faces.detectors import Face
 from curate.pipeline.imaging.geometry import Box
 from curate.pipeline.tables import manifest
@@ -21,7 +22,9 @@ from curate.pipeline.tables.schema import POINTS
 
 Row = dict[str, Any]
 
-FACE_COLUMNS = "face_index box score scores agreement angle landmarks unrest".split()  # that `detected_face` reads
+FACE_COLUMNS = (
+    "face_index box score scores agreement angle landmarks unrest second_score".split()
+)  # that `detected_face` reads
 
 
 class CropInput(NamedTuple):
@@ -59,7 +62,7 @@ def face_row(item: CropInput, cut: Cut, rules: CropRules, align: str, faces: int
     if cut.reason == manifest.OK:
         row["path"] = path(item.domain, row["crop_id"])
     if cut.detected:
-        face, points, _ = cut.detected
+        face, points = cut.detected.face, cut.detected.landmarks
         row |= {"box": face.box, "scores": face.scores, "angle": face.angle}
         row["landmarks"] = None if points is None else points.ravel()
     return row
@@ -82,7 +85,7 @@ def detected_face(row: Mapping[str, Any]) -> DetectedFace:
     face = Face(Box(*row["box"]), row["score"], tuple(row["scores"]), row["agreement"], row["angle"])
     if points is None:
         return DetectedFace(face)
-    return DetectedFace(face, np.reshape(np.array(points, np.float64), (POINTS, 2)), row["unrest"])
+    return DetectedFace(face, np.reshape(np.array(points, np.float64), (POINTS, 2)), row["unrest"], row["second_score"])
 
 
 def crop_id(item: CropInput, cut: Cut, rules: CropRules, align: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,14 +30,15 @@ from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.crop import resume, rows, storage
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.crop.rows import CropInput, Row
-from curate.pipeline.faces.alignment import Aligner, Cut, DetectedFace, alignment, prepare
+from curate.pipeline.faces.alignment import Aligner, Cut, alignment, prepare
 from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.detected import DetectedFace
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import arrow, manifest, provenance
 from curate.pipeline.tables.partial import PartialTable
 from curate.pipeline.tables.schema import CROPS
 
-VERSION = 3  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
+VERSION = 4  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
 
 
 class Batch(NamedTuple):
@@ -197,14 +199,28 @@ def _cuts(aligner: Aligner, data: bytes, known: tuple[DetectedFace, ...] | None)
 
     Raises ImageError.
     """
-    small = codec.preview(data, aligner.rules.detect_side) if known is None and aligner.detect else None
-    faces = aligner.detect_in_preview(*small) if small else None
-    if faces == []:
-        return 0, []
-    image = codec.decode(data)
+    views = Views(data)
     if known is None:
-        known = tuple(aligner.find(image) if faces is None else aligner.with_landmarks(image, faces))
-    return len(known), aligner.cut(image, known)
+        known = tuple(aligner.find_in(views))
+    return len(known), aligner.cut(views.whole, known) if known or aligner.search is None else []
+
+
+class Views:
+    """A photo at the sizes that it is asked for; decoded whole once, and only where a part of its px does not do."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __call__(self, side: int) -> tuple[codec.RGB, int]:
+        """The photo at 1/n of its size, its longer side at least `side` px or whole, and n. Raises ImageError."""
+        if "whole" not in self.__dict__ and (small := codec.preview(self.data, side)) is not None:
+            return small
+        return self.whole, 1
+
+    @cached_property
+    def whole(self) -> codec.RGB:
+        """All of its px. Raises ImageError."""
+        return codec.decode(self.data)
 
 
 def _without_faces(item: CropInput, reason: str, rules: CropRules) -> Row:

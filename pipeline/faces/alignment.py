@@ -6,30 +6,25 @@ what was detected again, and other thresholds need no pixels at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.pipeline.faces import criteria, detectors, landmarks, model_files, plausibility, skin
+from curate.pipeline.faces import criteria, detectors, landmarks, model_files, skin
 from curate.pipeline.faces.config import CropRules
-from curate.pipeline.faces.detectors import Detector, Face, ensemble
+from curate.pipeline.faces.detected import DetectedFace, with_landmarks
+from curate.pipeline.faces.detected import measures as detected_measures
+from curate.pipeline.faces.detectors import ensemble
+from curate.pipeline.faces.face_search import FaceSearch, View
 from curate.pipeline.faces.ffhq import ffhq_quad
 from curate.pipeline.imaging import geometry, quality, warp
 from curate.pipeline.imaging.geometry import Affine, Box, Points
 from curate.pipeline.tables.manifest import OK
 
-
-class DetectedFace(NamedTuple):
-    """A face as detection left it, in the float32 numbers that the table keeps, so that it comes back equal."""
-
-    face: Face
-    landmarks: Points | None = None  # [68, 2], raw px, index coordinates; None for drawn faces
-    instability: float | None = None  # how far the landmarks move when the box does, in eye distances
+WHOLE = 1 << 30  # px: more than any photo's side
 
 
 class Framing(NamedTuple):
@@ -81,8 +76,8 @@ class Aligner:
         """Raises UsageError for an unknown detector and ModelError for a model file that can't be had."""
         self.rules = rules
         self.align = alignment(rules)
-        self.detect = ensemble.load(rules) if self.align != "none" else None
-        self.find_landmarks = landmarks.load() if has_landmarks(rules) else None
+        landmarker = landmarks.load() if has_landmarks(rules) else None
+        self.search = FaceSearch(rules, landmarker) if self.align != "none" else None
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Cut]:
         """Every face of `image` (RGB [height, width, 3]) by falling score, those that are refused included.
@@ -93,29 +88,16 @@ class Aligner:
 
     def find(self, image: NDArray[np.uint8]) -> list[DetectedFace]:
         """Every face of `image`, by falling score: none with `align: none`."""
-        return self.with_landmarks(image, self.detect(image) if self.detect else ())
+        return self.find_in(lambda side: (image, 1))
 
-    def detect_in_preview(self, preview: NDArray[np.uint8], divisor: int) -> list[Face]:
-        """The faces, in raw px, of a photo that `preview` shows at 1 / `divisor` of its size."""
-        detect = self.detect_small
-        return [face._replace(box=face.box.scaled(divisor)) for face in detect(preview)] if detect else []
-
-    @cached_property
-    def detect_small(self) -> Detector | None:
-        """Detection for previews, in whose px min_face is not given."""
-        return ensemble.load(msgspec.structs.replace(self.rules, min_face=1)) if self.align != "none" else None
-
-    def with_landmarks(self, image: NDArray[np.uint8], faces: Iterable[Face]) -> list[DetectedFace]:
-        """The `faces` of `image` with their landmarks."""
-        detected = []
-        for face in map(rounded, faces):
-            if self.find_landmarks is None or face.box.side < self.rules.min_face:  # refused whatever its landmarks
-                detected.append(DetectedFace(face))
-                continue
-            found = self.find_landmarks(image, face.box, face.angle)
-            points = found.points.astype(np.float32).astype(np.float64)
-            detected.append(DetectedFace(face, points, float(np.float32(found.instability))))
-        return detected
+    def find_in(self, view: View) -> list[DetectedFace]:
+        """Every face of the photo that `view` shows, as `find` does; all of its px are asked for where it has one."""
+        seen = self.search(view) if self.search else []
+        if all(one.divisor == 1 for one in seen):
+            return [one.face for one in seen]
+        assert self.search is not None, "it saw something"
+        image, _ = view(WHOLE)
+        return [with_landmarks(image, one.face.face, self.search.landmarker) for one in seen]
 
     def cut(self, image: NDArray[np.uint8], detected: Sequence[DetectedFace]) -> list[Cut]:
         """The faces `detected` in `image` cut and measured, each with its reason; detects nothing."""
@@ -142,9 +124,7 @@ class Aligner:
             "upscale": size / geometry.quad_side(quad),
         }
         if detected:
-            measures |= _face_measures(detected)
-        if detected and detected.landmarks is not None and coloured:
-            measures |= skin.shares(image, detected.face.box)
+            measures |= detected_measures(detected, image, coloured=coloured)
         return Cut(index, affine, crop, {name: float(np.float32(value)) for name, value in measures.items()}, detected)
 
     def _quad(self, detected: DetectedFace) -> Points:
@@ -179,32 +159,6 @@ def alignment(rules: CropRules) -> str:
 def has_landmarks(rules: CropRules) -> bool:
     """Whether faces get landmarks: those of photos always, as they tell false detections, too."""
     return alignment(rules) == "ffhq" or (alignment(rules) == "box" and not detectors.drawn(rules))
-
-
-def rounded(face: Face) -> Face:
-    """`face` with its numbers in float32, as the table keeps them."""
-
-    def single(value: float | None) -> float | None:
-        return None if value is None else float(np.float32(value))
-
-    return Face(
-        Box(*(float(np.float32(value)) for value in face.box)),
-        float(np.float32(face.score)),
-        tuple(single(score) for score in face.scores or (face.score,)),
-        single(face.agreement),
-        float(np.float32(face.angle)),
-    )
-
-
-def _face_measures(detected: DetectedFace) -> dict[str, float]:
-    """What detection and landmarks say of a face, by column of crops.parquet."""
-    face = detected.face
-    found = {"face_px": face.box.side, "score": face.score}
-    if face.agreement is not None:
-        found["agreement"] = face.agreement
-    if detected.landmarks is not None and detected.instability is not None:
-        found |= {"unrest": detected.instability, **plausibility.scores(detected.landmarks, face.box)}
-    return found
 
 
 def _outline(detected: DetectedFace) -> Points:

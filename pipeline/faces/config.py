@@ -27,7 +27,8 @@ class CropRules(Section, frozen=True, kw_only=True):
     scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.15  # cascades: step between scales
     min_neighbors: NonNegative = 4  # cascades: overlapping hits that make a face
     upsample: Annotated[int, Meta(ge=0, le=3)] | None = None  # hog, cnn: doublings before looking; None: hog 1, cnn 0
-    detect_side: Positive = 480  # px, longest side that detection looks at; faces largest: half of it, first
+    detect_side: Positive = 480  # px, longest side that detection looks at; it looks from afar, at half of it, too
+    closer_look: bool = True  # where that shows no face: at twice detect_side, for half of min_share and any min_face
     min_share: Share = 0.05  # cascades: of the image's longer side; narrower faces are not looked for
     min_face: Positive = 40  # px in the raw image, side of the detector's box; a threshold, too
     rotations: tuple[Degrees, ...] = ()  # extra passes for heads that lean to the right by so much: [-30, 30]
@@ -48,6 +49,7 @@ class CropRules(Section, frozen=True, kw_only=True):
 
     # Thresholds on the 68 landmarks
     max_unrest: Measure = 0.11  # how far they move when the box does, in eye distances: most false detections do
+    min_second_score: float = 0.0  # dlib's HOG on the box, asked where they move by 0.05 and more: false ones have -1
     max_roll: Annotated[float, Meta(ge=0.0, le=180.0)] = 45.0  # degrees that the head leans
     eye_share: Range = (0.25, 0.65)  # eye distance, in sides of the detector's box
     mouth_drop: Range = (0.5, 1.8)  # mouth below the eye line, in eye distances
@@ -74,7 +76,9 @@ class CropRules(Section, frozen=True, kw_only=True):
     max_outlines: Share = 1.0  # share of the crop on hard edges; photos stay below 0.065, most drawings above
 
 
-LOOKING = "detector cascade scale_factor min_neighbors upsample detect_side min_share min_face rotations".split()
+LOOKING = (
+    "detector cascade scale_factor min_neighbors upsample detect_side closer_look min_share min_face rotations".split()
+)
 FRAMING = "align framing scale shift_y size margin rotate".split()
 
 
@@ -92,7 +96,7 @@ def looking(rules: CropRules) -> dict[str, Any]:
     """The settings of `rules` that decide which faces are found: while they stay, no image needs a second detection."""
     if rules.align == "none":
         return {"align": "none"}
-    # Who wants the largest face alone looks coarsely first, and closer only where that finds none.
+    # Who wants the largest face alone looks from afar first, and from near only where that finds none.
     return {name: getattr(rules, name) for name in LOOKING} | {"first": rules.faces == "largest"}
 
 

@@ -32,10 +32,10 @@ class Criterion(NamedTuple):
 
 def face_criteria(rules: CropRules) -> Iterator[Criterion]:
     """What a detection must pass to count as a face of the photo, in order."""
-    yield Criterion("too_small", "face_px", low=rules.min_face)
     yield Criterion("low_score", "score", low=-_INF if rules.min_score is None else rules.min_score)
     yield Criterion("disagreement", "agreement", low=rules.min_agreement)
     yield Criterion("implausible", "unrest", high=rules.max_unrest)
+    yield Criterion("implausible", "second_score", low=rules.min_second_score)
     yield Criterion("implausible", "roll", -rules.max_roll, rules.max_roll)
     yield Criterion("implausible", "eye_share", *rules.eye_share)
     yield Criterion("implausible", "mouth_drop", *rules.mouth_drop)
@@ -46,6 +46,7 @@ def face_criteria(rules: CropRules) -> Iterator[Criterion]:
     yield Criterion("implausible", "roll_left", high=rules.max_roll_left)
     yield Criterion("not_skin", "skin", low=rules.min_skin)
     yield Criterion("not_skin", "skin_rim", low=rules.min_skin_rim)
+    yield Criterion("too_small", "face_px", low=rules.min_face)  # last: it is said of faces alone
 
 
 def crop_criteria(rules: CropRules) -> Iterator[Criterion]:

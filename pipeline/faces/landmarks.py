@@ -3,7 +3,8 @@
 The predictor starts from a mean face in the box and answers with a face whatever the box holds. On a real face it ends
 at the same points from any box near it; on anything else its answer follows the box. So the same patch is asked again
 from a box a little smaller, and, where the answer moves, from two boxes further off: how far the answers part tells
-false detections, `instability`. Most faces are calm at once and cost one call more.
+false detections, `instability`. Most faces are calm at once and cost one call more. Where that leaves doubt, another
+detector is asked about the patch, `second_score`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from curate.pipeline.core.errors import ModelError
 from curate.pipeline.faces import model_files
+from curate.pipeline.faces.detectors import hog
 from curate.pipeline.faces.ffhq import eyes
 from curate.pipeline.imaging import geometry, warp
 from curate.pipeline.imaging.geometry import Box, Points
@@ -29,6 +31,7 @@ class Landmarks(NamedTuple):
 
     points: Points  # [68, 2], index coordinates
     instability: float  # RMS by which they move with the box, in eye distances
+    second_score: float | None = None  # hog's on the same patch, UNSEEN where it sees nothing; None where calm
 
 
 Landmarker = Callable[[NDArray[np.uint8], Box, float], Landmarks]
@@ -37,6 +40,11 @@ _FACE = 200  # px: the box is brought to this side, as the predictor answers in 
 _AROUND = 0.5  # what the predictor sees beside the box, in box sides
 _SMALLER = (0.0, 0.0, 0.85)  # how the box is moved: right and down, in its sides; its size
 _BESIDE = ((0.08, 0.08, 1.1), (0.08, -0.08, 0.9))
+UNSEEN = -1.0  # below any score of the second detector that counts
+_LEAST = -0.5  # its score from which its boxes are looked at
+_THERE = 0.25  # overlap with the box from which they are its face
+_SECOND_SIDE = 100  # px of the face that it looks at; its window has 80
+_SURE = 0.05  # eye distances: landmarks that move less leave no doubt
 _CALM = 0.06  # eye distances: an answer that moves less is one of a face, and no other is asked for
 
 
@@ -82,7 +90,19 @@ def _predict(predictor: Any, image: NDArray[np.uint8], box: Box) -> Landmarks:
     inside = Box((box.x - left) * x_scale, (box.y - top) * y_scale, box.width * x_scale, box.height * y_scale)
     points = _answer(predictor, patch, inside)
     instability = _instability(predictor, patch, inside, points)
-    return Landmarks((points + 0.5) / (x_scale, y_scale) - 0.5 + (left, top), instability)
+    second = _second_score(patch, inside) if instability > _SURE else None
+    return Landmarks((points + 0.5) / (x_scale, y_scale) - 0.5 + (left, top), instability, second)
+
+
+def _second_score(patch: NDArray[np.uint8], box: Box) -> float:
+    """The best score of a face that dlib's own detector sees at `box` of the grey `patch`, or UNSEEN."""
+    scale = _SECOND_SIDE / _FACE
+    shape = max(round(patch.shape[1] * scale), 1), max(round(patch.shape[0] * scale), 1)
+    small = np.asarray(cv2.resize(patch, shape, interpolation=cv2.INTER_AREA), np.uint8)
+    there = (
+        face.score for face in hog.find(small, 0, _LEAST) if geometry.overlap(face.box.scaled(1 / scale), box) >= 0.25
+    )
+    return max(there, default=UNSEEN)
 
 
 def _instability(predictor: Any, patch: NDArray[np.uint8], box: Box, points: Points) -> float:

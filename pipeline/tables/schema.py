@@ -87,7 +87,7 @@ IMAGES = Table(
 
 CROPS = Table(
     "crops",
-    3,
+    4,
     "crop_id",
     pa.schema(
         [
@@ -109,6 +109,7 @@ CROPS = Table(
             pa.field("landmarks", pa.list_(pa.float32())),  # 68 x (x, y) in raw px, flat
             pa.field("roll", pa.float32()),  # degrees by which the eye line falls to the right, in the raw image
             pa.field("unrest", pa.float32()),  # how far the landmarks move when the box does, in eye distances
+            pa.field("second_score", pa.float32()),  # hog's on the box, -1 where it sees none; null where unrest is low
             pa.field("eye_px", pa.float32()),  # between the eyes, raw px
             pa.field("eye_share", pa.float32()),  # the same in sides of the box
             pa.field("mouth_drop", pa.float32()),  # mouth below the eye line, in eye distances

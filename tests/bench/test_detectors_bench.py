@@ -41,10 +41,18 @@ ROWS: dict[str, dict[str, Any]] = {
     "haar+cnn": {"detector": "haar+cnn"},
 }
 # Every face is looked for, and small or enlarged ones count: what is measured is detection.
-EVERY: dict[str, Any] = {"faces": "all", "min_face": 20, "max_upscale": 1e6, "max_padding": 1.0, "size": 64}
+EVERY: dict[str, Any] = {
+    "faces": "all",
+    "min_face": 20,
+    "max_upscale": 1e6,
+    "max_padding": 1.0,
+    "size": 64,
+    "closer_look": False,
+}
 ANY_COLOUR: dict[str, Any] = {"min_skin": 0.0, "min_skin_rim": 0.0}
 ANY_LANDMARKS: dict[str, Any] = {
-    "max_unrest": 1e6, "max_roll": 180.0, "eye_share": [0, 1e6], "mouth_drop": [-1e6, 1e6], "max_offset": 1e6,
+    "max_unrest": 1e6, "min_second_score": -1e6, "max_roll": 180.0, "eye_share": [0, 1e6],
+    "mouth_drop": [-1e6, 1e6], "max_offset": 1e6,
     "max_asymmetry": 1e6, "max_shape_error": 1e6,
 }  # fmt: skip
 STEPS: dict[str, dict[str, Any]] = {  # what is left of the boxes, one kind of score after the other

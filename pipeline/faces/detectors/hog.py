@@ -23,11 +23,16 @@ def load(rules: CropRules) -> Detector:
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
         small, scale = grey(image, rules.detect_side)
-        rectangles, scores, _ = _detector().run(small, upsample, 0.0)
-        found = [Face(box(r).scaled(1 / scale), float(s)) for r, s in zip(rectangles, scores, strict=True)]
+        found = [face._replace(box=face.box.scaled(1 / scale)) for face in find(small, upsample)]
         return sorted(found, key=lambda face: (-face.score, face.box))
 
     return detect
+
+
+def find(luma: NDArray[np.uint8], upsample: int = 0, least: float = 0.0) -> list[Face]:
+    """The faces of a grey picture [height, width] that score `least` or more, after `upsample` doublings."""
+    rectangles, scores, _ = _detector().run(luma, upsample, least)
+    return [Face(box(r), float(s)) for r, s in zip(rectangles, scores, strict=True)]
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,8 @@ from curate.pipeline.core.parallel import Engine
 from curate.pipeline.crop import stage as crop
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import alignment
+from curate.pipeline.faces.detected import DetectedFace
+from curate.pipeline.faces.face_search import View
 from curate.pipeline.faces.ffhq import eyes, ffhq_quad
 from curate.pipeline.imaging import codec, geometry, shards, warp
 from curate.pipeline.tables import manifest
@@ -90,7 +92,7 @@ def test_large_photos_are_looked_at_by_a_preview_and_decoded_whole_only_for_face
     whole = []
     decode = codec.decode
     monkeypatch.setattr(codec, "decode", lambda data: whole.append(1) or decode(data))
-    summary = crop.run(SECTION, tmp_path, engine=INLINE)
+    summary = crop.run(Crop(size=64, detect_side=240), tmp_path, engine=INLINE)  # closer: 480 px, a quarter has 600
     assert (summary.accepted, summary.reasons) == (1, {"no_face": 1})
     assert len(whole) == 1
     (row,) = [row for row in rows(tmp_path) if row["reason"] == "ok"]
@@ -170,13 +172,13 @@ def test_another_threshold_for_one_domain_opens_nothing(tmp_path: Path, opened: 
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with each photo in which faces are looked for."""
     calls: list[int] = []
-    find = alignment.Aligner.find
+    find = alignment.Aligner.find_in
 
-    def counted(self: alignment.Aligner, image: codec.RGB) -> list[alignment.DetectedFace]:
+    def counted(self: alignment.Aligner, view: View) -> list[DetectedFace]:
         calls.append(1)
-        return find(self, image)
+        return find(self, view)
 
-    monkeypatch.setattr(alignment.Aligner, "find", counted)
+    monkeypatch.setattr(alignment.Aligner, "find_in", counted)
     return calls
 
 
@@ -279,7 +281,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_stopped(
     parts = tmp_path / "killed/processed/crops/.parts"
     for wanted in (1, 3):
         command = [sys.executable, str(script), str(tmp_path / "killed"), json.dumps(config.as_dict(engine))]
-        with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())}) as process:
+        with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd() / "src")}) as process:
             while process.poll() is None and len(list(parts.rglob("*.arrow"))) < wanted:
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)

@@ -75,6 +75,29 @@ def test_landmarks_do_not_depend_on_the_size_of_the_photo() -> None:
     assert len({value % 1 for value in small.ravel()}) > 2  # finer than whole px
 
 
+def test_a_doubtful_box_is_shown_to_a_second_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    places, find = Box(*drawn_people.person(3).places().face), landmarks.load()
+    assert find(drawn_people.photo(3), places, 0).second_score is None, "calm"
+    monkeypatch.setattr(landmarks, "_SURE", -1.0)
+    for lean in (0.0, 10.0):
+        score = find(drawn_people.photo(3), places, lean).second_score
+        assert score is not None and score > 0
+    assert find(drawn_people.landscape(1), places, 0).second_score == landmarks.UNSEEN
+
+
+def test_a_photo_whose_face_is_too_small_says_so_with_its_size() -> None:
+    """Below min_face, and below the share of the photo from which faces are looked for at first."""
+    crowd = np.full((1200, 1200, 3), 200, np.uint8)
+    crowd[700:850, 300:450] = drawn_people.photo(3)[::2, ::2]
+    places = drawn_people.person(3).places().face
+    (cut,) = aligner(min_face=120)(crowd)
+    assert cut.reason == "too_small"
+    assert cut.measures["face_px"] == pytest.approx(places[2] / 2, rel=0.35)
+    assert aligner(min_face=120, closer_look=False)(crowd) == []
+    (cut,) = aligner(min_face=30, max_upscale=10.0)(crowd)
+    assert cut.reason == "ok"
+
+
 def test_two_people_in_a_photo() -> None:
     small, large = drawn_people.photo(3)[::2, ::2], drawn_people.photo(3)
     room = np.full((300, 150, 3), 200, np.uint8)

@@ -19,6 +19,10 @@ def verdicts(measured: list[dict[str, float]], photo: list[int] | None = None, *
     return criteria.reasons(columns, photos, index, CropRules(**rules)).tolist()
 
 
+def test_what_is_no_face_is_not_called_a_small_one() -> None:
+    assert verdicts([{"face_px": 20, "unrest": 0.2}]) == ["implausible"]
+
+
 def test_what_was_not_measured_passes() -> None:
     assert verdicts([{}]) == ["ok"]
 
@@ -30,6 +34,7 @@ def test_what_was_not_measured_passes() -> None:
         ({"score": 0.4}, {"min_score": 0.5}, "low_score"),
         ({"agreement": 0.2}, {}, "disagreement"),
         ({"unrest": 0.14}, {}, "implausible"),
+        ({"unrest": 0.09, "second_score": -1.0}, {}, "implausible"),
         ({"roll": -50}, {}, "implausible"),
         ({"mouth_drop": -1}, {}, "implausible"),
         ({"eye_share": 0.7}, {}, "implausible"),
@@ -55,7 +60,7 @@ def test_each_threshold_has_its_reason(measured: dict[str, float], rules: dict[s
     assert reason in manifest.CROPS.reasons
     lenient = {"min_agreement": 0, "min_face": 1, "max_padding": 1, "max_upscale": 9, "max_unrest": 1, "max_roll": 90}
     lenient |= {"mouth_drop": [-2, 2], "eye_share": [0, 1], "max_offset": 1, "max_asymmetry": 1, "max_shape_error": 1}
-    lenient |= {"min_skin": 0, "min_skin_rim": 0}
+    lenient |= {"min_skin": 0, "min_skin_rim": 0, "min_second_score": -1}
     assert verdicts([measured], **lenient) == ["ok"]
 
 

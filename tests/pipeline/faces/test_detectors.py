@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -15,8 +14,8 @@ from curate.pipeline.core.config import parse
 from curate.pipeline.core.errors import ModelError, UsageError
 from curate.pipeline.faces import model_files
 from curate.pipeline.faces.config import CropRules
-from curate.pipeline.faces.detectors import DETECTORS, Detector, Face, ensemble, names, yunet
-from curate.pipeline.faces.detectors.ensemble import Agreement, Closer, Turned
+from curate.pipeline.faces.detectors import Detector, Face, ensemble, names, yunet
+from curate.pipeline.faces.detectors.ensemble import Agreement
 from curate.pipeline.imaging import geometry
 from curate.pipeline.imaging.geometry import Box
 from tests.support import drawn_people
@@ -75,34 +74,6 @@ def test_detectors_are_named_with_plus_and_checked() -> None:
         assert face.agreement is not None and len(face.scores) == 2
 
 
-def test_only_a_photo_in_which_nobody_is_seen_from_afar_is_looked_at_closer() -> None:
-    looks: list[int] = []
-
-    def near(image: NDArray[np.uint8]) -> list[Face]:
-        looks.append(1)
-        return [Face(Box(0, 0, 9, 9), 1.0)]
-
-    assert Closer(sees(((5, 5, 90, 90), 2.0)), near)(BLANK)[0].box.width == 90
-    assert looks == []
-    assert Closer(sees(), near)(BLANK)[0].box.width == 9
-    assert looks == [1]
-
-
-@pytest.mark.parametrize(("faces_", "sides"), [("largest", {200, 400}), ("all", {400})])
-def test_who_wants_the_largest_face_looks_from_afar_first(
-    faces_: str, sides: set[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = []
-
-    def load(rules: CropRules) -> Detector:
-        made.append(rules.detect_side)
-        return sees()
-
-    monkeypatch.setattr(type(DETECTORS), "resolve", lambda self, name: load)
-    ensemble.load(CropRules(faces=faces_, detect_side=400))
-    assert set(made) == sides
-
-
 @pytest.mark.parametrize("cascade", ["alt2", "default"])
 def test_each_cascade_finds_a_drawn_face_and_its_name_is_checked(cascade: str) -> None:
     truth = Box(*drawn_people.person(3).places().face)
@@ -110,42 +81,6 @@ def test_each_cascade_finds_a_drawn_face_and_its_name_is_checked(cascade: str) -
     assert any(geometry.overlap(face.box, truth) > 0.3 for face in found)
     with pytest.raises(UsageError, match="cascade"):
         parse(CropRules, {"cascade": "alt3"}, "crop")
-
-
-def spot(image: NDArray[np.uint8]) -> list[Face]:
-    """Finds the red spot that stands upright above the blue one."""
-    red, blue = (np.argwhere((image[..., c] > 200) & (image[..., 1] < 90) & (image[..., 2 - c] < 90)) for c in (0, 2))
-    if not len(red) or not len(blue) or abs(red[:, 1].mean() - blue[:, 1].mean()) > 3:
-        return []
-    y, x = (red.mean(axis=0) + blue.mean(axis=0)) / 2 + 0.5
-    return [Face(Box(x - 20, y - 20, 40, 40), 1.0)]
-
-
-@pytest.mark.parametrize("lean", [30.0, -30.0])
-def test_a_turned_photo_shows_the_leaning_head_and_its_box_is_carried_back(lean: float) -> None:
-    image = np.full((200, 320, 3), 90, np.uint8)
-    angle = np.radians(lean)
-    for colour, reach in (((255, 0, 0), -30), ((0, 0, 255), 30)):
-        x, y = 110 - reach * np.sin(angle), 90 + reach * np.cos(angle)
-        cv2.circle(image, (round(x), round(y)), 6, colour, -1)
-    assert spot(image) == []
-    (found,) = Turned(spot, CropRules(rotations=(30.0, -30.0)))(image)
-    assert found.angle == lean
-    np.testing.assert_allclose(found.box, (90.5, 70.5, 40, 40), atol=1.5)
-
-
-def test_a_face_found_upright_is_not_found_again() -> None:
-    calls = []
-
-    def everywhere(image: NDArray[np.uint8]) -> list[Face]:
-        calls.append(image.shape)
-        return [Face(Box(*(np.array(image.shape[1::-1]) / 2 - 20), 40, 40), 1.0)]
-
-    for wanted, passes in (("all", 3), ("largest", 1)):
-        calls.clear()
-        turned = Turned(everywhere, CropRules(rotations=(30.0, -30.0), faces=wanted))
-        assert len(turned(np.zeros((120, 160, 3), np.uint8))) == 1
-        assert len(calls) == passes
 
 
 class Network:
