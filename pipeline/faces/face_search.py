@@ -29,7 +29,7 @@ View = Callable[[int], tuple[RGB, int]]
 _SAME = 0.3  # overlap from which two boxes are one face, seen twice
 
 
-class FaceSearchPass(NamedTuple):
+class SearchPass(NamedTuple):
     """One way to look at a photo."""
 
     side: int  # px, the longer side that detectors see
