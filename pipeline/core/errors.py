@@ -68,6 +68,12 @@ EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
 
 
+class InterruptionError(CurateError):
+    """Ctrl-C, where there is more to say than that the same command goes on."""
+
+    code = EXIT_INTERRUPTED
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """'; did you mean X?' for the closest of `known` to `name`, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -64,6 +64,8 @@ class Info:
 
 
 _PILLOW = {**{f: f.name for f in Format}, Format.HEIC: "HEIF"}
+_SELF_TURNING = {"TIFF", "HEIF"}  # these decoders turn the picture and its size themselves
+_XMP = ("xmp", "XML:com.adobe.xmp")  # whose orientation Pillow would take, too
 
 
 def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Info:
@@ -80,6 +82,21 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
     if header is not None and is_fast(header):
         return _upright(_decode_jpeg(data, cv2.IMREAD_COLOR, header, 1), info.orientation)
     return _decode_pillow(lazy or _pillow(data, info.format), info)
+
+
+def from_pillow(image: Image.Image) -> RGB:
+    """What `decode` gives for the file that `image` was opened from; `image` stays as it is. Raises ImageError."""
+    hidden = {name: image.info.pop(name) for name in _XMP if name in image.info}  # as in _orientation
+    try:
+        _load(image)
+        turned = 1 if image.format in _SELF_TURNING else _valid(image.getexif().get(0x0112, 1))
+        return _upright(np.asarray(srgb.shown(image, image.info.get("icc_profile") or None), np.uint8), turned)
+    except ImageError:
+        raise
+    except Exception as error:  # as in _pillow
+        raise ImageError("decode_failed", str(error)) from None
+    finally:
+        image.info.update(hidden)
 
 
 def preview(data: bytes, least: int, *, max_pixels: int = MAX_PIXELS) -> tuple[RGB, int] | None:
@@ -249,11 +266,12 @@ def _orientation(image: Image.Image, kind: Format, data: bytes) -> int:
         if b"eXIf" not in data and b"Raw profile type" not in data:
             return 1
         image.load()  # its EXIF may follow the pixels
-    for name in ("xmp", "XML:com.adobe.xmp"):
+    for name in _XMP:
         image.info.pop(name, None)
-    if kind in {Format.TIFF, Format.HEIC}:  # these decoders turn the picture and its size themselves
-        return 1
-    turned = image.getexif().get(0x0112, 1)
+    return 1 if image.format in _SELF_TURNING else _valid(image.getexif().get(0x0112, 1))
+
+
+def _valid(turned: int) -> int:
     return turned if turned in range(1, 9) else 1
 
 

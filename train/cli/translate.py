@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.pipeline.cli.context import Context
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import CurateError, UsageError
 
 if TYPE_CHECKING:
     from curate.train.runs.trained import Trained
     from curate.train.translate.results import TranslationResult
+    from curate.train.translate.translator import Size
     from curate.train.translate.try_on import Job
     from curate.train.weights.format import Direction
 
@@ -40,7 +41,7 @@ def translate(
     context: Context,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="Photos, or folders of them.")] = None,
     run: Annotated[
-        Path | None, typer.Option(help="The trained run's folder, below the root; processed/runs/cyclegan.")
+        Path | None, typer.Option(help="The trained run's folder, below the root; the only one that fits.")
     ] = None,
     best: Annotated[
         str | None, typer.Option(metavar="METRIC", help="The run's best networks by kid or fid, not its last.")
@@ -48,46 +49,113 @@ def translate(
     weights: Weights = None,
     system: WhichSystem = None,
     map_: Renames = None,
-    direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
+    direction: Annotated[str | None, typer.Option(help="a2b or b2a; a2b without it.")] = None,
     article: Articles = None,
     worn: Annotated[Path | None, typer.Option(metavar="FILE", help="The article that the people wear now.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or the .png for one photo.")] = Path("translated"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A folder, or the .png, .jpg or .webp for one photo.")
+    ] = Path("translated"),
     split: Annotated[str | None, typer.Option(help="Instead of INPUT: the raw images of train, val or test.")] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Not only the largest of a photo.")] = False,
     align: Annotated[bool, typer.Option("--align/--no-align", help="Cut the faces out; or take photos whole.")] = True,
-    size: Annotated[int | None, typer.Option(help="With --weights: px, side of what the networks see.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="N|photo", help="Px, side of what the networks see; or the photo's own.")
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Write input and output side by side, too.")] = False,
+    force: Force = False,
     device: Device = None,
 ) -> None:
     """Find the faces in photos and translate them with a trained run, or with other projects' weights.
 
-    With --article, put it on the people in the photos: processed/runs/cagan, if no other run is named.
+    With --article, put it on the people in the photos.
     """
+    _check_options(inputs, split, article, worn, weights, run, best, system, map_, align=align, all_faces=all_faces)
     from curate.train.runs.trained import load_run
     from curate.train.translate import translator as translator_
     from curate.train.translate import try_on
 
+    side = _known_size(size)
+    if weights:
+        networks = _foreign(context, weights, system, direction or "a2b", map_, side, device)
+    else:
+        networks = load_run(context.root / run if run else _find_run(context, article, split), device or "auto", best)
+    if networks.is_try_on and not (weights and side):
+        _check_try_on(networks, direction, size, align=align, all_faces=all_faces)
+    progress = context.console.progress
+    if article or (split and networks.is_try_on):
+        jobs = _jobs(context, inputs or [], article or [], worn, split)
+        results = try_on.run(try_on.TryOn(networks), jobs, out, compare=compare, force=force, progress=progress)
+    else:
+        translator = translator_.Translator(networks, direction or "a2b", all_faces=all_faces, align=align, size=side)
+        named = translator_.split_photos(context.root, translator.domain, split) if split else inputs or []
+        results = translator_.run(translator, named, out, compare=compare, force=force, progress=progress)
+    context.console.result(results, "\n".join(_line(result) for result in results))
+    _tell_failures(context, results, one_is_enough=bool(split))
+
+
+def _check_options(
+    inputs: list[Path] | None,
+    split: str | None,
+    article: list[Path] | None,
+    worn: Path | None,
+    weights: list[Path] | None,
+    run: Path | None,
+    best: str | None,
+    system: str | None,
+    map_: list[str] | None,
+    *,
+    align: bool,
+    all_faces: bool,
+) -> None:
+    """Raises UsageError for options of which one has no effect beside the other."""
     if bool(inputs) == bool(split):
         raise UsageError(
             "INPUT or --split: one of them says what to translate", "curate translate photo.jpg -o out.png"
         )
-    if map_ and not weights:
-        raise UsageError("--map: without --weights", "it renames what is in another project's file: --weights FILE")
-    if weights:
-        networks = _foreign(context, weights, system, direction, map_, size, device)
-    else:
-        path = context.root / (run or RUNS / ("cagan" if article else "cyclegan"))
-        networks = load_run(path, device or "auto", best)
-    if article or (split and networks.is_try_on):
-        jobs = _jobs(context, inputs or [], article or [], worn, split)
-        results = try_on.run(try_on.TryOn(networks), jobs, out, compare=compare, progress=context.console.progress)
-    else:
-        translator = translator_.Translator(networks, direction, all_faces=all_faces, align=align)
-        named = translator_.split_photos(context.root, translator.domain, split) if split else inputs or []
-        results = translator_.run(translator, named, out, compare=compare, progress=context.console.progress)
-    context.console.result(results, "\n".join(_line(result) for result in results))
-    if not (_done(results, inputs) if inputs else any(result.output for result in results)):
-        raise typer.Exit(2)
+    without_effect = (
+        (weights and run, "--weights with --run: two places of networks"),
+        (weights and best, "--best with --weights: only a run knows its best networks"),
+        (system and not weights, "--system without --weights: a run knows its recipe"),
+        (map_ and not weights, "--map without --weights: it renames what is in another project's file"),
+        (split and (article or worn), "--split with --article or --worn: a split has both"),
+        (worn and not article, "--worn without --article: nothing is changed for anything"),
+        (all_faces and not align, "--all-faces with --no-align: a photo that is taken whole has no faces"),
+        (article and (all_faces or not align), "--article: whole photos, in which no faces are looked for"),
+    )
+    for found, message in without_effect:
+        if found:
+            raise UsageError(message, "leave one of them out")
+
+
+def _check_try_on(networks: Trained, direction: str | None, size: str | None, *, align: bool, all_faces: bool) -> None:
+    """Raises UsageError for options that mean nothing to networks that put articles on people."""
+    given = {"--direction": direction, "--size": size, "--no-align": not align, "--all-faces": all_faces}
+    for option, value in given.items():
+        if value:
+            raise UsageError(
+                f"{option}: {networks.source} puts articles on people, in whole photos at their own size",
+                f"leave {option} out",
+            )
+
+
+def _known_size(text: str | None) -> Size | None:
+    """What --size says. Raises UsageError."""
+    if text is None or text == "photo":
+        return "photo" if text else None
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"--size {text}: neither px nor 'photo'", "--size 256, or --size photo with --no-align")
+    return int(text)
+
+
+def _find_run(context: Context, article: list[Path] | None, split: str | None) -> Path:
+    """The run that is meant where none is named; told where there are others."""
+    from curate.train.runs.find import find_run
+
+    path, others = find_run(context.root / RUNS, try_on=bool(article) if article or not split else None)
+    if others:
+        names = ", ".join(str(RUNS / other.name) for other in others)
+        context.console.progress.note(f"with {RUNS / path.name}; by --run there are {names}")
+    return path
 
 
 def _jobs(
@@ -96,10 +164,6 @@ def _jobs(
     """The people of `inputs` in every one of `articles`, or those of the split in each other's."""
     from curate.train.translate import try_on
 
-    if split and (articles or worn):
-        raise UsageError(
-            "--split with --article or --worn: a split has both", "leave them out, or name photos instead of --split"
-        )
     return try_on.split_jobs(context.root, split) if split else try_on.list_jobs(inputs, articles, worn)
 
 
@@ -109,7 +173,7 @@ def _foreign(
     system: str | None,
     direction: str,
     renames: list[str] | None,
-    size: int | None,
+    size: Size | None,
     device: str | None,
 ) -> Trained:
     """The networks in `files`, whoever made them."""
@@ -117,8 +181,9 @@ def _foreign(
     from curate.train.weights.unwrap import parse_rename
 
     found = [parse_rename(text) for text in renames or ()]
+    side = None if size == "photo" else size
     networks, notes = exchange.load(
-        files, system, known_direction(direction), found, size=size, device=device or "auto"
+        files, system, known_direction(direction), found, size=side, device=device or "auto"
     )
     for note in notes:
         context.console.progress.note(note)
@@ -140,7 +205,15 @@ def _line(result: TranslationResult) -> str:
     return f"{result.input}{article}: {result.output or result.reason}{detail}"
 
 
-def _done(results: list[TranslationResult], named: list[Path]) -> bool:
-    """Whether every input that was named, or something below it, was translated."""
-    made = [Path(result.input) for result in results if result.output]
-    return all(any(path == done or path in done.parents for done in made) for path in named)
+def _tell_failures(context: Context, results: list[TranslationResult], *, one_is_enough: bool) -> None:
+    """Ends with 2, and says so, where an input was not translated; of a split `one_is_enough`."""
+    made = {result.input for result in results if result.output}
+    failed = [result for result in results if result.input not in made]
+    if not failed or (one_is_enough and made):
+        return
+    if not context.console.as_json:
+        lost, count = len({result.input for result in failed}), len({result.input for result in results})
+        message = f"{lost} of {count} inputs {'was' if lost == 1 else 'were'} not translated; {_line(failed[0])}"
+        hint = "the others are written" if made else "see the reason of each above"
+        context.console.error(CurateError(message, hint))
+    raise typer.Exit(2)

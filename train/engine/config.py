@@ -17,6 +17,14 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     DEFAULTS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Values of train.NAME.data and run that this recipe has where nobody says otherwise, by group."""
 
+    @property
+    def any_size(self) -> bool:
+        """Whether the generators take images of any size, not those alone that they were made for."""
+        return True
+
+    def check_images(self, height: int, width: int) -> None:
+        """Raises UsageError for images of so many px from which the networks can make nothing."""
+
     @classmethod
     def from_older(cls, plain: Mapping[str, Any]) -> dict[str, Any]:
         """`plain`, the values of a run that was trained under the keys of RENAMED, under today's keys."""

@@ -210,6 +210,8 @@ def validate(config: TrainConfig) -> TrainConfig:
             f"train.{config.recipe}.data.load: {config.data.load} is less than size, {config.data.size}",
             "crops are enlarged to load and cut to size: leave load out, or make it size or more",
         )
+    model: Any = config.model
+    model.check_images(config.data.size, config.data.width or config.data.size)
     return config
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -35,6 +35,7 @@ class Trained:
     keys: frozenset[str]  # what the recipe's batches hold
     width: int | None = None  # px, of pairs; None: square
     letterbox: Letterbox = field(default_factory=Letterbox)  # what the pictures of pairs were boxed by
+    any_size: bool = True  # whether they take photos of other sizes than `side`, too
 
     @property
     def is_try_on(self) -> bool:
@@ -57,6 +58,15 @@ class Trained:
             known = ", ".join(f"{d}: {self.domains[d[0]]} to {self.domains[d[2]]}" for d in self.directions)
             raise UsageError(f"--direction {direction}: not one of {self.source}'s", known or "it has none")
 
+    def check_size(self, size: int | Literal["photo"]) -> None:
+        """Raises UsageError for a size, or the photo's own, that these weights do not take."""
+        if self.is_try_on:
+            raise UsageError(f"--size {size}: {self.source} gives whole photos at their own size", "leave it out")
+        if not self.any_size and size != self.side:
+            raise UsageError(f"{self.source}: takes images of {self.side} px alone", f"leave --size {size} out")
+        if isinstance(size, int) and not (size % 4 == 0 and 16 <= size <= 1024):  # as data.size
+            raise UsageError(f"--size {size}: not a multiple of 4 from 16 to 1024", "--size 256, say")
+
 
 def load_run(path: Path, device: str = "auto", best: str | None = None) -> Trained:
     """The newest checkpoint of a run, the `best` by a metric, kid or kid_standin, or the one that RUN@WHICH names.
@@ -73,6 +83,7 @@ def load_checkpoint(stored: StoredCheckpoint, device: str = "auto") -> Trained:
     check_bounds(config.recipe, config.model, str(stored.path))
     recipe = build(replace(config, run=override(config.run, "run", device=device)))
     domains = config.data.domains
+    model: Any = config.model
     return Trained(
         recipe=recipe,
         source=stored.source,
@@ -84,6 +95,7 @@ def load_checkpoint(stored: StoredCheckpoint, device: str = "auto") -> Trained:
         keys=frozenset(RECIPES.resolve(config.recipe).keys(config.model)),
         width=config.data.width,
         letterbox=parse(Letterbox, config_json.get("letterbox", {}), "letterbox"),
+        any_size=model.any_size,
     )
 
 

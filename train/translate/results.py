@@ -1,16 +1,23 @@
-"""What becomes of photos that are translated: which files there are, what is written beside each, what is reported."""
+"""What becomes of photos that are translated: where each result goes, what is written beside it, what is reported."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.pipeline.core.errors import UsageError
-from curate.pipeline.core.files import atomic_write
-from curate.pipeline.imaging import codec
+from curate.pipeline.core.errors import InterruptionError, UsageError
+from curate.pipeline.core.outputs import OutputPlan, name_key
+from curate.pipeline.imaging import codec, formats, unread
+from curate.train.translate import picture_files
+from curate.train.translate.photos import Unread
+
+LONGEST = 180  # bytes of a name, so that endings, and a temporary file's, fit into the 255 of file systems
+_FACE = re.compile(r"-\d+(-compare)?$")
 
 
 @dataclass(frozen=True)
@@ -27,52 +34,117 @@ class TranslationResult:
     affine: tuple[float, ...] | None = None  # 2x3, row-major: index coordinates of the photo -> of the output
     article: str | None = None  # the article that the person was given
 
-
-def list_photos(inputs: Iterable[Path]) -> Iterator[Path]:
-    """The inputs, folders replaced by the images below them, in order. Raises UsageError for a folder without any."""
-    for path in inputs:
-        if not path.is_dir():
-            yield path
-            continue
-        found = [p for p in sorted(path.rglob("*")) if p.is_file() and _is_image(p)]
-        if not found:
-            raise UsageError(f"{path}: no image in this folder", "name images, or another folder")
-        yield from found
+    @classmethod
+    def of_unread(cls, path: Path, found: Unread) -> TranslationResult:
+        """The result of an input that can't be read."""
+        return cls(str(path), None, found.reason, found.detail)
 
 
-def unique_names(files: Iterable[Path]) -> list[str]:
-    """A name for each file: its stem, numbered where two have the same."""
-    taken: dict[str, int] = {}
-    given = []
-    for path in files:
-        number = taken[path.stem] = taken.get(path.stem, 0) + 1
-        given.append(path.stem if number == 1 else f"{path.stem}~{number}")
-    return given
+class Destination:
+    """Where results go: into a folder, each by a name of its own, or into one file."""
+
+    def __init__(self, out: Path, count: int, *, compare: bool = False, all_faces: bool = False) -> None:
+        """`out` ends in one of picture_files.SUFFIXES for one file, of `count` images; else it is a folder.
+
+        With `compare` a second picture stands beside each, with `all_faces` one for each face. Raises UsageError for
+        one file of several images, and for a kind of picture that is not written.
+        """
+        suffix = out.suffix.lower()
+        self.single = out.name if suffix in picture_files.SUFFIXES and not out.is_dir() else None
+        if self.single and count != 1:
+            raise UsageError(f"-o {out}: one file for {count} images", "give a folder")
+        if not self.single and suffix in formats.SUFFIXES | unread.SUFFIXES and not out.is_dir():
+            raise UsageError(
+                f"-o {out}: pictures are not written as {suffix}",
+                f"let it end in {', '.join(sorted(picture_files.SUFFIXES))}, or give a folder",
+            )
+        self.folder, self.suffix = (out.parent, out.suffix) if self.single else (out, ".png")
+        self._compare, self._all_faces = compare, all_faces
+        self._files: set[str] = set()
+        self._bases: set[str] = set()  # names whose numbers may be faces'
+        self._names: list[str] = []
+
+    def name(self, stem: str) -> str:
+        """A name for the result of a photo called `stem`, under which no other result has a file."""
+        if self.single:
+            chosen = Path(self.single).stem
+        else:
+            encoded = stem.encode("utf-8", "surrogatepass")
+            stem = stem if len(encoded) <= LONGEST else encoded[:LONGEST].decode("utf-8", "ignore")
+            chosen, number = stem, 1
+            while not self._is_free(chosen):
+                number += 1
+                chosen = f"{stem}~{number}"
+        self.reserve(chosen)
+        self._names.append(chosen)
+        return chosen
+
+    def reserve(self, *names: str) -> None:
+        """Takes what `names` stand for away from all later names."""
+        keys = [_key(Path(file).stem) for name in names for file in self._files_of(name)]
+        self._files.update(keys)
+        if self._all_faces:
+            self._bases.update(_FACE.sub("", key) for key in keys)
+
+    def target(self, name: str, ending: str = "") -> Path:
+        """The picture of `name`; `ending` as -2 for its second face."""
+        return self.folder / f"{name}{ending}{self.suffix}"
+
+    def plan(self, inputs: Iterable[Path], more: Iterable[Path] = (), *, force: bool = False) -> OutputPlan:
+        """The plan of all that was named, and of `more`. Raises like OutputPlan."""
+        targets = [self.folder / file for name in self._names for file in self._files_of(name)]
+        return OutputPlan([*targets, *self._faces(targets), *more], inputs, force=force)
+
+    def _is_free(self, name: str) -> bool:
+        keys = [_key(Path(file).stem) for file in self._files_of(name)]
+        if any(key in self._files for key in keys):
+            return False
+        return not self._all_faces or all(_FACE.sub("", key) not in self._bases for key in keys)
+
+    def _files_of(self, name: str) -> list[str]:
+        compared = [f"{name}-compare{self.suffix}"] if self._compare else []
+        return [f"{name}{self.suffix}", f"{name}.json", *compared]
+
+    def _faces(self, targets: Iterable[Path]) -> list[Path]:
+        """The files that are there under the names of faces, whose number is not known yet."""
+        if not (self._all_faces and self.folder.is_dir()):
+            return []
+        taken, names = {path.name for path in targets}, {_key(name) for name in self._names}
+        endings = {self.suffix.lower(), ".json"}
+        return [
+            path
+            for path in sorted(self.folder.iterdir())
+            if path.suffix.lower() in endings and path.name not in taken and _FACE.search(path.stem)
+            if _FACE.sub("", _key(path.stem)) in names
+        ]
 
 
-def read_photo(path: Path) -> codec.RGB | TranslationResult:
-    """The photo, or what became of one that can't be read."""
-    try:
-        return codec.decode(path.read_bytes())
-    except codec.ImageError as error:
-        return TranslationResult(str(path), None, error.reason, str(error))
-    except OSError as error:
-        return TranslationResult(str(path), None, "unreadable", error.strerror or str(error))
+def write_picture(plan: OutputPlan, path: Path, rgb: codec.RGB) -> None:
+    """Writes uint8 [H, W, 3] as the kind of picture that `path` ends in, whole or not at all."""
+    data = picture_files.encode(rgb, path.suffix)
+    with plan.write(path) as temporary:
+        temporary.write_bytes(data)
 
 
-def write_png(path: Path, rgb: codec.RGB) -> None:
-    """Writes uint8 [H, W, 3], whole or not at all."""
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(codec.encode_png(rgb))
-
-
-def write_notes(output: Path, result: TranslationResult, more: Mapping[str, Any]) -> None:
+def write_notes(plan: OutputPlan, output: Path, result: TranslationResult, more: Mapping[str, Any]) -> None:
     """Writes what is known of `output` as JSON beside it."""
-    notes = {**asdict(result), **more}
-    with atomic_write(output.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(notes, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    text = json.dumps({**asdict(result), **more}, indent=2, ensure_ascii=False) + "\n"
+    with plan.write(output.with_suffix(".json")) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # names of bytes that are no text
 
 
-def _is_image(path: Path) -> bool:
-    with path.open("rb") as file:
-        return codec.sniff(file.read(32)) is not None
+@contextmanager
+def interruptible(results: list[TranslationResult], count: int) -> Iterator[None]:
+    """A block that makes `count` results; Ctrl-C in it says how far it came. Raises InterruptionError."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        made = sum(1 for result in results if result.output)
+        raise InterruptionError(
+            f"interrupted: {made} pictures are written, of {count} inputs",
+            "the same command begins anew, and writes the same files",
+        ) from None
+
+
+def _key(stem: str) -> str:
+    return name_key(Path(stem))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging import letterbox
 from curate.pipeline.imaging.codec import RGB
@@ -23,13 +24,13 @@ from curate.train.data import image_grid, paired
 from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
 from curate.train.runs.trained import Trained
+from curate.train.translate.photos import Unread, list_photos, read_photo
 from curate.train.translate.results import (
+    Destination,
     TranslationResult,
-    list_photos,
-    read_photo,
-    unique_names,
+    interruptible,
     write_notes,
-    write_png,
+    write_picture,
 )
 
 SHOWN = 8  # people and articles of the largest grid
@@ -55,7 +56,10 @@ class TryOnResult(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A person and an article to put on: photo, article wanted, article worn if known, and the name of what is made."""
+    """A person and an article to put on: photo, article wanted, article worn if known, and what the result is called.
+
+    Several jobs may share a name; their files do not.
+    """
 
     person: Path
     wanted: Path
@@ -136,13 +140,11 @@ def _within(line: NDArray[np.float64], count: int, seen: int) -> NDArray[np.bool
 
 def list_jobs(people: Iterable[Path], articles: Iterable[Path], worn: Path | None = None) -> list[Job]:
     """Every person of `people` in every one of `articles`; both are images or folders of images. Raises UsageError."""
-    humans, wanted = list(list_photos(people)), list(list_photos(articles))
-    ways = list(zip(wanted, unique_names(wanted), strict=True))
-    named = zip(humans, unique_names(humans), strict=True)
+    humans, wanted = list_photos(people).files, list_photos(articles).files
     return [
-        Job(human, article, worn, name if len(ways) == 1 else f"{name}-{way}")
-        for human, name in named
-        for article, way in ways
+        Job(human, article, worn, human.stem if len(wanted) == 1 else f"{human.stem}-{article.stem}")
+        for human in humans
+        for article in wanted
     ]
 
 
@@ -169,62 +171,77 @@ def split_jobs(root: Path, name: str) -> list[Job]:
             path,
             articles[next_product[row["domain"], row["group_id"]]],
             articles[row["domain"], row["group_id"]],
-            title,
+            path.stem,
         )
-        for path, row, title in zip(people, rows, unique_names(people), strict=True)
+        for path, row in zip(people, rows, strict=True)
     ]
 
 
 def run(
-    try_on: TryOn, jobs: Sequence[Job], out: Path, *, compare: bool = False, progress: Progress = SILENT
+    try_on: TryOn,
+    jobs: Sequence[Job],
+    out: Path,
+    *,
+    compare: bool = False,
+    force: bool = False,
+    progress: Progress = SILENT,
 ) -> list[TranslationResult]:
     """Writes NAME.png, at its photo's size, and NAME.json for each of `jobs`; returns a result for each.
 
-    `out` is a folder, or the .png to write when there is one order. Of several, grid.png has up to eight people along
-    the top, their articles down the left, and each of them in each. With `compare`, NAME-compare.png has what the
-    networks saw and made side by side. An unreadable input is a result, not an error. Raises UsageError for an
-    article that can't be read.
+    `out` is a folder, or the .png, .jpg or .webp to write when there is one job. Of several, grid.png has up to eight
+    people along the top, their articles down the left, and each of them in each. With `compare`, NAME-compare.png has
+    what the networks saw and made side by side. A photo that can't be read is a result, not an error, and so is an
+    article, unless none can. Raises UsageError then, and like translator.run.
     """
-    single = out.suffix.lower() == ".png"
-    if single and len(jobs) != 1:
-        raise UsageError(f"-o {out}: one file for {len(jobs)} pictures", "give a folder")
-    folder = out.parent if single else out
-    articles = {path: _article(path) for job in jobs for path in (job.wanted, job.worn) if path}
+    place = Destination(out, len(jobs), compare=compare)
+    grid = [place.target("grid")] if len(jobs) > 1 else []
+    place.reserve(*(path.stem for path in grid))
+    names = [place.name(job.name) for job in jobs]
+    files = dict.fromkeys(path for job in jobs for path in job[:3] if path)
     results: list[TranslationResult] = []
-    with progress.task("try on", len(jobs)) as task:
-        for job in jobs:
-            target = out if single else folder / f"{job.name}.png"
-            results.append(_run_job(try_on, job, articles, target, compare))
-            task.advance()
-    if len(jobs) > 1 and (picture := _grid(try_on, jobs, articles)) is not None:
-        write_png(folder / "grid.png", picture)
+    with place.plan(files, grid, force=force) as plan:
+        articles = {path: read_photo(path) for job in jobs for path in (job.wanted, job.worn) if path}
+        _refuse_if_all_unread(articles)
+        with interruptible(results, len(jobs)), progress.task("try on", len(jobs)) as task:
+            for job, name in zip(jobs, names, strict=True):
+                results.append(_run_job(try_on, job, articles, place.target(name), plan, compare))
+                task.advance()
+            readable = [job for job in jobs if not any(isinstance(articles[p], Unread) for p in job[1:3] if p)]
+            for path in grid:
+                if (picture := _grid(try_on, readable, articles)) is not None:
+                    write_picture(plan, path, picture)
     return results
 
 
-def _article(path: Path) -> RGB:
-    picture = read_photo(path)
-    if isinstance(picture, TranslationResult):
-        raise UsageError(f"{path}: {picture.detail or picture.reason}", "name a picture of the article alone")
-    return picture
+def _refuse_if_all_unread(articles: Mapping[Path, RGB | Unread]) -> None:
+    unread = [(path, found) for path, found in articles.items() if isinstance(found, Unread)]
+    if len(unread) == len(articles):
+        path, found = unread[0]
+        raise UsageError(f"{path}: {found.detail or found.reason}", "name a picture of the article alone")
 
 
-def _run_job(try_on: TryOn, job: Job, articles: dict[Path, RGB], target: Path, compare: bool) -> TranslationResult:
-    photo = read_photo(job.person)
-    if isinstance(photo, TranslationResult):
-        return photo
-    made = try_on(photo, articles[job.wanted], articles[job.worn] if job.worn else None)
+def _run_job(
+    try_on: TryOn, job: Job, articles: Mapping[Path, RGB | Unread], target: Path, plan: OutputPlan, compare: bool
+) -> TranslationResult:
+    photo, wanted = read_photo(job.person), articles[job.wanted]
+    worn = articles[job.worn] if job.worn else None
+    for path, found in ((job.person, photo), (job.wanted, wanted), (job.worn, worn)):
+        if path and isinstance(found, Unread):
+            return TranslationResult.of_unread(path, found)
+    assert not isinstance(photo, Unread) and not isinstance(wanted, Unread) and not isinstance(worn, Unread)
+    made = try_on(photo, wanted, worn)
     result = TranslationResult(
         str(job.person), str(target), OK, affine=tuple(made.affine.ravel().tolist()), article=str(job.wanted)
     )
-    write_png(target, made.photo)
+    write_picture(plan, target, made.photo)
     if compare:
-        write_png(target.with_name(f"{target.stem}-compare.png"), image_grid.grid(made.row))
+        write_picture(plan, target.with_name(f"{target.stem}-compare{target.suffix}"), image_grid.grid(made.row))
     more = {"worn": str(job.worn) if job.worn else None, "side": try_on.config.size, "step": try_on.trained.step}
-    write_notes(target, result, more)
+    write_notes(plan, target, result, more)
     return result
 
 
-def _grid(try_on: TryOn, jobs: Sequence[Job], articles: dict[Path, RGB]) -> RGB | None:
+def _grid(try_on: TryOn, jobs: Sequence[Job], articles: Mapping[Path, Any]) -> RGB | None:
     """The first people along the top, the first articles down the left, each in each, then where it was painted."""
     wanted = list(dict.fromkeys(job.wanted for job in jobs))[:SHOWN]
     people = list({job.person: job for job in jobs}.values())[:SHOWN]
@@ -233,7 +250,7 @@ def _grid(try_on: TryOn, jobs: Sequence[Job], articles: dict[Path, RGB]) -> RGB 
     left: list[Tensor] = []
     for job in people:
         photo = read_photo(job.person)
-        if isinstance(photo, TranslationResult):
+        if isinstance(photo, Unread):
             continue
         made = [try_on(photo, articles[way], articles[job.worn] if job.worn else None) for way in wanted]
         columns.append(torch.cat([made[0].seen, *(one.made for one in made)]))

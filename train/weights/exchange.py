@@ -106,8 +106,8 @@ def load(
     if own := find_own(paths):
         check_own(own, system, renames)
         networks = load_checkpoint(own, device)
-        if size not in (None, networks.side):
-            raise UsageError(f"{own.source}: takes images of {networks.side} px alone", f"leave --size {size} out")
+        if size is not None:
+            networks.check_size(size)
         return networks, ()
     imported = read(paths, system, direction, renames)
     return trained(imported, str(paths[0]), size=size, device=device), imported.notes
@@ -176,7 +176,8 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     `size` is the px that photos are made, where the networks take any. Photos are cut like the data half cuts faces by
     default. Raises UsageError for another size than a network's only one.
     """
-    if imported.side and size not in (None, imported.side):
+    config: Any = imported.config
+    if not config.any_size and size not in (None, imported.side):
         raise UsageError(f"{source}: takes images of {imported.side} px alone", f"leave --size {size} out")
     recipe: Any = build(imported)
     side = size or imported.side
@@ -194,6 +195,7 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
         rules=dict.fromkeys("ab", rules),
         directions=directions,
         keys=keys,
+        any_size=config.any_size,
     )
 
 

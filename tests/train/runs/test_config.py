@@ -167,6 +167,24 @@ def test_what_an_older_run_was_trained_with_is_read_under_todays_keys() -> None:
     assert renamed == {"adversarial": "lsgan", "cycle_weight": 10.0}
 
 
+@pytest.mark.parametrize(
+    ("recipe", "flags", "least"),
+    [
+        ("cyclegan", {}, 24),
+        ("cyclegan", {"model.discriminator_layers": 4}, 48),
+        ("cyclegan", {"model.discriminator_norm": "spectral"}, 24),
+        ("cagan", {"model.variant": "keras"}, 32),
+        ("cagan", {"model.variant": "modern", "data.width": 48}, 32),
+    ],
+)
+def test_images_that_are_too_small_for_the_networks_are_refused_before_anything_else(
+    recipe: str, flags: dict[str, object], least: int
+) -> None:
+    read(Params({}, None), recipe, {**flags, "data.size": least})
+    with pytest.raises(UsageError, match=r"data\.size"):
+        read(Params({}, None), recipe, {**flags, "data.size": least - 4})
+
+
 def test_reading_a_config_loads_no_torch() -> None:
     code = (
         "import sys\nfrom curate.pipeline.core.config import Params\nfrom curate.train.runs.config import read\n"

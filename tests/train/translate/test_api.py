@@ -15,8 +15,10 @@ from curate import load
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.world import DrawnWorld
+from curate.pipeline.imaging import codec
 from curate.train.engine.contract import Clock
 from curate.train.trainer.run import run
+from curate.train.translate.api import _pixels
 from tests.support.foreign_weights import SIDE, cyclegan, cyclegan_files, ugatit, ugatit_content
 from tests.support.training import dataset, tiny
 
@@ -59,13 +61,55 @@ def test_other_sizes_are_cut_and_scaled_to_the_only_one_there_is(full: tuple[Pat
         load(full[0], size=64)
 
 
-def test_networks_that_take_any_size_leave_photos_alone(tmp_path: Path) -> None:
+def test_networks_that_take_any_size_keep_a_photos(tmp_path: Path) -> None:
     networks = cyclegan()
     cyclegan_files(tmp_path, networks)
     translate, photo = load(tmp_path), picture(48, 64)
     assert np.abs(translate(photo, align=False) - through(networks["net_G_A"], photo)).max() <= 0.501
-    assert translate(picture(50, 64), align=False).shape == (256, 256, 3)  # no multiple of four: its middle square
+    odd = picture(50, 61)
+    padded = np.pad(odd, ((0, 2), (0, 3), (0, 0)), mode="reflect")
+    assert np.abs(translate(odd, align=False) - through(networks["net_G_A"], padded)[:50, :61]).max() <= 0.501
     assert load(tmp_path, size=40)(photo, align=False).shape == (40, 40, 3)
+    assert np.array_equal(load(tmp_path, size="photo")(photo, align=False), translate(photo, align=False))
+    with pytest.raises(UsageError, match="--size photo"):
+        load(tmp_path, size="photo")(photo)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Files of one picture in which Pillow alone would see something else than a person does."""
+    plain = Image.fromarray(
+        np.kron(np.random.default_rng(7).integers(0, 256, (8, 8, 3)), np.ones((8, 8, 1))).astype("u1")
+    )
+    ramp = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint16)
+    plain.convert("P", palette=Image.Palette.ADAPTIVE).save(folder / "palette.png", transparency=3)
+    Image.fromarray(ramp * 500).save(folder / "deep.png")
+    Image.fromarray((ramp / 126).astype(np.float32)).save(folder / "float.tif")
+    plain.convert("CMYK").save(folder / "print.jpg", quality=90)
+    plain.convert("LA").save(folder / "grey-alpha.png")
+    rotated = Image.Exif()
+    rotated[0x0112] = 8
+    plain.save(folder / "turned.jpg", exif=rotated, quality=90)
+    plain.save(folder / "turned.tif", exif=rotated)
+    plain.convert("RGBA").save(folder / "clear.webp", lossless=True)
+    return sorted(folder.iterdir())
+
+
+def test_a_photo_that_pillow_opened_is_read_as_the_file_is(tmp_path: Path) -> None:
+    for path in image_files(tmp_path):
+        with Image.open(path) as image:
+            exif = dict(image.getexif())
+            seen = _pixels(image)
+            assert np.abs(seen.astype(int) - codec.decode(path.read_bytes())).max() <= 1, path.name
+            assert dict(image.getexif()) == exif or path.suffix == ".tif"
+
+
+def test_a_photo_that_can_not_be_decoded_is_a_clear_error(
+    tmp_path: Path, full: tuple[Path, dict[str, torch.nn.Module]]
+) -> None:
+    Image.fromarray(picture(90, 90)).save(tmp_path / "x.png")
+    (tmp_path / "x.png").write_bytes((tmp_path / "x.png").read_bytes()[:2000])
+    with Image.open(tmp_path / "x.png") as image, pytest.raises(UsageError, match="can't be read"):
+        load(full[0])(image, align=False)
 
 
 def test_pil_in_pil_out(full: tuple[Path, dict[str, torch.nn.Module]]) -> None:
@@ -95,7 +139,8 @@ def test_a_run_loads_too(tmp_path: Path) -> None:
     dataset(tmp_path)
     run(tiny(run__steps=1, run__samples=0), tmp_path, tmp_path / "run")
     translate = load(tmp_path / "run")
-    assert translate(picture(40, 40), align=False).shape == (32, 32, 3)
+    assert translate(picture(40, 42), align=False).shape == (40, 42, 3)
+    assert load(tmp_path / "run", size=24)(picture(40, 42), align=False).shape == (24, 24, 3)
 
 
 def test_the_recipe_steps_and_renders(full: tuple[Path, dict[str, torch.nn.Module]]) -> None:

@@ -98,7 +98,7 @@ def test_a_folder_is_searched_and_equal_names_are_told_apart(root: Path, photos:
     results = translate(Translator(load_run(root / "run"), "a2b"), [photos], tmp_path)
     reasons = {Path(r.input).relative_to(photos).as_posix(): r.reason for r in results}
     assert reasons == {"anna.jpg": "ok", "more/anna.jpg": "ok", "wall.png": "no_face"}
-    assert {path.name for path in tmp_path.iterdir()} == {"anna.png", "anna.json", "anna~2.png", "anna~2.json"}
+    assert {path.name for path in tmp_path.glob("[!.]*")} == {"anna.png", "anna.json", "anna~2.png", "anna~2.json"}
 
 
 def test_what_can_not_be_read_is_reported_and_the_others_are_done(root: Path, photos: Path, tmp_path: Path) -> None:
@@ -158,9 +158,10 @@ def test_a_photo_without_landmarks_has_an_empty_mask() -> None:
     watcher, rules = Watcher(), CropRules(size=128)
     keys = frozenset(CycleGAN.keys(CycleGANConfig(face_branch=True)))
     trained = Trained(watcher, "here", 1, 64, {"a": "long"}, {"a": rules}, ("a2b",), keys)  # type: ignore[arg-type]
-    list(Translator(trained, "a2b", align=False)(np.zeros((64, 64, 3), np.uint8)))
-    assert watcher.seen[0]["face_a"].shape == (1, 1, 64, 64)
-    assert not watcher.seen[0]["face_a"].any()
+    list(Translator(trained, "a2b", align=False, size=64)(np.zeros((64, 64, 3), np.uint8)))
+    Translator(trained, "a2b", align=False).whole(np.zeros((64, 32, 3), np.uint8))
+    assert [batch["face_a"].shape for batch in watcher.seen] == [(1, 1, 64, 64), (1, 1, 64, 32)]
+    assert not any(batch["face_a"].any() for batch in watcher.seen)
 
 
 def test_a_direction_or_a_folder_that_is_none(root: Path, tmp_path: Path) -> None:

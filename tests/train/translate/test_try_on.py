@@ -154,7 +154,7 @@ def test_what_can_not_be_read_is_reported_and_a_broken_article_ends_it(article_f
     jobs = try_on.list_jobs([root / "people/anna.png"], [root / "notes.txt"])
     with pytest.raises(UsageError, match=r"notes\.txt: "):
         try_on.run(painted_try_on()[0], jobs, root / "out")
-    with pytest.raises(UsageError, match="one file for 2 pictures"):
+    with pytest.raises(UsageError, match="one file for 2 images"):
         try_on.run(
             painted_try_on()[0], try_on.list_jobs([root / "people"], [root / "articles/red.png"]), root / "out.png"
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from curate.pipeline.core.config import Positive, Share
+from curate.pipeline.core.errors import UsageError
 from curate.train.gan.config import AdversarialConfig, Beta, Rate, Weight
 
 
@@ -36,6 +37,14 @@ class CAGANConfig(AdversarialConfig, frozen=True, kw_only=True):
         "mask": "mask_weight",
         "r1": "r1_weight",
     }
+
+    def check_images(self, height: int, width: int) -> None:
+        """Raises UsageError for images that the networks can't halve as often as they do."""
+        if height % 16 or width % 16 or min(height, width) < 32:
+            raise UsageError(
+                f"data.size and width: {height} and {width}: {self.variant} wants multiples of 16, from 32 on",
+                "set train.cagan.data.size, and width, to some",
+            )
 
 
 CONFIG = CAGANConfig

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from curate.pipeline.core.config import NonNegative, Positive, Share
+from curate.pipeline.core.errors import UsageError
 from curate.train.gan.config import AugmentedConfig, Beta, Rate, Weight
 
 
@@ -31,6 +32,15 @@ class DiscriminatorConfig(AugmentedConfig, frozen=True, kw_only=True):
     ada_target: Share = 0.0  # adaptive augmentation's E[sign(D(real))]; Karras et al., arXiv 2006.06676, has 0.6
     ada_kimg: Annotated[float, Meta(gt=0.0)] = 500.0  # thousand images from none to all; there 500
     r1_at: Literal["real", "mixed"] = "real"  # where the gradient is; mixed: between real and fake, UVCGANv2: 0.01
+
+    def check_images(self, height: int, width: int) -> None:
+        """Raises UsageError for images that leave a patch discriminator no map."""
+        least = 3 * 2**self.discriminator_layers  # its last two convolutions take a pixel each
+        if self.discriminator == "patch" and min(height, width) < least:
+            raise UsageError(
+                f"data.size: {min(height, width)}: discriminator_layers {self.discriminator_layers} want {least} px",
+                f"set data.size to {least} or more, or model.discriminator_layers to fewer",
+            )
 
 
 class CycleGANConfig(DiscriminatorConfig, frozen=True, kw_only=True):

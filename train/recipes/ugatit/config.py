@@ -49,6 +49,11 @@ class UGATITConfig(AugmentedConfig, frozen=True, kw_only=True):
         "r1": "r1_weight",
     }
 
+    @property
+    def any_size(self) -> bool:
+        """Whether the generators take images of any size: the full one has a weight for each place of its maps."""
+        return self.light
+
     @classmethod
     def from_older(cls, plain: Mapping[str, Any]) -> dict[str, Any]:
         """`plain` under today's keys."""

@@ -6,6 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from curate.pipeline.core.errors import UsageError
+from curate.train.networks.patchgan import PatchDiscriminator, PatchNorm
+from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.recipes.cyclegan.dual_discriminator import DualDiscriminator
 from curate.train.recipes.cyclegan.unet_discriminator import UNetDiscriminator
 
@@ -66,3 +69,17 @@ def test_spectral_norm_is_one_after_some_training(make) -> None:
     for layer in layers:
         sigma = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
         assert sigma.item() == pytest.approx(1.0, abs=1e-2)
+
+
+@pytest.mark.parametrize("norm", ["instance", "spectral"])
+@pytest.mark.parametrize("layers", [2, 3, 4])
+def test_the_least_size_of_a_patch_discriminator_is_true(layers: int, norm: PatchNorm) -> None:
+    least = 3 * 2**layers
+    network = PatchDiscriminator(2, layers, norm=norm)
+    assert network(torch.zeros(1, 3, least, least)).shape == (1, 1, 1, 1)
+    with pytest.raises((RuntimeError, ValueError)):
+        network(torch.zeros(1, 3, least - 4, least - 4))
+    config = CycleGANConfig(discriminator_layers=layers, discriminator_norm=norm)
+    config.check_images(least, least)
+    with pytest.raises(UsageError, match=f"want {least} px"):
+        config.check_images(least - 4, least)

@@ -1,0 +1,49 @@
+"""Which of a root's runs is meant, where nobody names one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from curate.pipeline.core.errors import CurateError, UsageError
+from curate.train.engine import checkpoint
+from curate.train.recipes import RECIPES
+from curate.train.runs.config import from_dict
+from curate.train.runs.run_dir import RunDir
+
+_ASIDE = re.compile(r"\.\d+$")  # a run that was moved out of the way
+
+
+def find_run(folder: Path, *, try_on: bool | None = None) -> tuple[Path, list[Path]]:
+    """The run below `folder` that translates, and those that might have been meant, too.
+
+    It is the only one that has a checkpoint; of several, the one that is called as its recipe's command would call it.
+    `try_on` asks for one that puts articles on people, or for none of those. Raises UsageError without a run, and for
+    several without such a name.
+    """
+    there = [path.parent for path in sorted(folder.glob("[!.]*/config.json")) if not _ASIDE.search(path.parent.name)]
+    known = {path: kind for path in there if (kind := _is_try_on(path)) is not None}
+    fitting = [path for path, kind in known.items() if try_on in (None, kind)] or list(known)
+    if not fitting:
+        raise UsageError(
+            f"{folder}: no trained run is here", f"train one: curate train {'cagan' if try_on else 'cyclegan'}"
+        )
+    named = [folder / name for name in (("cagan",) if try_on else ("cyclegan", "cagan"))]
+    chosen = fitting[0] if len(fitting) == 1 else next((path for path in named if path in fitting), None)
+    if chosen is None:
+        names = ", ".join(path.name for path in fitting)
+        raise UsageError(f"{folder}: {len(fitting)} runs are here: {names}", f"name one: --run {fitting[0]}")
+    return chosen, [path for path in fitting if path != chosen]
+
+
+def _is_try_on(path: Path) -> bool | None:
+    """Whether a run puts articles on people; None for what can't translate."""
+    try:
+        if checkpoint.newest(RunDir(path).checkpoints) is None:
+            return None
+        config = from_dict(RunDir(path).read())
+        model: Any = config.model
+        return "human" in RECIPES.resolve(config.recipe).keys(model)
+    except (CurateError, OSError):
+        return None
