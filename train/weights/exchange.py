@@ -180,10 +180,8 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     if not config.any_size and size not in (None, imported.side):
         raise UsageError(f"{source}: takes images of {imported.side} px alone", f"leave --size {size} out")
     recipe: Any = build(imported)
-    side = size or imported.side
-    keys = frozenset(recipe.keys(imported.config))
-    if "human" in keys:
-        side = side or DataConfig().size
+    keys = frozenset(recipe.keys(config))
+    side = size or imported.side or (DataConfig().size if "human" in keys else None)
     rules = CropRules(size=side) if side else CropRules()
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
     return Trained(
