@@ -20,7 +20,7 @@ class Photos(NamedTuple):
     made: int  # pictures in folders that commands of ours wrote: they are passed over
 
 
-class Unread(NamedTuple):
+class UnreadablePhoto(NamedTuple):
     """A photo that can't be read: a reason of images.parquet, too_large or unreadable, and what it is in words."""
 
     reason: str
@@ -50,19 +50,19 @@ def list_photos(inputs: Iterable[Path]) -> Photos:
     return Photos(files, made)
 
 
-def read_photo(path: Path) -> codec.RGB | Unread:
+def read_photo(path: Path) -> codec.RGB | UnreadablePhoto:
     """The photo as a person sees it: uint8 RGB [H, W, 3], up to MAX_PIXELS; or why it can't be read."""
     try:
         return codec.decode(path.read_bytes(), max_pixels=MAX_PIXELS)
     except codec.ImageError as error:
         if error.reason == "bomb":
             side = f"{codec.MAX_SIDE:,} px a side are the most"
-            return Unread("too_large", f"{str(error).removeprefix('bomb: ')}, {side}")
-        return Unread(error.reason, str(error).removeprefix(f"{error.reason}: ").removeprefix(error.reason))
+            return UnreadablePhoto("too_large", f"{str(error).removeprefix('bomb: ')}, {side}")
+        return UnreadablePhoto(error.reason, str(error).removeprefix(f"{error.reason}: ").removeprefix(error.reason))
     except OSError as error:
-        return Unread("unreadable", error.strerror or str(error))
+        return UnreadablePhoto("unreadable", error.strerror or str(error))
     except MemoryError:
-        return Unread("too_large", "not enough memory")
+        return UnreadablePhoto("too_large", "not enough memory")
 
 
 def _below(folder: Path) -> tuple[list[Path], int]:

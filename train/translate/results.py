@@ -14,7 +14,7 @@ from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.outputs import OutputPlan, name_key
 from curate.pipeline.imaging import codec, formats, unread
 from curate.train.translate import picture_files
-from curate.train.translate.photos import Unread
+from curate.train.translate.photos import UnreadablePhoto
 
 LONGEST = 180  # bytes of a name, so that endings, and a temporary file's, fit into the 255 of file systems
 _FACE = re.compile(r"-\d+(-compare)?$")
@@ -35,7 +35,7 @@ class TranslationResult:
     article: str | None = None  # the article that the person was given
 
     @classmethod
-    def of_unread(cls, path: Path, found: Unread) -> TranslationResult:
+    def of_unreadable(cls, path: Path, found: UnreadablePhoto) -> TranslationResult:
         """The result of an input that can't be read."""
         return cls(str(path), None, found.reason, found.detail)
 

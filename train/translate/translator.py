@@ -28,7 +28,7 @@ from curate.train.data.transforms import to_float, to_uint8
 from curate.train.engine.contract import Batch
 from curate.train.runs.trained import Trained
 from curate.train.translate import tiles
-from curate.train.translate.photos import Unread, list_photos, read_photo
+from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
 from curate.train.translate.results import (
     Destination,
     TranslationResult,
@@ -154,8 +154,8 @@ def run(
     ):
         for path, name in zip(photos.files, names, strict=True):
             photo = read_photo(path)
-            if isinstance(photo, Unread):
-                results.append(TranslationResult.of_unread(path, photo))
+            if isinstance(photo, UnreadablePhoto):
+                results.append(TranslationResult.of_unreadable(path, photo))
             elif translator.takes_whole:
                 results.append(_whole(translator, path, photo, place.target(name), plan, compare))
             else:

@@ -24,7 +24,7 @@ from curate.train.data import image_grid, paired
 from curate.train.data.config import DataConfig
 from curate.train.data.transforms import to_float
 from curate.train.runs.trained import Trained
-from curate.train.translate.photos import Unread, list_photos, read_photo
+from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
 from curate.train.translate.results import (
     Destination,
     TranslationResult,
@@ -206,29 +206,38 @@ def run(
             for job, name in zip(jobs, names, strict=True):
                 results.append(_run_job(try_on, job, articles, place.target(name), plan, compare))
                 task.advance()
-            readable = [job for job in jobs if not any(isinstance(articles[p], Unread) for p in job[1:3] if p)]
+            readable = [job for job in jobs if not any(isinstance(articles[p], UnreadablePhoto) for p in job[1:3] if p)]
             for path in grid:
                 if (picture := _grid(try_on, readable, articles)) is not None:
                     write_picture(plan, path, picture)
     return results
 
 
-def _refuse_if_all_unread(articles: Mapping[Path, RGB | Unread]) -> None:
-    unread = [(path, found) for path, found in articles.items() if isinstance(found, Unread)]
+def _refuse_if_all_unread(articles: Mapping[Path, RGB | UnreadablePhoto]) -> None:
+    unread = [(path, found) for path, found in articles.items() if isinstance(found, UnreadablePhoto)]
     if len(unread) == len(articles):
         path, found = unread[0]
         raise UsageError(f"{path}: {found.detail or found.reason}", "name a picture of the article alone")
 
 
 def _run_job(
-    try_on: TryOn, job: Job, articles: Mapping[Path, RGB | Unread], target: Path, plan: OutputPlan, compare: bool
+    try_on: TryOn,
+    job: Job,
+    articles: Mapping[Path, RGB | UnreadablePhoto],
+    target: Path,
+    plan: OutputPlan,
+    compare: bool,
 ) -> TranslationResult:
     photo, wanted = read_photo(job.person), articles[job.wanted]
     worn = articles[job.worn] if job.worn else None
     for path, found in ((job.person, photo), (job.wanted, wanted), (job.worn, worn)):
-        if path and isinstance(found, Unread):
-            return TranslationResult.of_unread(path, found)
-    assert not isinstance(photo, Unread) and not isinstance(wanted, Unread) and not isinstance(worn, Unread)
+        if path and isinstance(found, UnreadablePhoto):
+            return TranslationResult.of_unreadable(path, found)
+    assert (
+        not isinstance(photo, UnreadablePhoto)
+        and not isinstance(wanted, UnreadablePhoto)
+        and not isinstance(worn, UnreadablePhoto)
+    )
     made = try_on(photo, wanted, worn)
     result = TranslationResult(
         str(job.person), str(target), OK, affine=tuple(made.affine.ravel().tolist()), article=str(job.wanted)
@@ -250,7 +259,7 @@ def _grid(try_on: TryOn, jobs: Sequence[Job], articles: Mapping[Path, Any]) -> R
     left: list[Tensor] = []
     for job in people:
         photo = read_photo(job.person)
-        if isinstance(photo, Unread):
+        if isinstance(photo, UnreadablePhoto):
             continue
         made = [try_on(photo, articles[way], articles[job.worn] if job.worn else None) for way in wanted]
         columns.append(torch.cat([made[0].seen, *(one.made for one in made)]))

@@ -11,7 +11,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.imaging import codec
 from curate.train.translate import photos
-from curate.train.translate.photos import Unread, list_photos, read_photo
+from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
 from curate.train.translate.results import write_picture
 
 
@@ -30,7 +30,7 @@ def test_photos_are_told_by_their_bytes_or_by_their_names(tmp_path: Path) -> Non
     put(tmp_path / ".hidden.png")
     put(tmp_path / ".thumbnails/a.png")
     assert list_photos([tmp_path]).files == sorted(kept)
-    reasons = {path.name: found.reason for path in kept if isinstance(found := read_photo(path), Unread)}
+    reasons = {path.name: found.reason for path in kept if isinstance(found := read_photo(path), UnreadablePhoto)}
     assert reasons == dict.fromkeys(("empty.JPG", "page.webp", "drawing.psd"), "not_image")
 
 
@@ -73,15 +73,15 @@ def test_a_folder_or_a_file_without_rights_is_told_and_the_others_are_done(
     monkeypatch.setattr(Path, "read_bytes", lambda path: refusing(path, read))
     found = list_photos([tmp_path]).files
     assert found == [locked, shut, good]
-    assert read_photo(shut) == Unread("unreadable", "Permission denied")
+    assert read_photo(shut) == UnreadablePhoto("unreadable", "Permission denied")
 
 
 def test_a_photo_of_more_than_the_limit_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path / "large.png")
-    assert not isinstance(read_photo(path), Unread)
+    assert not isinstance(read_photo(path), UnreadablePhoto)
     monkeypatch.setattr(photos, "MAX_PIXELS", 63)
     found = read_photo(path)
-    assert isinstance(found, Unread)
+    assert isinstance(found, UnreadablePhoto)
     assert found.reason == "too_large"
     assert "8x8 px" in found.detail and "bomb" not in found.detail
     assert codec.MAX_SIDE**2 >= 200_000_000
