@@ -72,7 +72,7 @@ def read(
     if own := find_own(named):
         check_own(own, system, renames)
         return read_checkpoint(own, _system(str(own.config_json["recipe"])).networks)
-    opened = _expand_folders(named)
+    opened = files.expand_folders(named)
     if len(opened) == 1 and (header := files.header(opened[0])):
         check_same(opened[0], str(header["system"]), system)
         refuse_renames(opened[0], renames)
@@ -152,6 +152,7 @@ def save(imported: ImportedNetworks, path: Path, *, sources: Iterable[Path] = ()
         "system": imported.system,
         "config": as_dict(imported.config),
         "side": imported.side,
+        "step": imported.step,
         "notes": imported.notes,
         "versions": checkpoint.versions(),
     }
@@ -187,7 +188,7 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     return Trained(
         recipe=recipe.to(select_device(device)),
         source=source,
-        step=None,
+        step=imported.step,
         side=side,
         domains={"a": "a", "b": "b"},
         rules=dict.fromkeys("ab", rules),
@@ -205,7 +206,7 @@ def show(path: Path) -> list[CheckpointListing]:
     if own := find_own([path]):
         return list(_list_own(own))
     listings = []
-    for file in _expand_folders([path]):
+    for file in files.expand_folders([path]):
         content = files.read(file)
         for part in unwrap(content, file, _known) or whole(content, file):
             listings.append(_listing(part.where, _recognise([part]), part.state))
@@ -268,24 +269,8 @@ def _read_saved(path: Path, header: Mapping[str, Any]) -> ImportedNetworks:
         role: fitted(StateDict(role, f"{path}, {role}", state), networks[role], str, "by its config")
         for role, state in parts.items()
     }
-    return ImportedNetworks(name, config, states, header["side"], tuple(map(str, header["notes"])))
-
-
-def _expand_folders(paths: list[Path]) -> list[Path]:
-    """The paths, each folder replaced by the files in it; of several checkpoints there only the latest."""
-    opened = []
-    for path in paths:
-        if not path.is_dir():
-            opened.append(path)
-            continue
-        found = sorted(file for file in path.iterdir() if file.suffix in files.SUFFIXES)
-        latest = [file for file in found if "latest" in file.name]
-        if not found:
-            raise UsageError(
-                f"{path}: no file of weights in this folder", f"it would end in {', '.join(files.SUFFIXES)}"
-            )
-        opened += latest or found
-    return opened
+    notes, step = tuple(map(str, header["notes"])), header.get("step")
+    return ImportedNetworks(name, config, states, header["side"], notes, step=step if isinstance(step, int) else None)
 
 
 def _recognise(found: Iterable[StateDict]) -> str | None:

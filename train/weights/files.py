@@ -48,6 +48,24 @@ def read(path: Path) -> Mapping[Any, Any]:
     return content
 
 
+def expand_folders(paths: list[Path]) -> list[Path]:
+    """The paths, each folder replaced by the files in it; of several checkpoints there only the latest.
+
+    Raises UsageError for a folder without one.
+    """
+    opened = []
+    for path in paths:
+        if not path.is_dir():
+            opened.append(path)
+            continue
+        found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        latest = [file for file in found if "latest" in file.name]
+        if not found:
+            raise UsageError(f"{path}: no file of weights in this folder", f"it would end in {', '.join(SUFFIXES)}")
+        opened += latest or found
+    return opened
+
+
 def write(content: Mapping[str, Any], path: Path, suffix: str) -> None:
     """Writes `content` to `path` in the format that `suffix` stands for: .npz as Chainer does, else torch's.
 

@@ -40,6 +40,7 @@ class ImportedNetworks:
     side: int | None = None
     notes: tuple[str, ...] = ()
     assumed: bool = False  # whether a generator's direction was not said by its name
+    step: int | None = None  # steps that they were trained for, where that is known
 
 
 class CheckpointFormat(Protocol):

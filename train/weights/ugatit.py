@@ -83,7 +83,7 @@ class _Format:
         states |= {role: _fitted(part, config.width, depths[role]) for role, part in discriminators.items()}
         ordered = {role: states[role] for role in NETWORKS if role in states}
         assumed = any("taken as the generator" in note for note in notes)
-        return ImportedNetworks("ugatit", config, ordered, config.size, notes, assumed)
+        return ImportedNetworks("ugatit", config, ordered, config.size, notes, assumed, _step(found))
 
     def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
         renamed = {
@@ -96,7 +96,8 @@ class _Format:
                 f"the official layout has six networks; {', '.join(sorted(missing))} of them are missing here",
                 "use --layout image_converter, which has generators only",
             )
-        return {"curate_params_latest.pt": {NETWORKS[role]: renamed[role] for role in NETWORKS}}
+        # The authors' test() reads DATASET_params_0000100.pt: a number has to stand after the last _.
+        return {f"curate_params_{imported.step or 0:07}.pt": {NETWORKS[role]: renamed[role] for role in NETWORKS}}
 
 
 SYSTEM = _Format()
@@ -146,6 +147,12 @@ def _roles(found: Sequence[StateDict], direction: Direction) -> tuple[dict[str, 
             notes.append(f"{part.where}: taken as the generator {direction}")
         roles.append((role, part))
     return placed(roles), tuple(notes)
+
+
+def _step(found: Sequence[StateDict]) -> int | None:
+    """The steps that the authors' files have in their names, selfie2anime_params_0000100.pt."""
+    numbers = {int(name[1]) for part in found if (name := re.search(r"_params_(\d{1,9})\.pt\b", part.where))}
+    return numbers.pop() if len(numbers) == 1 else None
 
 
 def _depth(found: StateDict) -> int:

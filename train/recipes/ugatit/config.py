@@ -19,7 +19,7 @@ class UGATITConfig(AugmentedConfig, frozen=True, kw_only=True):
     size: Annotated[int, Meta(ge=12, multiple_of=4)] | None = None  # px, side of the images; None: data.size
     width: Positive = 64  # of generators and discriminators; appendix C
     blocks: NonNegative = 4  # residual blocks on each side of the attention; appendix C
-    light: bool = True  # code; the paper's generator, with 268 M more parameters, is light: false
+    light: bool = False  # paper and code; true: 268 M parameters less per generator, images of any size (code: --light)
     global_layers: Layers | None = None  # None: 7 (code), or as many as the size allows
     local_layers: Layers | None = None  # None: 5 (code), or as many as the size allows
     init: Literal["uniform", "normal"] = "uniform"  # uniform: torch's own (code); normal: N(0, 0.02), section 4.2

@@ -179,7 +179,7 @@ class AttentionGenerator(nn.Module):
     and 4 blocks, any side. Full flattens them: 278,959,808, and `size` pixels is then the only side it takes.
     """
 
-    def __init__(self, width: int = 64, blocks: int = 4, *, light: bool = True, size: int = 256) -> None:
+    def __init__(self, width: int = 64, blocks: int = 4, *, light: bool = False, size: int = 256) -> None:
         super().__init__()
         wide = 4 * width
         self.light, self.size = light, size

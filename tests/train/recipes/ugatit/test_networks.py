@@ -152,9 +152,9 @@ def test_attention_weighs_maps_by_the_raw_weights(spectral: bool) -> None:
 
 def test_parameters_are_those_of_the_paper() -> None:
     with torch.device("meta"):
-        assert parameters(AttentionGenerator()) == 10_589_888
-        assert parameters(AttentionGenerator(light=False)) == 278_959_808
-        assert parameters(AttentionGenerator(blocks=6, light=False)) == 283_679_424
+        assert parameters(AttentionGenerator(light=True)) == 10_589_888
+        assert parameters(AttentionGenerator()) == 278_959_808
+        assert parameters(AttentionGenerator(blocks=6)) == 283_679_424
         assert parameters(AttentionDiscriminator(layers=7)) == 53_130_176
         assert parameters(AttentionDiscriminator(layers=5)) == 3_290_560
 
@@ -170,9 +170,9 @@ def test_a_generator_gives_an_image_logits_and_a_heatmap(light: bool) -> None:
 
 def test_only_the_light_generator_takes_any_size() -> None:
     x = torch.rand(1, 3, 48, 40)
-    assert AttentionGenerator(4, 1)(x).out.shape == x.shape
+    assert AttentionGenerator(4, 1, light=True)(x).out.shape == x.shape
     with pytest.raises(RuntimeError):
-        AttentionGenerator(4, 1, light=False, size=32)(x)
+        AttentionGenerator(4, 1, size=32)(x)
 
 
 @pytest.mark.parametrize(("layers", "side", "logits", "heatmap"), [(5, 256, 30, 31), (7, 256, 6, 7), (7, 96, 1, 2)])

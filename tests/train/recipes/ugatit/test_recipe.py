@@ -195,9 +195,9 @@ def test_discriminators_too_deep_for_the_images_are_refused() -> None:
 
 
 def test_only_the_full_generator_refuses_images_of_another_size() -> None:
-    next(build().step(batch(side=48), Clock(0, 10)))
+    next(build(light=True).step(batch(side=48), Clock(0, 10)))
     with pytest.raises(UsageError, match="images of 48 px, but the full generator was made for 32 px alone"):
-        next(build(light=False).step(batch(side=48), Clock(0, 10)))
+        next(build().step(batch(side=48), Clock(0, 10)))
 
 
 def test_normal_first_weights() -> None:
