@@ -140,7 +140,7 @@ class Downloader:
         """What a conditional request makes of a stored image. A failure that says nothing about it changes nothing."""
         now = datetime.now(UTC)
         if isinstance(got, FetchError):
-            if got.reason == "optout_header":
+            if got.reason in {"optout_header", "optout_signal"}:
                 return self._examined(got)
             gone = got.status in {404, 410}
             return msgspec.structs.replace(past, gone=True, checked_at=now) if gone else past

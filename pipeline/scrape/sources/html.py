@@ -17,6 +17,7 @@ from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts
 from curate.pipeline.scrape.sources.html_page import HtmlPage, ShownPicture, same_page
 from curate.pipeline.scrape.sources.site_file import SiteFile, read, value
+from curate.pipeline.scrape.web import rsl
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.tables.folding import names_one
 
@@ -68,6 +69,7 @@ class _Walk:
         self._hosts = hosts
         self._pages = pages
         self._items: set[str] = set()
+        self._licenses: dict[str, rsl.RslFile] = {}
         self._passed: set[str] = set()  # hosts of larger pictures than those that are taken
 
     def listings(self, start: str) -> Iterator[Candidate]:
@@ -83,7 +85,7 @@ class _Walk:
             if url is None or url in visited:
                 return
             visited.add(url)
-            page = HtmlPage(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
+            page = self._page(url)
             if page.nofollow:
                 return
             found = self._site.listing_links.select(page.soup)
@@ -139,9 +141,24 @@ class _Walk:
             return start.replace("{page}", str(number)) if "{page}" in start else None
         return next(iter(page.links(page.soup.select(self._site.listing.next, limit=1), "href")), None)
 
+    def _page(self, url: str) -> HtmlPage:
+        page = HtmlPage(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
+        if page.refused is None and any(not self._licensed(address, page.url) for address in page.licenses):
+            page.refused = "optout_signal"
+        return page
+
+    def _licensed(self, address: str, page_url: str) -> bool:
+        """Whether the RSL licence at `address` grants training on the page; one that cannot be had does not."""
+        if address not in self._licenses:
+            try:
+                self._licenses[address] = rsl.parse(self._pages.page(address).body)
+            except FetchError:
+                self._licenses[address] = rsl.UNREADABLE
+        return self._licenses[address].grants(page_url) is True
+
     def _item(self, url: str) -> Iterator[Candidate]:
         try:
-            page = HtmlPage(self._pages.page(url, allowed=self._hosts.__contains__), self._site)
+            page = self._page(url)
         except FetchError as error:
             page_url = error.final_url or url if error.reason == "other_host" else url  # where it was led to
             yield Candidate(address=url, page_url=page_url, refused=error.reason, extra={"what": "item page"})

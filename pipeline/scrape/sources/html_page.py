@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from w3lib.url import canonicalize_url, url_query_cleaner
 
 from curate.pipeline.scrape.sources import html_images, jsonld, variants
 from curate.pipeline.scrape.sources.site_file import FieldRule, ItemRules, Pictures, SiteFile, selector, value
-from curate.pipeline.scrape.web import charset, optout
+from curate.pipeline.scrape.web import charset, optout, signals
 from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.tables.folding import matches
 
@@ -47,7 +47,10 @@ class HtmlPage:
         self.base = html_images.base_of(self.soup, self.url)
         metas = [(str(m.get("name") or ""), str(m.get("content") or "")) for m in self.soup.find_all("meta")]
         by_meta = optout.refused_by_meta(metas)
-        self.refused = "optout_header" if response.optout else "optout_meta" if by_meta else None
+        by_server = "optout_header" if response.optout else "optout_signal" if response.signal else None
+        self.refused = by_server or ("optout_meta" if by_meta else None)
+        named = self.links(self.soup.select(f'link[rel~=license][type="{signals.RSL}"][href]'), "href")
+        self.licenses = dict.fromkeys([*(urljoin(self.url, one) for one in response.licenses), *named])  # by RSL
         self.nofollow = optout.says_nofollow(metas)
         heading = self.soup.find("h1")
         self.heading = heading.get_text(" ", strip=True) if isinstance(heading, Tag) else ""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from curate.pipeline.scrape.web import robots, tdmrep
+from curate.pipeline.scrape.web import robots, rsl, tdmrep
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.origin_cache import OriginCache
+from curate.pipeline.scrape.web.rsl import RslFile
 from curate.pipeline.scrape.web.scheduler import Steps, Turn, Wait
 from curate.pipeline.scrape.web.tdmrep import Reservations
 from curate.pipeline.scrape.web.url import Url
@@ -51,6 +52,7 @@ class AccessRules:
         self._cache = OriginCache(folder)
         self._robots = robots.RulesCache()
         self._reserved: dict[str, Reservations] = {}
+        self._licenses: dict[str, RslFile] = {}
 
     def check(self, url: Url, image: bool) -> Steps[None]:
         """Waits until the origin's rules are known, and raises FetchError if they refuse `url`.
@@ -70,8 +72,24 @@ class AccessRules:
         verdict = rules.verdict(url.text)
         if verdict != "allowed":
             raise FetchError(verdict, final_url=url.text)
-        if image and self._reserved.get(url.origin, tdmrep.NONE).cover(url.text):
+        if agent := rules.signals.shuts_out(url.text):
+            raise FetchError("optout_signal", f"{agent} is shut out", final_url=url.text)
+        if not image:
+            return
+        if self._reserved.get(url.origin, tdmrep.NONE).cover(url.text):
             raise FetchError("optout_header", "tdmrep.json", final_url=url.text)
+        said = rules.signals.refusal(url.text)
+        if said is None and rules.signals.licenses and self._license(url) is False:
+            said = "RSL"
+        if said is not None:
+            raise FetchError("optout_signal", said, final_url=url.text)
+
+    def licensed(self, url: Url) -> bool:
+        """Whether the origin's licence by RSL grants training on `url`; only once `check` has let it pass."""
+        return self._license(url) is True
+
+    def _license(self, url: Url) -> bool | None:
+        return self._licenses[url.origin].grants(url.text) if url.origin in self._licenses else None
 
     def _known(self, url: Url) -> robots.Rules | None:
         """The rules of this run, or those that an earlier one kept."""
@@ -82,17 +100,23 @@ class AccessRules:
         if kept is None or reserved is None:
             return None
         rules = robots.parse(kept[0], "")
+        if rules.signals.licenses:
+            if (license_ := self._cache.get(url.origin, "rsl")) is None:
+                return None
+            self._licenses[url.origin] = rsl.parse(license_[0])
         self._reserved[url.origin] = tdmrep.parse(reserved[0])
         self._robots.recall(url.origin, rules, time.monotonic() + min(kept[1], reserved[1]))
         self._hosts.widen(url.key, self._limit, rules.delay)
         return rules
 
     def _ask(self, url: Url) -> Steps[None]:
-        """Reads both files in one turn of the host, which nobody else is asked in meanwhile."""
+        """Reads its files in one turn of the host, which nobody else is asked in meanwhile."""
         rules, body = yield from self._ask_robots(url)
         if rules.reachable:
             yield Turn(url.key, urgent=True, keep=True, free=True)
             self._reserved[url.origin] = yield from self._ask_reservations(url)
+            if rules.signals.licenses:
+                self._licenses[url.origin] = yield from self._ask_license(url, rules.signals.licenses)
             self._cache.put(url.origin, "robots", body)
         held = self._robots.keep(url.origin, rules, time.monotonic())
         self._hosts.widen(url.key, self._limit, held.delay)
@@ -122,6 +146,20 @@ class AccessRules:
             pass
         self._cache.put(url.origin, "tdmrep", body)
         return tdmrep.parse(body)
+
+    def _ask_license(self, url: Url, addresses: tuple[str, ...]) -> Steps[RslFile]:
+        """A licence that cannot be had grants nothing; nor do several, of which nobody knows which holds."""
+        body = b""
+        try:
+            if len(set(addresses)) == 1:
+                start = url.redirected(addresses[0])
+                yield Turn(start.key, urgent=True, keep=start.key == url.key, free=True)
+                answer = yield from self._follow(start)
+                body = answer.body if answer is not None else b""
+        except FetchError:
+            pass
+        self._cache.put(url.origin, "rsl", body)
+        return rsl.parse(body)
 
     def _follow(self, start: Url) -> Steps[Text | None]:
         """What `start` answers after its redirects; None after too many. The turn of its host is held, and kept."""

@@ -208,9 +208,8 @@ class HttpClient:
                     request(url.text, sent, options.form), stream=True, timeout=self._timeout
                 ) as reply:
                     try:
-                        result = judged(
-                            reply, url, kind, exchange, options, self._section.max_bytes, partial(self._rest, url, kind)
-                        )
+                        limits = self._section.max_bytes, self._access.licensed(url)
+                        result = judged(reply, url, kind, exchange, options, *limits, partial(self._rest, url, kind))
                     finally:
                         body.drain(reply)
                 if options.check is not None and isinstance(result, Response):

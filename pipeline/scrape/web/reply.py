@@ -9,7 +9,7 @@ from enum import Enum
 
 import requests
 
-from curate.pipeline.scrape.web import backoff, body, optout, robots
+from curate.pipeline.scrape.web import backoff, body, optout, robots, signals
 from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
 from curate.pipeline.scrape.web.request import RequestOptions
 from curate.pipeline.scrape.web.transport import Exchange
@@ -43,6 +43,8 @@ class Response:
     optout: str | None  # the refusal in its headers; an image that carries one is never read
     received: datetime
     wait: float | None = None  # s, by its Retry-After: some APIs refuse with a 200
+    signal: str | None = None  # the refusal of training in its headers, likewise
+    licenses: tuple[str, ...] = ()  # addresses of RSL licences in its headers
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,13 @@ def judged(
     exchange: Exchange,
     options: RequestOptions,
     max_bytes: int,
+    licensed: bool,
     rest: Callable[[float], None],
 ) -> Response | Moved:
     """What `reply`, to a request for `url`, is.
 
-    `max_bytes`: of an image. `rest` is told for how many seconds the host wants to be left alone. Raises FetchError,
-    TransientError when another try may help.
+    `max_bytes`: of an image. `licensed`: its site's licence by RSL grants training on it. `rest` is told for how many
+    seconds the host wants to be left alone. Raises FetchError, TransientError when another try may help.
     """
     now = datetime.now(UTC)
     status = reply.status_code
@@ -85,6 +88,11 @@ def judged(
     refusal = optout.refused_by_headers(reply.raw.headers.getlist("X-Robots-Tag"), reply.headers.get("TDM-Reservation"))
     if refusal and kind is Kind.IMAGE:
         raise FetchError("optout_header", refusal, status, url.text)
+    lines = reply.raw.headers.getlist
+    signal = signals.refused_by_headers(lines("Content-Signal"), lines("Content-Usage"))
+    licenses = tuple(signals.rsl_links(lines("Link")))
+    if kind is Kind.IMAGE and (signal or (licenses and not licensed)):
+        raise FetchError("optout_signal", signal or "RSL", status, url.text)
     if (pause := backoff.spent(reply.headers, now)) is not None:
         rest(pause)
     return Response(
@@ -97,6 +105,8 @@ def judged(
         refusal,
         now,
         backoff.asked_wait(reply.headers, now),
+        signal,
+        licenses,
     )
 
 

@@ -12,8 +12,10 @@ from typing import Literal
 
 from protego import Protego
 
+from curate.pipeline.scrape.web import signals
 from curate.pipeline.scrape.web.optout import TOKEN
 from curate.pipeline.scrape.web.origin_cache import FRESH
+from curate.pipeline.scrape.web.signals import NONE, Signals
 
 MAX_BYTES = 500 * 1024
 LONGEST_DELAY = 60.0  # s; a longer crawl-delay is cut, or one host would hold up the run for hours
@@ -28,6 +30,7 @@ class Rules:
 
     parser: Protego | None = None
     reachable: bool = True
+    signals: Signals = NONE
 
     def verdict(self, url: str) -> Verdict:
         """Whether `url` of this origin may be fetched."""
@@ -54,7 +57,7 @@ def parse(body: bytes, content_type: str) -> Rules:
     text = body[:MAX_BYTES].decode("utf-8-sig", "replace")
     if "html" in content_type.lower() or re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
         return NO_RULES
-    return Rules(Protego.parse(text))
+    return Rules(Protego.parse(text), signals=signals.parse(text))
 
 
 class RulesCache:
