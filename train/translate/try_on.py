@@ -228,16 +228,14 @@ def _run_job(
     plan: OutputPlan,
     compare: bool,
 ) -> TranslationResult:
-    photo, wanted = read_photo(job.person), articles[job.wanted]
-    worn = articles[job.worn] if job.worn else None
-    for path, found in ((job.person, photo), (job.wanted, wanted), (job.worn, worn)):
-        if path and isinstance(found, UnreadablePhoto):
-            return TranslationResult.of_unreadable(path, found)
-    assert (
-        not isinstance(photo, UnreadablePhoto)
-        and not isinstance(wanted, UnreadablePhoto)
-        and not isinstance(worn, UnreadablePhoto)
-    )
+    pictures: list[RGB | None] = []
+    for path in job[:3]:
+        found = read_photo(path) if path is job.person else articles[path] if path else None
+        if isinstance(found, UnreadablePhoto):
+            return TranslationResult.of_unreadable(path or job.person, found)
+        pictures.append(found)
+    photo, wanted, worn = pictures
+    assert photo is not None and wanted is not None
     made = try_on(photo, wanted, worn)
     result = TranslationResult(
         str(job.person), str(target), OK, affine=tuple(made.affine.ravel().tolist()), article=str(job.wanted)
