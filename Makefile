@@ -5,7 +5,7 @@ export DVC_NO_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-data test-training lint format docs bench gpu wheels lock clean
+.PHONY: help install dev demo test test-data test-training lint format docs bench gpu wheels lock clean
 GPU_PYTHON ?= $(shell [ -x $(VENV)/bin/python ] && echo $(VENV)/bin/python || echo python3)
 GPU_OUT ?= gpu
 GPU_WHEELS := msgspec dlib-bin
@@ -13,12 +13,37 @@ GPU_WHEELS := msgspec dlib-bin
 help:  ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/.stamp  ## sets up .venv from the lock; the other targets do it when it is missing or old
+# Which torch `install` takes, and remembers: cuda, as the package index has it; cpu, a tenth of that, from an index that
+# has CPU builds (PIP_EXTRA_INDEX_URL names one; on macOS and on ARM every build is one); none, for the data half alone.
+TORCH ?= $(or $(shell cat $(VENV)/.torch 2>/dev/null),cuda)
+PIP := $(VENV)/bin/python -m pip install --quiet
+TORCHES := $(shell sed -n 's/^\(torch\(vision\)\{0,1\}==[0-9.]*\).*/\1/p' requirements.in)
+BUILD := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),+cpu)
+WITHOUT_TORCH := awk '/^[a-z]/ { out = /^(torch(vision)?|triton|(nvidia|cuda)-[a-z0-9-]+)==/ } !out' requirements.lock
 
-$(VENV)/.stamp: pyproject.toml requirements.lock
+install: $(VENV)/.stamp-$(TORCH)  ## sets up .venv from the lock, with TORCH=cuda, cpu or none; the other targets do it, too
+
+$(VENV)/.stamp-$(TORCH): pyproject.toml requirements.lock
+	@case $(TORCH) in cuda|cpu|none) ;; *) echo "TORCH=$(TORCH): it is cuda, cpu or none"; exit 2 ;; esac
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: sudo apt-get install -y python3-venv"; exit 1; }
-	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+ifeq ($(TORCH),cuda)
+	$(PIP) --require-hashes -r requirements.lock
+else
+	@$(WITHOUT_TORCH) > $(VENV)/without-torch.lock
+	$(PIP) --require-hashes -r $(VENV)/without-torch.lock
+endif
+ifeq ($(TORCH),cpu)
+	@$(PIP) --no-deps $(addsuffix $(BUILD),$(TORCHES)) || { echo "no CPU build of $(TORCHES) on your package index: name an\
+	index that has it, PIP_EXTRA_INDEX_URL=... make install TORCH=cpu (pytorch.org tells it), or take: make install"; exit 1; }
+endif
+	$(PIP) --no-deps --no-build-isolation -e .
+	@echo $(TORCH) > $(VENV)/.torch
+	@rm -f $(VENV)/.stamp-* && touch $@
+
+dev: install $(VENV)/.stamp-dev
+
+$(VENV)/.stamp-dev: requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: install  ## runs every stage on a drawn world, in demo/: no network, no GPU needed
@@ -33,36 +58,37 @@ demo: install  ## runs every stage on a drawn world, in demo/: no network, no GP
 	@echo "Look on:  source .venv/bin/activate && cd demo   (README: a tour in five minutes)"
 	@echo "Next:     curate init hair   (your own data, in the clone's own folder; the demo's stay in demo/)"
 
-test: install  ## runs the tests of both halves, side by side
+test: dev  ## runs the tests of both halves, side by side
 	@$(MAKE) --no-print-directory --jobs 2 test-data test-training
 
-test-data: install
+test-data: dev
 	python -m pytest -q tests --ignore tests/train
 
-test-training: install
+test-training: dev
 	python -m pytest -q tests/train
 
-lint: install  ## ruff, ruff format, mypy
+lint: dev  ## ruff, ruff format, mypy
 	ruff check .
 	ruff format --check .
 	mypy
 
-format: install  ## lets ruff mend and format the code
+format: dev  ## lets ruff mend and format the code
 	ruff check --fix .
 	ruff format .
 
-docs: install  ## writes the pages of docs/reference that follow from the code
+docs: dev  ## writes the pages of docs/reference that follow from the code
 	python docs/generate.py
 
-bench: install  ## measures speed and memory; takes long
+bench: dev  ## measures speed and memory; takes long
 	python -m pytest -q -m bench tests/bench
 
-# Ray has a lock of its own, over the same versions: one machine does not need it.
-LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
+# What tests and linters need, and Ray, which one machine does without, have locks of their own, over the same versions.
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock"
-lock:  ## resolves requirements.lock and requirements-ray.lock anew, with uv
-	$(LOCK) requirements.in $(foreach extra,dvc video heic tensorboard dev,--extra $(extra)) --output-file requirements.lock
-	$(LOCK) --extra ray --constraint requirements.lock --output-file requirements-ray.lock
+lock:  ## resolves the three locks anew, with uv
+	$(LOCK) pyproject.toml requirements.in $(foreach extra,train dvc video heic tensorboard,--extra $(extra)) --output-file requirements.lock
+	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --extra ray --constraint requirements.lock --output-file requirements-ray.lock
 
 # Without .venv it takes the machine's python3, which has torch; what that lacks lies in wheels/, brought along.
 gpu:  ## tries a GPU: its tests, what steps cost, a training at 256 px; under eight minutes; report in gpu/

@@ -39,7 +39,7 @@ class Console:
     def result(self, value: Any, text: str) -> None:
         """The result: `value` as one JSON document under --json, else `text`."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
+            sys.stdout.write(json.dumps(value, ensure_ascii=_narrow(), default=_plain) + "\n")
         else:
             self.say(text)
 
@@ -55,8 +55,13 @@ class Console:
         """What is wrong and what to do next."""
         if self.as_json:
             document = {"error": error.message, "hint": error.hint, "code": error.code}
-            sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(document, ensure_ascii=_narrow()) + "\n")
         sys.stderr.write(f"curate: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+
+
+def _narrow() -> bool:
+    """Whether stdout lacks letters: JSON then has its own escapes for them."""
+    return not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def _plain(value: Any) -> Any:

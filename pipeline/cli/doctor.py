@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from curate.pipeline.cli import next_steps
 from curate.pipeline.cli.project import FOLDERS
 from curate.pipeline.core.config import SECTIONS, Section, load
 from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.extras import how_to_install
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import detectors, model_files
 from curate.pipeline.tables import manifest, provenance
@@ -110,6 +112,9 @@ def _imports() -> Iterator[Check]:
     yield _imported(
         "dlib", "import dlib; dlib.shape_predictor; print(dlib.__version__)", "pip install --force-reinstall dlib-bin"
     )
+    if not find_spec("torch"):
+        yield Check("torch", "warn", "not installed: the data half works, training does not", how_to_install("torch"))
+        return
     pair = _imported(
         "torch",
         "import torch, torchvision; torchvision.ops.nms; torch.ops.torchvision.nms; "
@@ -158,7 +163,7 @@ def _dvc(root: Path) -> Iterator[Check]:
     if command or beside.is_file():
         yield Check("dvc", "ok", version or command or str(beside))
     else:
-        yield Check("dvc", "warn", "not there: every command works, dvc repro does not", "pip install 'dvc>=3.58'")
+        yield Check("dvc", "warn", "not there: every command works, dvc repro does not", how_to_install("dvc"))
     lock = root / "dvc.lock"
     if lock.is_file() and re.search(
         r"path: (pipeline|train)/\S+\.py$", lock.read_text("utf-8", "replace"), re.MULTILINE

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.extras import how_to_install
 from curate.pipeline.core.files import REMOTE
 from curate.pipeline.core.process_pool import Batch, Guarded, Result, WorkerDied
 
@@ -73,7 +74,7 @@ def _connected(address: str | None) -> Any:
         import ray.data
     except ImportError as error:
         raise UsageError(
-            f"engine.kind: ray: {error}", "pip install 'ray[data]', or engine.kind: process in params.yaml"
+            f"engine.kind: ray: {error}", f"{how_to_install('ray')}, or engine.kind: process in params.yaml"
         ) from None
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from curate.pipeline.core.extras import how_to_install
 from curate.pipeline.imaging import jpeg, srgb, unread
 from curate.pipeline.imaging.formats import Format as Format
 from curate.pipeline.imaging.formats import sniff as sniff
@@ -145,7 +146,9 @@ def supported(data: bytes) -> None:
     """Raises ImageError where `data` are a picture in a format that is known and not read, by its name."""
     kind = sniff(data[:32])
     if kind is Format.HEIC and not reads_heic():
-        raise ImageError("unsupported", unread=("HEIC", "install pillow-heif, or convert it to JPEG or PNG"))
+        raise ImageError(
+            "unsupported", unread=("HEIC", f"{how_to_install('pillow_heif')}, or convert it to JPEG or PNG")
+        )
     if kind in {None, Format.TIFF} and (found := unread.identify(data)) is not None:
         raise ImageError("unsupported", unread=found)
 

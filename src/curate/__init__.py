@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from curate.train.translate.api import load
 
+from curate.pipeline.core.extras import DISTRIBUTION, missing
+
 __all__ = ["DISTRIBUTION", "__version__", "load"]
 
-DISTRIBUTION = "curate-gan"  # what is installed: `curate` is another project's on the package index
 __version__: str
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":  # torch is imported when it is asked for
-        return importlib.import_module("curate.train.translate.api").load
+        try:
+            return importlib.import_module("curate.train.translate.api").load
+        except ModuleNotFoundError as error:
+            told = missing(error)
+            raise (ImportError(str(told), name=error.name) if told else error) from None
     if name == "__version__":
         from importlib import metadata  # which a command's start does without
 

@@ -20,6 +20,7 @@ from PIL import Image
 
 from curate.pipeline.core.config import NonNegative, Section, parse
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.extras import how_to_install
 from curate.pipeline.hashing import phash
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 FACTS = Facts(
     terms="own",
     what="frames of one's own films and clips, at scene changes or at a rate; asks nobody",
-    example="curate scrape --source video --input DIR_OR_FILE --domain anime   (needs: pip install av)",
+    example="curate scrape --source video --input FILM --domain anime   (extra: video)",
     keywords=False,
 )
 
@@ -60,7 +61,7 @@ def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     try:
         import av
     except ImportError:
-        raise UsageError("films are read with PyAV, which is not installed", "run: pip install av") from None
+        raise UsageError("films are read with PyAV, which is not installed", how_to_install("av")) from None
     if query.input is None:
         raise UsageError("the video source needs a film or a folder", "name one with: --source video --input PATH")
     top = Path(query.input)
