@@ -33,8 +33,8 @@ else
 	$(PIP) --require-hashes -r $(VENV)/without-torch.lock
 endif
 ifeq ($(TORCH),cpu)
-	@$(PIP) --no-deps $(addsuffix $(BUILD),$(TORCHES)) || { echo "no CPU build of $(TORCHES) on your package index: name an\
-	index that has it, PIP_EXTRA_INDEX_URL=... make install TORCH=cpu (pytorch.org tells it), or take: make install"; exit 1; }
+	@$(PIP) --no-deps $(addsuffix $(BUILD),$(TORCHES)) || { echo; echo "No CPU build of $(TORCHES) on your package index."; \
+		echo "Name one that has it: PIP_EXTRA_INDEX_URL=... make install TORCH=cpu (pytorch.org tells it), or: make install"; exit 1; }
 endif
 	$(PIP) --no-deps --no-build-isolation -e .
 	@echo $(TORCH) > $(VENV)/.torch

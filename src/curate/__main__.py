@@ -51,7 +51,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without the letters of a name shows its codes
     try:
-        app(spelled_out(sys.argv[1:]))
+        app(spelled_out(sys.argv[1:]), prog_name="curate")
     except CurateError as error:
         if debug:
             raise

@@ -1,0 +1,92 @@
+"""What pip is told to install is ours: every extra that a page or a hint names is one of this distribution's."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from curate.pipeline.core import extras
+from tests.support import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"].keys()
+OWN = {re.split(r"[\[<>=!~; ]", line)[0].lower().replace("_", "-") for line in PROJECT["dependencies"]}
+FOREIGN = {"s3fs", "gcsfs", "adlfs"}  # fsspec's own, each for one kind of store
+TEXTS = sorted(
+    path
+    for path in chain(
+        ROOT.glob("*.md"),
+        ROOT.glob("docs/**/*.md"),
+        *(ROOT.glob(f"{top}/**/*.*") for top in ("pipeline", "train", "presets")),
+    )
+    if path.suffix in {".md", ".py", ".yaml", ".html"}
+)
+
+
+def asked(text: str) -> list[str]:
+    """What each `pip install` in `text` is to install: the words up to the end of the command."""
+    words = []
+    for command in re.findall(r"pip install ((?:[-\w.=<>\[\]\"'/{}\\()]+,? ?)+)", text):
+        words += [word.strip("\"'\\,()") for word in command.split()]
+    return words
+
+
+def test_the_distribution_has_its_own_name() -> None:
+    assert PROJECT["name"] == extras.DISTRIBUTION
+
+
+def test_each_package_of_a_hint_is_in_the_extra_that_brings_it() -> None:
+    for module, extra in extras.PACKAGES.items():
+        brought = {
+            re.split(r"[\[<>=!~; ]", line)[0].replace("-", "_") for line in PROJECT["optional-dependencies"][extra]
+        }
+        assert module in brought, f"{module}: {brought}"
+        assert extras.how_to_install(module) == f'pip install "curate-gan[{extra}]"'
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_extras_are_of_our_distribution_and_exist(path: Path) -> None:
+    text = path.read_text("utf-8")
+    for name, named in re.findall(r"([\w-]*curate[\w-]*)\[([a-z,]+)\]", text):
+        assert name == "curate-gan", f"{name}[{named}] is a stranger's"
+        assert set(named.split(",")) <= EXTRAS
+    for package in re.findall(r"pip install[^`\n]*?[\s\"'](curate(?![-\w.]))", text):
+        raise AssertionError(f"pip install {package}: a stranger's")
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in TEXTS if p.suffix == ".md"], ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_what_a_page_tells_to_install_is_ours_or_needed(path: Path) -> None:
+    for word in asked(path.read_text("utf-8")):
+        name = re.split(r"[\[<>=]", word)[0].lower().replace("_", "-")
+        assert word.startswith(("-", ".", "requirements")) or name in {"curate-gan", *OWN, *FOREIGN}, word
+
+
+def test_no_lock_names_where_it_was_made() -> None:
+    for lock in ROOT.glob("requirements*"):
+        text = lock.read_text("utf-8")
+        assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", text)
+
+
+def test_development_tools_are_in_their_own_lock_alone() -> None:
+    tools = {"pytest", "ruff", "mypy", "hypothesis"}
+    pinned = {
+        name: set(re.findall(r"^([\w-]+)==", (ROOT / name).read_text("utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-dev.lock", "requirements-ray.lock")
+    }
+    assert tools <= pinned["requirements-dev.lock"]
+    assert not tools & pinned["requirements.lock"]
+    assert {"torch", "torchvision", "safetensors"} <= pinned["requirements.lock"]
+
+
+def test_the_locks_agree() -> None:
+    found: dict[str, set[str]] = {}
+    for lock in ROOT.glob("requirements*.lock"):
+        for name, version in re.findall(r"^([\w.-]+==)(\S+ ?[^\\\n]*)", lock.read_text("utf-8"), re.MULTILINE):
+            found.setdefault(name + version.partition(";")[2], set()).add(version.split()[0])
+    assert not {name: versions for name, versions in found.items() if len(versions) > 1}

@@ -1,0 +1,91 @@
+"""The command as a whole: what it says of itself, without torch, and on a terminal that lacks letters."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import curate
+from curate import __main__ as command
+from curate.pipeline.cli import commands, presets
+from curate.pipeline.cli.console import Console
+from tests.support.tables import small_world
+
+
+def ran(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["curate", *words])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    return int(ended.value.code or 0)
+
+
+def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"curate-gan {curate.__version__}\n"
+
+
+def test_shells_can_complete_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in (("_CURATE_COMPLETE", "complete_bash"), ("COMP_WORDS", "curate dem"), ("COMP_CWORD", "1")):
+        monkeypatch.setenv(name, value)
+    assert ran(monkeypatch) == 0
+    assert capsys.readouterr().out.split() == ["demo"]
+
+
+def test_init_names_every_preset() -> None:
+    for name in presets.names():
+        assert name in commands.PRESETS.rstrip(".").replace(",", "").split()
+
+
+@pytest.mark.parametrize("words", [["train", "cyclegan"], ["weights", "show", "x.pth"]])
+def test_without_torch_a_training_command_says_what_brings_it(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def without(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(command, "app", without)
+    assert ran(monkeypatch, *words) == 2
+    told = capsys.readouterr().err
+    assert 'pip install "curate-gan[train]"' in told and "make install" in told and "bug" not in told
+
+
+def test_a_missing_module_of_nobody_s_extra_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'nothing'", name="nothing")
+
+    monkeypatch.setattr(command, "app", without)
+    assert ran(monkeypatch, "stats") == 1
+
+
+def test_the_data_half_works_where_torch_is_not(tmp_path: Path) -> None:
+    """And on a terminal that has ASCII alone: names of domains are shown by their codes."""
+    small_world(tmp_path)
+    code = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(('torch', 'torchvision', 'safetensors')))\n"
+        "from curate.__main__ import main\n"
+        "for words in (['build'], ['stats'], ['build', '-v'], ['init', '--root', 'ロング'], ['stats', '--json']):\n"
+        "    sys.argv = ['curate', *words]\n"
+        "    try:\n"
+        "        main()\n"
+        "    except SystemExit as ended:\n"
+        "        assert not ended.code, (words, ended.code)\n"
+    )
+    env = {"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    said = done.stdout.decode("ascii")
+    assert "\\u30ed\\u30f3\\u30b0" in said
+    json.loads(said.splitlines()[-1])
+
+
+def test_json_stays_json_where_letters_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "latin-1", errors="backslashreplace", write_through=True))
+    Console(as_json=True).result({"title": "é ロング 😀"}, "")
+    assert json.loads(raw.getvalue()) == {"title": "é ロング 😀"}
