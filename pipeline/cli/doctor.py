@@ -19,7 +19,7 @@ from curate.pipeline.cli import next_steps
 from curate.pipeline.cli.project import FOLDERS
 from curate.pipeline.core.config import SECTIONS, Section, load
 from curate.pipeline.core.errors import CurateError
-from curate.pipeline.core.extras import how_to_install
+from curate.pipeline.core.optional_packages import how_to_install
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import detectors, model_files
 from curate.pipeline.tables import manifest, provenance

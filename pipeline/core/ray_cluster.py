@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.core.extras import how_to_install
 from curate.pipeline.core.files import REMOTE
+from curate.pipeline.core.optional_packages import how_to_install
 from curate.pipeline.core.process_pool import Batch, Guarded, Result, WorkerDied
 
 WINDOW = 8192  # batches that Ray is handed at once

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from curate.pipeline.core.extras import how_to_install
+from curate.pipeline.core.optional_packages import how_to_install
 from curate.pipeline.imaging import jpeg, srgb, unread
 from curate.pipeline.imaging.formats import Format as Format
 from curate.pipeline.imaging.formats import sniff as sniff

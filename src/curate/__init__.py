@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from curate.train.translate.api import load
 
-from curate.pipeline.core.extras import DISTRIBUTION, missing
+from curate.pipeline.core.optional_packages import DISTRIBUTION, missing
 
 __all__ = ["DISTRIBUTION", "__version__", "load"]
 

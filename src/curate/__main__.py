@@ -13,7 +13,7 @@ from curate.pipeline.cli import commands as data_commands
 from curate.pipeline.cli.console import Console
 from curate.pipeline.cli.context import spelled_out
 from curate.pipeline.core.errors import EXIT_BUG, EXIT_INTERRUPTED, CurateError
-from curate.pipeline.core.extras import DISTRIBUTION, missing
+from curate.pipeline.core.optional_packages import DISTRIBUTION, missing
 from curate.train.cli import commands as training_commands
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.pipeline.core import extras
+from curate.pipeline.core import optional_packages
 from tests.support import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -36,16 +36,16 @@ def asked(text: str) -> list[str]:
 
 
 def test_the_distribution_has_its_own_name() -> None:
-    assert PROJECT["name"] == extras.DISTRIBUTION
+    assert PROJECT["name"] == optional_packages.DISTRIBUTION
 
 
 def test_each_package_of_a_hint_is_in_the_extra_that_brings_it() -> None:
-    for module, extra in extras.PACKAGES.items():
+    for module, extra in optional_packages.PACKAGES.items():
         brought = {
             re.split(r"[\[<>=!~; ]", line)[0].replace("-", "_") for line in PROJECT["optional-dependencies"][extra]
         }
         assert module in brought, f"{module}: {brought}"
-        assert extras.how_to_install(module) == f'pip install "curate-gan[{extra}]"'
+        assert optional_packages.how_to_install(module) == f'pip install "curate-gan[{extra}]"'
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -20,7 +20,7 @@ from PIL import Image
 
 from curate.pipeline.core.config import NonNegative, Section, parse
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.core.extras import how_to_install
+from curate.pipeline.core.optional_packages import how_to_install
 from curate.pipeline.hashing import phash
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages
