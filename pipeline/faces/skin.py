@@ -29,6 +29,12 @@ def has_colour(image: NDArray[np.uint8]) -> bool:
     return quality.chroma_rest(np.ascontiguousarray(image[::step, ::step])) >= _MONOCHROME
 
 
+def mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where `image`, RGB [height, width, 3], has the colour of skin, of any tone: [height, width]. So have others."""
+    found: NDArray[np.bool_] = cv2.inRange(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), _LEAST, _MOST) > 0
+    return found
+
+
 def shares(image: NDArray[np.uint8], box: Box) -> dict[str, float]:
     """Shares of skin, 0..1, in the middle half and in the border of `box`, by column of crops.parquet."""
     height, width = image.shape[:2]
@@ -37,7 +43,7 @@ def shares(image: NDArray[np.uint8], box: Box) -> dict[str, float]:
     thin = max(min(bottom - top, right - left) // (2 * _SIDE), 1)  # px enough for shares
     part = np.ascontiguousarray(image[top:bottom:thin, left:right:thin])
     small = cv2.resize(part, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    skin = cv2.inRange(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb), _LEAST, _MOST) > 0
+    skin = mask(np.asarray(small, np.uint8))
     middle = slice(_SIDE // 4, -_SIDE // 4)
     inner = slice(_RIM, -_RIM)
     rim = (skin.sum() - skin[inner, inner].sum()) / (skin.size - skin[inner, inner].size)

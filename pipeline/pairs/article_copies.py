@@ -16,6 +16,7 @@ from curate.pipeline.imaging.codec import RGB
 
 GRID = 8  # cells along each side that colours are compared in
 _GROUND = 16  # a cell this far from the median colour, in any channel, shows the article and not what it lies on
+_COMPRESSED = 12  # of 255, in the mean of a cell
 _LIGHT = 32.0  # a common difference in brightness up to this one is the light's, not the article's
 
 Grid = NDArray[np.uint8]  # [GRID * GRID, 3]
@@ -42,6 +43,12 @@ def find(hashes: Hashes, grids: NDArray[np.uint8], radius: int, colour: float) -
     pairs = same_shape(hashes, radius)
     agree = [difference(grids[i], grids[j]) <= colour for i, j in pairs.tolist()]
     return pairs[np.array(agree, bool)]
+
+
+def one_picture(a: int, b: int, grids: tuple[Grid, Grid], radius: int) -> bool:
+    """Whether two pictures of people are one photo: their hashes `a` and `b` differ in at most `radius` bits, and no
+    cell of their grids in more than a compression changes. Another face in the same pose is another photo."""
+    return (a ^ b).bit_count() <= radius and int(np.abs(grids[0].astype(np.int16) - grids[1]).max()) <= _COMPRESSED
 
 
 def same_shape(hashes: Hashes, radius: int) -> Pairs:

@@ -25,7 +25,10 @@ class Pairs(Letterbox, frozen=True, kw_only=True):
 
     # Thresholds on the evidence, which stays in the table: other values measure nothing again
     exclude: tuple[str, ...] = ()  # words in what the page says, in any width and case: bottom only, back view
+    front: tuple[str, ...] = ()  # words for a front view, which the page is believed: max_hair refuses none of these
     need_face: bool = False  # a person whose face is not seen may show the back
+    max_hair: Share = 1.0  # share of the head in one colour of hair, where no face is found; back views have 0.9
+    min_shown: Share = 0.005  # share of either picture that shows something: a blank one, or mere writing, does not
     max_article_faces: NonNegative | None = None  # 0: nobody in the article's picture
     min_border: Share = 0.0  # how plain the article's ground is
     aspect: Range = (0.0, 100.0)  # height over width of the article

@@ -13,14 +13,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.pipeline.faces import skin
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Box
+from curate.pipeline.pairs import heads
 
 _GRID = 48  # px, longest side at which colours are compared: one sample per few px of cloth is enough
 _ALIKE = 12.0  # of CIELAB with half the weight on lightness: folds and shadows stay one colour
 _SKIN = 16.0  # the same, between the middle of a face and the rest of the skin
 _PRESENT = 0.01  # share of a region that a colour covers to count as being there
 _GROUND = 24  # 0..255 in the worst channel: farther from the ground's colour, something lies on it
+_FAINT = 8  # the same, where less than _FAINT_BELOW of the picture lies farther
+_FAINT_BELOW = 0.03
+_STROKE = 0.03  # of the shorter side: how thick at most the strokes of writing are
 
 Lab: TypeAlias = NDArray[np.float32]  # [..., 3], CIE L*a*b* with L halved, so that Euclid's distance is the one above
 
@@ -32,9 +37,24 @@ def border(rgb: RGB) -> float:
 
 
 def figure(rgb: RGB) -> NDArray[np.bool_]:
-    """Where `rgb`, uint8 [H, W, 3], shows something other than the colour of its border: [H, W]."""
-    apart: NDArray[np.bool_] = np.abs(rgb.astype(np.int16) - np.median(_ring(rgb), axis=0)).max(axis=2) > _GROUND
-    return apart
+    """Where `rgb`, uint8 [H, W, 3], shows something other than the colour of its border: [H, W].
+
+    Where hardly anything stands out, what does so faintly counts: a white garment on a white ground.
+    """
+    ring = _ring(rgb).astype(np.int16)
+    apart = np.abs(rgb.astype(np.int16) - np.median(ring, axis=0)).max(axis=2)
+    found: NDArray[np.bool_] = apart > _GROUND
+    if found.mean() < _FAINT_BELOW:
+        noise = np.percentile(np.abs(ring - np.median(ring, axis=0)).max(axis=1), 95)
+        found = apart > max(_FAINT, 2 * float(noise))
+    return found
+
+
+def shown(rgb: RGB) -> float:
+    """Share of `rgb`, uint8 [H, W, 3], 0..1, that shows something: without thin strokes, such as those of writing."""
+    side = max(3, round(_STROKE * min(rgb.shape[:2])))
+    whole = cv2.morphologyEx(figure(rgb).astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    return float(whole.mean())
 
 
 def aspect(rgb: RGB) -> float | None:
@@ -47,30 +67,38 @@ def worn(article: RGB, human: RGB, faces: Sequence[Box]) -> dict[str, float | No
     """How much of `article` the person in `human` (uint8 [H, W, 3]) wears; `faces` are boxes in px of `human`.
 
     `agreement`: share of the article's px whose colour the torso shows, too, 0..1. `others`: share of the torso that
-    is neither of the article's colours nor skin nor ground, 0..1. `worn_at`: where the article's colours lie on the
-    person, in face heights below the chin. The torso is looked for below the largest face, else in the middle of the
-    picture; without a face the last two are None.
+    is neither of the article's colours nor skin nor ground, 0..1; None where the torso cannot be found. `worn_at`:
+    where the article's colours lie on the person, in face heights below the chin; None without a face, or where they
+    are nowhere below it. `hair`: share of the head that has the one colour of hair, 0..1; 0 with a face, None without a
+    head. The torso is below the largest face, else where the article's colours are; `agreement` looks in the middle of
+    the picture then. All are None for a blank article.
     """
     small_article, small_human = _sampled(article), _sampled(human)
     cloth = _lab(small_article)[figure(small_article)]
     if not len(cloth):
-        return {"agreement": None, "others": None, "worn_at": None}
+        return {"agreement": None, "others": None, "worn_at": None, "hair": None}
     colours = _lab(small_human)
     face = max(faces, key=lambda box: box.side, default=None)
     scaled = face.scaled(small_human.shape[1] / human.shape[1]) if face else None
-    torso = _torso(small_human.shape[0], small_human.shape[1], scaled)
-    found: dict[str, float | None] = {"agreement": _covered(cloth, colours[torso]), "others": None, "worn_at": None}
-    if scaled is None:
-        return found
-    bare = np.linalg.norm(colours - _skin(colours, scaled), axis=-1) < _SKIN
+    bare = np.linalg.norm(colours - _skin(colours, scaled), axis=-1) < _SKIN if scaled else skin.mask(small_human)
     own = _near(colours.reshape(-1, 3), cloth).reshape(bare.shape)
-    clothed = figure(small_human) & ~bare
-    found["others"] = float((clothed & ~own)[torso].mean())
-    chin = scaled.y + scaled.height
-    rows = np.nonzero((clothed & own)[max(0, round(chin)) :])[0]
-    if len(rows):
-        found["worn_at"] = float((rows.mean() + max(0, round(chin)) - chin) / scaled.height)
-    return found
+    shows = figure(small_human)
+    clothed = shows & ~bare
+    torso = _torso(small_human.shape[0], small_human.shape[1], scaled)
+    garment = torso if scaled else heads.extent(shows & own)
+    return {
+        "agreement": _covered(cloth, colours[torso]),
+        "others": float((clothed & ~own)[garment].mean()) if garment else None,
+        "worn_at": _height(clothed & own, scaled) if scaled else None,
+        "hair": 0.0 if scaled else heads.hair(small_human, shows & own, shows),
+    }
+
+
+def _height(clothed: NDArray[np.bool_], face: Box) -> float | None:
+    """Where the px of `clothed`, [H, W], lie in the mean: heights of `face` below its chin."""
+    chin = face.y + face.height
+    rows = np.nonzero(clothed[max(0, round(chin)) :])[0]
+    return float((rows.mean() + max(0, round(chin)) - chin) / face.height) if len(rows) else None
 
 
 def _ring(rgb: RGB) -> NDArray[np.uint8]:

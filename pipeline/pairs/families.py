@@ -1,4 +1,4 @@
-"""Products that belong together: copies of one article, of which the first is kept, and families of colour variants."""
+"""Products that belong together: pairs that are copies, of which the first is kept, and families of colour variants."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = dict[str, Any]  # of pairs.parquet
 
 
 def join(section: config.Pairs, made: Sequence[tuple[Product, Row]]) -> None:
-    """Gives families of products one cluster_id, and refuses the pairs of all but the first of copied articles.
+    """Gives families of products one cluster_id, and refuses copies of pairs, of which the first is kept.
 
     `made` holds the rows of pairs.parquet with their products, by order of discovery; they are changed in place.
     """
@@ -34,19 +34,41 @@ def join(section: config.Pairs, made: Sequence[tuple[Product, Row]]) -> None:
     )
     families = np.concatenate([copies, _colour_variants(section, group, hashes)])
     cluster = {p: group[i] for p, i in zip(group, clustering.components(len(group), [families]), strict=True)}
-    pair_of = {product: row["pair_id"] for product, row in reversed(made) if row["reason"] == OK}
-    usable = [group[i] in pair_of and group[j] in pair_of for i, j in copies.tolist()]
-    stand_ins = clustering.stand_ins(len(group), [copies[np.array(usable, bool)]])
-    stands = {p: group[i] for p, i in zip(group, stand_ins, strict=True)}
     for product, row in made:
-        stand_in = stands.get(product, product)
         row["cluster_id"] = cluster.get(product, product).group_id
-        if stand_in != product and row["reason"] == OK:
-            row |= {"status": manifest.REJECTED, "reason": "duplicate", "duplicate_of": pair_of[stand_in]}
+    _refuse_copies(section, made, [(group[i], group[j]) for i, j in copies.tolist()])
+
+
+def _refuse_copies(
+    section: config.Pairs, made: Sequence[tuple[Product, Row]], copies: Sequence[tuple[Product, Product]]
+) -> None:
+    """Refuses each pair whose article and whose person a pair before it shows, which is kept.
+
+    `copies` are products whose articles are copies, the first of them first. One article on another photo of a person
+    is a pair of its own, as it is within a product.
+    """
+    before: dict[Product, list[Product]] = {}
+    for first, second in copies:
+        before.setdefault(second, []).append(first)
+    kept: dict[Product, list[Row]] = {}
+    for product, row in made:
+        if row["reason"] != OK:
+            continue
+        earlier = (other for first in before.get(product, ()) for other in kept.get(first, ()))
+        same = next((other for other in earlier if _one_person(section, other, row)), None)
+        if same is None:
+            kept.setdefault(product, []).append(row)
+        else:
+            row |= {"status": manifest.REJECTED, "reason": "duplicate", "duplicate_of": same["pair_id"]}
+
+
+def _one_person(section: config.Pairs, first: Row, second: Row) -> bool:
+    grids = [np.frombuffer(row["human_colours"], np.uint8) for row in (first, second)]
+    return article_copies.one_picture(first["human_phash"], second["human_phash"], (grids[0], grids[1]), section.radius)
 
 
 def _colour_variants(section: config.Pairs, group: Sequence[Product], hashes: Hashes) -> Pairs:
-    """Pairs of positions [n, 2], i < j, of products that are colours of one another: of one shape, or of one name.
+    """Pairs of positions [n, 2], i < j, of products that are colours of one another: of one page, shape or name.
 
     A shape joins a product to the first that it resembles itself, not to what that one resembles, so that plain cuts on
     plain grounds do not chain a whole shop into one family.
@@ -57,6 +79,7 @@ def _colour_variants(section: config.Pairs, group: Sequence[Product], hashes: Ha
     edges = [(head, item) for item, head in enumerate(heads.tolist()) if head != item]
     named: dict[tuple[str, str], int] = {}
     for item, product in enumerate(group):
-        if product.name and (head := named.setdefault((product.domain, product.name), item)) != item:
-            edges.append((head, item))
+        for name in filter(None, (f"group\n{product.group_id}", product.name)):
+            if (head := named.setdefault((product.domain, name), item)) != item:
+                edges.append((head, item))
     return np.array(edges, np.int64).reshape(-1, 2)

@@ -1,8 +1,8 @@
 """Article/Human pairs from the pictures of each product: letterboxed, measured, free of copies, split by family.
 
-Of a product's pictures the first article, by order of discovery, stands for the garment; each picture of a person
-wearing it makes a pair with it. Products whose articles are copies of one another are kept once; those that are one
-another's colour variants share a cluster, and so a split. What was measured for a pair stays in its row, and a row
+Of the pictures of a product, or of one colour of it, the first article, by order of discovery, stands for the garment;
+each picture of a person wearing it makes a pair with it. Copies of pairs are kept once; products that are one another's
+colour variants share a cluster, and so a split. What was measured for a pair stays in its row, and a row
 that stands needs no pixels again: thresholds, copies and splits are decided from the rows.
 """
 
@@ -31,16 +31,15 @@ from curate.pipeline.imaging import codec, letterbox
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Affine, Box
 from curate.pipeline.imaging.shards import read
-from curate.pipeline.pairs import article_copies, evidence, families, products
+from curate.pipeline.pairs import article_copies, evidence, families, products, refusals
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.pairs.families import Row
 from curate.pipeline.pairs.products import Product, ProductPicture
 from curate.pipeline.tables import decisions, manifest, provenance, splits
-from curate.pipeline.tables.folding import folded
 from curate.pipeline.tables.manifest import OK, PAIRS
 from curate.pipeline.tables.partial import PartialTable
 
-_VERSION = 1  # raise it when the same pictures give other evidence
+_VERSION = 2  # raise it when the same pictures give other evidence
 _UNTRIED = frozenset({"missing_file", "worker_died", "decode_failed"})  # looked at again by the next run
 _FACES = CropRules(faces="all", min_face=24, max_upscale=1000.0, max_padding=1.0)  # how small does not matter here
 
@@ -49,10 +48,11 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     """Writes manifests/pairs.parquet and the pictures below processed/pairs from the rows that have a role.
 
     Pairs that were measured before are not opened again. Decisions in manifests/review.jsonl outrank the thresholds;
-    a product whose pairs are all rejected stands for no copy. Raises UsageError for shares above 1 and TableError when
-    images.parquet is missing or broken.
+    a pair that is rejected stands for no copy. Raises UsageError for shares above 1 and for thresholds on faces that
+    are not looked for, and TableError when images.parquet is missing or broken.
     """
     splits.check_shares("pairs", section.val, section.test)
+    refusals.check(section)
     inputs = provenance.inputs(PAIRS, root)
     found = list(products.read(root, section.article, section.human))
     whole = [product for product in found if not product.missing]
@@ -68,8 +68,9 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
             task.advance(len({row["group_id"] for row in rows}))
     known = _known(root, partial, work) | lost
     decided = decisions.read(root, progress.note)
+    shared = products.shared_articles(whole)
     made = [
-        (product, _with_status(section, product, human, known[_pair_id(section, product, human)], decided))
+        (product, _with_status(section, product, human, known[_pair_id(section, product, human)], decided, shared))
         for product in whole
         for human in product.humans
     ]
@@ -118,7 +119,8 @@ def _paths(pair_id: str) -> tuple[str, str]:
 
 
 def _incomplete(product: Product) -> Row:
-    name = hashlib.sha256(f"{product.domain}\n{product.group_id}".encode()).hexdigest()[:32]
+    names = filter(None, (product.domain, product.group_id, product.variant))
+    name = hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
     article, human = (next(iter(pictures), None) for pictures in (product.articles, product.humans))
     return _row(name, product, article, human, product.missing or OK)
 
@@ -131,6 +133,7 @@ def _row(
     return {
         "pair_id": pair_id,
         "group_id": product.group_id,
+        "variant": product.variant,
         "domain": product.domain,
         "article_image_id": article and article.image_id,
         "human_image_id": human and human.image_id,
@@ -194,15 +197,19 @@ class PairWorker:
     def _measured(self, article: RGB, human: RGB, article_path: str, human_path: str) -> Row:
         """The columns that pixels decide, uint8 RGB [H, W, 3] in."""
         article_affine, square = self._letterboxed(article, article_path)
-        human_affine, _ = self._letterboxed(human, human_path)
+        human_affine, person = self._letterboxed(human, human_path)
         faces = [self._faces(rgb) if self.section.faces else None for rgb in (article, human)]
         return {
             "article_affine": article_affine.ravel().tolist(),
             "human_affine": human_affine.ravel().tolist(),
             "article_phash": phash.phash(square),
             "article_colours": article_copies.colours(square),
+            "human_phash": phash.phash(person),
+            "human_colours": article_copies.colours(person),
             "article_faces": None if faces[0] is None else len(faces[0]),
             "human_faces": None if faces[1] is None else len(faces[1]),
+            "article_shown": evidence.shown(article),
+            "human_shown": evidence.shown(human),
             "border": evidence.border(article),
             "aspect": evidence.aspect(article),
             **evidence.worn(article, human, faces[1] or ()),
@@ -225,7 +232,12 @@ class PairWorker:
 
 
 def _with_status(
-    section: Pairs, product: Product, human: ProductPicture, measured: Mapping[str, Any], decided: decisions.Decisions
+    section: Pairs,
+    product: Product,
+    human: ProductPicture,
+    measured: Mapping[str, Any],
+    decided: decisions.Decisions,
+    shared: frozenset[str],
 ) -> Row:
     """`measured` with today's texts and licences, and the reason that a decision gives, else the thresholds."""
     items = measured["pair_id"], product.articles[0].image_id, human.image_id
@@ -233,31 +245,14 @@ def _with_status(
         reason = measured["reason"]
     elif decided.refusal(*items):
         reason = "review"
+    elif decided.kept_by_person(items[0]):
+        reason = OK
+    elif items[1] in shared:
+        reason = "blank_article"
     else:
-        reason = OK if decided.kept_by_person(items[0]) else _reason(section, product, human, measured)
+        text = f"{product.title} {product.articles[0].text} {human.text}"
+        reason = refusals.reason(section, text, human.text, measured)
     return {**measured, **_row(measured["pair_id"], product, product.articles[0], human, reason), "duplicate_of": None}
-
-
-def _reason(section: Pairs, product: Product, human: ProductPicture, measured: Mapping[str, Any]) -> str:
-    """The first reason to refuse a pair, else ok. What was not measured refuses nothing."""
-    text = folded(f"{product.title} {product.articles[0].text} {human.text}")
-    faces, persons = measured["article_faces"], measured["human_faces"]
-
-    def outside(column: str, low: float, high: float) -> bool:
-        value = measured[column]
-        return value is not None and not low <= value <= high
-
-    checks = {
-        "excluded": any(folded(word) in text for word in section.exclude),
-        "article_person": None not in (faces, section.max_article_faces) and faces > section.max_article_faces,
-        "no_face": section.need_face and persons == 0,
-        "busy_article": outside("border", section.min_border, 1.0),
-        "aspect": outside("aspect", *section.aspect),
-        "colours_differ": outside("agreement", section.min_agreement, 1.0),
-        "other_clothes": outside("others", 0.0, section.max_others),
-        "worn_at": outside("worn_at", *section.worn_at),
-    }
-    return next((reason for reason, refuses in checks.items() if refuses), OK)
 
 
 def _sweep(root: Path, named: set[str | None]) -> None:

@@ -228,12 +228,13 @@ DATASET = Table(
 
 PAIRS = Table(
     "pairs",
-    2,
+    3,
     "pair_id",
     pa.schema(
         [
             _needed("pair_id", pa.string()),  # hash of product, pictures and settings
             _needed("group_id", pa.string()),  # the product
+            pa.field("variant", pa.string()),  # of the product, as in images: both pictures show it
             _needed("domain", pa.string()),  # of the product
             pa.field("article_image_id", pa.string()),  # of images; null where there is none
             pa.field("human_image_id", pa.string()),  # of images; null where there is none
@@ -243,15 +244,22 @@ PAIRS = Table(
             pa.field("human_affine", pa.list_(pa.float64(), 6)),  # 2x3, row-major: raw px -> letterboxed px
             pa.field("article_phash", pa.uint64()),  # 64-bit DCT hash of the letterboxed article
             pa.field("article_colours", pa.binary()),  # mean RGB of the cells of an 8x8 grid, row by row
+            pa.field("human_phash", pa.uint64()),  # the same of the letterboxed person
+            pa.field("human_colours", pa.binary()),  # the same
             pa.field("article_text", pa.string()),  # what the page says of the product and of this picture
             pa.field("human_text", pa.string()),  # the same of the person's picture
             pa.field("article_faces", pa.int32()),  # in the article's picture; null where nobody looked
             pa.field("human_faces", pa.int32()),  # in the person's picture; null where nobody looked
+            pa.field("article_shown", pa.float32()),  # share of the article's picture that shows something
+            pa.field("human_shown", pa.float32()),  # share of the person's picture that shows something
             pa.field("border", pa.float32()),  # share of the article's outermost px near their median colour
             pa.field("aspect", pa.float32()),  # height over width of what the article's picture shows
             pa.field("agreement", pa.float32()),  # share of the article's px whose colour the torso shows, too
             pa.field("others", pa.float32()),  # share of the torso: not the article's colours, skin or ground
             pa.field("worn_at", pa.float32()),  # where the article's colours lie: face heights below the chin
+            pa.field(
+                "hair", pa.float32()
+            ),  # share of the head in hair's one colour; 0 with a face, null without a head
             pa.field("duplicate_of", pa.string()),  # the pair_id that is kept instead
             _needed("cluster_id", pa.string()),  # products whose articles are copies of each other share one
             _needed("split", pa.string()),  # train, val or test
@@ -262,8 +270,9 @@ PAIRS = Table(
     ),
     "curate pairs",
     frozenset(
-        "ok duplicate review no_article no_human decode_failed missing_file worker_died excluded article_person "
-        "no_face busy_article aspect colours_differ other_clothes worn_at".split()
+        "ok duplicate review no_article no_human decode_failed missing_file worker_died excluded blank_article "
+        "blank_human article_person no_face back_view busy_article aspect colours_differ no_garment other_clothes "
+        "worn_at".split()
     ),
     ("article_path", "human_path"),
     pictures="processed/pairs",

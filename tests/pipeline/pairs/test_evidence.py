@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.imaging.geometry import Box
 from curate.pipeline.pairs import evidence
+from curate.pipeline.pairs.config import Pairs
 
 WHITE, RED, BLUE, SKIN, GREEN = (255, 255, 255), (200, 30, 30), (30, 40, 190), (225, 175, 145), (30, 150, 60)
 
@@ -65,15 +67,35 @@ def test_where_it_is_worn_is_counted_in_faces(down: float) -> None:
     assert found == pytest.approx(down + 1.0, abs=0.1)  # the cloth is two faces high
 
 
-def test_without_a_face_the_middle_is_looked_at() -> None:
+def test_without_a_face_what_is_worn_is_found_by_its_colours() -> None:
     rgb, _ = human(RED)
     found = evidence.worn(article(RED), rgb, [])
-    assert found == {"agreement": 1.0, "others": None, "worn_at": None}
+    assert found == {"agreement": 1.0, "others": 0.0, "worn_at": None, "hair": 0.0}
 
 
 def test_a_plain_article_says_nothing() -> None:
     rgb, face = human(RED)
-    assert evidence.worn(article(WHITE), rgb, [face])["agreement"] is None
+    assert set(evidence.worn(article(WHITE), rgb, [face]).values()) == {None}
+
+
+def written(grey: int) -> np.ndarray:
+    """A card that says that there is no picture yet."""
+    rgb = np.full((300, 240, 3), 245, np.uint8)
+    return cv2.putText(rgb, "IN PREPARATION", (30, 150), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (grey,) * 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "blank"),
+    [
+        (article(WHITE), True),
+        (written(40), True),
+        (written(225), True),
+        (article((240, 240, 238)), False),  # white on white
+        (article(RED, 8, 60), False),
+    ],
+)
+def test_writing_is_no_garment_and_white_on_white_is_one(rgb: np.ndarray, blank: bool) -> None:
+    assert (evidence.shown(rgb) < Pairs().min_shown) == blank
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (3, 7)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -115,18 +116,18 @@ def test_pictures_without_a_role_are_for_others(tmp_path: Path) -> None:
     assert run(tmp_path) == []
 
 
-def test_a_copy_of_an_article_gives_way_to_the_first(tmp_path: Path) -> None:
+def test_a_copy_of_a_pair_gives_way_to_the_first(tmp_path: Path) -> None:
     def reencoded(seed: int) -> bytes:
         return codec.encode_jpeg(codec.decode(png(seed)), 70)
 
     rows = product(tmp_path, "z-first", ("article", png(1)), ("human", png(2)))
-    rows += product(tmp_path, "a-copy", ("article", reencoded(1)), ("human", png(3)), ("human", png(4)), rank=10)
+    rows += product(tmp_path, "a-copy", ("article", reencoded(1)), ("human", reencoded(2)), ("human", png(4)), rank=10)
     rows += product(tmp_path, "other", ("article", png(5)), ("human", png(6)), rank=20)
     world(tmp_path, rows)
     made = run(tmp_path, Pairs(size=64, val=0.0, test=0.5, faces=False))
-    assert reasons(made) == [("a-copy", "duplicate"), ("a-copy", "duplicate"), ("other", "ok"), ("z-first", "ok")]
-    by_group = {row["group_id"]: row for row in made}
-    assert by_group["a-copy"]["duplicate_of"] == by_group["z-first"]["pair_id"]
+    assert reasons(made) == [("a-copy", "duplicate"), ("a-copy", "ok"), ("other", "ok"), ("z-first", "ok")]
+    [copy] = [row for row in made if row["reason"] == "duplicate"]
+    assert copy["duplicate_of"] == next(row["pair_id"] for row in made if row["group_id"] == "z-first")
     assert {row["cluster_id"] for row in made if row["group_id"] != "other"} == {"z-first"}
     assert len({row["split"] for row in made if row["group_id"] != "other"}) == 1
 
@@ -312,12 +313,12 @@ def test_a_refused_first_does_not_take_its_copy_along(tmp_path: Path) -> None:
 
 
 def test_decisions_outrank_thresholds_and_a_rejected_first_frees_its_copy(tmp_path: Path) -> None:
-    article = png(5, 80, 60)
+    article, twice = png(5, 80, 60), hashlib.sha256(png(1)).hexdigest()
     world(
         tmp_path,
         [
             *product(tmp_path, "first", ("article", article), ("human", png(1)), ("human", png(2))),
-            *product(tmp_path, "copy", ("article", article + b" "), ("human", png(3)), rank=10),
+            *product(tmp_path, "copy", ("article", article + b" "), ("human", png(1)), rank=10),
             *product(tmp_path, "wide", ("article", png(9, 160, 40)), ("human", png(4)), rank=20),
         ],
     )
@@ -325,7 +326,9 @@ def test_decisions_outrank_thresholds_and_a_rejected_first_frees_its_copy(tmp_pa
     before = run(tmp_path, section)
     assert reasons(before) == [("copy", "duplicate"), ("first", "ok"), ("first", "ok"), ("wide", "aspect")]
     ids = {row["group_id"]: row for row in before}
-    one, other = (row for row in before if row["group_id"] == "first")
+    one, other = sorted(
+        (row for row in before if row["group_id"] == "first"), key=lambda row: row["human_image_id"] != twice
+    )
     decisions.append(
         tmp_path,
         [
