@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,6 +44,9 @@ _Retry = Annotated[
     list[str] | None,
     typer.Option(metavar="[=REASON]", help="Try failures again: those that may pass, or of one reason."),
 ]
+_AcceptFewer = Annotated[
+    bool, typer.Option("--accept-fewer", help="Fewer images than wanted are no failure; a domain without any is.")
+]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be found and what each selector matched.")]
 
 
@@ -75,6 +79,7 @@ def scrape(
     allow_net: _AllowNet = None,
     refresh: _Refresh = False,
     retry_failed: _Retry = None,
+    accept_fewer: _AcceptFewer = False,
     dry_run: _DryRun = False,
 ) -> None:
     """Find images and download them, politely; each candidate gets a row in manifests/images.parquet."""
@@ -99,7 +104,12 @@ def scrape(
         section = override(section, "scrape", queries=searches)
     if not section.contact and (known := _contact(context, section)):
         section = override(section, "scrape", contact=known)
-    _scrape(context, section, Revisit(refresh, retried(retry_failed or ())), tuple(allow_net or ()), dry_run)
+    revisit = Revisit(refresh, retried(retry_failed or ()))
+    with _network(context, section, tuple(allow_net or ())) as net:
+        if dry_run:
+            _preview(context, section, net)
+        else:
+            _collect(context, section, revisit, accept_fewer, net)
 
 
 def _contact(context: Context, section: Scrape) -> str | None:
@@ -124,21 +134,29 @@ def _contact(context: Context, section: Scrape) -> str | None:
     return None
 
 
-def _scrape(context: Context, section: Scrape, revisit: Revisit, allow: tuple[str, ...], dry_run: bool) -> None:
-    from curate.pipeline.scrape import stage, summary
-
+@contextlib.contextmanager
+def _network(context: Context, section: Scrape, allow: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """What may be dialled beyond the public web; the demo's world is served meanwhile."""
     with contextlib.ExitStack() as stack:
         dial: dict[str, tuple[str, int]] = {}
         if section.demo is not None:
             from curate.pipeline.demo.server import serve
 
             dial = dict(stack.enter_context(serve(section.demo)).dial)
-        net: dict[str, Any] = {"allow": allow, "dial": dial, "progress": context.console.progress}
-        if dry_run:
-            found = stage.previews(section, context.root, **net)
-            context.console.result(found, "\n".join(_shown(one) for one in found))
-            return
-        done = stage.run(section, context.root, revisit=revisit, **net)
+        yield {"allow": allow, "dial": dial, "progress": context.console.progress}
+
+
+def _preview(context: Context, section: Scrape, net: dict[str, Any]) -> None:
+    from curate.pipeline.scrape import stage
+
+    found = stage.previews(section, context.root, **net)
+    context.console.result(found, "\n".join(_shown(one) for one in found))
+
+
+def _collect(context: Context, section: Scrape, revisit: Revisit, accept_fewer: bool, net: dict[str, Any]) -> None:
+    from curate.pipeline.scrape import stage, summary
+
+    done = stage.run(section, context.root, revisit=revisit, accept_fewer=accept_fewer, **net)
     show_summary(context, done)
     context.console.say(summary.text(done))
 

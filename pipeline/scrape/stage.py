@@ -22,6 +22,7 @@ from curate.pipeline.scrape.admission import Admission, domain_of
 from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.scrape.data_urls import unpacked
 from curate.pipeline.scrape.downloader import Downloader
+from curate.pipeline.scrape.forecast import Forecast, announced, reach
 from curate.pipeline.scrape.journal import Begin, Journal
 from curate.pipeline.scrape.outcome import Outcome
 from curate.pipeline.scrape.plan import SearchPlan, plan_all, plan_search, query_words, reopen_if_due
@@ -34,7 +35,7 @@ from curate.pipeline.scrape.web import contact
 from curate.pipeline.scrape.web.address_guard import Guard, parse_permit
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.page_cache import StoredPages
-from curate.pipeline.scrape.window import CandidateWindow, Forecast
+from curate.pipeline.scrape.window import CandidateWindow
 from curate.pipeline.tables import manifest
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ def run(
     allow: tuple[str, ...] = (),
     dial: Mapping[str, tuple[str, int]] | None = None,
     revisit: Revisit = NOTHING,
+    accept_fewer: bool = False,
     progress: Progress = SILENT,
 ) -> Collected:
     """Runs every search of `section` and writes the images table.
 
     `allow` names hosts, addresses or blocks beyond the public web that may be dialled; `dial` maps a host to the
-    address to dial in its place; `revisit` says what of an earlier run to ask for once more. Raises UsageError,
+    address to dial in its place; `revisit` says what of an earlier run to ask for once more; with
+    `accept_fewer` a domain may have fewer images than are wanted for it, but not none. Raises UsageError,
     BlockedError when a listing cannot be read, QuotaError when a source's quota is used up, AuthError when it wants a
     key, and YieldError when fewer images than wanted were accepted; for these four the table is written first.
     """
@@ -71,12 +74,19 @@ def run(
             downloader.client()
             if not (section.contact or "").strip():
                 progress.note(contact.UNKNOWN)
+        for line in announced(section, [plan.query for plan in plans if not plan.finished]):
+            progress.note(line)
         admission = Admission(section, store.temporary, journal.forgotten)
         results = [_collect(plan, section, store, journal, downloader, admission, progress, revisit) for plan in plans]
         if admission.tally.rows or any(result.broken is None for result in results):  # else the table stays as it was
             meta = {"section": {**as_dict(section), "contact": None}}  # nobody's business who reads the table
             manifest.write_batches(manifest.IMAGES, admission.batches(), root, meta=meta)
-    _complain(results, progress)
+    try:
+        _complain(results, progress)
+    except YieldError as error:
+        if not accept_fewer or _empty(results):
+            raise
+        progress.note(f"{error.message}: fewer are accepted, too")
     return collected(admission.tally, downloader.request_counts())
 
 
@@ -156,7 +166,7 @@ def _collect(
     query = plan.query
     journal.begin(Begin(plan.search, plan.key, query))
     pages = _pages(query, plan.key, section, store, downloader, progress, revisit)
-    forecast = Forecast(plan.want)
+    forecast = Forecast(plan.want, None if plan.finished else reach(query.source, section))
     broken: _Ended | None = None
     outside: dict[str, None] = {}
     with progress.task(f"scrape {domain_of(query)}", plan.want) as task:
@@ -253,6 +263,14 @@ def _complain(results: list[_Result], progress: Progress) -> None:
         raise YieldError("; ".join(short), hint)
     if reasons["license"] and reasons["license"] == reasons.total():
         progress.note(hint)
+
+
+def _empty(results: list[_Result]) -> bool:
+    """Whether a domain has no image at all."""
+    found: Counter[str] = Counter()
+    for result in results:
+        found[result.domain] += result.reasons[manifest.OK]
+    return not all(found.values())
 
 
 def _unasked(result: _Result) -> bool:

@@ -87,6 +87,10 @@ def test_a_stage_runs_the_command_that_a_person_runs(stage: str) -> None:
     assert recipe["cmd"].startswith(f"curate {stage}")
 
 
+def test_a_scrape_that_finds_fewer_than_wanted_stops_no_pipeline() -> None:
+    assert "--accept-fewer" in STAGES["scrape"]["cmd"]
+
+
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DVC project with this code, whose every stage is up to date: `dvc commit` records what stands there."""

@@ -20,6 +20,7 @@ from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
+from curate.pipeline.scrape.web import api_keys
 from curate.pipeline.scrape.web.api_keys import variable
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.reply import Response
@@ -42,8 +43,7 @@ class ApiSource:
         self.key = pages.key(name) if facts.key != "none" else None
         if facts.key == "required" and self.key is None:
             raise AuthError(f"{name} needs a key", f"get one at {facts.key_from}, then: export {variable(name)}=KEY")
-        usual = facts.limits_with_key if self.key and facts.limits_with_key else facts.limits
-        self.limits = parse(Limits, {**as_dict(usual), **pages.settings}, f"scrape.sources.{name}")
+        self.limits = _limits(name, facts, self.key, pages.settings)
         self.base = (query.base_url or facts.base).rstrip("/")
         self.typed = query.query
         self.text = pages.words.get(name) or query.query
@@ -209,6 +209,19 @@ class ApiSource:
             self.note(f"nothing found for {self.text}{hint}")
         if self._broken:
             self.note(f"{self._broken} items lacked what they must have and were passed over")
+
+
+def limits(name: str, facts: Facts, settings: Mapping[str, Any]) -> Limits:
+    """How much the source `name` may be asked for, with the user's key and `settings` (scrape.sources.NAME).
+
+    Raises UsageError for a setting that is none, and AuthError for a key that cannot be used.
+    """
+    return _limits(name, facts, api_keys.read(name) if facts.key != "none" else None, settings)
+
+
+def _limits(name: str, facts: Facts, key: str | None, settings: Mapping[str, Any]) -> Limits:
+    usual = facts.limits_with_key if key and facts.limits_with_key else facts.limits
+    return parse(Limits, {**as_dict(usual), **settings}, f"scrape.sources.{name}")
 
 
 def said_by(error: FetchError) -> str:

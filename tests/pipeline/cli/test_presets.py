@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces.detectors import DETECTORS
 from curate.pipeline.scrape.config import Scrape
-from curate.pipeline.scrape.sources import SOURCES
+from curate.pipeline.scrape.plan import query_words
+from curate.pipeline.scrape.sources import SOURCES, facts
 from curate.pipeline.scrape.sources.site_file import read as read_site
 from curate.pipeline.tables import decisions
 
@@ -43,6 +45,23 @@ def test_each_loads_strictly(name: str, tmp_path: Path) -> None:
     for domain in domains:
         assert DETECTORS[crop.rules(str(domain)).detector]
     assert all(SOURCES[query.source] for query in scrape.queries)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_wants_no_more_than_its_sources_give_in_words_that_they_know(name: str, tmp_path: Path) -> None:
+    presets.write(name, tmp_path)
+    section = load(tmp_path).section("scrape", Scrape)
+    pages: Counter[str] = Counter()
+    for query in section.queries:
+        limits = facts(query.source).limits
+        want = query.want or section.want
+        if facts(query.source).base and query.base_url is None:
+            assert want is None or limits.depth is None or want <= limits.depth
+            assert want is not None or limits.depth is not None, "or it never ends"
+            words = query_words(section, query).get(query.source) or query.query or ""
+            assert words.isascii(), f"{query.source} does not know {words}"
+            pages[query.source] += -(-(limits.depth or want or 0) // limits.page_size)
+    assert all(count <= (facts(source).limits.daily or count) for source, count in pages.items()), "more than a day"
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -95,7 +114,7 @@ def test_the_study_is_the_demo_with_more_people() -> None:
         ("demo", "pairs.min_agreement", 0.6),
         ("demo", "build.test", 0.2),
         ("hair", "crop.align", "ffhq"),
-        ("hair", "scrape.want", 5000),
+        ("hair", "scrape.min_side", 300),
         ("hair", "train.cyclegan.model.preset", "hair"),
         ("icon", "dedup.radius", 4),
         ("icon", "crop.domains.icon.align", "none"),
