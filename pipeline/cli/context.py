@@ -100,7 +100,7 @@ def _refusals(context: Context, summary: Summary) -> str:
     if not table.reasons:
         return ""
     rows: list[dict[str, Any]] = manifest.read(table, context.root).to_pylist()
-    where = [c for c in ("image_url", "source_path", "group_id") if c in table.schema.names]
+    where = [c for c in ("image_url", "file", "source_path", "group_id", "extra") if c in table.schema.names]
     return "\n".join(
         f"  {row['reason']}: {next((row[c] for c in where if row[c]), row[table.key])}"
         for row in rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,7 +99,9 @@ def scrape(
         allow_unknown_license=allow_unknown_license,
         allow_scrape_source=allow_scrape_source,
     )
-    given = {"every": every, "source": source, "domain": domain, "site": site, "input": input_, "base_url": base_url}
+    # What is typed is meant from where one stands; in params.yaml, from where that is.
+    paths = {"site": site and os.path.abspath(site), "input": input_ and os.path.abspath(input_)}  # noqa: PTH100
+    given = {"every": every, "source": source, "domain": domain, "base_url": base_url, **paths}
     if query or any(given.values()):
         searches = [override(Query(), "scrape.queries", query=text, **given) for text in query or (None,)]
         section = override(section, "scrape", queries=searches)

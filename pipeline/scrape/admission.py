@@ -19,8 +19,10 @@ import pyarrow as pa
 from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.scrape.digest_map import DigestMap
 from curate.pipeline.scrape.outcome import Outcome
+from curate.pipeline.scrape.plan import portable
+from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.row_store import RowStore
-from curate.pipeline.scrape.sources import HANDED, LOCAL, licenses
+from curate.pipeline.scrape.sources import HANDED, licenses, local_paths
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Tally
 from curate.pipeline.tables import manifest
@@ -32,11 +34,13 @@ _FAILURES = frozenset("network too_slow http_5xx robots_unreachable".split())
 class Admission:
     """The rows so far, and what the decision about the next one depends on."""
 
-    def __init__(self, section: Scrape, folder: Path, forgotten: Callable[..., bool] = lambda *names: False) -> None:
-        """`folder`: where the rows stand until the table is written."""
+    def __init__(self, section: Scrape, store: RawStore, forgotten: Callable[..., bool] = lambda *names: False) -> None:
+        """The rows stand in `store.temporary` until the table is written."""
         self._section = section
+        self._root = store.root
+        self._places: dict[str, str] = {}  # of local inputs, as `portable` writes them
         self._forgotten = forgotten  # whether one of some names must leave no trace
-        self._rows = RowStore(manifest.IMAGES, folder)
+        self._rows = RowStore(manifest.IMAGES, store.temporary)
         self._kept = DigestMap()  # by sha256, and the product for pictures with a role
         self._ranks: Counter[str] = Counter()  # by domain
         self._straight: Counter[str] = Counter()  # failures in a row, by host
@@ -49,6 +53,8 @@ class Admission:
             return candidate.refused
         if self._unwanted(candidate):
             return "excluded"
+        if candidate.license == licenses.OTHER:
+            return "license_unclear"
         if not self._licensed(query, candidate):
             return "license"
         return "host_off" if _host(candidate) in self._off else None
@@ -61,7 +67,8 @@ class Admission:
         if self._unwanted(candidate) or (outcome is not None and self._forgotten(outcome.sha256)):
             return None
         domain = domain_of(query, candidate)
-        name = _candidate_id(query, candidate, domain)
+        place = self._place(query.input) if query.input and candidate.image_url is None else None
+        name = _candidate_id(query, candidate, domain, place)
         if name in self._rows:
             return None
         reason = self.settled(query, candidate)
@@ -71,11 +78,16 @@ class Admission:
             reason = self._judge(candidate, outcome)
         rank = self._ranks[domain]
         self._ranks[domain] += 1
-        row = _row(name, query, candidate, outcome, domain, rank, reason)
+        row = _row(name, query, candidate, outcome, domain, rank, reason, place)
         self._rows.add(row)
         unsupported = f"{outcome.format}: {outcome.advice}" if outcome and outcome.format else None
         self.tally.count(row["image_url"], reason, row["bytes"], unsupported)
         return reason
+
+    def _place(self, path: str) -> str:
+        if path not in self._places:
+            self._places[path] = portable(path, self._root)
+        return self._places[path]
 
     def _unwanted(self, candidate: Candidate) -> bool:
         return self._forgotten(candidate.address, candidate.image_url, candidate.page_url, candidate.creator)
@@ -87,7 +99,7 @@ class Admission:
     def _licensed(self, query: Query, candidate: Candidate) -> bool:
         if candidate.license == licenses.UNKNOWN:
             return query.source in HANDED or self._section.allow_unknown_license
-        if query.source in LOCAL or candidate.license == query.source:  # who asks a platform has read its own terms
+        if candidate.license == query.source:  # who asks a platform has read its own terms
             return True
         return licenses.family(candidate.license) in self._section.licenses
 
@@ -118,7 +130,10 @@ class Admission:
 def domain_of(query: Query, candidate: Candidate | None = None) -> str:
     """The domain of a search's images: its own, its query, or the name of its list, folder or site."""
     named = query.domain or (candidate.domain if candidate else None) or query.query
-    return named or Path(query.input or query.site or query.source).stem
+    if named:
+        return named
+    path = Path(query.input or query.site or query.source)
+    return local_paths.words(path.name if query.source == "folder" or path.is_dir() else path.stem)
 
 
 def _host(candidate: Candidate) -> str:
@@ -128,9 +143,10 @@ def _host(candidate: Candidate) -> str:
         return ""
 
 
-def _candidate_id(query: Query, candidate: Candidate, domain: str) -> str:
+def _candidate_id(query: Query, candidate: Candidate, domain: str, place: str | None) -> str:
+    """`place`: of the list or folder that the address belongs to, where it is none of the web: others have the same."""
     product = [candidate.role, candidate.group_id] if candidate.role else []
-    name = json.dumps([query.source, domain, candidate.address, *product])
+    name = json.dumps([query.source, domain, candidate.address, *product, *([{"input": place}] if place else [])])
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
@@ -142,10 +158,13 @@ def _row(
     domain: str,
     rank: int,
     reason: str,
+    place: str | None,
 ) -> dict[str, Any]:
     known = outcome or Outcome(reason)
     stored = reason in {manifest.OK, "duplicate"}
     extra = dict(candidate.extra)
+    if place is not None:
+        extra["input"] = place
     if known.mode:
         extra["mode"] = known.mode
     if known.format:
@@ -164,6 +183,7 @@ def _row(
         "source": query.source,
         "query": query.query,
         "image_url": known.image_url or candidate.image_url,
+        "file": candidate.file_name,
         "final_url": known.final_url,
         "page_url": candidate.page_url,
         "title": candidate.title,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -27,6 +29,8 @@ from curate.pipeline.scrape.web.reply import NOT_MODIFIED, Response
 from curate.pipeline.scrape.web.request import conditional, http_date
 from curate.pipeline.tables import manifest
 
+_SETTLED = 2.0  # s since its last change after which a file's times tell whether it is the same; FAT counts in these
+_OF_BYTES = ("sha256", "path", "bytes", "width", "height", "mode", "animated", "format", "advice")
 ALIKE = 8  # bits of 64 in which the perceptual hashes of copies of one picture may differ
 
 
@@ -75,8 +79,8 @@ class Downloader:
         `refused` gives the reason not to ask for it, or None; it is called just before it would be.
         """
 
-        def note(outcome: Outcome | None) -> Outcome | None:
-            self._journal.seen(CandidateSeen(key, index, candidate, outcome))
+        def note(outcome: Outcome | None, stamp: str | None = None) -> Outcome | None:
+            self._journal.seen(CandidateSeen(key, index, candidate, outcome, stamp))
             return outcome
 
         if self._journal.forgotten(candidate.address, candidate.image_url, candidate.page_url, candidate.creator):
@@ -86,7 +90,7 @@ class Downloader:
         if candidate.file is not None:
             if self._readers is None:
                 self._readers = self._stack.enter_context(ThreadPoolExecutor(self._section.workers))
-            return self._readers.submit(lambda: note(self._read(Path(candidate.file or ""))))
+            return self._readers.submit(lambda: note(*self._read(candidate.file or "")))
         if candidate.data is not None:  # at once, so that none of them wait in memory
             return _known(note(self._given(candidate.data)))
         if candidate.image_url is None:  # of a search of local files that is not asked for now, or no address at all
@@ -163,23 +167,31 @@ class Downloader:
             retrieved_at=got.received,
         )
 
-    def _read(self, path: Path) -> Outcome:
-        """A local file's outcome; its bytes are copied, and decoded only if they were never seen before."""
+    def _read(self, file: str) -> tuple[Outcome, str | None]:
+        """A local file's outcome, and the stamp to know it by; it is read only if it has changed since it was stamped.
+
+        Its bytes are copied, and decoded only if they were never seen before.
+        """
         try:
-            if path.stat().st_size > self._section.max_bytes:
-                return Outcome("too_large")
-            data = path.read_bytes()
+            status = os.stat(file)  # noqa: PTH116 - of text: half the time of Path's, and there may be a million
+            stamp = _stamp(file, status)
+            if (past := self._remembered(None, stamp)) is not None:
+                return _of_file(past.outcome), stamp
+            if status.st_size > self._section.max_bytes:
+                return Outcome("too_large"), None
+            data = Path(file).read_bytes()
         except OSError as error:
-            return Outcome("decode_failed", str(error))
-        return self._given(data)
+            return Outcome("decode_failed", str(error)), None
+        outcome = self._given(data)
+        young = time.time() - max(status.st_mtime, status.st_ctime) < _SETTLED
+        return outcome, None if young or outcome.sha256 is None else stamp
 
     def _given(self, data: bytes) -> Outcome:
         """The outcome of bytes of the user's own."""
         past = self._remembered(None, hashlib.sha256(data).hexdigest())
         if past is None:
             return self._stored(data)
-        facts = {name: getattr(past.outcome, name) for name in ("sha256", "path", "bytes", "width", "height", "mode")}
-        return Outcome(past.outcome.reason, **facts)
+        return _of_file(past.outcome)
 
     def _stored(self, data: bytes, from_page: bool = False) -> Outcome:
         outcome = self._inspector.examine(data)
@@ -206,6 +218,17 @@ class Downloader:
 def _distance(outcome: Outcome) -> int:
     """How far a failed fetch was from a picture: nothing received, no picture, one that will not do."""
     return 2 if outcome.sha256 is None else 1 if outcome.width is None else 0
+
+
+def _stamp(file: str, status: os.stat_result) -> str:
+    """Names a file as it is now: other bytes under its path have another stamp, for any write changes its ctime."""
+    facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return hashlib.sha256(os.fsencode(file) + repr(facts).encode()).hexdigest()[:32]
+
+
+def _of_file(past: Outcome) -> Outcome:
+    """What an earlier outcome of the same bytes says of them, without where they were downloaded."""
+    return Outcome(past.reason, **{name: getattr(past, name) for name in _OF_BYTES})
 
 
 def _known(outcome: Outcome | None) -> Future[Outcome | None]:

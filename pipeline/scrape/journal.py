@@ -36,13 +36,14 @@ class Begin(msgspec.Struct, frozen=True, tag="begin", tag_field="event"):
     refresh: bool = False  # what it found before comes first
 
 
-class CandidateSeen(msgspec.Struct, frozen=True, tag="seen", tag_field="event"):
+class CandidateSeen(msgspec.Struct, frozen=True, tag="seen", tag_field="event", omit_defaults=True):
     """The candidate at place `index` of a search, and what became of it; null when it was not asked for."""
 
     key: str
     index: int
     candidate: Candidate
     outcome: Outcome | None
+    stamp: str | None = None  # a digest of a local file's path, size and times
 
 
 class Done(msgspec.Struct, frozen=True, tag="done", tag_field="event"):
@@ -129,7 +130,7 @@ class Journal:
             self._append(Done(key, count))
 
     def past(self, address: str) -> Past | None:
-        """The last known outcome of an image's URL, or of a local file's sha256, in whichever search it was met."""
+        """The last known outcome of an image's URL, a local file's sha256 or its stamp, in whichever search."""
         at = self._outcomes.get(_digest(address))
         if at is None:
             return None
@@ -253,8 +254,10 @@ class Journal:
             while len(places) <= line.index:
                 places.append(-1)
             places[line.index] = at
-            if line.outcome is not None and (name := line.candidate.image_url or line.outcome.sha256):
-                self._outcomes[_digest(name)] = at
+            if line.outcome is not None:
+                for name in (line.candidate.image_url or line.outcome.sha256, line.stamp):
+                    if name:
+                        self._outcomes[_digest(name)] = at
 
     def _holds(self, line: CandidateSeen) -> bool:
         """Whether the last thing noted at the line's place is the line itself."""

@@ -7,28 +7,36 @@ in this run or in one that was killed, is taken from the journal; a search that 
 from __future__ import annotations
 
 import gc
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from curate.pipeline.core.config import as_dict
-from curate.pipeline.core.errors import AuthError, BlockedError, QuotaError, UsageError, YieldError
+from curate.pipeline.core.errors import AuthError, QuotaError, UsageError
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.scrape.admission import Admission, domain_of
 from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.scrape.data_urls import unpacked
 from curate.pipeline.scrape.downloader import Downloader
+from curate.pipeline.scrape.ending import Ended, SearchResult, conclude
 from curate.pipeline.scrape.forecast import Forecast, announced, reach
-from curate.pipeline.scrape.journal import Begin, Journal
+from curate.pipeline.scrape.journal import Journal
 from curate.pipeline.scrape.outcome import Outcome
-from curate.pipeline.scrape.plan import SearchPlan, plan_all, plan_search, query_words, reopen_if_due
+from curate.pipeline.scrape.plan import (
+    SearchPlan,
+    plan_all,
+    plan_search,
+    query_words,
+    reopen_if_due,
+    with_portable_paths,
+)
 from curate.pipeline.scrape.raw_store import RawStore, open_store
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
-from curate.pipeline.scrape.sources import LOCAL, PAGED, SOURCES, licenses, load
+from curate.pipeline.scrape.sources import LOCAL, PAGED, SOURCES, licenses, load, local_paths
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Collected, collected
 from curate.pipeline.scrape.web import contact
@@ -66,6 +74,7 @@ def run(
         _ = SOURCES[name]  # limits and words for a source that is none would go unnoticed
     licenses.permitted(section.licenses)
     guard = Guard([parse_permit(text) for text in allow], dial)
+    section = with_portable_paths(section, root)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
         stack.enter_context(_seldom_collected())
         downloader = Downloader(section, store, journal, guard, stack, revisit)
@@ -76,17 +85,12 @@ def run(
                 progress.note(contact.UNKNOWN)
         for line in announced(section, [plan.query for plan in plans if not plan.finished]):
             progress.note(line)
-        admission = Admission(section, store.temporary, journal.forgotten)
+        admission = Admission(section, store, journal.forgotten)
         results = [_collect(plan, section, store, journal, downloader, admission, progress, revisit) for plan in plans]
         if admission.tally.rows or any(result.broken is None for result in results):  # else the table stays as it was
             meta = {"section": {**as_dict(section), "contact": None}}  # nobody's business who reads the table
             manifest.write_batches(manifest.IMAGES, admission.batches(), root, meta=meta)
-    try:
-        _complain(results, progress)
-    except YieldError as error:
-        if not accept_fewer or _empty(results):
-            raise
-        progress.note(f"{error.message}: fewer are accepted, too")
+    conclude(results, progress, accept_fewer)
     return collected(admission.tally, downloader.request_counts())
 
 
@@ -102,6 +106,7 @@ def previews(
     from curate.pipeline.scrape.preview import preview  # with the parser of HTML, which few runs need
 
     guard = Guard([parse_permit(text) for text in allow], dial)
+    section = with_portable_paths(section, root)
     with open_store(root) as store, Journal(store.journal) as journal, ExitStack() as stack:
         downloader = Downloader(section, store, journal, guard, stack)
         found = []
@@ -123,35 +128,6 @@ def _seldom_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-_Ended: TypeAlias = FetchError | QuotaError | AuthError  # what a search can come to before its end
-
-
-class _Result(NamedTuple):
-    query: Query
-    want: int | None
-    reasons: Counter[str]
-    outside: tuple[str, ...]  # hosts that its site file does not allow, in words
-    broken: _Ended | None
-
-    @property
-    def domain(self) -> str:
-        """The domain of its images."""
-        return domain_of(self.query)
-
-    @property
-    def hosts_hint(self) -> str | None:
-        """What to write into its site file, if that shuts out hosts that its pages lead to."""
-        if not self.outside:
-            return None
-        from curate.pipeline.scrape.sources.html import hosts_hint  # with the parser of HTML, which few runs need
-
-        return hosts_hint(self.query, self.outside)
-
-    @property
-    def short(self) -> bool:
-        return not _unasked(self) and self.want is not None and self.reasons[manifest.OK] < self.want
-
-
 def _collect(
     plan: SearchPlan,
     section: Scrape,
@@ -161,13 +137,13 @@ def _collect(
     admission: Admission,
     progress: Progress,
     revisit: Revisit,
-) -> _Result:
+) -> SearchResult:
     """Goes through one search to its end, or to as many accepted images as are wanted."""
     query = plan.query
-    journal.begin(Begin(plan.search, plan.key, query))
+    journal.begin(plan.begin)
     pages = _pages(query, plan.key, section, store, downloader, progress, revisit)
     forecast = Forecast(plan.want, None if plan.finished else reach(query.source, section))
-    broken: _Ended | None = None
+    broken: Ended | None = None
     outside: dict[str, None] = {}
     with progress.task(f"scrape {domain_of(query)}", plan.want) as task:
 
@@ -202,7 +178,7 @@ def _collect(
             pages.forget()
     if isinstance(broken, FetchError) and broken.reason == "other_host":
         outside[urlsplit(broken.final_url or "").netloc] = None
-    return _Result(query, plan.want, window.reasons, tuple(outside), broken)
+    return SearchResult(plan, window.count, window.reasons, tuple(outside), broken)
 
 
 def _pages(
@@ -224,10 +200,16 @@ def _pages(
 def _candidates(
     plan: SearchPlan, pages: StoredPages, section: Scrape, journal: Journal, revisit: Revisit
 ) -> Iterator[Candidate]:
-    """What the search finds; when it is refreshed, what it found before and then the rest, so that no row is lost."""
+    """What the search finds; when it is refreshed, what it found before and then the rest, so that no row is lost.
+
+    Of one's own files it finds what is there now: of a folder that is not asked for, what is left of what was.
+    """
     if plan.finished:
-        return journal.candidates(plan.key)
+        earlier = journal.candidates(plan.key)
+        return _left(plan, earlier, pages) if plan.query.source in LOCAL else earlier
     found = load(plan.query.source)(plan.query, pages)
+    if plan.query.source in LOCAL:
+        return islice(found, section.limit)
     if section.allow_data_urls:
         found = map(unpacked, found)
     former = [one for one in journal.candidates(plan.key) if one.refused not in revisit.retry]  # while it is refreshed
@@ -236,56 +218,16 @@ def _candidates(
     return islice(chain(former, fresh), section.limit)
 
 
-def _complain(results: list[_Result], progress: Progress) -> None:
-    """Says what the run has to say for itself where it did not get what was asked for."""
-    reasons: Counter[str] = sum((result.reasons for result in results), Counter())
-    hint = "every reason stands in manifests/images.parquet; more queries, or a lower want, would end this"
-    if reasons["license"]:
-        hint = f"{reasons['license']} state no licence or another; if you may use them: --allow-unknown-license"
-    for result in results:
-        if allow := result.hosts_hint:
-            count, hosts = result.reasons["other_host"], ", ".join(result.outside)
-            progress.note(f"{result.domain}: {count} left out, on {hosts}, which its site file does not allow: {allow}")
-            hint = f"write {allow}"
-    for kind in (AuthError, QuotaError):
-        if failures := [r.broken for r in results if isinstance(r.broken, kind)]:
-            raise failures[0]
-    if unasked := dict.fromkeys(_cause(result) for result in results if _unasked(result)):
-        if all(map(_unasked, results)):
-            raise UsageError("; ".join(unasked), contact.HINT)
-        progress.note(f"skipped: {'; '.join(unasked)}; {contact.HINT}")
-    if reasons["no_contact"]:
-        progress.note(f"{reasons['no_contact']} pictures are on sites that want to know who asks; {contact.HINT}")
-    if broken := dict.fromkeys(_cause(r) for r in results if r.broken is not None and not _unasked(r)):
-        allow = next((r.hosts_hint for r in results if r.broken is not None and r.hosts_hint), None)
-        raise BlockedError("; ".join(broken), f"write {allow}" if allow else "the same command goes on from here")
-    if short := [f"{r.domain}: {r.reasons[manifest.OK]} of {r.want} images{_why(r)}" for r in results if r.short]:
-        raise YieldError("; ".join(short), hint)
-    if reasons["license"] and reasons["license"] == reasons.total():
-        progress.note(hint)
-
-
-def _empty(results: list[_Result]) -> bool:
-    """Whether a domain has no image at all."""
-    found: Counter[str] = Counter()
-    for result in results:
-        found[result.domain] += result.reasons[manifest.OK]
-    return not all(found.values())
-
-
-def _unasked(result: _Result) -> bool:
-    """Whether its source was not asked at all, because it wants to know who asks."""
-    return isinstance(result.broken, FetchError) and result.broken.reason == "no_contact"
-
-
-def _cause(result: _Result) -> str:
-    """What broke a search, alike for all searches that it broke."""
-    error = result.broken
-    if isinstance(error, FetchError) and not error.reached:
-        return error.detail
-    return f"{result.domain}: a listing could not be read: {error}"
-
-
-def _why(result: _Result) -> str:
-    refused = [f"{count} {reason}" for reason, count in result.reasons.most_common() if reason != manifest.OK]
-    return f" ({', '.join(refused)})" if refused else ""
+def _left(plan: SearchPlan, known: Iterator[Candidate], pages: StoredPages) -> Iterator[Candidate]:
+    """Of the files that a search found once those that are there now, to be read anew; all if their place is gone."""
+    top = Path(plan.query.input or "")
+    alone = top.is_file()
+    if plan.lost:
+        pages.note(f"{local_paths.spelled(top)}: is gone: its pictures stay as they were")
+        yield from known
+        return
+    for candidate in known:
+        if candidate.file_name is None:  # of an older journal
+            yield candidate
+        elif (path := top if alone else top / local_paths.located(candidate.file_name)).is_file():
+            yield replace(candidate, file=str(path)) if plan.query.source == "folder" else candidate

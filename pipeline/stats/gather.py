@@ -83,7 +83,7 @@ def losses(tables: Tables, thumbs: Thumbs) -> Iterator[LossSheet]:
 
     def scraped(row: Mapping[str, Any]) -> Tile | None:
         thumb = thumbs.thumbnail(row["path"] or paths.get(row["image_id"]))
-        return Tile(thumb, row["title"] or row["image_url"] or "") if thumb else None
+        return Tile(thumb, row["file"] or row["title"] or row["image_url"] or "") if thumb else None
 
     def cropped(row: Mapping[str, Any]) -> Tile | None:
         thumb = thumbs.thumbnail(row["source_path"])
@@ -114,7 +114,11 @@ def losses(tables: Tables, thumbs: Thumbs) -> Iterator[LossSheet]:
         for reason in sorted(by_reason, key=lambda r: (-sum(by_reason[r].values()), r)):
             rows = _some(refused, "reason", reason, 4 * EXAMPLES)
             tiles = _first(map(show, rows), EXAMPLES)
-            lost = [] if tiles else [u for row in rows if (u := row.get("image_url") or row.get("page_url"))]
+            lost = (
+                []
+                if tiles
+                else [u for row in rows if (u := row.get("image_url") or row.get("page_url") or row.get("file"))]
+            )
             yield LossSheet(stage, reason, REASONS[stage].get(reason, ""), by_reason[reason], tiles, lost[:ADDRESSES])
 
 

@@ -27,6 +27,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "network": "the connection failed",
         "quota": "the source's quota was used up",
         "license": "a licence outside scrape.licenses",
+        "license_unclear": "it states a licence that we do not understand: its words stand in extra",
         "host_off": "its host failed too often in this run",
         "incomplete": "a picture that the item should have is missing",
         "excluded": "its text holds a word that the site file excludes",

@@ -54,11 +54,12 @@ IMAGES = Table(
             _needed("source", pa.string()),  # that found it, as in curate sources
             pa.field("query", pa.string()),  # as a person typed it
             pa.field("image_url", pa.string()),  # as the source gives it
+            pa.field("file", pa.string()),  # of one's own: its path below --input; bytes that are no text as %XX
             pa.field("final_url", pa.string()),  # after redirects
             pa.field("page_url", pa.string()),  # where a person sees it
             pa.field("title", pa.string()),  # as the source has it
             pa.field("creator", pa.string()),  # as the source has it: who is to be credited
-            _needed("license", pa.string()),  # a normalised code; "unknown" when the source states none
+            _needed("license", pa.string()),  # a code; "unknown": none is stated, "other": not understood
             pa.field("license_url", pa.string()),  # the licence's text
             pa.field("role", pa.string()),  # article, human, ... for the pictures of one product
             pa.field("group_id", pa.string()),  # shared by the pictures of one product
@@ -80,7 +81,7 @@ IMAGES = Table(
     frozenset(
         "ok duplicate robots_denied robots_unreachable optout_header optout_meta optout_signal ssrf_blocked too_large "
         "no_contact too_slow not_image unsupported animated decode_failed bomb too_small http_4xx http_5xx network "
-        "quota license host_off incomplete excluded other_host placeholder bad_url".split()
+        "quota license license_unclear host_off incomplete excluded other_host placeholder bad_url".split()
     ),
     ("path",),
 )

@@ -71,7 +71,7 @@ SOURCES = Registry(
     },
 )
 
-LOCAL = frozenset({"folder", "video"})  # the user's own files: no network, and no question of a licence
+LOCAL = frozenset({"folder", "video"})  # the user's own files: no network, and read anew in every run
 PAGED = frozenset({"html"})  # lists that stand on pages for people, which may be asked whether they have changed
 HANDED = LOCAL | {"urls"}  # chosen by the user, picture by picture: that no licence is stated does not refuse them
 

@@ -15,10 +15,11 @@ _LONGEST = 500  # characters of any text that strangers wrote
 class Candidate:
     """One image as its source describes it. Absent facts are None, never empty strings."""
 
-    address: str  # identifies it within its source and domain: the image's URL, or a file's path within its folder
+    address: str  # identifies it within its source and domain: the image's URL, or a file's path below --input
     image_url: str | None = None
     fallbacks: tuple[str, ...] | None = None  # further URLs of it, best first; None: image_url is sure to be its own
     file: str | None = None  # absolute path of a local file, instead of image_url
+    file_name: str | None = None  # the same below --input, as local_paths.spelled, for the table
     data: bytes | None = field(default=None, repr=False)  # bytes that the source made itself, instead of image_url
     page_url: str | None = None
     title: str | None = None

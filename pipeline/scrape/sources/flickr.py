@@ -30,6 +30,7 @@ FACTS = Facts(
 PATH = "/services/rest/"
 _SIZES = ("o", "6k", "k", "h", "l", "c", "z")  # of renditions, largest first
 _TAKEN = frozenset({"by", "by-sa", "nkcr", "us-gov", "cc0", "pdm"})
+_NO_CODE = frozenset({licenses.UNKNOWN, licenses.OTHER})
 _KEY_REFUSED, _EMPTY = frozenset({98, 99, 100}), 3
 _PASSING = frozenset({10, 105})  # search or service unavailable
 
@@ -130,7 +131,7 @@ def _read_licenses(api: ApiSource) -> Mapping[str, License]:
     except (FetchError, KeyError, TypeError):
         api.note("the list of its licences cannot be read: taking the one of old")
         return _KNOWN
-    old = {number: known for number, known in _KNOWN.items() if listed.get(number, known).code == licenses.UNKNOWN}
+    old = {number: known for number, known in _KNOWN.items() if listed.get(number, known).code in _NO_CODE}
     return {**listed, **old} or _KNOWN
 
 
@@ -142,7 +143,7 @@ def _candidate(row: Mapping[str, Any], known: Mapping[str, License], max_side: i
     if size is None:
         return None  # its owner keeps every large rendition to himself
     url = address(row, f"url_{size}")
-    stated = known.get(need(row, "license"), License(licenses.UNKNOWN, None))
+    stated = known.get(need(row, "license"), License(licenses.OTHER, None))
     return Candidate(
         address=url,
         image_url=url,

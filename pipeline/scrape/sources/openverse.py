@@ -100,7 +100,7 @@ def _candidate(row: Mapping[str, Any]) -> Candidate | None:
         page_url=word(row, "foreign_landing_url"),
         title=tidy(row.get("title")),
         creator=tidy(row.get("creator")),
-        license=licenses.code(word(row, "license_url"), _spelled(stated)),
+        license=licenses.code(word(row, "license_url"), _spelled(stated) if stated else None),
         license_url=word(row, "license_url"),
         extra={
             "source_id": identity,

@@ -7,9 +7,7 @@ that repeat in every episode, the first is kept.
 from __future__ import annotations
 
 import io
-import os
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.optional_packages import how_to_install
 from curate.pipeline.hashing import phash
 from curate.pipeline.scrape.config import Query
-from curate.pipeline.scrape.sources import Pages
+from curate.pipeline.scrape.sources import Pages, local_paths
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.sources.facts import Facts
 
@@ -67,28 +65,24 @@ def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     top = Path(query.input)
     settings = parse(VideoSettings, dict(pages.settings), "scrape.sources.video")
     known = _Known(settings)
-    for path in _films(top):
-        name = unicodedata.normalize("NFC", path.name if path == top else path.relative_to(top).as_posix())
+    for path in _films(top, pages.note):
+        name = local_paths.spelled(path.name if path == top else path.relative_to(top).as_posix())
         try:
             with av.open(str(path)) as film:
-                yield from _taken(film, name, query.every, settings, known)
+                yield from _taken(film, path, name, query.every, settings, known)
         except (av.FFmpegError, OSError, ValueError, IndexError) as error:
             pages.note(f"video: {name}: cannot be read to its end: {error}")
     if known.dropped:
         pages.note(f"video: {known.dropped} frames were the same as others, or showed nothing")
 
 
-def _films(top: Path) -> Iterator[Path]:
+def _films(top: Path, note: Callable[[str], None]) -> Iterator[Path]:
     if top.is_file():
         yield top
         return
     if not top.is_dir():
-        raise UsageError(f"{top}: there is no such film or folder", "name one with: --input PATH")
-    for folder, folders, names in os.walk(top):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if Path(name).suffix.lower() in _NAMED_SO and not name.startswith("."):
-                yield Path(folder, name)
+        raise UsageError(f"{local_paths.spelled(top)}: there is no such film or folder", "name one with: --input PATH")
+    yield from (path for path in local_paths.files(top, note) if path.suffix.lower() in _NAMED_SO)
 
 
 class _Known:
@@ -115,7 +109,7 @@ class _Known:
 
 
 def _taken(
-    film: InputContainer, name: str, every: float | None, settings: VideoSettings, known: _Known
+    film: InputContainer, path: Path, name: str, every: float | None, settings: VideoSettings, known: _Known
 ) -> Iterator[Candidate]:
     """The frames of one film that are worth a picture."""
     pick = _AtRate(every) if every is not None else _AtScenes(settings)
@@ -128,8 +122,9 @@ def _taken(
             yield Candidate(
                 address=f"{name}#t={time:.3f}",
                 data=_png(rgb),
-                title=Path(name).stem,
-                extra={"file": name, "timestamp": round(time, 3), "frame": number},
+                file_name=name,
+                title=local_paths.words(path.stem),
+                extra={"timestamp": round(time, 3), "frame": number},
             )
 
 

@@ -173,7 +173,7 @@ def test_the_commands(site: Site, tmp_path: Path) -> None:
     html_site(site, tmp_path)
     (tmp_path / "params.yaml").write_text("scrape: {delay: 0}\n")
     common = ["--root", str(tmp_path), "--json"]
-    command = ["scrape", *common, "--source", "html", "--site", "site.yaml", "--allow-net", site.host]
+    command = ["scrape", *common, "--source", "html", "--site", str(tmp_path / "site.yaml"), "--allow-net", site.host]
     command += ["--contact", "me@example.org"]
     dry = json.loads(curate(*command, "--dry-run").stdout)
     counts = {(match["page"].removeprefix(site.url("")), match["key"]): match["count"] for match in dry[0]["matches"]}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from curate.pipeline.core.errors import AuthError, BlockedError, QuotaError, UsageError
+from curate.pipeline.core.errors import AuthError, BlockedError, QuotaError, UsageError, YieldError
 from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query, Scrape
 from tests.support.fake_apis import KEY, KINDS, Notes, Params, Reply, Stand, collected, item, rows, stand_in
@@ -102,9 +102,10 @@ def test_one_broken_item_is_passed_over_and_counted(site: Site, tmp_path: Path, 
 
 
 @EACH
-def test_nothing_found_is_no_fault(site: Site, tmp_path: Path, name: str) -> None:
+def test_nothing_found_is_said(site: Site, tmp_path: Path, name: str) -> None:
     notes = Notes()
-    assert collected(stand_in(site, name), tmp_path, "ロングヘア", notes) == []
+    with pytest.raises(YieldError, match=f"{name}: nothing is found for 'ロングヘア'"):
+        collected(stand_in(site, name), tmp_path, "ロングヘア", notes)
     assert any("nothing found for ロングヘア" in text and "scrape.map" in text for text in notes.said)
 
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.pipeline.scrape.sources import licenses
 from curate.pipeline.scrape.sources.candidate import tidy
 from curate.pipeline.scrape.sources.srcset import parse_srcset
 
@@ -40,46 +39,6 @@ def test_a_written_srcset_is_read_back(candidates: list[tuple[str, int]]) -> Non
 @given(st.text(max_size=80))
 def test_any_srcset_is_read(text: str) -> None:
     assert all(source.url for source in parse_srcset(text))
-
-
-@pytest.mark.parametrize(
-    ("texts", "code"),
-    [
-        (("https://creativecommons.org/licenses/by-sa/4.0/",), "cc-by-sa-4.0"),
-        (("http://creativecommons.org/licenses/by-nc-nd/2.0/jp/deed.ja",), "cc-by-nc-nd-2.0"),
-        (("https://creativecommons.org/publicdomain/zero/1.0/",), "cc0-1.0"),
-        (("https://creativecommons.org/publicdomain/mark/1.0/",), "pdm-1.0"),
-        (("CC BY-SA 3.0",), "cc-by-sa-3.0"),
-        (("CC-BY-SA-3.0",), "cc-by-sa-3.0"),
-        (("cc-by-sa-3.0",), "cc-by-sa-3.0"),
-        (("CC BY",), "cc-by"),
-        (("CC0",), "cc0-1.0"),
-        (("Public domain",), "public-domain"),
-        (("All rights reserved",), "all-rights-reserved"),
-        ((None, "", "cc by 2.5"), "cc-by-2.5"),
-        (("https://example.org/licence", "CC BY 4.0"), "cc-by-4.0"),
-        (("CC BY-ND-SA 4.0",), "unknown"),
-        (("https://creativecommons.org/licenses/by/9.9/",), "unknown"),
-        (("byway of cc",), "unknown"),
-        ((), "unknown"),
-    ],
-)
-def test_licence_codes(texts: tuple[str | None, ...], code: str) -> None:
-    assert licenses.code(*texts) == code
-
-
-@pytest.mark.parametrize(
-    ("code", "family"),
-    [("cc-by-sa-4.0", "by-sa"), ("cc0-1.0", "cc0"), ("pdm-1.0", "pdm"), ("cc-by", "by"), ("unknown", "unknown")],
-)
-def test_licence_families(code: str, family: str) -> None:
-    assert licenses.family(code) == family
-
-
-@given(st.text(max_size=60))
-def test_any_text_has_one_code_and_codes_are_stable(text: str) -> None:
-    code = licenses.code(text)
-    assert licenses.code(code) == code
 
 
 @pytest.mark.parametrize(

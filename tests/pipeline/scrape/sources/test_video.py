@@ -50,7 +50,7 @@ def frames_of(root: Path, source: Path, notes: Notes | None = None, **changes: A
 
 
 def times(rows: list[dict[str, Any]]) -> list[tuple[str, float]]:
-    return [(extra["file"], extra["timestamp"]) for extra in (json.loads(row["extra"]) for row in rows)]
+    return [(row["file"], json.loads(row["extra"])["timestamp"]) for row in rows]
 
 
 def test_one_frame_for_each_scene(tmp_path: Path) -> None:
