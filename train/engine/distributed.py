@@ -73,6 +73,10 @@ class World:
                 "all of them must see the same run folder: put it on a shared disk",
             )
 
+    def from_first(self, number: int) -> int:
+        """The first process's `number`, in every process."""
+        return self._all_gather(number)[0]
+
     def _all_gather(self, number: int) -> list[int]:
         """The `number` of every process, by rank."""
         if self.size == 1:

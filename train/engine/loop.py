@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from curate.pipeline.core.errors import CurateError
 from curate.train.engine.checkpoint import CheckpointManager
 from curate.train.engine.contract import Batch, Clock, Recipe, Update
 from curate.train.engine.distributed import ALONE, World
-from curate.train.engine.meter import Meter, Scalars
+from curate.train.engine.meter import Meter, NotFiniteError, Scalars
 from curate.train.engine.precision import Precision
 from curate.train.engine.rng import BatchSlice, derive_seed, using_batch_slice
 
@@ -43,7 +42,7 @@ def train(
     `batches(step)`, the images of this process, must be a pure function. `on_tick(clock, scalars)` is called every
     `loop_config.tick` steps and at the end, before the checkpoint of that step, with the mean of each loss since the
     last call; so what it writes is written again, and the same, when a run is killed and goes on. Of several processes,
-    only the first calls it, and saves. Raises CurateError when a loss is not finite and KeyboardInterrupt, after
+    only the first calls it, and saves. Raises NotFiniteError for a loss or a weight and KeyboardInterrupt, after
     saving, when `loop_config.stop` says so.
     """
     for optimizer in recipe.optimizers.values():
@@ -164,20 +163,14 @@ def _set_random_state(states: Sequence[Tensor]) -> None:
 def _check_losses(recipe: Recipe, losses: Mapping[str, Tensor], step: int) -> None:
     for name, loss in losses.items():
         if not torch.isfinite(loss):
-            raise CurateError(
-                f"{_where(recipe, step)}: the loss {name} is {loss.item()}",
-                "the last checkpoint stands; lower model.lr, or use run.precision fp32",
-            )
+            raise NotFiniteError(f"{_where(recipe, step)}: the loss {name} is {loss.item()}")
 
 
 def _check_weights(recipe: Recipe, step: int) -> None:
     """A checkpoint never holds broken weights, also where a loss is only read on ticks."""
     for name, value in recipe.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise CurateError(
-                f"{_where(recipe, step)}: {name} is no longer finite",
-                "the last checkpoint stands; lower model.lr, or use run.precision fp32",
-            )
+            raise NotFiniteError(f"{_where(recipe, step)}: {name} is no longer finite")
 
 
 def _where(recipe: Recipe, step: int) -> str:

@@ -36,18 +36,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS)
 
 
-def out_of_memory_error(batch: int, fits: int, parts: int) -> CurateError:
-    """The error for a step of `batch` images at once where only `fits` do, in a run that has `parts` of them a step."""
+def out_of_memory_error(batch: int, fits: int, parts: int, again: str = "the same command with") -> CurateError:
+    """The error for a step of `batch` images at once where only `fits` do, in a run that has `parts` of them a step.
+
+    `again` are the words before the options that mend it.
+    """
     if not fits:
         return CurateError(
             "memory ran out: not even a batch of 1 fits",
-            "lower data.size or the model's widths, or set run.precision bf16; who else uses a GPU says nvidia-smi",
+            f"{again} --fresh --set data.size=N, a smaller one, or narrower networks; who else uses a GPU: nvidia-smi",
         )
     more = -(-batch * parts // fits)
     return CurateError(
         f"memory ran out with run.batch {batch}; {fits} would fit",
-        f"--set run.batch={fits} --set run.accumulate={more} takes as many images a step, in {more} parts; "
-        "the last checkpoint stands",
+        f"{again} --set run.batch={fits} --set run.accumulate={more}, for a step of {more} parts",
     )
 
 

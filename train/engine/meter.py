@@ -14,6 +14,13 @@ Scalars = Mapping[str, float]
 """Named numbers: "G/cycle_a" is the loss cycle_a of the optimiser G, "seen/..." what a recipe only logs."""
 
 
+class NotFiniteError(CurateError):
+    """A loss or a weight that is no number: the run has diverged, and its last checkpoint has not."""
+
+    def __init__(self, message: str, hint: str = "the last checkpoint stands; lower model.lr") -> None:
+        super().__init__(message, hint)
+
+
 class Meter:
     """The sum and the number of each loss since the last reading."""
 
@@ -36,15 +43,12 @@ class Meter:
         self._sums = sums
 
     def read(self, where: str) -> Scalars:
-        """The mean of each loss, and a fresh start. Raises CurateError, naming `where`, for one that isn't finite."""
+        """The mean of each loss, and a fresh start. Raises NotFiniteError, naming `where`."""
         sums = torch.stack(list(self._sums.values())).tolist() if self._sums else []
         means = {name: total / self._counts[name] for name, total in zip(self._sums, sums, strict=True)}
         broken = [name for name, mean in means.items() if not math.isfinite(mean)]
         if broken:
-            raise CurateError(
-                f"{where}: the loss {broken[0]} is {means[broken[0]]} since the last reading",
-                "the last checkpoint stands; lower model.lr, or use run.precision fp32",
-            )
+            raise NotFiniteError(f"{where}: the loss {broken[0]} is {means[broken[0]]} since the last reading")
         self._sums, self._counts = {}, {}
         return means
 

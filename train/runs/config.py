@@ -72,6 +72,10 @@ class RunConfig(Section, frozen=True, kw_only=True):
 # Keys of `run` that change what is learnt, beside batch * accumulate * processes; the others may change on the way.
 IDENTITY = ("seed", "precision", "weights", "freeze")
 
+# What changes what is learnt and may yet change on the way: from then on a run is not that of its config.json's values
+# alone, which is why the change is recorded there.
+CHANGEABLE = frozenset({"run.precision", "run.batch * accumulate * processes", "model.lr", "model.discriminator_lr"})
+
 
 class ConfigGroups(Section, frozen=True, kw_only=True):
     """The keys of one train.NAME section; None where every line of a group is commented out."""
@@ -110,8 +114,47 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
     where = f"train.{recipe}"
     params.section("train", _recipes())  # another recipe's name with a typo is an error, not silence
     groups = params.section(where, ConfigGroups)
+    flags_by_group = _by_group(recipe, flags or {})
+    plain: dict[str, Any] = {"recipe": recipe}
+    for group, own_flags in flags_by_group.items():
+        name = f"{where}.{group}"
+        values = _merged(defaults.get(group, {}), groups.written(group), own_flags)
+        plain[group] = as_dict(override(parse(kinds[group], values, name, params.path), name, **own_flags))
+    return validate(from_dict(plain))
+
+
+def branched(config_json: Mapping[str, Any], recipe: str, flags: Mapping[str, Any]) -> TrainConfig:
+    """The config of a run that goes on from the one of `config_json`: that one's, overridden by `flags` alone.
+
+    Raises UsageError as `read` does, for another recipe than the run's, and for what its state can't go on with.
+    """
+    if config_json["recipe"] != recipe:
+        raise UsageError(
+            f"--branch: that is a run of {config_json['recipe']}, not of {recipe}",
+            f"go on with it by: curate train {config_json['recipe']} --branch",
+        )
+    old, groups = from_dict(config_json), _by_group(recipe, flags)
+    for key in ("size", "width"):
+        if groups["data"].get(key) not in (None, getattr(old.data, key)):
+            raise UsageError(
+                f"data.{key}: {getattr(old.data, key)} -> {groups['data'][key]}: a branch keeps the size of its images",
+                "begin with the run's networks instead: --from RUN",
+            )
+    steps = None if flags.get("run.epochs") is not None else old.run.steps
+    plain: dict[str, Any] = {"recipe": recipe}
+    for group, section in (("data", old.data), ("run", old.run), ("model", old.model)):
+        values = as_dict(section) | ({"steps": steps, "weights": None} if group == "run" else {})
+        own = {key: value for key, value in groups[group].items() if value is not None}
+        where = f"train.{recipe}.{group}"
+        plain[group] = as_dict(override(parse(type(section), values, where), where, **own))
+    return validate(from_dict(plain))
+
+
+def _by_group(recipe: str, flags: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """`flags`, by dotted keys, as those of data, run and model. Raises UsageError for a key that there is not."""
+    where, kinds = f"train.{recipe}", _kinds(recipe)
     flags_by_group: dict[str, dict[str, Any]] = {name: {} for name in kinds}
-    for key, value in (flags or {}).items():
+    for key, value in flags.items():
         group, _, name = key.partition(".")
         if group not in kinds or not name:
             known = [f"{group}.{field}" for group, kind in kinds.items() for field in kind.__struct_fields__]
@@ -120,12 +163,7 @@ def read(params: Params, recipe: str, flags: Mapping[str, Any] | None = None) ->
             close = f"; did you mean '{meant[0]}'?" if meant else nearest(key, known)
             raise UsageError(f"{where}: there is no key '{key}'{close}", "write group.key, as in model.lr")
         flags_by_group[group][name] = value
-    plain: dict[str, Any] = {"recipe": recipe}
-    for group, own_flags in flags_by_group.items():
-        name = f"{where}.{group}"
-        values = _merged(defaults.get(group, {}), groups.written(group), own_flags)
-        plain[group] = as_dict(override(parse(kinds[group], values, name, params.path), name, **own_flags))
-    return validate(from_dict(plain))
+    return flags_by_group
 
 
 def recipe_sections(recipe: str, written: Mapping[str, Any]) -> dict[str, Section]:

@@ -1,4 +1,4 @@
-"""A run's folder: what lies where in it, whether a run may go on in it, and moving an old run out of the way.
+"""A run's folder: what lies where in it, and its lock.
 
 config.json            the run's config, its dataset and crop rules: what the run is
 checkpoints/           the state, by step
@@ -13,20 +13,15 @@ metrics.json           how it ended
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.locks import exclusive_lock
-from curate.train.engine import checkpoint
 from curate.train.recipes import RECIPES, model_section
-from curate.train.runs.config import IDENTITY, from_dict
-
-OnChange = Literal["refuse", "fresh-if-changed", "fresh"]
 
 
 @dataclass(frozen=True)
@@ -99,47 +94,11 @@ class RunDir:
             raise CurateError(f"{self.config_file}: {error.strerror or error}") from error
         return config_json
 
-    def claim(self, config_json: Mapping[str, Any], on_change: OnChange = "refuse") -> str:
-        """Makes the folder the run's that `config_json` describes and returns a line about what became of the old one.
-
-        A run of the same config goes on, also towards more steps. Another one is refused with what differs, or
-        moved aside to PATH.1, PATH.2, ... as `on_change` says. Raises UsageError.
-        """
-        note = ""
-        if self.config_file.is_file():
-            self._clear_scraps()
-        if self.path.is_dir() and any(self.path.iterdir()):
-            trained = checkpoint.steps(self.checkpoints)
-            if on_change == "fresh":
-                self.read()  # only a run is moved
-                note = self._move_aside("")
-            elif trained and (changes := differences(self.read(), config_json, trained[-1])):
-                if on_change == "refuse":
-                    raise UsageError(
-                        f"{self.path}: holds a run with other settings:\n{changes}",
-                        "put them back to go on with it; or train anew with --fresh, which keeps it beside the new one",
-                    )
-                note = self._move_aside(f":\n{changes}")
-            elif not trained:
-                self.read()
-            elif trained[-1] == config_json["run"]["steps"]:
-                return note  # finished: what made it stays on record
-        with atomic_write(self.config_file) as temporary:
-            temporary.write_text(json.dumps(config_json, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        return note
-
-    def _clear_scraps(self) -> None:
+    def clear_scraps(self) -> None:
         """Deletes what processes that were killed while they wrote have left: who claims the folder has its lock."""
         for folder in (self.path, self.checkpoints, self.best, self.samples, self.samples / "history"):
             for leftover in (*folder.glob(".*.tmp"), *folder.glob(".tmp*")):  # the second: older versions'
                 leftover.unlink(missing_ok=True)
-
-    def _move_aside(self, why: str) -> str:
-        number = 1
-        while (target := self.path.with_name(f"{self.path.name}.{number}")).exists():
-            number += 1
-        self.path.rename(target)
-        return f"the old run is now {target}{why}"
 
 
 def known_config(config_json: Any) -> dict[str, Any]:
@@ -154,48 +113,3 @@ def known_config(config_json: Any) -> dict[str, Any]:
 def _is_config(config_json: Any) -> bool:
     parts = {"recipe", "data", "run", "model", "dataset", "crop"}
     return isinstance(config_json, dict) and parts <= config_json.keys() and isinstance(config_json["model"], dict)
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], trained: int) -> str:
-    """What would make the run of `new` another one than `old`'s, a line per key; empty when it may go on."""
-    before, after = _identity(_filled(old)), _identity(new)
-    lines = [
-        f"    {key}: {_show(before.get(key))} -> {_show(after.get(key))}"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    ]
-    if trained > (wanted := new["run"]["steps"]):
-        lines.append(f"    run.steps: {trained} are done -> {wanted}")
-    return "\n".join(lines)
-
-
-def images_per_step(config_json: Mapping[str, Any]) -> int:
-    """How many images of each domain one step of the run of `config_json` sees, in all its processes."""
-    run = config_json["run"]
-    return int(run["batch"] * run.get("accumulate", 1) * config_json.get("processes", 1))
-
-
-def _filled(config_json: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`config_json` with the defaults of keys that came after it was written."""
-    try:
-        return {**config_json, **from_dict(config_json).as_dict()}
-    except UsageError:  # a key that is no more: it will show among the differences
-        return config_json
-
-
-def _identity(config_json: Mapping[str, Any]) -> dict[str, Any]:
-    run = {key: config_json["run"].get(key) for key in IDENTITY}
-    run["batch * accumulate * processes"] = images_per_step(config_json)
-    parts = {key: config_json[key] for key in ("recipe", "data", "model", "dataset")}
-    return dict(_flat({**parts, "run": run}))
-
-
-def _flat(value: Any, key: str = "") -> list[tuple[str, Any]]:
-    if not isinstance(value, Mapping):
-        return [(key, value)]
-    return [leaf for name, inner in value.items() for leaf in _flat(inner, f"{key}.{name}" if key else name)]
-
-
-def _show(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) < 40 else f"{text[:12]}...{text[-1]}"

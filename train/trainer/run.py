@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,16 @@ from curate.train.engine import checkpoint, memory
 from curate.train.engine.contract import Clock, Recipe
 from curate.train.engine.distributed import ALONE, World
 from curate.train.engine.loop import LoopConfig, train
-from curate.train.engine.meter import Scalars
+from curate.train.engine.meter import NotFiniteError, Scalars
 from curate.train.engine.precision import select_device
 from curate.train.engine.rng import BatchSlice
 from curate.train.evaluation.evaluator import MIN_MEASURED, Evaluator
 from curate.train.evaluation.features import extractor
+from curate.train.runs.claim import OnChange, claimed, plan, settle
 from curate.train.runs.config import TrainConfig
 from curate.train.runs.factory import build
-from curate.train.runs.run_dir import OnChange, RunDir
+from curate.train.runs.run_dir import RunDir
+from curate.train.runs.stored import StoredCheckpoint
 from curate.train.trainer import finetune
 from curate.train.trainer.best_checkpoint import BestCheckpoint
 from curate.train.trainer.callback import TrainingCallback
@@ -42,7 +44,7 @@ class Result:
     steps: int
     trained: int  # steps of this call; 0 when it was finished before
     metrics: Mapping[str, Any]
-    note: str = ""  # what became of an older run
+    note: str = ""  # what became of an older run, or of its settings
 
 
 @dataclass(frozen=True)
@@ -79,34 +81,54 @@ def run(
     path: Path,
     *,
     on_change: OnChange = "refuse",
+    branch_of: StoredCheckpoint | None = None,
     world: World = ALONE,
     progress: Progress = SILENT,
 ) -> Result:
     """Trains in the run folder `path`, going on where an earlier call with the same config stopped.
 
-    A finished run is left as it is. Of the processes of `world`, only the first writes. Raises UsageError for a config,
-    data and folders that don't fit, and for a folder where another process trains; CurateError for a loss that is not
-    finite and for memory that runs out; KeyboardInterrupt, after saving, for Ctrl-C.
+    With `branch_of` a new run goes on from that checkpoint. A finished run is left as it is. Nothing that is there is
+    moved before all that may be refused has been read, and a new run that ends before its first checkpoint is undone.
+    Of the processes of `world`, only the first writes. Raises UsageError for a config, data and folders that don't fit,
+    and for a folder where another process trains; CurateError for a loss that is not finite and for memory that runs
+    out; KeyboardInterrupt, after saving, for Ctrl-C.
     """
-    run_dir = RunDir(path)
-    with run_dir.locked() if world.rank == 0 else nullcontext():
+    run_dir, first, claim = RunDir(path), world.rank == 0, None
+    with run_dir.locked() if first else nullcontext():
         with world.main_process_first():
+            if first and (undone := settle(run_dir)):
+                progress.note(undone)
             prepared = prepare(config, root, world=world, progress=progress)
-            note = run_dir.claim(prepared.config_json, on_change) if world.rank == 0 else ""
-        if note:
-            progress.note(note)
-        start = next(reversed(checkpoint.steps(run_dir.checkpoints)), 0)
-        if start < prepared.steps:
-            _train(prepared, root, run_dir, start, world, progress)
-    metrics = json.loads(run_dir.metrics_file.read_text("utf-8")) if run_dir.metrics_file.is_file() else {}
+            claim = plan(run_dir, prepared.config_json, on_change, branch_of) if first else None
+            if claim and run_dir.is_run:
+                run_dir.clear_scraps()
+        start = world.from_first(claim.start if claim else 0)
+        note = ""
+        if not world.from_first(int(claim.finished if claim else 0)):
+            prepared = replace(prepared, config_json=claim.config_json) if claim else prepared
+            recipe = initial_recipe(prepared.config, root, start, progress)
+            best = _best_checkpoint(prepared, root, run_dir, progress) if first else None
+            if claim and claim.parent:
+                checkpoint.load_weights(recipe, claim.parent)  # before anything is moved: whether they fit
+            with claimed(run_dir, claim, progress) if claim else nullcontext("") as note:
+                world.from_first(start)  # the others wait for the folder
+                _train(prepared, recipe, best, run_dir, start, world, progress, fresh=on_change == "fresh")
     return Result(
         run=str(path),
         recipe=config.recipe,
         steps=prepared.steps,
         trained=prepared.steps - start,
-        metrics=metrics,
+        metrics=_metrics(run_dir),
         note=note,
     )
+
+
+def _metrics(run_dir: RunDir) -> Mapping[str, Any]:
+    """How the run ended; empty where that is not there, or broken."""
+    with suppress(OSError, ValueError):
+        metrics: Mapping[str, Any] = json.loads(run_dir.metrics_file.read_text("utf-8"))
+        return metrics
+    return {}
 
 
 def initial_recipe(config: TrainConfig, root: Path, start: int = 0, progress: Progress = SILENT) -> Recipe:
@@ -124,10 +146,19 @@ def initial_recipe(config: TrainConfig, root: Path, start: int = 0, progress: Pr
     return recipe
 
 
-def _train(prepared: PreparedRun, root: Path, run_dir: RunDir, start: int, world: World, progress: Progress) -> None:
+def _train(
+    prepared: PreparedRun,
+    recipe: Recipe,
+    best: BestCheckpoint | None,
+    run_dir: RunDir,
+    start: int,
+    world: World,
+    progress: Progress,
+    *,
+    fresh: bool,
+) -> None:
     config, data_module, steps = prepared.config, prepared.data_module, prepared.steps
     memory.keep_freed_blocks()
-    recipe = initial_recipe(config, root, start, progress)
     with interruptible(progress) as stop, cpu_threads(config.run.threads), ExitStack() as stack:
         loop_config = LoopConfig(
             steps=steps,
@@ -149,7 +180,7 @@ def _train(prepared: PreparedRun, root: Path, run_dir: RunDir, start: int, world
                 run_dir=run_dir,
                 logger=stack.enter_context(ScalarLogger(run_dir.path, start)),
                 progress_task=stack.enter_context(progress.task(f"train {config.recipe}", steps - start)),
-                best_checkpoint=_best_checkpoint(prepared, root, run_dir, progress),
+                best_checkpoint=best,
                 progress=progress,
                 start=start,
             )
@@ -159,14 +190,35 @@ def _train(prepared: PreparedRun, root: Path, run_dir: RunDir, start: int, world
             return
         except KeyboardInterrupt:
             saved = next(reversed(checkpoint.steps(run_dir.checkpoints)), 0)
-            progress.note(f"{run_dir.path}: saved after step {saved} of {steps}; the same command goes on")
+            state = f"saved after step {saved} of {steps}" if saved else "stopped before anything was saved"
+            progress.note(f"{run_dir.path}: {state}; the same command goes on{_unless(fresh, saved)}")
             raise
+        except NotFiniteError as error:
+            raise NotFiniteError(error.message, _way_on(run_dir, config, fresh=fresh)) from None
         except (RuntimeError, MemoryError) as error:
             if not memory.is_out_of_memory(error):
                 raise
             cause = error.with_traceback(None)  # with it go the frames, and all that they hold
-    fits = memory.largest_batch(recipe, data_module.batches, start, steps)
-    raise memory.out_of_memory_error(config.run.batch, min(fits, config.run.batch), config.run.accumulate) from cause
+    fits = min(memory.largest_batch(recipe, data_module.batches, start, steps), config.run.batch)
+    saved = next(reversed(checkpoint.steps(run_dir.checkpoints)), 0)
+    again = f"the same command{_unless(fresh, saved)} with"
+    raise memory.out_of_memory_error(config.run.batch, fits, config.run.accumulate, again) from cause
+
+
+def _way_on(run_dir: RunDir, config: TrainConfig, *, fresh: bool) -> str:
+    """What to type once a loss is no number."""
+    saved = next(reversed(checkpoint.steps(run_dir.checkpoints)), 0)
+    model: Any = config.model
+    options = [f"--set model.lr={model.lr / 2:g}"]
+    if config.run.precision != "fp32":
+        options.append("--precision fp32")
+    where = f"goes on after step {saved}" if saved else "begins anew"
+    return f"the same command{_unless(fresh, saved)} with {', or '.join(options)} {where}"
+
+
+def _unless(fresh: bool, saved: int) -> str:
+    """A word on --fresh, which would not go on but begin once more."""
+    return " without --fresh" if fresh and saved else ""
 
 
 def _ignore(clock: Clock, scalars: Scalars) -> None:

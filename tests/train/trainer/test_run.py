@@ -100,6 +100,7 @@ def test_what_does_not_change_the_result_may_change_on_the_way(root: Path, tmp_p
     [
         ({"model__lr": 0.001}, "model.lr: 0.0002 -> 0.001"),
         ({"run__batch": 2}, "run.batch * accumulate * processes: 1 -> 2"),
+        ({"model__cycle_weight": 2.0, "run__steps": 8}, "model.cycle_weight: 10.0 -> 2.0"),
         ({"run__seed": 5}, "run.seed: 0 -> 5"),
         ({"run__steps": 4}, "run.steps: 6 are done -> 4"),
         ({"data__domains": {"a": "short", "b": "long"}}, 'data.domains.a: "long" -> "short"'),
