@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 6 steps with checkpoints after 4 and 6, measured on the way."""
     root = tmp_path_factory.mktemp("stored")
     dataset(root, val=8, test=8)
-    run(tiny(run__measure_every=3, run__keep_best=2), root, root / "run")
+    run(tiny(run__tick=3, run__measure_every=3, run__keep_best=2), root, root / "run")
     return root / "run"
 
 
