@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from curate.pipeline.cli.context import Context, add_command
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.core.progress import SILENT
 from curate.train.cli import params
-from curate.train.cli.translate import RUNS, Device, Force, Renames, WhichSystem, known_direction, translate
-from curate.train.recipes import RECIPES
-
-if TYPE_CHECKING:
-    from curate.train.runs.claim import OnChange
-    from curate.train.runs.config import TrainConfig
-    from curate.train.runs.stored import StoredCheckpoint
-    from curate.train.trainer.run import Result
-
-Assignments = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key, as model.lr=0.0001; repeatable.")
-]
+from curate.train.cli.train import train
+from curate.train.cli.translate import Force, Renames, WhichSystem, known_direction, translate
 
 
 def register(app: typer.Typer) -> None:
@@ -39,111 +27,6 @@ def register(app: typer.Typer) -> None:
     values = typer.Typer(help="The values of params.yaml, and where they come from.", no_args_is_help=True)
     add_command(values, params.show)
     app.add_typer(values, name="params")
-
-
-def train(
-    context: Context,
-    recipe: Annotated[str, typer.Argument(help=" ".join(RECIPES))],
-    steps: Annotated[int | None, typer.Option(help="In all; more than before goes on with a run.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Instead of steps.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Images per domain and step.")] = None,
-    size: Annotated[int | None, typer.Option(help="Px, side of what the networks see.")] = None,
-    a: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The domain that stands for a.")] = None,
-    b: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The domain that stands for b.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed, another run.")] = None,
-    device: Device = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
-    set_: Assignments = None,
-    from_: Annotated[
-        str | None, typer.Option("--from", metavar="RUN|FILE", help="Fine-tune: begin with these weights.")
-    ] = None,
-    branch: Annotated[
-        str | None, typer.Option(metavar="RUN[@STEP]", help="Go on from there in a new folder, with other settings.")
-    ] = None,
-    run: Annotated[Path | None, typer.Option(help="The run's folder below the root; processed/runs/RECIPE.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Train anew; an older run is moved to RUN.1.")] = False,
-    fresh_if_changed: Annotated[
-        bool, typer.Option("--fresh-if-changed", help="The same, but only if its settings or data differ.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show networks, data, memory and time; keep nothing.")
-    ] = False,
-) -> None:
-    """Train a model on the dataset, going on where an earlier call stopped."""
-    from curate.train.engine.distributed import init_distributed
-    from curate.train.runs.config import branched, parse_assignment, read
-    from curate.train.trainer import run as training
-
-    flags: dict[str, Any] = {
-        "run.steps": steps,
-        "run.epochs": epochs,
-        "run.batch": batch,
-        "run.seed": seed,
-        "run.device": device,
-        "run.precision": precision,
-        "run.weights": from_,
-        "data.size": size,
-        "data.domains": {"a": a, "b": b} if a and b else None,
-        **dict(parse_assignment(text) for text in set_ or ()),
-    }
-    if bool(a) != bool(b):
-        raise UsageError("--a and --b: one without the other", "name both domains")
-    _check_together(
-        {"--steps": steps, "--epochs": epochs},
-        {"--fresh": fresh, "--fresh-if-changed": fresh_if_changed},
-        {"--branch": branch, "--from": from_},
-    )
-    parent = _branch_of(context.root, branch) if branch else None
-    config = branched(parent.config_json, recipe, flags) if parent else read(context.params, recipe, flags)
-    pairs = "human" in RECIPES.resolve(recipe).keys(config.model)
-    if pairs and a:
-        raise UsageError(f"--a, --b: {recipe} trains on pairs, which have no domains to choose", "leave them out")
-    context.note_stale("pairs" if pairs else "dataset")
-    path = context.root / (run or RUNS / (_branch_name(parent) if parent else recipe))
-    on_change: OnChange = "fresh" if fresh else "fresh-if-changed" if fresh_if_changed else "refuse"
-    if dry_run:
-        _show_dry_run(context, config, path, on_change, parent)
-        return
-    with init_distributed(config.run.device) as world:
-        result = training.run(
-            config,
-            context.root,
-            path,
-            on_change=on_change,
-            branch_of=parent,
-            world=world,
-            progress=SILENT if world.rank else context.console.progress,
-        )
-    if not world.rank:
-        context.console.result(result, _summary(result))
-
-
-def _check_together(*exclusive: Mapping[str, object]) -> None:
-    """Raises UsageError where two options were given of which one would have no effect."""
-    for options in exclusive:
-        given = [name for name, value in options.items() if value]
-        if len(given) > 1:
-            raise UsageError(f"{' and '.join(given)}: one of them has no effect", f"leave out {given[-1]}")
-
-
-def _branch_of(root: Path, branch: str) -> StoredCheckpoint:
-    """The checkpoint that `branch`, RUN or RUN@STEP below `root`, names. Raises UsageError."""
-    from curate.train.runs.stored import find_in_run
-
-    path = root / branch
-    if "/" not in branch and not (root / branch.rpartition("@")[0]).is_dir() and not path.is_dir():
-        path = root / RUNS / branch
-    found = find_in_run(path)
-    if found.path.parent.name != "checkpoints":
-        raise UsageError(
-            f"--branch {branch}: {found.path.name} holds networks alone, not all that a run goes on with",
-            f"begin with its networks: --from {branch}",
-        )
-    return found
-
-
-def _branch_name(parent: StoredCheckpoint) -> str:
-    return f"{parent.path.parent.parent.name}-from-{int(parent.path.stem)}"
 
 
 def import_(
@@ -224,48 +107,3 @@ def show(
         lines.append(f"{part.where}: {part.system or 'no system that we know'}, {part.parameters:,} numbers")
         lines += [f"  {name}  {kind} {list(shape)}" for name, (kind, shape) in part.tensors.items()]
     context.console.result(shown, "\n".join(lines))
-
-
-def _show_dry_run(
-    context: Context, config: TrainConfig, path: Path, on_change: OnChange, parent: StoredCheckpoint | None
-) -> None:
-    from curate.train.runs import factory
-    from curate.train.trainer import estimate
-    from curate.train.trainer import run as training
-
-    prepared = training.prepare(config, context.root, progress=context.console.progress)
-    recipe = training.initial_recipe(prepared.config, context.root, progress=context.console.progress)
-    counts = factory.parameter_counts(recipe)
-    with training.cpu_threads(config.run.threads):
-        estimated = estimate.estimate(recipe, prepared.data_module, prepared.config.run, prepared.steps)
-    shown = {**prepared.config_json, "networks": counts, "estimate": estimated}
-    run, data = prepared.config_json["run"], prepared.config_json["data"]
-    lines = [f"{name:>8}: {count:>12,} parameters" for name, count in counts.items()]
-    for key, part in prepared.config_json["dataset"].items():
-        lines.append(f"{key:>8}: {part['images']:>12,} images of '{part['name']}'")
-    lines.append(f"{'folder':>8}: {_would(path, prepared.config_json, on_change, parent)}")
-    lines.append(f"{'steps':>8}: {run['steps']:>12,} of batch {run['batch']} at {data['size']} px")
-    context.console.result(shown, "\n".join([*lines, *estimate.format_lines(estimated)]))
-
-
-def _would(path: Path, config_json: Mapping[str, Any], on_change: OnChange, parent: StoredCheckpoint | None) -> str:
-    """What training would make of the run's folder `path`."""
-    from curate.train.runs.claim import plan
-    from curate.train.runs.run_dir import RunDir
-
-    try:
-        claim = plan(RunDir(path), config_json, on_change, parent)
-    except UsageError as error:
-        return f"refused: {error.message}"
-    if claim.finished:
-        return f"{path}, finished: nothing would be trained"
-    moved = "; the run that lies there would be moved aside" if claim.new and RunDir(path).is_run else ""
-    return f"{path}, {f'going on after step {claim.start}' if claim.start else 'a new run'}{moved}"
-
-
-def _summary(result: Result) -> str:
-    head = f"{result.run}: "
-    if not result.trained:
-        return f"{head}finished before, all {result.steps} steps; more with --steps, anew with --fresh"
-    speed = result.metrics.get("images_per_second")
-    return f"{head}{result.steps} steps, {result.trained} of them now, {speed} images/s; see {result.run}/samples"
