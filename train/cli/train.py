@@ -25,6 +25,17 @@ Assignments = Annotated[
 ]
 
 
+Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew; an older run is moved to RUN.1.")]
+FreshIfChanged = Annotated[
+    bool, typer.Option("--fresh-if-changed", help="The same, but only if its settings or data differ.")
+]
+From = Annotated[str | None, typer.Option("--from", metavar="RUN|FILE", help="Fine-tune: begin with these weights.")]
+Branch = Annotated[
+    str | None, typer.Option(metavar="RUN[@STEP]", help="Go on from there in a new folder, with other settings.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show networks, data, memory and time; keep nothing.")]
+
+
 def train(
     context: Context,
     recipe: Annotated[str, typer.Argument(help=" ".join(RECIPES))],
@@ -38,25 +49,15 @@ def train(
     device: Device = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
     set_: Assignments = None,
-    from_: Annotated[
-        str | None, typer.Option("--from", metavar="RUN|FILE", help="Fine-tune: begin with these weights.")
-    ] = None,
-    branch: Annotated[
-        str | None, typer.Option(metavar="RUN[@STEP]", help="Go on from there in a new folder, with other settings.")
-    ] = None,
+    from_: From = None,
+    branch: Branch = None,
     run: Annotated[Path | None, typer.Option(help="The run's folder below the root; processed/runs/RECIPE.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Train anew; an older run is moved to RUN.1.")] = False,
-    fresh_if_changed: Annotated[
-        bool, typer.Option("--fresh-if-changed", help="The same, but only if its settings or data differ.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show networks, data, memory and time; keep nothing.")
-    ] = False,
+    fresh: Fresh = False,
+    fresh_if_changed: FreshIfChanged = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Train a model on the dataset, going on where an earlier call stopped."""
-    from curate.train.engine.distributed import init_distributed
     from curate.train.runs.config import branched, parse_assignment, read
-    from curate.train.trainer import run as training
 
     flags: dict[str, Any] = {
         "run.steps": steps,
@@ -72,11 +73,9 @@ def train(
     }
     if bool(a) != bool(b):
         raise UsageError("--a and --b: one without the other", "name both domains")
-    _check_together(
-        {"--steps": steps, "--epochs": epochs},
-        {"--fresh": fresh, "--fresh-if-changed": fresh_if_changed},
-        {"--branch": branch, "--from": from_},
-    )
+    _check_together({"--steps": steps, "--epochs": epochs})
+    _check_together({"--fresh": fresh, "--fresh-if-changed": fresh_if_changed})
+    _check_together({"--branch": branch, "--from": from_})
     parent = _branch_of(context.root, branch) if branch else None
     config = branched(parent.config_json, recipe, flags) if parent else read(context.params, recipe, flags)
     pairs = "human" in RECIPES.resolve(recipe).keys(config.model)
@@ -85,9 +84,16 @@ def train(
     context.note_stale("pairs" if pairs else "dataset")
     path = context.root / (run or RUNS / (_branch_name(parent) if parent else recipe))
     on_change: OnChange = "fresh" if fresh else "fresh-if-changed" if fresh_if_changed else "refuse"
-    if dry_run:
-        _show_dry_run(context, config, path, on_change, parent)
-        return
+    show = _show_dry_run if dry_run else _train
+    show(context, config, path, on_change, parent)
+
+
+def _train(
+    context: Context, config: TrainConfig, path: Path, on_change: OnChange, parent: StoredCheckpoint | None
+) -> None:
+    from curate.train.engine.distributed import init_distributed
+    from curate.train.trainer import run as training
+
     with init_distributed(config.run.device) as world:
         result = training.run(
             config,
@@ -102,12 +108,11 @@ def train(
         context.console.result(result, _summary(result))
 
 
-def _check_together(*exclusive: Mapping[str, object]) -> None:
-    """Raises UsageError where two options were given of which one would have no effect."""
-    for options in exclusive:
-        given = [name for name, value in options.items() if value]
-        if len(given) > 1:
-            raise UsageError(f"{' and '.join(given)}: one of them has no effect", f"leave out {given[-1]}")
+def _check_together(options: Mapping[str, object]) -> None:
+    """Raises UsageError where two of `options` were given, of which one would have no effect."""
+    given = [name for name, value in options.items() if value]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)}: one of them has no effect", f"leave out {given[-1]}")
 
 
 def _branch_of(root: Path, branch: str) -> StoredCheckpoint:
