@@ -11,6 +11,7 @@ PACKAGES = {  # module -> extra
     "torchvision": "train",
     "safetensors": "train",
     "tensorboard": "tensorboard",
+    "h5py": "keras",
     "av": "video",
     "pillow_heif": "heic",
     "dvc": "dvc",

@@ -76,7 +76,7 @@ def export(
     system: WhichSystem = None,
     map_: Renames = None,
     layout: Annotated[
-        str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit), chainer (cagan).")
+        str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit), keras-npz (cagan).")
     ] = None,
     generators_only: Annotated[bool, typer.Option("--generators-only", help="Leave the discriminators out.")] = False,
     force: Force = False,

@@ -1,4 +1,5 @@
-"""CAGAN's checkpoints: what Chainer's `save_npz` makes of the swimwear article's two networks, a file each."""
+"""CAGAN's checkpoints: the swimwear article's two networks as Chainer's `save_npz` writes them, and the notebook's as
+Keras does, a file each."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.recipes.cagan.config import CAGANConfig
-from curate.train.recipes.cagan.networks import AdditiveUNet, GlobalDiscriminator
+from curate.train.recipes.cagan.networks import AdditiveUNet, BatchNormPatch, ConditionedUNet, GlobalDiscriminator
 from curate.train.runs.factory import check_bounds
+from curate.train.weights import keras
 from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
 
 NETWORKS = ("generator", "discriminator")
@@ -32,13 +34,15 @@ def chainer_name(key: str) -> str:
 
 
 class _Format:
-    layouts = ("chainer",)
+    layouts = ("chainer", "keras", "keras-npz")
     networks = NETWORKS
 
     def recognises(self, state: State) -> bool:
-        return "c0/W" in state and ("dc0/W" in state or "l4/W" in state)
+        return keras.recognises(state) or ("c0/W" in state and ("dc0/W" in state or "l4/W" in state))
 
     def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
+        if all(keras.recognises(part.state) for part in found):
+            return _read_keras(found)
         notes: list[str] = []
         networks = placed((_role(part), _clean(part, notes)) for part in found)
         width = agreed({part.where: int(tensor(part, "c0/W").shape[0]) for part in networks.values()}, "width")
@@ -49,16 +53,47 @@ class _Format:
         ordered = {role: states[role] for role in NETWORKS if role in states}
         return ImportedNetworks("cagan", config, ordered, config.size, tuple(notes))
 
-    def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
-        if getattr(imported.config, "variant", None) != "chainer":
+    def files(self, imported: ImportedNetworks, layout: str | None) -> Mapping[str, Any]:
+        variant = getattr(imported.config, "variant", None)
+        if variant == "modern" or (layout is not None and layout.partition("-")[0] != variant):
             raise UsageError(
-                "not networks that other projects know: Chainer's files are of model.variant chainer alone",
-                "keep them in a file of our own: curate weights import",
+                f"not networks that {layout or 'other projects'} would know: model.variant is {variant}",
+                "Chainer's files are of chainer, Keras' of keras; keep others in one of our own: curate weights import",
             )
+        if variant == "keras":
+            return _keras_files(imported, "npz" if layout == "keras-npz" else "h5")
         return {
             f"{role}.npz": {chainer_name(key): value for key, value in state.items()}
             for role, state in imported.networks.items()
         }
+
+
+def _read_keras(found: Sequence[StateDict]) -> ImportedNetworks:
+    networks = placed(keras.renamed(part) for part in found)
+    first = {"generator": "down1.weight", "discriminator": "conv1.weight"}
+    width = agreed({part.where: len(tensor(part, first[role])) for role, part in networks.items()}, "width")
+    config = CAGANConfig(variant="keras", width=width)
+    check_bounds("cagan", config, found[0].where)
+    with torch.device("meta"):
+        wanted: dict[str, nn.Module] = {"generator": ConditionedUNet(width), "discriminator": BatchNormPatch(width)}
+    reason = f"its first convolution says width {width}"
+    states = {role: fitted(networks[role], wanted[role], str, reason) for role in NETWORKS if role in networks}
+    return ImportedNetworks("cagan", config, states, side=128)  # px of height, which the notebook's pictures have
+
+
+def _keras_files(imported: ImportedNetworks, suffix: str) -> dict[str, Any]:
+    """Layers by name for an .h5; for an .npz what model.set_weights takes, in its order."""
+    config: Any = imported.config
+    if config.upsampling != "transposed":
+        raise UsageError(
+            "not networks that Keras' notebook knows: model.upsampling is nearest", "its own is transposed"
+        )
+    made: dict[str, Any] = {}
+    for role, state in imported.networks.items():
+        layers = keras.layers_of(role, state)
+        arrays = [array for weights in layers.values() for array in weights.values()]
+        made[f"{role}.{suffix}"] = layers if suffix == "h5" else {f"arr_{n}": array for n, array in enumerate(arrays)}
+    return made
 
 
 SYSTEM = _Format()

@@ -65,8 +65,8 @@ class _Format:
         assumed = any("taken as the generator" in note for note in notes)
         return ImportedNetworks("cyclegan", config, ordered, None, tuple(notes), assumed)
 
-    def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
-        names = LAYOUTS[layout]
+    def files(self, imported: ImportedNetworks, layout: str | None) -> Mapping[str, Any]:
+        names = LAYOUTS[layout or "official"]
         parts = [StateDict(names[role], names[role], state) for role, state in imported.networks.items()]
         try:
             self.read(parts, "a2b")

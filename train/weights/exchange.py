@@ -122,7 +122,7 @@ def write(
     sources: Iterable[Path] = (),
     force: bool = False,
 ) -> list[Path]:
-    """Writes the files that the other project reads, in `layout` or the system's first; every value stays bit for bit.
+    """Writes the files that the other project reads, in `layout` or the usual one; every value stays bit for bit.
 
     Raises UsageError for an unknown layout, for networks that it wants and that are missing, and for a file that is one
     of `sources` or, without `force`, anybody else's.
@@ -133,7 +133,7 @@ def write(
     if generators_only:
         generators = {role: state for role, state in imported.networks.items() if not role.startswith("d")}
         imported = replace(imported, networks=generators)
-    made = {folder / name: content for name, content in system.files(imported, layout or system.layouts[0]).items()}
+    made = {folder / name: content for name, content in system.files(imported, layout).items()}
     with OutputPlan(made, files_of(sources), force=force) as plan:
         for path, content in made.items():
             with plan.write(path) as temporary:
@@ -183,6 +183,7 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     recipe: Any = build(imported)
     keys = frozenset(recipe.keys(config))
     side = size or imported.side or (DataConfig().size if "human" in keys else None)
+    width = side * 3 // 4 if side and getattr(config, "variant", None) == "keras" else None  # the notebook's shape
     rules = CropRules(size=side) if side else CropRules()
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
     return Trained(
@@ -194,6 +195,7 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
         rules=dict.fromkeys("ab", rules),
         directions=directions,
         keys=keys,
+        width=width,
         any_size=config.any_size,
     )
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine import safetensors_file
+from curate.train.weights import hdf5
 
 HEADER = "curate_weights"
 """The metadata key that marks a safetensors file as ours; its value is JSON."""
@@ -31,7 +32,7 @@ MOST_RATIO, SMALL = 100, 64 << 20  # how far weights are compressed, and what is
 
 
 def read(path: Path) -> Mapping[Any, Any]:
-    """What a file of torch, safetensors or numpy holds: tensors by name, in as many dicts as there are.
+    """What a file of torch, safetensors, numpy or Keras (HDF5) holds: tensors by name, in as many dicts as there are.
 
     Tensors stay on disk until they are used, if they can. Raises UsageError for a file that would have to be executed,
     is broken, claims to be larger than it is, or holds something else; CurateError for one that can't be read.
@@ -42,7 +43,7 @@ def read(path: Path) -> Mapping[Any, Any]:
         return safetensors_file.read(path)[1]
     if path.stat().st_size == 0:
         raise UsageError(f"{path}: broken, or not a file of weights: it is empty", AGAIN)
-    content = _arrays(path) if _is_npz(path) else _pickled(path)
+    content = _hdf5(path) if hdf5.is_one(path) else _arrays(path) if _is_npz(path) else _pickled(path)
     if not isinstance(content, Mapping):
         raise UsageError(f"{path}: holds {_kind(content)}, not named weights", "save a network's state_dict() instead")
     return content
@@ -67,13 +68,17 @@ def expand_folders(paths: list[Path]) -> list[Path]:
 
 
 def write(content: Mapping[str, Any], path: Path, suffix: str) -> None:
-    """Writes `content` to `path` in the format that `suffix` stands for: .npz as Chainer does, else torch's.
+    """Writes `content` to `path` in the format that `suffix` stands for: .npz, .h5 as Keras does, else torch's.
 
-    Raises OSError when the disk is full.
+    Raises OSError when the disk is full, and ImportError for .h5 without h5py.
     """
+    if suffix == ".h5":
+        hdf5.write(content, path)
+        return
     with path.open("wb") as file:  # not the path, whose name torch would write into its archive
         if suffix == ".npz":
-            np.savez_compressed(file, **{name: value.numpy() for name, value in content.items()})
+            arrays: dict[str, Any] = {name: np.asarray(value) for name, value in content.items()}
+            np.savez_compressed(file, **arrays)
             return
         outlet = _Outlet(file)
         torch.save(content, cast("IO[bytes]", outlet))
@@ -201,6 +206,15 @@ def _check_npy(file: Any, size: int, name: str) -> None:
 def _native(array: NDArray[Any]) -> NDArray[Any]:
     """`array` in this machine's byte order."""
     return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)).reshape(array.shape)
+
+
+def _hdf5(path: Path) -> dict[str, Tensor]:
+    try:
+        return hdf5.read(path)
+    except ImportError:
+        raise
+    except Exception as error:  # h5py has many for a broken file
+        raise UsageError(f"{path}: broken, or not a file of weights: {_first(error)}", AGAIN) from None
 
 
 def _pickled(path: Path) -> Any:

@@ -44,7 +44,7 @@ class ImportedNetworks:
 
 
 class CheckpointFormat(Protocol):
-    """The files of one system. The first of `layouts` is the one that is written unless another is asked for."""
+    """The files of one system, in each of its `layouts`."""
 
     layouts: Sequence[str]
     networks: Sequence[str]  # of the recipe, by attribute
@@ -55,8 +55,11 @@ class CheckpointFormat(Protocol):
     def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
         """The networks in `found`; a generator whose name says no direction is `direction`'s. Raises UsageError."""
 
-    def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
-        """What to save under which file name, so that the other project reads it. Raises UsageError."""
+    def files(self, imported: ImportedNetworks, layout: str | None) -> Mapping[str, Any]:
+        """What to save under which file name, so that the other project reads it; None: in the usual layout.
+
+        Raises UsageError.
+        """
 
 
 def fitted(found: StateDict, network: nn.Module, name: Callable[[str], str], reason: str) -> dict[str, Tensor]:

@@ -85,7 +85,7 @@ class _Format:
         assumed = any("taken as the generator" in note for note in notes)
         return ImportedNetworks("ugatit", config, ordered, config.size, notes, assumed, _step(found))
 
-    def files(self, imported: ImportedNetworks, layout: str) -> Mapping[str, Any]:
+    def files(self, imported: ImportedNetworks, layout: str | None) -> Mapping[str, Any]:
         renamed = {
             role: {_name(role)(key): value for key, value in state.items()} for role, state in imported.networks.items()
         }
