@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from curate.train.networks.whole_image import is_tiled, variance_and_mean
+
 Upsampling = Literal["transposed", "nearest"]  # transposed convolutions, or convolutions after an enlargement
 
 
@@ -22,13 +24,13 @@ class InstanceNorm2d(nn.InstanceNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.is_contiguous():
+        if x.is_contiguous() and not is_tiled():
             if x.is_cpu and x.dtype != torch.float32:  # for these a CPU would round the statistics, too; a GPU does not
                 return super().forward(x.float()).to(x.dtype)
             return super().forward(x)
         with without_autocast(x):
             full = x.float()
-            var, mean = torch.var_mean(full, (2, 3), correction=0, keepdim=True)
+            var, mean = variance_and_mean(full, correction=0)
             scale = torch.rsqrt(var + self.eps)
             if self.weight is not None:
                 scale = scale * self.weight[:, None, None]

@@ -1,13 +1,18 @@
-"""Whole photos through networks: padded to the sizes that they take, and in overlapping tiles where they are large."""
+"""Whole photos through networks: padded to the sizes that they take, and in overlapping tiles where they are large.
+
+Tiles are normalised by what the networks measure of the whole photo, made as small as one tile.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.imaging.codec import RGB
+from curate.train.networks.whole_image import WholeImage
 
 STEP = 4  # px: networks that halve their maps twice take multiples of it
 LEAST = 32  # px: what is smaller is padded, so that no map inside is smaller than its padding
@@ -22,7 +27,9 @@ def through(photo: RGB, render: Render) -> RGB:
     height, width = photo.shape[:2]
     if height * width <= TILE * TILE:
         return _to_uint8(_padded(photo, render))
-    made = np.empty_like(photo)
+    whole, made = WholeImage(), np.empty_like(photo)
+    with whole.measure():
+        _padded(_shrunk(photo), render)
     rows, columns = spans(height), spans(width)
     down, across = [ramps(rows, i) for i in range(len(rows))], [ramps(columns, i) for i in range(len(columns))]
     pending = np.zeros((0, width, 3), np.float32)  # what the row of tiles above has left to be added to
@@ -30,7 +37,8 @@ def through(photo: RGB, render: Render) -> RGB:
     for (top, bottom), weight in zip(rows, down, strict=True):
         strip = np.zeros((bottom - top, width, 3), np.float32)
         for (left, right), share in zip(columns, across, strict=True):
-            tile = _padded(np.ascontiguousarray(photo[top:bottom, left:right]), render)
+            with whole.use():
+                tile = _padded(np.ascontiguousarray(photo[top:bottom, left:right]), render)
             strip[:, left:right] += tile * share[:, None]
         strip *= weight[:, None, None]
         strip[: len(pending)] += pending
@@ -59,6 +67,14 @@ def ramps(places: list[tuple[int, int]], index: int) -> NDArray[np.float32]:
         shared = end - places[index + 1][0]
         share[-shared:] *= 1 - _rise(shared)
     return share.astype(np.float32)
+
+
+def _shrunk(photo: RGB) -> RGB:
+    """`photo` with as many px as a tile has at most."""
+    height, width = photo.shape[:2]
+    scale = TILE / (height * width) ** 0.5
+    size = max(1, int(width * scale)), max(1, int(height * scale))
+    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _rise(count: int) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from curate.train.networks.blocks import (
     relu,
     without_autocast,
 )
+from curate.train.networks.whole_image import over_image, variance_and_mean
 
 EPSILON = 1e-5
 
@@ -39,7 +40,7 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
     channels, area = x.shape[1], x.shape[2] * x.shape[3]
     full = x.float()
     with without_autocast(x):
-        var, mean = torch.var_mean(full, (2, 3), keepdim=True)
+        var, mean = variance_and_mean(full, correction=1)
         layer_mean = mean.mean(1, keepdim=True)
         # The layer's variance follows from the channels'.
         squares = (area - 1) * var + area * (mean - layer_mean).square()
@@ -144,7 +145,7 @@ class CAM(nn.Module):
         self.conv1x1 = nn.Conv2d(2 * channels, channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        average, largest = x.mean((2, 3)), x.flatten(2).max(2).values  # [N,C]
+        average, largest = over_image(lambda: (x.mean((2, 3)), x.flatten(2).max(2).values))  # [N,C]
         logits = torch.cat([self.gap_fc(average), self.gmp_fc(largest)], 1)
         # conv1x1(cat(x * a, x * b)) = (K_a a + K_b b) x: weighting the kernel spares a map of 2C channels.
         by_average, by_largest = self.conv1x1.weight.chunk(2, 1)  # [C,C,1,1]
@@ -208,7 +209,7 @@ class AttentionGenerator(nn.Module):
     def forward(self, x: Tensor) -> Attended:
         features, logits = self.cam(self.down(x))
         features = F.relu(features)
-        steer = self.fc(features.mean((2, 3)) if self.light else features.flatten(1))
+        steer = self.fc(over_image(lambda: (features.mean((2, 3)),))[0] if self.light else features.flatten(1))
         gamma, beta = self.gamma(steer), self.beta(steer)
         out = features
         for block in self.blocks:
