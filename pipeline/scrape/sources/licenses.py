@@ -91,6 +91,12 @@ def code(*texts: str | None, flickr: bool = False) -> str:
     return OTHER if stated else UNKNOWN
 
 
+def of_flickr(*addresses: str | None) -> bool:
+    """Whether one of `addresses` is Flickr's, whose licences have numbers."""
+    hosts = (re.match(r"https?://([^/?#:]+)", text or "", re.I) for text in addresses)
+    return any(re.search(r"(?:^|\.)(?:static)?flickr\.com$", host[1], re.I) for host in hosts if host)
+
+
 def permitted(families: Iterable[str]) -> None:
     """Raises UsageError for a name that is no licence's: a typo would refuse everything, or permit nothing."""
     for name in families:

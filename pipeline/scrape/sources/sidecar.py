@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from curate.pipeline.scrape.sources import licenses
 from curate.pipeline.scrape.sources.candidate import tidy
@@ -39,8 +38,7 @@ def facts(said: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a Candidate that `said` fills: page_url, title, creator, license, license_url and extra."""
     page = _text(said, *_PAGES)
     stated = _stated(said)
-    flickr = (urlsplit(page).hostname or "").endswith("flickr.com") if page and "://" in page else False
-    flickr = flickr or said.get("category") == "flickr"
+    flickr = licenses.of_flickr(page) or said.get("category") == "flickr"
     url = next((text for text in stated if text.startswith(("http://", "https://"))), None)
     return {
         "page_url": page,

@@ -1,161 +1,130 @@
-"""Lists of image addresses: text, CSV or TSV, JSON lines, Parquet. Rows are streamed; a bad one is a refused row."""
+"""Lists of image addresses of one's own. Rows are streamed; a bad one is a refused row."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.config import Query
-from curate.pipeline.scrape.sources import Pages, licenses
+from curate.pipeline.scrape.sources import Pages, licenses, list_files, local_paths
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts
+from curate.pipeline.scrape.sources.list_files import Numbered, Row, is_address
 
 FACTS = Facts(
     terms="own",
-    what="a list of addresses of one's own: .txt .csv .tsv .jsonl .parquet",
-    example="curate scrape --source urls --input list.csv --domain long",
+    what="a list of addresses of one's own: .txt .csv .tsv .json .jsonl .parquet, and .gz of them",
+    example="curate scrape --source urls --input list.csv --domain long --contact you@example.org",
     keywords=False,
 )
 
-# What a column may be called, best first.
+# What a column may be called, best first, without case, spaces and underscores.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "url": ("url", "image_url", "imageurl", "src"),
-    "title": ("title", "caption", "text", "alt"),
-    "page_url": ("page_url", "page", "source_url"),
-    "creator": ("creator", "author", "artist"),
-    "license": ("license", "licence"),
-    "license_url": ("license_url", "licence_url"),
+    "url": (
+        *"url imageurl src image imagesrc imglink img imgurl imgsrc photourl pictureurl originalurl cocourl".split(),
+        *"flickrurl downloadurl contenturl fileurl largefileurl mediaurl imagelink photo picture".split(),
+        *"imageurls urls images photos pictures imageaddress address uri link href".split(),
+    ),
+    "title": ("title", "caption", "text", "alt", "description"),
+    "page_url": ("pageurl", "page", "sourceurl", "originallandingurl", "foreignlandingurl", "landingurl"),
+    "creator": ("creator", "author", "artist", "photographer"),
+    "license": ("license", "licence", "licensename", "rights"),
+    "license_url": ("licenseurl", "licenceurl"),
     "role": ("role",),
-    "group_id": ("group_id", "group"),
+    "group_id": ("groupid", "group"),
 }
-
-Row = tuple[int, Mapping[str, Any] | None]  # line or row number from 1; None for one that cannot be read
+_OTHERS = [alias for name, aliases in COLUMNS.items() if name != "url" for alias in aliases]
+_AHEAD = 1000  # rows that are looked through for a first address
+_DEPTH = 4  # of objects within objects
 
 
 def search(query: Query, pages: Pages) -> Iterator[Candidate]:
-    """Every row of the list at `query.input`. Raises UsageError for a list that cannot be read as one."""
+    """Every address of the list at `query.input`. Raises UsageError for a list that cannot be read as one."""
     if query.input is None:
         raise UsageError("the urls source needs a list", "name one with: curate scrape --source urls --input LIST")
     path = Path(query.input)
-    read = _READERS.get(path.suffix.lower())
-    if read is None:
-        raise UsageError(f"{path}: not a kind of list", f"kinds: {' '.join(_READERS)}")
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such list", "name one with: --input LIST")
-    for number, row in read(path):
-        yield _candidate(number, row)
+    numbered = list_files.rows(path, COLUMNS["url"], _OTHERS)
+    first = list(islice(numbered, _AHEAD))
+    if first and not any(is_address(url) for _, row in first for url in _addresses(row)):
+        raise _no_address(path, first)
+    for number, row in chain(first, numbered):
+        yield from _candidates(number, row)
 
 
-def _candidate(number: int, row: Mapping[str, Any] | None) -> Candidate:
-    facts = {name: _first(row, aliases) for name, aliases in COLUMNS.items()} if row is not None else {}
-    url = facts.get("url")
-    if not url:
-        return Candidate(address=f"row {number}", refused="bad_url", extra={"row": number})
-    stated, stated_url = facts["license"], facts["license_url"]
-    return Candidate(
-        address=url,
-        image_url=url,
-        page_url=facts["page_url"],
-        title=tidy(facts["title"]),
-        creator=tidy(facts["creator"]),
-        license=licenses.code(stated_url, stated),
-        license_url=stated_url,
-        role=facts["role"],
-        group_id=facts["group_id"],
-        extra={"row": number, **({"license_raw": tidy(stated)} if stated else {})},
-    )
+def _no_address(path: Path, rows: list[Numbered]) -> UsageError:
+    shown = local_paths.spelled(path)
+    found = [url for _, row in rows for url in _addresses(row)]
+    if found:
+        example = tidy(found[0]) or ""
+        message = f"{shown}: none of its first {len(rows)} rows holds a web address; the first has: {example[:80]}"
+        return UsageError(message, "files of your own are read from their folder: --source folder --input DIR")
+    names = ", ".join(dict.fromkeys(name for _, row in rows for name in row or ()))
+    if not names:
+        return UsageError(f"{shown}: none of its first {len(rows)} lines can be read", "mend the list and try again")
+    return UsageError(f"{shown}: no addresses under: {names[:300]}", "call one of them url or image_url")
 
 
-def _first(row: Mapping[str, Any], aliases: tuple[str, ...]) -> str | None:
-    for alias in aliases:
-        value = row.get(alias)
-        if value is not None and str(value).strip():
-            return str(value).strip()
-    return None
-
-
-def _lower(names: list[str], path: Path) -> list[str]:
-    """The column names in lower case. Raises UsageError when none of them holds addresses."""
-    lower = [name.strip().lower() for name in names]
-    if not set(lower) & set(COLUMNS["url"]):
-        raise UsageError(
-            f"{path}: no column of addresses among: {', '.join(names) or 'none'}",
-            f"call one of them {' or '.join(COLUMNS['url'][:2])}",
+def _candidates(number: int, row: Row | None) -> Iterator[Candidate]:
+    """A candidate for each address of a row; a refused one for a row without."""
+    urls = list(dict.fromkeys(_addresses(row)))
+    if row is None or not urls:
+        yield Candidate(address=f"row {number}", refused="bad_url", extra={"row": number})
+        return
+    facts = {name: _first(row, aliases) for name, aliases in COLUMNS.items() if name != "url"}
+    stated = [text for text in (facts["license_url"], facts["license"]) if text]
+    for url in urls:
+        yield Candidate(
+            address=url,
+            image_url=url,
+            page_url=facts["page_url"],
+            title=tidy(facts["title"]),
+            creator=tidy(facts["creator"]),
+            license=licenses.code(*stated, flickr=licenses.of_flickr(facts["page_url"], url)),
+            license_url=facts["license_url"],
+            role=facts["role"],
+            group_id=facts["group_id"],
+            extra={"row": number, **({"license_raw": tidy(facts["license"])} if facts["license"] else {})},
         )
-    return lower
 
 
-def _read_lines(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            text = line.strip()
-            if text and not text.startswith("#"):
-                yield number, {"url": text}
+def _addresses(row: Row | None) -> list[str]:
+    """The addresses under the best name that has any; what else stands under one where none does."""
+    found: list[str] = []
+    for alias in COLUMNS["url"]:
+        texts = [text for value in (row or {}).get(alias, ()) for text in _texts(value)]
+        if good := [text for text in texts if is_address(text)]:
+            return [text.replace(" ", "%20") for text in good]
+        found = found or texts[:1]
+    nested = [value for values in (row or {}).values() for value in values if isinstance(value, dict)]
+    return [text for value in nested for text in _texts(value) if is_address(text)] or found
 
 
-def _read_csv(path: Path) -> Iterator[Row]:
-    with path.open(encoding=_encoding(path), errors="replace", newline="") as lines:
-        reader = csv.reader(
-            (line.replace("\0", "") for line in lines), "excel-tab" if path.suffix == ".tsv" else "excel"
-        )
-        try:
-            names = _lower(next(reader, []), path)
-            for cells in reader:
-                if cells:
-                    yield reader.line_num, dict(zip(names, cells))
-        except csv.Error as error:
-            raise UsageError(f"{path}:{reader.line_num}: {error}", "mend the list and try again") from None
+def _texts(value: Any, depth: int = _DEPTH) -> Iterator[str]:
+    """The texts of a cell: of bytes, of every item of a list, of the addresses in an object."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace") if len(value) < 1 << 16 else None
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
+        yield str(value).strip()
+    elif isinstance(value, list) and depth:
+        for one in value:
+            yield from _texts(one, depth - 1)
+    elif isinstance(value, dict) and depth:
+        named = {list_files.simplified(name): one for name, one in value.items()}
+        under = next((named[name] for name in COLUMNS["url"] if named.get(name)), None)
+        for one in named.values() if under is None else [under]:
+            yield from (text for text in _texts(one, depth - 1) if under is not None or is_address(text))
 
 
-def _encoding(path: Path) -> str:
-    """UTF-8, or what a Japanese spreadsheet writes."""
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
-            while lines.read(1 << 20):
-                pass
-    except UnicodeDecodeError:
-        return "cp932"
-    return "utf-8-sig"
+def _first(row: Row, aliases: tuple[str, ...]) -> str | None:
+    return next((text for alias in aliases for value in row.get(alias, ()) for text in _named(value)), None)
 
 
-def _read_jsonl(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            yield number, {str(k).lower(): v for k, v in row.items()} if isinstance(row, dict) else None
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    try:
-        with pq.ParquetFile(path) as table:
-            names = table.schema_arrow.names
-            _lower(names, path)
-            wanted = {alias for aliases in COLUMNS.values() for alias in aliases}
-            columns = [name for name in names if name.strip().lower() in wanted]
-            number = 0
-            for batch in table.iter_batches(1024, columns=columns):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, {name.strip().lower(): value for name, value in row.items()}
-    except (OSError, ValueError) as error:  # Arrow's own errors are ValueErrors
-        raise UsageError(f"{path}: not a Parquet file: {error}", "mend the list and try again") from None
-
-
-_READERS = {
-    ".txt": _read_lines,
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".parquet": _read_parquet,
-}
+def _named(value: Any) -> Iterator[str]:
+    """The text of a cell, or the name in an object."""
+    if isinstance(value, dict):
+        value = next((value[key] for key in ("name", "username", "title", "url") if value.get(key)), None)
+    if not isinstance(value, dict):
+        yield from _texts(value, 1)

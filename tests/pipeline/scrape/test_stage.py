@@ -440,7 +440,7 @@ def test_every_kind_of_list(site: Site, tmp_path: Path, kind: str) -> None:
     ("name", "text", "message"),
     [
         ("list.csv", "a,b\n1,2", "no column of addresses among: a, b"),
-        ("list.parquet", "junk", "not a Parquet file"),
+        ("list.parquet", "junk", "cannot be read as a list"),
         ("list.doc", "x", "not a kind of list"),
         (None, "", "there is no such list"),
     ],
