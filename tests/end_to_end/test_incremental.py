@@ -30,7 +30,7 @@ COUNTED = {
     "decoded": (codec, "decode"),
     "written": (codec, "encode_png"),
     "thumbnails": (codec, "thumbnail"),
-    "looked at": (alignment.Aligner, "find"),
+    "looked at": (alignment.Aligner, "find_in"),
 }
 
 

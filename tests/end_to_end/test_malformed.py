@@ -27,7 +27,7 @@ SAID = {
     "metadata": {"ok"},
     "mode": {"ok"},
     "moving": {"animated"},
-    "other": {"not_image"},
+    "other": {"unsupported"},
     "pages": {"ok"},
     "spliced": {"ok", "decode_failed", "not_image", "unsupported", "bomb", "animated"},
     "text": {"not_image"},

@@ -167,10 +167,11 @@ def _impostors(rng: np.random.Generator) -> Iterator[Named]:
     """Files that are no pictures, or of a kind that is not read."""
     yield "empty.jpg", b""
     yield "empty.png", b""
-    texts = ["<!doctype html><title>404</title>", "\ufeff{}", "%PDF-1.7", "GIF", "<svg xmlns='x'/>", "\0" * 4096, " "]
-    for text in texts:
-        for suffix in ("jpg", "png", "webp"):
-            yield f"text.{suffix}", text.encode()
+    texts = ["<!doctype html><title>404</title>", "\ufeff{}", "GIF", "\0" * 4096, " "]
+    for word, own in (("text", texts), ("other", ["%PDF-1.7", "<svg xmlns='x'/>"])):
+        for text in own:
+            for suffix in ("jpg", "png", "webp"):
+                yield f"{word}.{suffix}", text.encode()
     for kind in ("ICO", "PCX", "TGA", "PPM", "SGI", "EPS", "JPEG2000"):
         yield "other.jpg", _saved(_person(), kind)
     magics = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\xff\xff\xffWEBPVP8 ", b"II*\0", b"MM\0*")

@@ -275,11 +275,11 @@ def test_killed_at_any_moment_it_goes_on_where_it_stopped(
     tmp_path: Path, engine: Engine, opened: type[Counter]
 ) -> None:
     for root in (tmp_path / "killed", tmp_path / "once"):
-        drawn_people.table(root, {"long": people(12), "short": people(6)})
+        drawn_people.table(root, {"long": people(6), "short": people(4)})
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
     parts = tmp_path / "killed/processed/crops/.parts"
-    for wanted in (1, 3):
+    for wanted in (1, 2):
         command = [sys.executable, str(script), str(tmp_path / "killed"), json.dumps(config.as_dict(engine))]
         with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd() / "src")}) as process:
             while process.poll() is None and len(list(parts.rglob("*.arrow"))) < wanted:
@@ -287,7 +287,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_stopped(
             process.send_signal(signal.SIGKILL)
     assert not manifest.exists(manifest.CROPS, tmp_path / "killed")
     crop.run(SECTION, tmp_path / "killed", engine=INLINE)
-    assert opened.opened < 18
+    assert opened.opened < 10
     crop.run(SECTION, tmp_path / "once", engine=INLINE)
     assert drawn_people.contents(tmp_path / "killed") == drawn_people.contents(tmp_path / "once")
 

@@ -16,7 +16,7 @@ from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.faces import model_files
 
-COUNT = 24  # portraits of each hair length, and anime faces
+COUNT = 12  # portraits of each hair length, and anime faces
 HAAR = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
 
 

@@ -1,4 +1,4 @@
-"""The command as a user types it, with every default, against a server that does everything wrong."""
+"""The command as a user types it, with every default but the pause, against a server that does everything wrong."""
 
 from __future__ import annotations
 
@@ -97,6 +97,7 @@ def test_every_answer_of_a_hostile_server_gets_its_row(site: Site, tmp_path: Pat
         expected |= {sick.url("/a.jpg"): "robots_unreachable", data: "not_image"}
         list_ = tmp_path / "list.txt"
         list_.write_text("\n".join(expected), "utf-8")
+        (tmp_path / "params.yaml").write_text("scrape: {delay: 0.05}\n")  # politeness has its own tests
         command = ["scrape", "--root", str(tmp_path), "--source", "urls", "--input", str(list_)]
         command += ["--contact", "me@example.org", "--allow-net", site.host, "--allow-net", sick.host]
         first = curate(*command)

@@ -15,6 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from curate.pipeline.scrape import stage as scrape
+from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.tables import manifest
 from tests.support import ROOT
 from tests.support.http_server import Site, drip, photo
@@ -54,6 +56,13 @@ def shop(site: Site, folder: Path) -> None:
     )
 
 
+def finish(root: Path, site: Site) -> None:
+    """The same scrape, here and to its end."""
+    query = Query(source="html", site=str(root.parent / "site.yaml"), domain="things")
+    section = Scrape(contact="me@example.org", delay=0.0, want=18, tries=2, workers=4, queries=(query,))
+    scrape.run(section, root, allow=(site.host,))
+
+
 def started(root: Path, site: Site) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SCRIPT, str(root), site.host], cwd=ROOT)
 
@@ -66,7 +75,7 @@ def table(root: Path) -> pa.Table:
 def test_kill_at_any_moment_and_again(site: Site, tmp_path: Path) -> None:
     shop(site, tmp_path)
     calm = tmp_path / "calm"
-    assert started(calm, site).wait(60) == 0
+    finish(calm, site)
     expected = table(calm)
     assert manifest.summarize(manifest.IMAGES, expected).accepted == 18
     whole = len(site.requests)
@@ -81,20 +90,20 @@ def test_kill_at_any_moment_and_again(site: Site, tmp_path: Path) -> None:
         process.wait(10)
         with (root / "raw/images/journal.jsonl").open("ab") as journal:
             journal.write(b'{"event":"seen","key":"to')  # as if the last line had been torn
-        assert started(root, site).wait(60) == 0
+        finish(root, site)
         assert table(root) == expected, moment
         assert max(Counter(request.path for request in site.requests).values()) <= 2, moment
         assert not list((root / "raw/.tmp").iterdir())
 
 
 @pytest.mark.slow
-def test_kill_twenty_times_in_one_folder(site: Site, tmp_path: Path) -> None:
+def test_kill_ten_times_in_one_folder(site: Site, tmp_path: Path) -> None:
     shop(site, tmp_path)
     calm, root, draw = tmp_path / "calm", tmp_path / "root", random.Random(3)
-    assert started(calm, site).wait(60) == 0
+    finish(calm, site)
     fetched: Counter[str] = Counter()
     under_way: Counter[str] = Counter()  # images that a kill interrupted
-    for _ in range(20):
+    for _ in range(10):
         known = journalled(root)
         site.requests.clear()
         process, until = started(root, site), draw.randrange(1, 8)
@@ -108,10 +117,10 @@ def test_kill_twenty_times_in_one_folder(site: Site, tmp_path: Path) -> None:
         fetched += asked
         under_way += Counter(set(asked) - journalled(root))
     site.requests.clear()
-    assert started(root, site).wait(60) == 0
+    finish(root, site)
     fetched += images(site)
     assert table(root) == table(calm)
-    assert under_way.total() > 10, "the kills came at moments that matter"
+    assert under_way.total() > 4, "the kills came at moments that matter"
     assert all(count <= 1 + under_way[url] for url, count in fetched.items()), "once, and once more after each kill"
 
 
@@ -148,7 +157,7 @@ def test_kill_at_each_moment_that_matters(site: Site, tmp_path: Path) -> None:
     """Before, within and after the writing of a file, its renaming, and the writing of its line."""
     shop(site, tmp_path)
     calm = tmp_path / "calm"
-    assert started(calm, site).wait(60) == 0
+    finish(calm, site)
     expected = table(calm)
     moments = [(room, "write", when) for room in ("raw_store", "journal") for when in ("before", "half", "after")]
     for room, call, when in [*moments, ("raw_store", "rename", "before"), ("raw_store", "rename", "after")]:
@@ -156,7 +165,7 @@ def test_kill_at_each_moment_that_matters(site: Site, tmp_path: Path) -> None:
         site.requests.clear()
         command = [sys.executable, "-c", DYING + SCRIPT, str(root), site.host, room, call, "5", when]
         assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
-        assert started(root, site).wait(60) == 0
+        finish(root, site)
         assert table(root) == expected, root.name
         assert max(Counter(request.path for request in site.requests).values()) <= 2, root.name
         assert not list((root / "raw/.tmp").iterdir())
@@ -185,6 +194,6 @@ def test_ctrl_c_leaves_a_journal_that_goes_on(site: Site, tmp_path: Path) -> Non
     assert process.wait(20) != 0
     assert (root / "raw/images/journal.jsonl").read_bytes().endswith(b"\n")
     site.requests.clear()
-    assert started(root, site).wait(60) == 0
+    finish(root, site)
     assert manifest.summarize(manifest.IMAGES, table(root)).accepted == 18
     assert site.counts()["/items?p=1"] == 0
