@@ -5,7 +5,7 @@ export DVC_NO_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-data test-training lint format docs bench gpu wheels lock clean
+.PHONY: help install dev demo test test-scrape test-data test-training lint format docs bench gpu wheels lock clean
 GPU_PYTHON ?= $(shell [ -x $(VENV)/bin/python ] && echo $(VENV)/bin/python || echo python3)
 GPU_OUT ?= gpu
 GPU_WHEELS := msgspec dlib-bin
@@ -59,10 +59,14 @@ demo: install  ## runs every stage on a drawn world, in demo/: no network, no GP
 	@echo "Next:     curate init hair   (your own data, in the clone's own folder; the demo's stay in demo/)"
 
 test: dev  ## runs the tests of both halves, side by side
-	@$(MAKE) --no-print-directory --jobs 2 test-data test-training
+	@$(MAKE) --no-print-directory --jobs 3 test-scrape test-data test-training
+
+# Tests of scrape wait for servers that are slow on purpose: beside two others they cost hardly any time.
+test-scrape: dev
+	python -m pytest -q tests/pipeline/scrape
 
 test-data: dev
-	python -m pytest -q tests --ignore tests/train
+	python -m pytest -q tests --ignore tests/train --ignore tests/pipeline/scrape
 
 test-training: dev
 	python -m pytest -q tests/train
