@@ -75,11 +75,11 @@ def read(root: Path, article: str, human: str) -> Iterator[Product]:
         received = row["status"] == manifest.ACCEPTED or row["reason"] == "duplicate"
         if received and row["image_id"] in paths:
             key = (row["domain"], row["group_id"] or row["image_id"])
+            title, _ = named.setdefault(key, (row["title"] or "", row["creator"] or ""))
             picture = ProductPicture(
-                row["image_id"], paths[row["image_id"]], row["license"], _text(row), row["variant"]
+                row["image_id"], paths[row["image_id"]], row["license"], _text(row, title), row["variant"]
             )
             groups.setdefault(key, {}).setdefault(row["role"], []).append(picture)
-            named.setdefault(key, (row["title"] or "", row["creator"] or ""))
     for (domain, group_id), roles in groups.items():
         articles, humans = (tuple(dict.fromkeys(roles.get(role, ()))) for role in (article, human))
         for variant, alone, worn in _by_variant(articles, humans):
@@ -121,6 +121,9 @@ def _by_variant(articles: Pictures, humans: Pictures) -> Iterator[tuple[str | No
         yield left, (), tuple(h for h in humans if h.variant == left)
 
 
-def _text(row: dict[str, Any]) -> str:
+def _text(row: dict[str, Any], title: str) -> str:
+    """What is said of one picture: by its page, and by a list of one's own, whose titles may differ from picture to
+    picture of a product."""
     extra = json.loads(row["extra"]) if row["extra"] else {}
-    return str(extra.get("alt") or "")
+    own = row["title"] if row["title"] != title else None
+    return " ".join(str(said) for said in (extra.get("alt"), own) if said)

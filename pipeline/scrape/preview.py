@@ -64,7 +64,7 @@ def preview(query: Query, pages: Pages, limit: int = SHOWN) -> SearchPreview:
     broken = None
     try:
         for candidate in islice(load(query.source)(query, watched), limit):
-            shown = ("address", "role", "group_id", "title", "creator", "license", "page_url", "refused")
+            shown = ("address", "role", "group_id", "variant", "title", "creator", "license", "page_url", "refused")
             found.append({name: getattr(candidate, name) for name in shown})
     except FetchError as error:
         broken = str(error)
@@ -90,7 +90,7 @@ def _selectors(site: SiteFile) -> Iterator[tuple[str, str]]:
     yield "listing.item", site.listing.item
     if site.listing.next:
         yield "listing.next", site.listing.next
-    for name in ("id", "title", "creator", "license"):
+    for name in ("id", "title", "creator", "license", "variant"):
         rule = getattr(site.item, name)
         if rule is not None and rule.css:
             yield f"item.{name}.css", rule.css

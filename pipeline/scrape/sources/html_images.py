@@ -32,6 +32,7 @@ _IN_NAME = (  # widths, as renditions are called
     re.compile(r"[?&](?:w|wid|width|imwidth|sw)=(\d{2,5})(?:&|$)", re.I),
     re.compile(r"[/,](?:w|width)[_=-](\d{2,5})(?=[/,])", re.I),
     re.compile(r"/(\d{2,4})x\d{2,4}/"),
+    re.compile(r"[._](?:AC_)?(?:SL|SX|UX|SS|UL)(\d{2,4})_"),
 )
 _WIDTHS = (1500, 1000, 700)  # px, asked of a template that states none
 _LARGE = re.compile(r"zoom|large|full|orig|hires|high|big|max|master|retina|super|magnif", re.I)
@@ -145,7 +146,7 @@ def _own(element: Tag) -> Iterator[_Written]:
         elif name == "src":
             yield from _filled(text, widths, _PLAIN, plain=True)
         elif name in {"content", "href", "poster"}:
-            yield text, None, _PLAIN, False
+            yield text, None, _AROUND if _RASTER.search(text) else _THUMB, False  # a link may lead to a page
         elif "srcset" in name or name.endswith(("bgset", "-set", "-sources")):
             sources = parse_srcset(text)
             yield from ((s.url, s.width or None, _PLAIN * s.density, False) for s in sources)

@@ -21,6 +21,10 @@ Thing = Mapping[str, Any]
 _COMMENT = re.compile(r"^\s*(?:<!--|/\*.*?\*/|<!\[CDATA\[)|(?:-->|\]\]>)\s*$", re.DOTALL)
 _PRODUCTS = frozenset({"Product", "ProductGroup", "IndividualProduct", "ProductModel", "SomeProducts"})
 _WORKS = frozenset({"ImageObject", "VisualArtwork", "Photograph", "Painting", "CreativeWork"})
+_AROUND = frozenset(  # what a page names besides its subject
+    "Person Organization Corporation Brand OnlineStore Store WebSite WebPage ItemPage CollectionPage SearchAction "
+    "Offer BreadcrumbList ItemList ListItem Review AggregateRating AggregateOffer ContactPoint Place".split()
+)
 _PARTS = ("hasVariant", "model", "offers")  # of a product: its variants, and what is sold of it
 _WAYS = ("@graph", "mainEntity", "mainEntityOfPage")  # from a container to what a page is about
 _PICTURES = ("contentUrl", "url", "@id", "thumbnailUrl", "thumbnail")  # of an ImageObject, best first
@@ -145,8 +149,13 @@ def _subject(things: list[Thing], url: str, own: set[str], heading: str) -> Thin
             score += 4 if name == heading else 2 if name in heading or heading in name else 0
         return score
 
-    for kinds in (_PRODUCTS, _WORKS):
-        found = [(evidence(thing), thing) for thing in things if _kinds(thing) & kinds]
+    tiers = (
+        [thing for thing in things if _kinds(thing) & _PRODUCTS],
+        [thing for thing in things if _kinds(thing) & _WORKS],
+        [thing for thing in things if not _kinds(thing) & (_PRODUCTS | _WORKS | _AROUND) and "@graph" not in thing],
+    )
+    for tier in tiers:
+        found = [(evidence(thing), thing) for thing in tier]
         if found and (best := max(found, key=lambda one: one[0]))[0] >= 0:  # of equals the first
             return best[1]
     return None

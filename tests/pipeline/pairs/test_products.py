@@ -74,3 +74,14 @@ def test_a_picture_for_many_products_is_no_article() -> None:
     assert products.shared_articles(colours) == frozenset()
     listed = [one("all", "h", title=f"suit {n}") for n in range(3)]
     assert products.shared_articles(listed) == frozenset(), "one product on three pages"
+
+
+def test_a_list_says_of_each_picture_what_it_shows(tmp_path: Path) -> None:
+    said = (("a", "suit", None), ("h", "back", None), ("h", "suit", '{"alt": "worn"}'))
+    rows = [
+        image_row(tmp_path, png(n), "shop", n, role=role, group_id="g", title=title, extra=extra)
+        for n, (role, title, extra) in enumerate(said)
+    ]
+    manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, rows), tmp_path)
+    [product] = products.read(tmp_path, "a", "h")
+    assert (product.title, [human.text for human in product.humans]) == ("suit", ["back", "worn"])

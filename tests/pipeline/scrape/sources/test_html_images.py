@@ -45,6 +45,10 @@ def chosen(html: str, page: str = PAGE) -> str | None:
             "https://shop.example/l.jpg",
         ),
         ('<img data-src="/i_{width}x{height}.jpg" data-widths="[300, 900]">', "https://shop.example/i_900x.jpg"),
+        (
+            '<img src="/i._SX38_.jpg" data-a="/i._AC_SL1500_.jpg" data-b="/i._SX300_.jpg">',
+            "https://shop.example/i._AC_SL1500_.jpg",
+        ),
         ('<img src="/i_{width}x.jpg">', "https://shop.example/i_1500x.jpg"),
         ('<img src="/{{ picture }}">', None),
         ("<img src=o.jpg><noscript><img src=p.jpg></noscript><img class=it src=data:,x>", None),
@@ -88,6 +92,12 @@ def test_a_style_is_read_where_an_element_is_no_image() -> None:
 def test_a_frame_offers_the_one_image_in_it() -> None:
     assert offered("<div><img src=a.jpg></div>")[0] == ["a.jpg"]
     assert offered("<div><img src=a.jpg><img src=b.jpg></div>")[0] == []
+
+
+def test_a_link_to_a_page_comes_after_the_image_in_it() -> None:
+    soup = BeautifulSoup("<a href=/item/8><img src=a.jpg></a><a href=/b.jpg><img src=c.jpg></a>", "lxml")
+    found = [[offer.url for offer in html_images.offers(element, "http://h/")] for element in soup.select("a")]
+    assert found == [["http://h/a.jpg", "http://h/item/8"], ["http://h/b.jpg", "http://h/c.jpg"]]
 
 
 def test_an_address_in_the_src_of_several_is_their_spinner() -> None:

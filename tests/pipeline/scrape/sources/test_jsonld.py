@@ -66,6 +66,12 @@ def test_others_alone_are_not_the_page_s() -> None:
     assert pictures(page) == [] and jsonld.text(page, "name") is None
 
 
+def test_a_thing_of_no_kind_in_particular_is_a_subject_after_all_others() -> None:
+    loose = {"name": "Evening", "image": "e.jpg"}
+    assert pictures(structured({"@type": "Organization", "name": "Shop", "image": "logo.jpg"}, loose)) == ["e.jpg"]
+    assert pictures(structured(loose, OWN)) == ["own.jpg"]
+
+
 def test_a_reference_is_followed() -> None:
     page = structured(
         {
