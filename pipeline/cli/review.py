@@ -76,6 +76,7 @@ def export(
     size: Annotated[int | None, typer.Option(help="Px, side of the pictures; as they are without it.")] = None,
     shard: Annotated[int | None, typer.Option(help="Samples per shard of a WebDataset.")] = None,
     link: Annotated[bool | None, typer.Option("--link", help="Hard links instead of copies.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over what was put into the folder since.")] = False,
 ) -> None:
     """Write what trains in another trainer's layout, with its licences and credits."""
     from curate.pipeline.export import stage
@@ -83,7 +84,7 @@ def export(
     context.note_stale("pairs" if pairs else "dataset")
     section = context.section("export", Export, size=size, shard=shard, link=link)
     progress = context.console.progress
-    done = stage.run(to, section, context.root, out, domains=domain or (), pairs=pairs, progress=progress)
+    done = stage.run(to, section, context.root, out, domains=domain or (), pairs=pairs, force=force, progress=progress)
     context.console.result(done, stage.text(done))
 
 

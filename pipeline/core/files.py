@@ -40,6 +40,14 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
             temporary.unlink()
 
 
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder; one that this user may not look at is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def write_text(path: Path, text: str) -> Path:
     """Writes `text` whole or not at all."""
     with atomic_write(path) as temporary:

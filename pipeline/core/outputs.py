@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write, disk_error
+from curate.pipeline.core.files import atomic_write, disk_error, is_folder
 
 RECORD = ".curate-outputs.jsonl"
 _ELSEWHERE = "choose another --out"
@@ -46,10 +46,8 @@ class Record:
     def holds(self, path: Path) -> bool:
         """Whether `path`, a file of the folder, is what a command wrote, byte for byte."""
         known = self._digests.get(path.name)
-        if not known or path.is_symlink():
-            return False
         try:
-            return _digest(path) in known
+            return bool(known) and not path.is_symlink() and _digest(path) in (known or ())
         except OSError:
             return False
 
@@ -134,7 +132,7 @@ class OutputPlan:
             return False
         if _identity(path) in self._inputs:
             raise UsageError(f"{path}: is one of the inputs, and is not written over", _ELSEWHERE)
-        if path.is_dir():
+        if is_folder(path):
             raise UsageError(f"{path}: is a folder, a file of that name was to be written", _ELSEWHERE)
         return not self._force and not self._record(path.parent).holds(path)
 
@@ -153,7 +151,7 @@ def files_of(inputs: Iterable[Path]) -> list[Path]:
     """`inputs`, folders replaced by the files directly in them."""
     found: list[Path] = []
     for path in inputs:
-        found += [file for file in path.iterdir() if file.is_file()] if path.is_dir() else [path]
+        found += [file for file in path.iterdir() if file.is_file()] if is_folder(path) else [path]
     return found
 
 
@@ -168,7 +166,7 @@ def _refuse_doubles(targets: Iterable[Path]) -> None:
 def _refuse_place(folder: Path) -> None:
     """Raises UsageError where no file can be written into `folder`, which may have to be made first."""
     there = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
-    if not there.is_dir():
+    if not is_folder(there):
         raise UsageError(f"{there}: is no folder, {folder} can't be one", _ELSEWHERE)
     if not os.access(there, os.W_OK | os.X_OK):
         raise UsageError(f"{there}: no right to write here", f"{_ELSEWHERE}, or mend its rights")

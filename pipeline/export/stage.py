@@ -45,12 +45,14 @@ def run(
     *,
     domains: Sequence[str] = (),
     pairs: bool = False,
+    force: bool = False,
     progress: Progress = SILENT,
 ) -> Exported:
     """Writes what trains of `domains` (of all for none) into the folder `out`: crops, or Article/Human pairs.
 
     An interrupted export goes on; one of other rows or settings takes the place of what was exported there before.
-    Raises UsageError for an unknown layout, a set that does not fit it, or a folder that holds anything else;
+    Raises UsageError for an unknown layout, a set that does not fit it, a folder that holds anything else or, without
+    `force`, files that were put into it or changed since an export ended;
     TableError without dataset.parquet or pairs.parquet; CurateError for a crop that is missing and for a disk that
     refuses.
     """
@@ -60,7 +62,8 @@ def run(
     files = (*layout.names, licences.LICENSES, licences.ATTRIBUTION)
     table = manifest.PAIRS if pairs else manifest.DATASET
     settings = [_VERSION, to, as_dict(section), chosen.domains, table.name, _digest(table.path(root).read_bytes())]
-    _begin(out, _digest(json.dumps(settings).encode()), files)
+    digest = _digest(json.dumps(settings).encode())
+    _begin(out, digest, files, force=force)
     counts = {split: chosen.count(split) for split in chosen.splits}
     places: dict[str, list[str]] = {}  # image_id -> names below out
     with progress.task(f"export {to}", sum(counts.values())) as task:
@@ -69,6 +72,7 @@ def run(
                 places.setdefault(photo, []).append(place)
             task.advance()
     licences.write(root, out, places)
+    _mark(out, digest, files, ended=True)
     return Exported(to, str(out), counts, chosen.domains, files)
 
 
@@ -78,7 +82,7 @@ def text(done: Exported) -> str:
     return "\n".join([f"{done.out}: {done.layout}, {counts}", *(f"  {name}" for name in done.files)])
 
 
-def _begin(out: Path, digest: str, files: Sequence[str]) -> None:
+def _begin(out: Path, digest: str, files: Sequence[str], *, force: bool) -> None:
     """Makes `out` ready: empty, or as an interrupted export of the same left it. Raises UsageError if it is foreign."""
     marker = out / MARKER
     try:
@@ -89,7 +93,12 @@ def _begin(out: Path, digest: str, files: Sequence[str]) -> None:
             raise UsageError(
                 f"{out}: not empty, and no export of curate's", "choose another --out, or empty it"
             ) from None
-        same, made = False, []
+        before, same, made = {}, False, []
+    if before.get("ended") and not force and (later := _changed_since(marker, made, deep=not same)):
+        raise UsageError(
+            f"{later}: was put here, or changed, after the export",
+            "choose another --out, or write over it with --force",
+        )
     if not same:
         try:
             for path in (out / name for name in made):
@@ -103,8 +112,28 @@ def _begin(out: Path, digest: str, files: Sequence[str]) -> None:
         for left in out.rglob(".*.tmp"):
             with suppress(OSError):
                 left.unlink()
-    with atomic_write(marker) as temporary:
-        temporary.write_text(json.dumps({"digest": digest, "files": list(files)}), "utf-8")
+    _mark(out, digest, files, ended=False)
+
+
+def _mark(out: Path, digest: str, files: Sequence[str], *, ended: bool) -> None:
+    """Says what `out` is an export of. That an export has ended is the last that is written."""
+    with atomic_write(out / MARKER) as temporary:
+        temporary.write_text(json.dumps({"digest": digest, "files": list(files), "ended": ended}), "utf-8")
+
+
+def _changed_since(marker: Path, made: Sequence[str], *, deep: bool) -> Path | None:
+    """A file that is newer than the mark of the export's end, among the files `made` and, `deep`, in its folders.
+
+    By the time of the last change, which copying can't set back. Hard links are passed over: their times are those of
+    the crops that they are.
+    """
+    end = marker.stat().st_ctime_ns
+    for top in (marker.parent / name for name in made):
+        for path in top.rglob("*") if deep and top.is_dir() else [top]:
+            found = path.lstat() if path.is_symlink() or path.is_file() else None
+            if found and found.st_nlink == 1 and found.st_ctime_ns > end:
+                return path
+    return None
 
 
 def _plain(name: str) -> str:

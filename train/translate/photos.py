@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.files import is_folder
 from curate.pipeline.core.outputs import Record
 from curate.pipeline.imaging import codec, formats, unread
 
@@ -36,7 +37,7 @@ def list_photos(inputs: Iterable[Path]) -> Photos:
     files: list[Path] = []
     made = 0
     for path in inputs:
-        if not path.is_dir():
+        if not is_folder(path):
             files.append(path)
             continue
         found, own = _below(path)
@@ -84,24 +85,24 @@ def _below(folder: Path) -> tuple[list[Path], int]:
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[Path, list[str]]]:
     """Each folder from `folder` down once, whatever links lead to it, with its files; a folder without rights is in
     the place of a file, so that it is told."""
-    state = folder.stat()
-    if (state.st_dev, state.st_ino) in seen:
-        return
-    seen.add((state.st_dev, state.st_ino))
     try:
+        state = folder.stat()
+        if (state.st_dev, state.st_ino) in seen:
+            return
+        seen.add((state.st_dev, state.st_ino))
         entries = sorted(folder.iterdir())
     except OSError:
         yield folder.parent, [folder.name]
         return
     visible = [path for path in entries if not path.name.startswith(".")]
-    yield folder, [path.name for path in visible if not path.is_dir()]
+    yield folder, [path.name for path in visible if not is_folder(path)]
     for path in visible:
-        if path.is_dir():
+        if is_folder(path):
             yield from _walk(path, seen)
 
 
 def _is_photo(path: Path) -> bool:
-    if path.suffix.lower() in formats.SUFFIXES | unread.SUFFIXES or path.is_dir():
+    if path.suffix.lower() in formats.SUFFIXES | unread.SUFFIXES or is_folder(path):
         return True
     try:
         with path.open("rb") as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.pipeline.core.errors import InterruptionError, UsageError
+from curate.pipeline.core.files import is_folder
 from curate.pipeline.core.outputs import OutputPlan, name_key
 from curate.pipeline.imaging import codec, formats, unread
 from curate.train.translate import picture_files
@@ -50,10 +51,10 @@ class Destination:
         one file of several images, and for a kind of picture that is not written.
         """
         suffix = out.suffix.lower()
-        self.single = out.name if suffix in picture_files.SUFFIXES and not out.is_dir() else None
+        self.single = out.name if suffix in picture_files.SUFFIXES and not is_folder(out) else None
         if self.single and count != 1:
             raise UsageError(f"-o {out}: one file for {count} images", "give a folder")
-        if not self.single and suffix in formats.SUFFIXES | unread.SUFFIXES and not out.is_dir():
+        if not self.single and suffix in formats.SUFFIXES | unread.SUFFIXES and not is_folder(out):
             raise UsageError(
                 f"-o {out}: pictures are not written as {suffix}",
                 f"let it end in {', '.join(sorted(picture_files.SUFFIXES))}, or give a folder",
@@ -107,7 +108,7 @@ class Destination:
 
     def _faces(self, targets: Iterable[Path]) -> list[Path]:
         """The files that are there under the names of faces, whose number is not known yet."""
-        if not (self._all_faces and self.folder.is_dir()):
+        if not (self._all_faces and is_folder(self.folder)):
             return []
         taken, names = {path.name for path in targets}, {_key(name) for name in self._names}
         endings = {self.suffix.lower(), ".json"}

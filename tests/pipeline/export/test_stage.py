@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import tarfile
+import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -50,7 +51,7 @@ def trains(root: Path, *domains: str) -> list[dict[str, Any]]:
 
 def run(root: Path, to: str, out: Path | None = None, **more: Any) -> Path:
     out = out or root / "out"
-    given = {key: more.pop(key) for key in ("domains", "pairs") if key in more}
+    given = {key: more.pop(key) for key in ("domains", "pairs", "force") if key in more}
     export.run(to, Export(**more), root, out, **given)
     return out
 
@@ -292,6 +293,21 @@ def test_other_rows_take_the_place_of_the_old_export_and_of_nothing_else(world: 
     run(world, "webdataset", domains=BOTH)
     assert {p.suffix for p in out.iterdir() if p.name != MARKER} == {".tar", ".txt", ".csv"}
     assert (out / "notes.txt").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("mine", ["train/B/notes.png", "ATTRIBUTION.csv"])
+def test_what_a_person_put_into_an_export_is_not_deleted(world: Path, mine: str) -> None:
+    out = run(world, "folders", domains=("long", "short"))
+    run(world, "folders", domains=("long", "short"))  # the same again, over what it wrote itself
+    time.sleep(0.02)  # as long as a clock tick of a file system
+    place = next(out.glob("train*")) / "notes.png" if mine.endswith("png") else out / mine
+    place.write_text("mine")
+    with pytest.raises(UsageError, match="was put here, or changed") as told:
+        run(world, "folders", domains=("short", "long"))
+    assert "--force" in told.value.hint
+    assert place.read_text() == "mine"
+    run(world, "folders", domains=("short", "long"), force=True)
+    assert not place.exists() or place.read_text() != "mine"
 
 
 def test_a_folder_that_is_not_ours_is_refused_and_left_alone(world: Path) -> None:
