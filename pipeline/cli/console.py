@@ -51,6 +51,14 @@ class Console:
         sys.stderr.flush()
         return sys.stdin.readline().strip()
 
+    def agreed(self, about: str) -> bool:
+        """Whether a person says yes to `about`; where nobody can be asked, in a script or a pipe, it counts as yes."""
+        if self.quiet or self.as_json or not (sys.stdin and sys.stdin.isatty()):
+            return True
+        sys.stderr.write(f"{about}\ngo on? [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
     def error(self, error: CurateError) -> None:
         """What is wrong and what to do next."""
         if self.as_json:

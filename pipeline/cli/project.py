@@ -97,6 +97,7 @@ def bring_back(root: Path, folder: Path, name: str) -> Path | None:
     for left in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
         _rmdir(left)
     _rmdir(folder)
+    _rmdir(folder.parent)
     return gone
 
 

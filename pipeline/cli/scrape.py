@@ -175,10 +175,20 @@ def credits_(context: Context) -> None:
 def forget(
     context: Context,
     what: Annotated[str, typer.Argument(metavar="URL|SHA256|CREATOR", help="What is to go, and never come back.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first, as it does on a terminal.")] = False,
 ) -> None:
     """Remove an item everywhere: files, tables, crops, pairs; and never fetch it again."""
     from curate.pipeline.scrape import forget
 
+    if dry_run or not yes:
+        ahead = forget.preview(what, context.root)
+        if dry_run:
+            context.console.result(ahead, forget.text(ahead, ahead=True))
+            return
+        if not context.console.agreed(forget.text(ahead, ahead=True)):
+            context.console.say("nothing was removed")
+            return
     done = forget.run(what, context.root)
     context.console.result(done, forget.text(done))
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,13 +19,15 @@ from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.scrape.journal import Journal
 from curate.pipeline.scrape.raw_store import open_store
-from curate.pipeline.tables import manifest
+from curate.pipeline.tables import manifest, provenance
 from curate.pipeline.tables.arrow import is_in
-from curate.pipeline.tables.schema import CROPS
+from curate.pipeline.tables.schema import CROPS, IMAGES
 
 # Pictures of the pictures, and the pages where they were found: made or read anew by the next command that needs them.
 _DERIVED = ("processed/cache", "processed/dedup", "processed/report", "processed/views", "raw/.pages")
 _RUNS = "processed/runs"
+# Images last: their rows find the others when this is interrupted.
+_TABLES = (manifest.DATASET, manifest.DEDUP, manifest.PAIRS, CROPS, IMAGES)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Forgotten:
     files: int
     datasets: list[str]  # what of it trained: "dataset: domain, split"
     runs: list[str]  # folders of trained runs that may have seen it
+    next: list[str]  # the commands that bring the tables up to date
 
 
 def run(what: str, root: Path) -> Forgotten:
@@ -45,50 +49,75 @@ def run(what: str, root: Path) -> Forgotten:
     perceptual hashes of what was forgotten, never its names. Interrupted, the same call goes on. Raises UsageError when
     `what` is nothing that is known, or while a scrape is at work.
     """
-    what = what.strip()
     with open_store(root) as store, Journal(store.journal) as journal:
-        table = manifest.read(manifest.IMAGES, root) if manifest.exists(manifest.IMAGES, root) else None
-        named = _named(table, what) if table is not None else []
-        ids = {row["image_id"] for row in named if row["image_id"]}
-        if not named and not _is_address(what):
-            raise UsageError(
-                f"nothing here is by or called {what!r}",
-                "a creator's name as in manifests/images.parquet, a sha256 or a URL",
-            )
-        rows = {row["candidate_id"] or "" for row in named} | _having(manifest.IMAGES, root, ["image_id"], ids)
-        journal.avoid(_looks(table, root, ids))
-        journal.forget([what, *sorted(ids), *_addresses(table, rows)])
-        crops = _having(manifest.CROPS, root, ["image_id"], ids)
-        pairs = _having(manifest.PAIRS, root, ["article_image_id", "human_image_id"], ids)
-        datasets = sorted({*_used(manifest.DATASET, root, crops), *_used(manifest.PAIRS, root, pairs)})
-        runs = sorted(_runs(root, {line.split(": ")[1].split(",")[0] for line in datasets}))
-        removed: dict[str, int] = {}
-        files = 0
-        for kind, keys in (
-            (manifest.DATASET, crops),
-            (manifest.DEDUP, crops),
-            (manifest.PAIRS, pairs),
-            (manifest.CROPS, crops),
-            (manifest.IMAGES, rows),  # last: its rows find the others when this is interrupted
-        ):
-            count, gone = _remove(kind, root, keys)
-            files += gone
-            if count:
-                removed[kind.name] = count
-        for folder in _DERIVED if ids else ():
+        found = _find(what, root)
+        journal.avoid(_looks(found.images, root, found.ids))
+        journal.forget([what.strip(), *sorted(found.ids), *_addresses(found.images, found.keys[IMAGES.name])])
+        counts = [(kind, *_remove(kind, root, found.keys[kind.name])) for kind in _TABLES]
+        for folder in _DERIVED if found.ids else ():
             shutil.rmtree(root / folder, ignore_errors=True)
         journal.purge()
-        return Forgotten(len(ids), removed, files, datasets, runs)
+        return found.told(root, {kind.name: rows for kind, rows, _ in counts}, sum(files for *_, files in counts))
 
 
-def text(done: Forgotten) -> str:
-    """What happened, for a terminal."""
+def preview(what: str, root: Path) -> Forgotten:
+    """What `run` would remove, which is left as it is. Raises UsageError like it, but for a scrape at work."""
+    found = _find(what, root)
+    rows, files = {}, 0
+    for kind in _TABLES:
+        keys = found.keys[kind.name]
+        if keys and manifest.exists(kind, root):
+            table = manifest.read(kind, root)
+            gone = table.filter(is_in(table[kind.key], keys))
+            rows[kind.name] = gone.num_rows
+            files += len({path for name in _own_paths(kind) for path in gone[name].to_pylist() if path})
+    return found.told(root, rows, files)
+
+
+class _Found(NamedTuple):
+    """What a name stands for."""
+
+    images: pa.Table | None
+    ids: set[str]  # of the pictures
+    keys: dict[str, set[str]]  # of the rows, by table
+    datasets: list[str]
+    runs: list[str]
+
+    def told(self, root: Path, rows: dict[str, int], files: int) -> Forgotten:
+        """The same for a person, with what was removed."""
+        rows = {name: count for name, count in rows.items() if count}
+        later = [kind.made_by for kind in provenance.ORDER[1:] if rows and manifest.exists(kind, root)]
+        return Forgotten(len(self.ids), rows, files, self.datasets, self.runs, later)
+
+
+def _find(what: str, root: Path) -> _Found:
+    what = what.strip()
+    table = manifest.read(IMAGES, root) if manifest.exists(IMAGES, root) else None
+    named = _named(table, what) if table is not None else []
+    ids = {row["image_id"] for row in named if row["image_id"]}
+    if not named and not _is_address(what):
+        raise UsageError(
+            f"nothing here is by or called {what!r}",
+            "a creator's name as in manifests/images.parquet, a sha256 or a URL",
+        )
+    rows = {row["candidate_id"] or "" for row in named} | _having(IMAGES, root, ["image_id"], ids)
+    crops = _having(CROPS, root, ["image_id"], ids)
+    pairs = _having(manifest.PAIRS, root, ["article_image_id", "human_image_id"], ids)
+    datasets = sorted({*_used(manifest.DATASET, root, crops), *_used(manifest.PAIRS, root, pairs)})
+    runs = sorted(_runs(root, {line.split(": ")[1].split(",")[0] for line in datasets}))
+    keys = {"dataset": crops, "dedup": crops, "pairs": pairs, "crops": crops, "images": rows}
+    return _Found(table, ids, keys, datasets, runs)
+
+
+def text(done: Forgotten, *, ahead: bool = False) -> str:
+    """What happened, for a terminal; `ahead`: what would."""
     rows = ", ".join(f"{count} of {name}" for name, count in done.rows.items()) or "none"
-    lines = [f"forgotten: {done.images} pictures, {done.files} files, rows: {rows}; never to be fetched again"]
-    lines += [f"  had trained in {line}" for line in done.datasets]
+    head = "would forget" if ahead else "forgotten"
+    lines = [f"{head}: {done.images} pictures, {done.files} files, rows: {rows}; never to be fetched again"]
+    lines += [f"  {'trains' if ahead else 'had trained'} in {line}" for line in done.datasets]
     lines += [f"  may be in what {line} has learnt, and in its samples: train it anew" for line in done.runs]
-    if done.rows:
-        lines.append("next: curate dedup && curate pairs && curate build   (and dvc gc, where DVC keeps old versions)")
+    if done.next and not ahead:
+        lines.append(f"next: {' && '.join(done.next)}   (and dvc gc, where DVC keeps old versions)")
     return "\n".join(lines)
 
 
@@ -155,6 +184,11 @@ def _runs(root: Path, domains: set[str]) -> Iterator[str]:
                 yield config.parent.relative_to(root).as_posix()
 
 
+def _own_paths(kind: manifest.Table) -> list[str]:
+    """The columns of `kind` that name files of its own."""
+    return [name for name in kind.paths if name != "source_path"] if kind is not manifest.DATASET else []
+
+
 def _remove(kind: manifest.Table, root: Path, keys: set[str]) -> tuple[int, int]:
     """Deletes the files of the rows with these keys, then the rows; returns how many of each."""
     if not keys or not manifest.exists(kind, root):
@@ -162,7 +196,7 @@ def _remove(kind: manifest.Table, root: Path, keys: set[str]) -> tuple[int, int]
     table = manifest.read(kind, root)
     hit = is_in(table[kind.key], keys)
     gone, files = table.filter(hit), 0
-    own = [name for name in kind.paths if name != "source_path"] if kind is not manifest.DATASET else []
+    own = _own_paths(kind)
     if kind is manifest.CROPS:
         files += shards.remove(root, CROPS.pictures, {f"{crop}.png" for crop in keys})
     for path in {path for name in own for path in gone[name].to_pylist() if path and not shards.place(path)}:

@@ -89,3 +89,15 @@ def test_json_stays_json_where_letters_lack(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "latin-1", errors="backslashreplace", write_through=True))
     Console(as_json=True).result({"title": "é ロング 😀"}, "")
     assert json.loads(raw.getvalue()) == {"title": "é ロング 😀"}
+
+
+@pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("Yes\n", True), ("\n", False), ("no\n", False)])
+def test_a_person_is_asked_before_what_cannot_be_undone(
+    answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    assert Console().agreed("what goes") is True  # nobody is there to be asked
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    assert Console().agreed("what goes") is goes_on
+    assert capsys.readouterr().err == "what goes\ngo on? [y/N] "

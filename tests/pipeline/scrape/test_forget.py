@@ -75,7 +75,13 @@ def test_forgetting_leaves_no_trace_and_lasts(site: Site, tmp_path: Path, by: st
     query = collected(site, tmp_path)
     image = sha256(photo(1)).hexdigest()
     what = {"url": site.url("/1.jpg"), "sha256": image, "creator": "Bo"}[by]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    ahead = forget.preview(what, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     done = forget.run(what, tmp_path)
+    assert (ahead.images, ahead.rows, ahead.datasets, ahead.runs) == (done.images, done.rows, done.datasets, done.runs)
+    assert ahead.files == done.files
+    assert done.next == ["curate crop", "curate dedup", "curate build"]  # this project has no pairs
     assert (done.images, done.rows) == (1, {"dataset": 1, "dedup": 1, "crops": 1, "images": 2})
     assert (done.datasets, done.runs) == (["dataset: things, train"], ["processed/runs/hair"])
     assert {row["image_url"] for row in rows(tmp_path)} == {site.url(f"/{n}.jpg") for n in (0, 2, 4)}
