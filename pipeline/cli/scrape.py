@@ -11,7 +11,7 @@ import typer
 
 from curate.pipeline.cli.context import Context, show_summary
 from curate.pipeline.core.config import override
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import BlockedError, UsageError
 from curate.pipeline.scrape.config import Query, Scrape
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ def _preview(context: Context, section: Scrape, net: dict[str, Any]) -> None:
 
     found = stage.previews(section, context.root, **net)
     context.console.result(found, "\n".join(_shown(one) for one in found))
+    if found and all(one.broken and not one.candidates for one in found):
+        raise BlockedError("; ".join(dict.fromkeys(str(one.broken) for one in found)), "nothing could be looked at")
 
 
 def _collect(context: Context, section: Scrape, revisit: Revisit, accept_fewer: bool, net: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from curate.pipeline.scrape.plan import SearchPlan
 from curate.pipeline.scrape.sources import local_paths
 from curate.pipeline.scrape.web import contact
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.network_errors import OFFLINE
 from curate.pipeline.tables import manifest
 
 Ended: TypeAlias = FetchError | QuotaError | AuthError  # what a search can come to before its end
@@ -140,7 +141,9 @@ def _cause(result: SearchResult) -> str:
     """What broke a search, alike for all searches that it broke."""
     error = result.broken
     if isinstance(error, FetchError) and not error.reached:
-        return error.detail
+        source = result.plan.query.source
+        offline = "no network, or no such host: " if error.detail.endswith(OFFLINE) else ""
+        return error.detail if error.detail.startswith(f"{source}: ") else f"{source}: {offline}{error.detail}"
     return f"{result.domain}: a listing could not be read: {error}"
 
 

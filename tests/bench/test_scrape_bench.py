@@ -186,6 +186,18 @@ def test_against_img2dataset(tmp_path: Path) -> None:
 
 
 @pytest.mark.bench
+def test_one_host(tmp_path: Path) -> None:
+    """A list of one host: as long as politeness takes, from the first picture on."""
+    www = tmp_path / "www"
+    www.mkdir()
+    for n in range(PER_HOST):
+        Image.new("RGB", (8, 8), (n % 256, n // 256, 7)).save(www / f"{n}.png")
+    with served(www) as site:
+        row = ours(tmp_path / "root", site, [f"http://{site}/{n}.png" for n in range(PER_HOST)], 0.2, 8, 0)
+    report(row | {"least_s": 0.2 * (PER_HOST - 1)})
+
+
+@pytest.mark.bench
 def test_many_hosts(tmp_path: Path) -> None:
     """HOSTS x PER_HOST small pictures, each host asked every DELAY seconds: as long as that takes, in level memory."""
     www = tmp_path / "www"

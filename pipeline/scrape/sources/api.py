@@ -23,6 +23,7 @@ from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web import api_keys
 from curate.pipeline.scrape.web.api_keys import variable
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.network_errors import OFFLINE
 from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
@@ -194,7 +195,8 @@ class ApiSource:
         if error.reason == "no_contact":
             return FetchError(error.reason, f"{self.name}: {said}", final_url=error.final_url, reached=False)
         if not error.reached:
-            return FetchError(error.reason, f"{self.name}: no network ({said})", reached=False)
+            why = f"no network ({said})" if said.endswith(OFFLINE) else said
+            return FetchError(error.reason, f"{self.name}: {why}", reached=False)
         wants_key = error.status == 401 or (error.status == 403 and self._facts.key != "none")
         if wants_key and error.reason != "host_off":  # a challenge is for people, not for keys
             return AuthError(

@@ -71,7 +71,7 @@ class AccessRules:
                 self._hosts.release(url.origin)
         verdict = rules.verdict(url.text)
         if verdict != "allowed":
-            raise FetchError(verdict, final_url=url.text)
+            raise FetchError(verdict, rules.why, final_url=url.text, reached=rules.sent)
         if agent := rules.signals.shuts_out(url.text):
             raise FetchError("optout_signal", f"{agent} is shut out", final_url=url.text)
         if not image:
@@ -130,7 +130,9 @@ class AccessRules:
             if error.reason == "ssrf_blocked" and error.final_url == start.text:
                 raise
             denied = error.status is not None and 400 <= error.status < 500 and error.status != 429
-            return robots.NO_RULES if denied else robots.UNREACHABLE, b""
+            if denied:
+                return robots.NO_RULES, b""
+            return robots.Rules(reachable=False, why=error.detail, sent=error.reached), b""
         if answer is None:
             return robots.UNREACHABLE, b""
         rules = robots.parse(answer.body, answer.content_type)

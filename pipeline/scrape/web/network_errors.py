@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
+OFFLINE = ("cannot be found", "cannot be reached")  # how a failure ends that having no network would explain
 _NOBODY = {
     errno.ECONNREFUSED: "refuses connections",
     errno.ENETUNREACH: "cannot be reached",

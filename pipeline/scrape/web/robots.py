@@ -26,11 +26,13 @@ Verdict = Literal["allowed", "robots_denied", "robots_unreachable"]
 
 @dataclass(frozen=True)
 class Rules:
-    """What one origin lets us do. `parser` None: everything, or with `reachable` False, nothing."""
+    """What one origin lets us do. `parser` None: everything, or with `reachable` False, nothing: `why` not."""
 
     parser: Protego | None = None
     reachable: bool = True
     signals: Signals = NONE
+    why: str = ""
+    sent: bool = True  # whether the origin, where it is unreachable, can have had our request
 
     def verdict(self, url: str) -> Verdict:
         """Whether `url` of this origin may be fetched."""

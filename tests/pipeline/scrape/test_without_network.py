@@ -38,6 +38,20 @@ def test_it_is_said_in_a_line_and_no_table_is_written(tmp_path: Path) -> None:
     assert not manifest.IMAGES.path(tmp_path).exists()
 
 
+def test_a_site_and_a_server_that_are_not_there_are_told_apart(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(
+        "name: shop\nstart: [http://shop.invalid/]\nlisting: {item: a}\nitem: {images: [{role: article, css: img}]}\n"
+        "terms_checked: 2026-11-01\n"
+    )
+    with pytest.raises(BlockedError) as raised:
+        scrape.run(section(Query(source="html", site="shop.yaml", domain="shop")), tmp_path)
+    assert raised.value.message == "html: no network, or no such host: shop.invalid cannot be found"
+    closed = Query(source="openverse", query="hair", base_url="http://api.test")
+    with pytest.raises(BlockedError) as raised:
+        scrape.run(section(closed, tries=1), tmp_path / "b", dial={"api.test": ("127.0.0.1", 9)})
+    assert raised.value.message == "openverse: api.test refuses connections"
+
+
 def test_no_request_of_the_day_is_spent_on_nothing(tmp_path: Path) -> None:
     query = Query(source="openverse", query="髪", base_url=NOWHERE)
     for _ in range(2):
