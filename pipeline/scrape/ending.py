@@ -125,6 +125,8 @@ def _nothing(query: Query) -> str:
 
 def _hint(reasons: Counter[str]) -> str:
     """What to do about the refusals that are most easily mended."""
+    if reasons["no_contact"]:
+        return contact.HINT
     if count := reasons["license"]:
         return f"{count} state no licence or another; if you may use them: --allow-unknown-license, or --license NAME"
     if count := reasons["license_unclear"]:

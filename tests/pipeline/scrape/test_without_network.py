@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from curate.pipeline.cli.console import Console
-from curate.pipeline.core.errors import BlockedError, UsageError
+from curate.pipeline.core.errors import BlockedError, UsageError, YieldError
 from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.scrape.plan import demanding
@@ -127,11 +127,14 @@ def test_a_source_that_demands_a_contact_is_skipped_with_a_line(tmp_path: Path) 
 def test_pictures_of_a_site_that_demands_one_come_once_there_is_one(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("http://upload.wikimedia.org/a.jpg")
     query, notes = Query(source="urls", input="list.txt", domain="a"), Notes()
-    scrape.run(section(query), tmp_path, progress=notes)
+    with pytest.raises(YieldError) as raised:
+        scrape.run(section(query), tmp_path, progress=notes)
+    assert "--contact" in raised.value.hint
     assert [row["reason"] for row in rows(tmp_path)] == ["no_contact"]
     assert any("1 pictures are on sites that want to know who asks" in line for line in notes.said)
     nowhere = {"upload.wikimedia.org": ("127.0.0.1", 9)}  # nobody is there
-    scrape.run(section(query, contact="hanako@mine.dev", tries=1), tmp_path, dial=nowhere)
+    with pytest.raises(YieldError):
+        scrape.run(section(query, contact="hanako@mine.dev", tries=1), tmp_path, dial=nowhere)
     assert [row["reason"] for row in rows(tmp_path)] == ["robots_unreachable"]
 
 
