@@ -63,7 +63,7 @@ def test_from_a_folder_each_file_gets_a_row_with_its_reason(
     root.mkdir()
     for name, data in named:
         (folder / name).write_bytes(data)
-    (root / "params.yaml").write_text("scrape: {min_side: 1}\n")
+    (root / "params.yaml").write_text("scrape: {min_side: 1}\ncrop: {closer_look: false}\n")
     curate("scrape", "--source", "folder", "--input", folder, "--domain", "x", "--root", root)
     found = {row["title"]: row["reason"] for row in rows(root, manifest.IMAGES)}
     assert set(found) == {Path(name).stem for name, _ in named}
@@ -94,6 +94,7 @@ def test_stages_that_meet_them_unchecked_say_why(
         product = {"role": ("article", "human")[rank % 2], "group_id": f"g{rank // 2}"}
         pairs.append(image_row(tmp_path, None, "shop", rank, **known, **product))
     manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, written + pairs), tmp_path)
+    (tmp_path / "params.yaml").write_text("crop: {closer_look: false}\n")
     the_rest_of_the_road(tmp_path, curate)
     crops = rows(tmp_path, manifest.CROPS)
     assert {row["image_id"] for row in crops} == {row["image_id"] for row in written}
