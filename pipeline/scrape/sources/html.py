@@ -87,6 +87,7 @@ class _Walk:
             visited.add(url)
             page = self._page(url)
             if page.nofollow:
+                self._pages.note(f"{url}: its owner asks that no link on it is followed (robots: nofollow)")
                 return
             found = self._site.listing_links.select(page.soup)
             if not found and number == listing.page_start:

@@ -50,16 +50,14 @@ def bind(page: PageOfItem, rule: FieldRule | None, seen: Sequence[Seen]) -> dict
     """The variant that each picture shows, folded; None where the page does not say.
 
     By `rule`, item.variant of the site file; without one by the colours in the structured data, else by those named in
-    the pictures' texts, else in their files' names. These count only where they tell several variants apart and give
-    one of them pictures in two roles: the article's "white background" names no variant.
+    the pictures' texts, in their files' names, or in either. These count only where they tell several variants apart
+    and give one of them pictures in two roles: the article's "white background" names no variant.
     """
     if rule is not None:
         return {one: _by_rule(page, rule, one) for one in seen}
-    ways = (
-        _stated(page, seen, "color"),
-        {one: colour_words.colours(one.text) for one in seen},
-        {one: colour_words.colours(_file_name(one.offers[0])) for one in seen},
-    )
+    texts = {one: colour_words.colours(one.text) for one in seen}
+    files = {one: colour_words.colours(_file_name(one.offers[0])) for one in seen}
+    ways = (_stated(page, seen, "color"), texts, files, {one: texts[one] or files[one] for one in seen})
     return next((named for named in ways if _tells(named)), {})
 
 
