@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +36,23 @@ def gather(root: Path, thumbs: Thumbs) -> list[RunSummary]:
 
 
 def _run(folder: Path, root: Path, thumbs: Thumbs) -> RunSummary:
-    grids = sorted(path for path in folder.glob("samples/*.png") if path.stem != "latest")
-    newest = grids[-1] if grids else None
+    newest = newest_sample(folder / "samples")
     thumb = None
     if newest:
         content = hashlib.sha256(newest.read_bytes()).hexdigest()
         thumb = thumbs.thumbnail(newest.relative_to(root).as_posix(), SAMPLE_SIDE, content)
     return RunSummary(folder.name, thumb, newest.name if newest else "", tuple(_charts(folder / "scalars.tsv")))
+
+
+def newest_sample(folder: Path) -> Path | None:
+    """The grid in `folder` of the most steps; None where there is none."""
+    return max(folder.glob("*.png"), key=_step, default=None)
+
+
+def _step(grid: Path) -> tuple[int, str]:
+    """By what the newest grid is found: its step, as a number; names that have none come before all others."""
+    number = re.search(r"(\d+)$", grid.stem)
+    return int(number[1]) if number else -1, grid.name
 
 
 def _charts(path: Path) -> Iterator[tuple[str, Markup, tuple[str, ...]]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from curate.pipeline.core.files import atomic_write
+from curate.train.data import transforms
 from curate.train.data.cache import CACHE
 from curate.train.engine.contract import Recipe
 from curate.train.evaluation import metrics
@@ -26,6 +27,7 @@ GROUP = "val"  # of the scalars that come from here: val/kid_standin_a2b
 ALWAYS_MEASURED = ("diversity",)  # cheap, and low where all outputs are alike
 MIN_MEASURED = 2  # images per task
 BATCH = 8  # images at once
+SMALLEST = 16  # px, sides of the part of an image that is measured
 
 
 def due(step: int, tick: int, every: int) -> bool:
@@ -61,15 +63,20 @@ class Evaluator:
     def measure(self, recipe: Recipe) -> dict[str, float]:
         """Metrics of each task's translations against the images that they should look like, by `key`.
 
-        Beside them val/structure_TASK in [-1, 1], how much of the drawing is kept, and val/change_TASK in [0, 1], the
-        mean difference of input and output.
+        Where a recipe paints through a mask, both are cut to the box around what was painted: all else is the input's
+        own pixels, which tell nothing. Too few painted images have no metric. Beside them, per task:
+        val/structure_TASK and val/colour_TASK in [-1, 1], how much of the drawing and of the colours is kept;
+        val/change_TASK in [0, 1], the mean difference of input and output; val/checkerboard_TASK in [0, 1], how much
+        stronger a small pattern lies over the outputs than over the inputs.
         """
         scalars: dict[str, float] = {}
         for task in self.tasks.values():
-            features, structure, change = self._translated(recipe, task)
-            scalars |= self._scores(self.real(self.tasks[task.goal]), features, task)
-            scalars[f"{GROUP}/structure_{task.name}"] = structure
-            scalars[f"{GROUP}/change_{task.name}"] = change
+            made, real, beside = self._translated(recipe, task)
+            if not task.mask:
+                real = self.real(self.tasks[task.goal])
+            if min(len(made), len(real)) >= MIN_MEASURED:
+                scalars |= self._scores(real, made, task)
+            scalars |= {f"{GROUP}/{name}_{task.name}": value for name, value in beside.items()}
         return scalars
 
     def untranslated(self) -> dict[str, float]:
@@ -93,16 +100,31 @@ class Evaluator:
         return numbers
 
     @torch.no_grad()
-    def _translated(self, recipe: Recipe, task: TranslationTask) -> tuple[Tensor, float, float]:
-        """Features of the translations, and the means of structure and change."""
-        features, structures, changes = [], [], []
+    def _translated(self, recipe: Recipe, task: TranslationTask) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """Features of the translations, and of the same boxes of their sources where there is a mask; and the means of
+        what is measured from pixels.
+        """
+        made_features, real_features = [], []
+        beside: dict[str, list[Tensor]] = {}
         for start in range(0, task.count, BATCH):
             batch = task.batch(start, min(start + BATCH, task.count))
-            made = recipe.render(batch)[task.made].float()
-            features.append(self.net(made))
-            structures.append(metrics.structure(batch[task.source], made))
-            changes.append(metrics.change(batch[task.source], made))
-        return torch.cat(features), torch.cat(structures).mean().item(), torch.cat(changes).mean().item()
+            source, rendered = batch[task.source], recipe.render(batch)
+            made = rendered[task.made].float()
+            whole = {
+                "structure": metrics.structure(source, made),
+                "colour": metrics.colour(source, made),
+                "change": metrics.change(source, made),
+                "checkerboard": (metrics.checkerboard(made) - metrics.checkerboard(source)).clamp_min(0.0),
+            }
+            for name, values in whole.items():
+                beside.setdefault(name, []).append(values)
+            if task.mask:
+                boxes = list(painted_boxes(rendered[task.mask]))
+                source, made = (cut_out(images, boxes) for images in (source, made))
+                real_features += [self.net(source)] if len(source) else []
+            made_features += [self.net(made)] if len(made) else []
+        features, real = (torch.cat(part) if part else torch.empty(0, 1) for part in (made_features, real_features))
+        return features, real, {name: torch.cat(values).mean().item() for name, values in beside.items()}
 
     def _cached(self, task: TranslationTask) -> Tensor:
         label, content = (hashlib.sha256(text.encode()).hexdigest() for text in (task.label, task.digest))
@@ -121,3 +143,35 @@ class Evaluator:
         with atomic_write(path) as temporary:
             temporary.write_bytes(whole.getvalue())
         return features
+
+
+def painted_boxes(masks: Tensor) -> Iterator[tuple[int, int, int, int] | None]:
+    """For each of `masks` [N, C, H, W] in [-1, 1] the box around its white part: top, bottom, left, right, px.
+
+    At least SMALLEST wide and high, as far as the image goes; None where nothing is white.
+    """
+    height, width = masks.shape[-2:]
+    for mask in masks:
+        painted = mask[0] > 0
+        if not painted.any():
+            yield None
+            continue
+        ends = []
+        for line, length in ((painted.any(1), height), (painted.any(0), width)):
+            at = line.nonzero()
+            first, last = int(at[0]), int(at[-1]) + 1
+            more = max(0, min(SMALLEST, length) - (last - first))
+            first = min(max(0, first - more // 2), length - min(length, last - first + more))
+            ends += [first, min(length, max(last, first + min(SMALLEST, length)))]
+        yield ends[0], ends[1], ends[2], ends[3]
+
+
+def cut_out(images: Tensor, boxes: Sequence[tuple[int, int, int, int] | None]) -> Tensor:
+    """The `boxes` of `images` [N, 3, H, W], each resized to H x W; those without one are left out."""
+    height, width = images.shape[-2:]
+    parts = [
+        transforms.resize(image[None, :, box[0] : box[1], box[2] : box[3]].float(), height, width)
+        for image, box in zip(images, boxes, strict=True)
+        if box
+    ]
+    return torch.cat(parts) if parts else images[:0]

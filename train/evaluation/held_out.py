@@ -32,6 +32,7 @@ class TranslationTask:
     label: str  # which images its sources are
     digest: str  # and what they are
     batch: Callable[[int, int], Batch]  # what render is given for the images from one number to another
+    mask: str = ""  # the key of where it was painted, for a recipe that paints on its source: render(batch)[mask]
 
     def sources(self, start: int, stop: int) -> Tensor:
         """Its images, float32 [N, 3, H, W] in [-1, 1]."""
@@ -41,10 +42,10 @@ class TranslationTask:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the images that were held out are translated as; training images, where none were."""
+    """What the images that were held out are translated as: those of val; for want of them others."""
 
     tasks: Mapping[str, TranslationTask]
-    trained_on: bool  # they are training images, for want of others
+    split: str  # val, test or train: networks are chosen by val alone
 
     @property
     def count(self) -> int:
@@ -55,19 +56,19 @@ class HeldOut:
 def unpaired_tasks(
     root: Path, domains: Mapping[str, str], config: TrainConfig, *, masked: bool, progress: Progress
 ) -> HeldOut:
-    """Both ways between the domains, on images that don't train: of val, then of test.
-
-    On training images only where a domain has no others.
+    """Both ways between the domains, on images of val; where a domain has fewer than MIN_IMAGES there, of test, or of
+    train.
     """
     size, device = config.data.size, select_device(config.run.device)
-    most, tasks, trained_on = max(config.run.samples, config.run.held_out), {}, False
+    most, tasks = max(config.run.samples, config.run.held_out), {}
+    for split in ("val", "test", "train"):
+        found = {key: unpaired.load(root, domains[key], split, progress=progress) for key in "ab"}
+        if min(len(part) for part in found.values()) >= MIN_IMAGES:
+            break
     for key, other in ("ab", "ba"):
-        parts = [unpaired.load(root, domains[key], split, progress=progress) for split in ("val", "test")]
-        parts = [part for part in parts if len(part)]
-        trained_on |= not parts
-        parts = parts or [unpaired.load(root, domains[key], "train")]
-        pictures = torch.cat([part.images[:most] for part in parts])[:most]
-        points = torch.cat([part.landmarks for part in parts])[:most] if masked else None
+        part = found[key]
+        pictures = part.images[:most]
+        points = part.landmarks[:most] if masked else None
         tasks[f"{key}2{other}"] = TranslationTask(
             name=f"{key}2{other}",
             source=key,
@@ -75,10 +76,10 @@ def unpaired_tasks(
             goal=f"{other}2{key}",
             count=len(pictures),
             label=f"{domains[key]} {size}",
-            digest=f"{' '.join(part.digest for part in parts)} {len(pictures)}",
+            digest=f"{part.digest} {len(pictures)}",
             batch=partial(_batch, key, pictures, points, size, device),
         )
-    return HeldOut(tasks, trained_on)
+    return HeldOut(tasks, split)
 
 
 def _batch(
@@ -93,24 +94,30 @@ def _batch(
     return batch
 
 
-def held_out_pairs(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, bool]:
-    """The pairs of val, else of test, and False; the training pairs and True where neither has two articles to swap."""
-    found = (paired.load(root, split, progress=progress) for split in ("val", "test"))
-    held_out = next((pair_set for pair_set in found if len(pair_set.articles) >= MIN_IMAGES), None)
-    return held_out or training, held_out is None
+def held_out_pairs(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, str]:
+    """The pairs of val, else of test, else those that train, for two articles to swap; and which they are."""
+    for split in ("val", "test"):
+        pair_set = paired.load(root, split, progress=progress)
+        if len(pair_set.articles) >= MIN_IMAGES:
+            return pair_set, split
+    return training, "train"
 
 
-def pair_tasks(pair_set: paired.PairSet, config: TrainConfig, *, trained_on: bool) -> HeldOut:
-    """Everyone of `pair_set`, each in the article after the own one; they should look like people in their own."""
-    name, count = "swapped", min(len(pair_set), config.run.held_out)
+def pair_tasks(pair_set: paired.PairSet, config: TrainConfig, split: str) -> HeldOut:
+    """Everyone of `pair_set`, each in the article after the own one; they should look like people in their own.
+
+    What is compared is what was painted, "repainted" in the names of its numbers.
+    """
+    name, count = "repainted", min(len(pair_set), config.run.held_out)
     task = TranslationTask(
         name=name,
         source="human",
-        made=name,
+        made="swapped",
         goal=name,
         count=count,
         label=f"people {config.data.size}x{config.data.width}",
         digest=f"{pair_set.digest} {count}",
         batch=partial(paired.with_next_article, pair_set, config.data, device=select_device(config.run.device)),
+        mask="alpha",
     )
-    return HeldOut({name: task}, trained_on)
+    return HeldOut({name: task}, split)

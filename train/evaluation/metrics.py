@@ -27,6 +27,9 @@ METRICS = Registry(
 BLOCKS = 100  # halves of the images, for the spread of KID
 BLOCK = 1000  # images in one at the most; Binkowski et al.'s
 
+TILE = 16  # px, sides of the parts of an image in which a checkerboard is looked for
+PERIOD = 4  # px: those of one and of two enlarging layers
+
 
 def kid(real: Tensor, fake: Tensor) -> Mapping[str, float]:
     """Kernel Inception Distance: "kid", 0 for one distribution, and "kid_std", the standard error of this estimate.
@@ -107,20 +110,52 @@ def diversity(real: Tensor, fake: Tensor) -> Mapping[str, float]:
 def structure(source: Tensor, made: Tensor) -> Tensor:
     """How much of `source`'s drawing `made` has kept, [N, 3, H, W] each: [N] in [-1, 1], 1 where all edges are alike.
 
-    The correlation of the lengths of their brightness's Sobel gradients over the pixels. Colours and contrast may
-    change as they like. A picture without any edge has kept none.
+    The correlation of their brightness's Sobel gradients over the pixels: length and direction. Contrast may change as
+    it likes; -1 is the negative, where all that was light is dark. A picture without any edge has kept none.
     """
-    one, other = (_edges(images.float()).flatten(1) for images in (source, made))
-    one, other = (edges - edges.mean(1, keepdim=True) for edges in (one, other))
+    return _cosine(_gradients(source.float()), _gradients(made.float()))
+
+
+def colour(source: Tensor, made: Tensor) -> Tensor:
+    """How alike the colours of `source` and `made` are, whatever their brightness, [N, 3, H, W] each: [N] in [-1, 1].
+
+    The correlation of the channels' deviations from the pixel's grey; -1 where each is the opposite one, 0 where either
+    has none.
+    """
+    one, other = (images.float() - images.float().mean(1, keepdim=True) for images in (source, made))
+    return _cosine(one, other)
+
+
+def _cosine(one: Tensor, other: Tensor) -> Tensor:
+    one, other = one.flatten(1), other.flatten(1)
     return (one * other).sum(1) / (one.norm(dim=1) * other.norm(dim=1)).clamp_min(1e-12)
 
 
-def _edges(images: Tensor) -> Tensor:
-    """Length of the brightness's gradient, [N, 1, H, W]; brightness as ITU-R BT.601 weighs the channels."""
+def _gradients(images: Tensor) -> Tensor:
+    """The brightness's gradient, [N, 2, H, W]; brightness as ITU-R BT.601 weighs the channels."""
     grey = (images * torch.tensor([0.299, 0.587, 0.114]).to(images)[:, None, None]).sum(1, keepdim=True)
     sobel = torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]]).to(images)
-    gradient = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), torch.stack([sobel, sobel.T])[:, None])
-    return gradient.square().sum(1, keepdim=True).sqrt()
+    return F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), torch.stack([sobel, sobel.T])[:, None])
+
+
+def checkerboard(made: Tensor) -> Tensor:
+    """How strong a pattern that repeats every 2 or 4 px lies all over images [N, 3, H, W] in [-1, 1]: [N], in [0, 1].
+
+    The amplitude (RMS, a share of the range) of what the phases modulo PERIOD have in common in a tile, without what
+    chance gives them in common, the median of all tiles: edges and texture of a part of an image count for nothing.
+    Transposed convolutions leave such patterns: Odena et al., Deconvolution and Checkerboard Artifacts (2016). 0 where
+    not one tile fits.
+    """
+    side, count = min(made.shape[-2:]) // TILE, TILE // PERIOD
+    if not side:
+        return torch.zeros(len(made))
+    rough = made.float() / 2.0
+    rough = rough - F.avg_pool2d(F.pad(rough, (2, 2, 2, 2), mode="replicate"), 5, 1)
+    tiles = F.unfold(rough, TILE, stride=TILE).unflatten(1, (3, count, PERIOD, count, PERIOD))
+    common = tiles.mean((2, 4), keepdim=True)
+    chance = (tiles - common).square().mean((2, 3, 4, 5)) / (count * count - 1)
+    pattern = (common - common.mean((3, 5), keepdim=True)).square().mean((2, 3, 4, 5))
+    return (pattern - chance).clamp_min(0.0).sqrt().mean(1).median(1).values
 
 
 def change(source: Tensor, made: Tensor) -> Tensor:

@@ -67,10 +67,15 @@ class BestCheckpoint:
             key, spread = self.evaluator.key(metric, task), self.evaluator.key(f"{metric}_std", task)
             error = f" ± {row[spread]:.2g}" if spread in row else ""
             idle = f" (untranslated {self.untranslated[key]:.3g})" if key in self.untranslated else ""
+            if key not in row:
+                parts.append(f"{task} not measured")
+                continue
             parts.append(f"{task} {row[key]:.3g}{error}{idle}")
         return ", ".join(parts)
 
     def _standing(self, metric: str, ranked: list[tuple[int, float]], step: int) -> str:
+        if not ranked:
+            return "nothing to compare"
         best, value = ranked[0]
         since = sum(other > best for other, _ in ranked)
         if best == step:
@@ -78,4 +83,7 @@ class BestCheckpoint:
         standing = f"the best was {value:.3g} after step {best}"
         if since < PATIENCE:
             return standing
-        return f"{standing}, {since} measurements ago: stopping is reasonable (Ctrl-C; translate with --best {metric})"
+        return f"{standing}, {since} measurements ago: stopping is reasonable (Ctrl-C{self._then(metric)})"
+
+    def _then(self, metric: str) -> str:
+        return f"; translate with --best {metric}" if self.keep else ""

@@ -21,7 +21,7 @@ from curate.train.trainer.best_checkpoint import BestCheckpoint
 from curate.train.trainer.data_module import DataModule
 from curate.train.trainer.estimate import duration
 from curate.train.trainer.logger import ScalarLogger
-from curate.train.trainer.sample_history import History, pin_preview
+from curate.train.trainer.sample_history import History, pin_preview, thin_samples
 
 
 class TrainingCallback:
@@ -67,7 +67,7 @@ class TrainingCallback:
             scores = self.best_checkpoint.evaluator.measure(self.recipe)
         self.logger.write(clock.step, {**scalars, **rates, **scores})
         if self.best_checkpoint and scores:
-            self.progress.note(self.best_checkpoint.add(self.recipe, self.logger.rows))
+            self.progress.note(self.best_checkpoint.add(self.recipe, self.logger.measured))
         sampled = last or clock.step % self.config.sample_every < min(self.config.tick, self.config.sample_every)
         self._diagnose(clock.step, write=sampled)
         if sampled:
@@ -91,7 +91,7 @@ class TrainingCallback:
 
     def _diagnose(self, step: int, *, write: bool) -> None:
         """Says in plain words what is wrong, when that has changed, and keeps it in health.txt."""
-        troubles = diagnostics.diagnose(self.logger.rows)
+        troubles = diagnostics.diagnose(self.logger.rows, self.logger.measured)
         text = "\n".join(troubles.values()) or "nothing unusual"
         if text != self.last_diagnosis and (troubles or self.last_diagnosis):
             self.progress.note(f"step {step}: health: {text}")
@@ -109,7 +109,7 @@ class TrainingCallback:
             group, _, loss = name.partition("/")
             metrics.setdefault(group, {})[loss] = value
         if self.best_checkpoint:
-            metrics["best"] = self.best_checkpoint.standing(self.logger.rows)
+            metrics["best"] = self.best_checkpoint.standing(self.logger.measured)
         with atomic_write(self.run_dir.metrics_file) as temporary:
             temporary.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
 
@@ -121,6 +121,7 @@ class TrainingCallback:
             temporary.write_bytes(codec.encode_png(self.preview.grid(self.recipe, self.preview.batch)))
         with atomic_write(target.with_name("latest.png")) as temporary:
             shutil.copyfile(target, temporary)
+        thin_samples(self.run_dir.samples, self.config.sample_every)
         self.history.add(self.recipe, step)
 
 

@@ -96,7 +96,7 @@ def _paired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: 
             "scrape more of them, or lower run.batch; where they went: curate stats",
         )
     batches = PairedBatches(training, config.data, batch=batch, seed=seed, device=device, batch_slice=batch_slice)
-    pair_set, trained_on = held_out_pairs(root, training, progress)
+    pair_set, split = held_out_pairs(root, training, progress)
     previewed = paired.all_combinations(pair_set, config.data, config.run.samples, device)
     people = math.isqrt(len(previewed["human"]))
     turns = [(i + 1) % people * people + i for i in range(people)]  # person i in the next one's article
@@ -105,7 +105,7 @@ def _paired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: 
         epoch=batches.epoch,
         per_step=batch * batch_slice.parts * batch_slice.ranks,
         preview=Preview(previewed, try_on_grid, {"swapped": ("human", turns)}),
-        held_out=pair_tasks(pair_set, config, trained_on=trained_on),
+        held_out=pair_tasks(pair_set, config, split),
         config=config.data,
         dataset={
             "human": {"images": len(training), "name": "pairs", "digest": training.digest},

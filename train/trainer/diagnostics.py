@@ -4,9 +4,11 @@ Beside losses a recipe may have logged, as `Update.seen`:
 
 seen/accuracy_NAME   the share of a discriminator's judgements that are right, in [0, 1]
 seen/article         how often a person in the article worn gets a higher score than beside another one, in [0, 1]
+seen/mask            the mean of the mask through which a recipe paints, in [0, 1]
 
-and a run's measurements on held-out images add val/diversity_*, val/change_* and val/structure_*. A resumed run has the
-lines of the one before it, so it finds the same.
+and a run's measurements on held-out images add val/diversity_*, val/change_*, val/structure_*, val/colour_* and
+val/checkerboard_*. A resumed run has the lines of the one before it, so it finds the same. Only the last lines and an
+even sample of those before are read, so that it takes as long late in a run as early.
 """
 
 from __future__ import annotations
@@ -18,18 +20,32 @@ from statistics import median
 Row = Mapping[str, float]
 Rows = Sequence[Row]
 
-LONG = 10  # lines for which something must last, or a tenth of the run so far
+LONG = 10  # lines for which something must last, or a tenth of the run so far, up to
+LONGEST = 200  # lines
+SAMPLE = 200  # lines, evenly spread, that stand for a run so far
+WINDOW = 1000  # last lines in which measurements are looked for where they are not kept apart
 RIGHT = 0.97  # accuracy from which a discriminator teaches little
 FLOOR = 0.02  # of its first losses, under which a discriminator without an accuracy has won
 GUESSED = 0.55  # of pairs of articles: half would be right by chance
 EXPLODED = 10.0  # times its median until then
 ALIKE = 0.4  # diversity under which the outputs are one picture with changes
 SAME = 0.02  # of the range: mean change under which an output is its input
+INVERTED = -0.3  # structure or colour under which light and dark, or colours, are swapped
+CHEQUERED = 0.015  # of the range: a pattern of 2 or 4 px all over the outputs that anybody sees
+NO_MASK = 0.01  # mean of a mask under which nothing is painted, or over 1 - that all of it
 
 
-def diagnose(rows: Rows) -> dict[str, str]:
-    """A sentence per trouble that the newest of `rows` show, by a short name; empty for a healthy run."""
-    found = {name: check(rows) for name, check in CHECKS.items()} if rows else {}
+def diagnose(rows: Rows, measured: Rows | None = None) -> dict[str, str]:
+    """A sentence per trouble that the newest of `rows` show, by a short name; empty for a healthy run.
+
+    `measured` are those of them that have measurements, val/...; None: looked for in the last WINDOW.
+    """
+    if not rows:
+        return {}
+    if measured is None:
+        measured = [row for row in rows[-WINDOW:] if any(name.startswith("val/") for name in row)]
+    found = {name: check(rows) for name, check in CHECKS.items()}
+    found |= {name: check(measured[-SAMPLE:]) for name, check in MEASURED_CHECKS.items()}
     return {name: text for name, text in found.items() if text}
 
 
@@ -40,10 +56,10 @@ def _not_finite(rows: Rows) -> str:
 
 def _diverging(rows: Rows) -> str:
     for optimizer in _optimizers(rows[-1]):
-        totals = [_total(row, optimizer) for row in rows]
-        usual = median(totals[:-1]) if len(totals) > LONG else 0.0
-        if usual > 0 and totals[-1] > EXPLODED * usual:
-            return f"the losses of {optimizer} are {totals[-1] / usual:.0f} times what they were: lower model.lr"
+        before = rows[: -1 : max(1, len(rows) // SAMPLE)]
+        usual = median(_total(row, optimizer) for row in before) if len(rows) > LONG else 0.0
+        if usual > 0 and (now := _total(rows[-1], optimizer)) > EXPLODED * usual:
+            return f"the losses of {optimizer} are {now / usual:.0f} times what they were: lower model.lr"
     return ""
 
 
@@ -95,6 +111,46 @@ def _copied(rows: Rows) -> str:
     return f"the output is just the input, changed only {where} of the range: lower the identity or face loss"
 
 
+def _inverted(rows: Rows) -> str:
+    found = []
+    for kind, what in (("structure", "light and dark are"), ("colour", "colours are")):
+        low = {n: v for n, v in _measured(rows, f"val/{kind}_", 2).items() if len(v) == 2 and max(v) < INVERTED}
+        if low:
+            where = ", ".join(f"{name.rpartition('_')[2]} {values[-1]:.2f}" for name, values in low.items())
+            found.append(f"{what} swapped in the outputs ({where}; 1 is as in the input)")
+    if not found:
+        return ""
+    return f"{'; '.join(found)}: a cycle can't tell: raise the identity loss, or begin again with another seed"
+
+
+def _chequered(rows: Rows) -> str:
+    measured = _measured(rows, "val/checkerboard_", 2)
+    high = {n: v for n, v in measured.items() if len(v) == 2 and min(v) > CHEQUERED}
+    if not high:
+        return ""
+    where = ", ".join(f"{name.rpartition('_')[2]} {values[-1]:.1%}" for name, values in high.items())
+    return (
+        f"checkerboards: a pattern of a few px lies over the outputs ({where} of the range): model.upsampling nearest"
+    )
+
+
+def _empty_mask(rows: Rows) -> str:
+    recent = [row["seen/mask"] for row in rows[-_long(rows) :] if "seen/mask" in row]
+    if len(recent) < LONG:
+        return ""
+    if max(recent) < NO_MASK:
+        return (
+            f"the mask is empty: for {len(recent)} lines it has let {recent[-1]:.1%} of the painting through, so the "
+            "output is the input: lower model.mask_weight or model.identity_weight"
+        )
+    if min(recent) > 1 - NO_MASK:
+        return (
+            f"the mask is full: for {len(recent)} lines nothing of the person's own pixels is kept "
+            f"({recent[-1]:.1%} are painted): raise model.mask_weight"
+        )
+    return ""
+
+
 def _measured(rows: Rows, prefix: str, count: int) -> dict[str, list[float]]:
     """The last `count` values of each scalar with this prefix."""
     found: dict[str, list[float]] = {}
@@ -106,7 +162,7 @@ def _measured(rows: Rows, prefix: str, count: int) -> dict[str, list[float]]:
 
 
 def _long(rows: Rows) -> int:
-    return max(LONG, len(rows) // 10)
+    return min(max(LONG, len(rows) // 10), LONGEST)
 
 
 def _optimizers(row: Row) -> list[str]:
@@ -123,6 +179,14 @@ CHECKS: Mapping[str, Callable[[Rows], str]] = {
     "diverging": _diverging,
     "d_wins": _discriminator_wins,
     "article_ignored": _article_ignored,
+    "mask": _empty_mask,
+}
+"""What is seen in the losses."""
+
+MEASURED_CHECKS: Mapping[str, Callable[[Rows], str]] = {
     "collapse": _collapsed,
     "copies": _copied,
+    "inverted": _inverted,
+    "checkerboard": _chequered,
 }
+"""What is seen in the measurements."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ class ScalarLogger:
     def __init__(self, folder: Path, after: int) -> None:
         self.path = folder / "scalars.jsonl"
         self.rows = [row for row in _read(self.path) if row["step"] <= after]
+        self.measured = [row for row in self.rows if _is_measured(row)]
+        self._tables: dict[Path, tuple[list[str], int]] = {}  # columns and rows of what is written of each
         with atomic_write(self.path) as temporary:
             temporary.write_text("".join(_line(row) for row in self.rows), "utf-8")
         self._events = _events(folder / "tensorboard", after)
@@ -31,6 +33,8 @@ class ScalarLogger:
         """Adds the line of `step`."""
         row = {"step": step, **scalars}
         self.rows.append(row)
+        if _is_measured(row):
+            self.measured.append(row)
         with _named(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(_line(row))
         if self._events is not None:
@@ -39,13 +43,23 @@ class ScalarLogger:
                     self._events.add_scalar(name, value, step)
 
     def table(self) -> None:
-        """Writes scalars.tsv anew: a row per tick, a column per scalar, empty where it has none; and what was measured
-        now and then, val/..., to scores.tsv alike.
+        """Brings scalars.tsv up to date: a row per tick, a column per scalar, empty where it has none; and what was
+        measured now and then, val/..., in scores.tsv alike. Lines are added, and only a new column writes all anew.
         """
-        scores = [{k: v for k, v in row.items() if k == "step" or k.startswith("val/")} for row in self.rows]
-        ticks = [{k: v for k, v in row.items() if not k.startswith("val/")} for row in self.rows]
-        _write_table(self.path.with_suffix(".tsv"), ticks)
-        _write_table(self.path.with_name("scores.tsv"), [row for row in scores if len(row) > 1])
+        self._extend(self.path.with_suffix(".tsv"), self.rows, lambda name: not name.startswith("val/"))
+        scores = self.path.with_name("scores.tsv")
+        self._extend(scores, self.measured, lambda name: name == "step" or name.startswith("val/"))
+
+    def _extend(self, path: Path, rows: Sequence[Mapping[str, Any]], shown: Callable[[str], bool]) -> None:
+        names, written = self._tables.get(path, ([], 0))
+        new = [{k: v for k, v in row.items() if shown(k)} for row in rows[written:]]
+        columns = list(dict.fromkeys([*names, *(name for row in new for name in row)]))
+        if columns == names and path.is_file():
+            with _named(path), path.open("a", encoding="utf-8", newline="") as file:
+                csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n").writerows(new)
+        else:
+            _write_table(path, [{k: v for k, v in row.items() if shown(k)} for row in rows], columns)
+        self._tables[path] = columns, len(rows)
 
     def __enter__(self) -> Self:
         return self
@@ -68,12 +82,15 @@ def _named(path: Path) -> Iterator[None]:
         raise disk_error(path, error, hint) from error
 
 
-def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names or ["step"], delimiter="\t", lineterminator="\n")
+def _write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns or ["step"], delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _is_measured(row: Mapping[str, Any]) -> bool:
+    return any(name.startswith("val/") for name in row)
 
 
 def _line(row: Mapping[str, Any]) -> str:

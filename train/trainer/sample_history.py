@@ -26,6 +26,8 @@ from curate.train.engine.contract import Recipe
 from curate.train.trainer.previews import Preview
 
 COLUMNS = 16  # at the most, beside the first
+GRIDS = 32  # files of whole grids at the most, beside
+NEWEST = 4  # of them
 SIDE = 128  # px of a picture in the strip, at the most
 HEAD = 14  # px above the columns for the numbers of their steps
 
@@ -87,13 +89,21 @@ class History:
         return {int(path.stem): path for path in paths if path.stem.isdigit()}
 
 
-def thinned(steps: list[int], every: int) -> list[int]:
-    """At most COLUMNS of `steps`, in order: those in whole multiples of 1, 2, 4, ... times `every`, and the last.
+def thin_samples(folder: Path, every: int) -> None:
+    """Leaves at most GRIDS of the grids step-NUMBER.png in `folder`, evenly spread, and the newest NEWEST."""
+    grids = {int(p.stem[5:]): p for p in folder.glob("step-*.png") if p.stem[5:].isdecimal()}
+    steps = sorted(grids)
+    for step in set(steps) - set(thinned(steps, every, GRIDS)) - set(steps[-NEWEST:]):
+        grids[step].unlink(missing_ok=True)
+
+
+def thinned(steps: list[int], every: int, most: int = COLUMNS) -> list[int]:
+    """At most `most` of `steps`, in order: those in whole multiples of 1, 2, 4, ... times `every`, and the last.
 
     A step belongs to the last multiple of `every` before it. What is left out once stays out as steps are added.
     """
     stride = 1
-    while len(left := [step for step in steps if step // every % stride == 0 or step == steps[-1]]) > COLUMNS:
+    while len(left := [step for step in steps if step // every % stride == 0 or step == steps[-1]]) > most:
         stride *= 2
     return left
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from curate.pipeline.stats import run_tables
+from curate.pipeline.stats import run_tables, runs
 from curate.pipeline.stats import stage as report
 from curate.pipeline.stats.config import Stats
 from tests.support import ROOT
@@ -114,3 +114,19 @@ def test_metrics_are_plain_numbers_of_runs_that_are_there(tmp_path: Path) -> Non
     (run / "metrics.json").unlink()
     report.run(Stats(), tmp_path)
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("names", "newest"),
+    [
+        (["step-950000", "step-1050000", "latest", "history"], "step-1050000.png"),
+        (["step-000009", "step-000010"], "step-000010.png"),
+        (["latest"], "latest.png"),
+        ([], None),
+    ],
+)
+def test_the_newest_sample_is_found_by_its_step(tmp_path: Path, names: list[str], newest: str | None) -> None:
+    for name in names:
+        (tmp_path / f"{name}.png").touch()
+    found = runs.newest_sample(tmp_path)
+    assert (found.name if found else None) == newest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from curate.pipeline.core.config import Params
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine import checkpoint
 from curate.train.engine.contract import Batch
-from curate.train.evaluation.evaluator import Evaluator, due
+from curate.train.evaluation.evaluator import Evaluator, cut_out, due, painted_boxes
 from curate.train.evaluation.features import extractor
 from curate.train.runs.config import read
 from curate.train.runs.factory import build
@@ -21,7 +22,7 @@ from curate.train.runs.trained import load_run
 from curate.train.trainer import data_module
 from curate.train.trainer.best_checkpoint import PATIENCE, BestCheckpoint
 from curate.train.trainer.run import run
-from tests.support.training import RecordedProgress, dataset, pair_dataset, tiny
+from tests.support.training import RecordedProgress, dataset, pair_dataset, tiny, tiny_cagan
 
 
 class Fixed(torch.nn.Module):
@@ -45,6 +46,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluator(root: Path, **flags: Any) -> Evaluator:
     held_out = data_module.build_data_module(tiny(**flags), root).held_out
     return Evaluator(held_out, extractor.load(None), ("kid", "fid"), root)
+
+
+def pair_evaluator(root: Path) -> Evaluator:
+    held_out = data_module.build_data_module(tiny_cagan(), root).held_out
+    return Evaluator(held_out, extractor.load(None), ("kid",), root)
 
 
 def test_intervals_grow_and_depend_on_the_step_alone() -> None:
@@ -77,8 +83,8 @@ def test_only_images_that_do_not_train_are_measured(root: Path) -> None:
     prepared = data_module.build_data_module(tiny(), root)
     held = prepared.held_out.tasks["a2b"].sources(0, 16)
     trained = torch.cat([prepared.batches(step)["a"] for step in range(40)])
-    assert not prepared.held_out.trained_on
-    assert prepared.held_out.count == 16
+    assert prepared.held_out.split == "val"
+    assert prepared.held_out.count == 10
     distance = torch.cdist(held.flatten(1), torch.cat([trained, trained.flip(3)]).flatten(1)).min()
     assert distance > 1.0
     assert data_module.build_data_module(tiny(run__held_out=3), root).held_out.count == 3
@@ -157,21 +163,53 @@ def test_swapped_articles_are_measured_too(tmp_path: Path) -> None:
     config = read(Params({"train": {"cagan": sizes}}, None), "cagan", flags)
     run(config, tmp_path, tmp_path / "run")
     (row,) = [json.loads(line) for line in (tmp_path / "run/scalars.jsonl").read_text().splitlines()]
-    assert {"val/kid_standin_swapped", "val/structure_swapped", "val/change_swapped"} <= row.keys()
-    task = data_module.build_data_module(config, tmp_path).held_out.tasks["swapped"]
+    assert {"val/structure_repainted", "val/colour_repainted", "val/change_repainted"} <= row.keys()
+    task = data_module.build_data_module(config, tmp_path).held_out.tasks["repainted"]
     batch = task.batch(0, 6)
     assert not any(torch.equal(worn, other) for worn, other in zip(batch["article"], batch["other"], strict=True))
 
 
-def test_without_held_out_images_it_says_so(tmp_path: Path) -> None:
-    dataset(tmp_path, val=0, test=0)
+def test_only_what_was_painted_is_compared(tmp_path: Path) -> None:
+    """People with an own garment: kept, painted as the next one's, or painted black; all else is their own pixels."""
+    pair_dataset(tmp_path, train=4, val=12)
+    measure = pair_evaluator(tmp_path)
+
+    def painted(paint: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], where: slice) -> dict[str, float]:
+        class Painter(torch.nn.Module):
+            def render(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+                alpha = torch.full_like(batch["human"], -1.0)
+                alpha[..., where, where] = 1.0
+                made = torch.where(alpha > 0, paint(batch["human"], batch["other"]), batch["human"])
+                return {"swapped": made, "alpha": alpha}
+
+        return measure.measure(Painter())  # type: ignore[arg-type]
+
+    middle, nowhere = slice(8, 24), slice(0, 0)
+    key = "val/kid_standin_repainted"
+    right = painted(lambda human, other: human.roll(1, 0), middle)[key]
+    wrong = painted(lambda human, other: torch.full_like(human, -1.0), middle)[key]
+    assert right < 0.1 * wrong
+    assert key not in painted(lambda human, other: other, nowhere), "an empty mask is not the best one"
+
+
+def test_boxes_are_around_what_is_painted_and_never_outside() -> None:
+    masks = torch.full((4, 1, 20, 40), -1.0)
+    masks[0, :, 2:19, 5:30] = 1.0
+    masks[1, :, 19, 39] = 1.0
+    masks[2, :, 0, 0] = 1.0
+    assert list(painted_boxes(masks)) == [(2, 19, 5, 30), (4, 20, 24, 40), (0, 16, 0, 16), None]
+    images = torch.rand(4, 3, 20, 40)
+    assert cut_out(images, list(painted_boxes(masks))).shape == (3, 3, 20, 40)
+
+
+@pytest.mark.parametrize(("val", "test", "said"), [(0, 0, "on train, which"), (1, 3, "on test, by which"), (2, 0, "")])
+def test_the_best_is_chosen_on_val_alone(tmp_path: Path, val: int, test: int, said: str) -> None:
+    dataset(tmp_path, val=val, test=test)
     progress = RecordedProgress()
     run(tiny(run__steps=2), tmp_path, tmp_path / "run", progress=progress)  # type: ignore[arg-type]
-    assert any("measured on training images" in note for note in progress.notes)
-    dataset(tmp_path, val=1, test=0)
-    progress = RecordedProgress()
-    run(tiny(run__steps=2), tmp_path, tmp_path / "other", progress=progress)  # type: ignore[arg-type]
-    assert any("too few to be measured on" in note for note in progress.notes)
+    assert any("measured on" in note for note in progress.notes) == bool(said)
+    assert any(said in note for note in progress.notes)
+    assert list((tmp_path / "run/best").glob("*")) == [] if said else list((tmp_path / "run/best").glob("kid*"))
 
 
 def test_stopping_is_reasonable_once_nothing_has_got_better_for_long(root: Path, tmp_path: Path) -> None:

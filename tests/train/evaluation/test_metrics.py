@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from curate.train.evaluation.metrics import METRICS, change, diversity, fid, kid, structure
+from curate.train.evaluation.metrics import METRICS, change, checkerboard, colour, diversity, fid, kid, structure
 
 
 def gaussian(count: int, size: int, seed: int, *, shift: float = 0.0, scale: float = 1.0) -> torch.Tensor:
@@ -78,7 +78,8 @@ def test_structure_knows_edges_and_not_colours() -> None:
     rng = torch.Generator().manual_seed(0)
     images = torch.rand(4, 3, 16, 16, generator=rng) * 2 - 1
     assert torch.allclose(structure(images, images), torch.ones(4), atol=1e-5)
-    assert torch.allclose(structure(images, 0.1 - 0.5 * images), torch.ones(4), atol=1e-5)
+    assert torch.allclose(structure(images, 0.1 + 0.5 * images), torch.ones(4), atol=1e-5)
+    assert torch.allclose(structure(images, 0.1 - 0.5 * images), -torch.ones(4), atol=1e-5), "a negative"
     assert structure(images, images.flip(0)).abs().max() < 0.35
     assert torch.equal(structure(images, torch.zeros_like(images)), torch.zeros(4))
 
@@ -88,10 +89,36 @@ def test_structure_of_a_shifted_edge_by_hand() -> None:
         return torch.where(torch.arange(8) < at, -1.0, 1.0).expand(1, 3, 8, 8)
 
     # The gradient is 8 at the two columns beside the edge, and 0 elsewhere; one column of two is shared.
-    assert structure(edge(4), edge(5)).item() == pytest.approx((1 / 8 - 1 / 16) / (2 / 8 - 1 / 16), abs=1e-5)
+    assert structure(edge(4), edge(5)).item() == pytest.approx(1 / 2, abs=1e-5)
 
 
 def test_change_is_a_share_of_the_range() -> None:
     black, grey = torch.full((2, 3, 4, 4), -1.0), torch.zeros(2, 3, 4, 4)
     assert torch.equal(change(black, grey), torch.full((2,), 0.5))
     assert torch.equal(change(grey, grey), torch.zeros(2))
+
+
+def test_colours_are_told_from_brightness() -> None:
+    rng = torch.Generator().manual_seed(1)
+    images = torch.rand(3, 3, 12, 12, generator=rng) * 2 - 1
+    grey = images.mean(1, keepdim=True)
+    assert torch.allclose(colour(images, images * 0.3 + 0.4), torch.ones(3), atol=1e-4)
+    assert torch.allclose(colour(images, 2 * grey - images), -torch.ones(3), atol=1e-4), (
+        "opposite hues, same brightness"
+    )
+    assert torch.equal(colour(images, torch.zeros_like(images)), torch.zeros(3))
+
+
+@pytest.mark.parametrize("period", [2, 4])
+def test_a_checkerboard_is_seen_and_texture_is_not(period: int) -> None:
+    rng = torch.Generator().manual_seed(2)
+    smooth = torch.nn.functional.interpolate(torch.rand(4, 3, 4, 4, generator=rng) - 0.5, size=64, mode="bicubic")
+    on = torch.arange(64) % period < period // 2
+    board = torch.where(on[:, None] ^ on, 0.12, 0.0)  # 6 % of the range
+    assert checkerboard(smooth + board).min() > 0.015
+    assert checkerboard(smooth).max() < 0.002
+    assert checkerboard(smooth + 0.2 * torch.randn(smooth.shape, generator=rng)).max() < 0.015
+    corner = smooth.clone()
+    corner[..., :20, :20] += board[:20, :20]
+    assert checkerboard(corner).max() < 0.002, "a part of the image may be chequered"
+    assert torch.equal(checkerboard(smooth[..., :8]), torch.zeros(4))

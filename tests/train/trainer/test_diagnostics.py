@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from curate.train.trainer.diagnostics import CHECKS, diagnose
+from curate.train.trainer.diagnostics import CHECKS, LONGEST, MEASURED_CHECKS, diagnose
 from curate.train.trainer.run import run
 from tests.support.training import RecordedProgress, dataset, tiny
 
@@ -49,6 +49,11 @@ def test_a_healthy_run_is_one_at_every_line() -> None:
         ({"G__cycle_a": lambda n: math.nan if n == 39 else 1.0}, "not_finite", r"G/cycle_a is no longer a number"),
         ({"val__diversity_standin_a2b": lambda n: 0.9 - 0.02 * n}, "collapse", r"mode collapse: .* a2b 12%"),
         ({"val__change_b2a": lambda n: 0.05 / (1 + n)}, "copies", r"just the input, changed only b2a by 0\.1%"),
+        ({"val__structure_b2a": lambda n: -0.9}, "inverted", r"light and dark are swapped .*b2a -0\.90"),
+        ({"val__colour_a2b": lambda n: -0.6}, "inverted", r"colours are swapped .*a2b -0\.60"),
+        ({"val__checkerboard_a2b": lambda n: 0.04}, "checkerboard", r"a2b 4\.0% of the range"),
+        ({"seen__mask": lambda n: 0.001}, "mask", r"the mask is empty: for 10 lines"),
+        ({"seen__mask": lambda n: 0.999 if n > 5 else 0.5}, "mask", r"the mask is full"),
         ({"seen__article": lambda n: 0.5 + 0.02 * (n % 2)}, "article_ignored", r"ignores the article: .* 51% of"),
     ],
 )
@@ -56,7 +61,7 @@ def test_each_trouble_is_found_and_said(changes: dict[str, Any], name: str, said
     found = diagnose(healthy(**changes))
     assert list(found) == [name]
     assert re.search(said, found[name]), found[name]
-    assert name in CHECKS
+    assert name in {**CHECKS, **MEASURED_CHECKS}
 
 
 def test_without_an_accuracy_the_loss_near_its_floor_tells() -> None:
@@ -70,9 +75,36 @@ def test_without_an_accuracy_the_loss_near_its_floor_tells() -> None:
 def test_what_passes_is_no_trouble() -> None:
     assert not diagnose(healthy(seen__accuracy_b=lambda n: 0.99 if n % 9 else 0.9)), "not for long enough"
     assert not diagnose(healthy(lines=15, seen__article=lambda n: 0.5)), "it has only begun to learn"
+    assert not diagnose(healthy(seen__mask=lambda n: 0.0 if n < 35 else 0.05)), "it has begun to paint"
+    assert not diagnose(healthy(val__structure_a2b=lambda n: -0.2, val__colour_a2b=lambda n: -0.2)), "changed a lot"
     once = healthy()
     once[-1] |= {"val/change_a2b": 0.01}
     assert not diagnose(once), "one measurement is an accident"
+
+
+def test_a_long_run_is_judged_by_as_many_lines_as_a_shorter_one() -> None:
+    class Counted(list[Any]):
+        """Rows that count how many of them are looked at."""
+
+        looked_at = 0
+
+        def __getitem__(self, index: Any) -> Any:
+            found = super().__getitem__(index)
+            self.looked_at += len(found) if isinstance(index, slice) else 1
+            return found
+
+        def __iter__(self) -> Any:
+            self.looked_at += len(self)
+            return super().__iter__()
+
+    seen = {}
+    for count in (2000, 8000):
+        rows = Counted(healthy(50) * (count // 50))
+        assert not diagnose(rows)
+        seen[count] = rows.looked_at
+    assert seen[8000] <= 1.2 * seen[2000]
+    won = healthy(50) * 40 + healthy(LONGEST, seen__accuracy_a=lambda n: 1.0)
+    assert list(diagnose(won)) == ["d_wins"]
 
 
 def test_a_run_tells_its_health_where_it_is_seen(tmp_path: Path) -> None:

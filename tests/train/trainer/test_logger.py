@@ -79,3 +79,20 @@ def test_tensorboard_reads_the_same_numbers(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [(event.step, event.value) for event in events.Scalars("G/x")] == [(2, 2.0), (4, 40.0)]
+
+
+def test_tables_are_extended_line_by_line_and_made_anew_for_a_new_column(tmp_path: Path) -> None:
+    with ScalarLogger(tmp_path, 0) as log:
+        log.write(2, {"G/x": 1.0})
+        log.write(4, {"G/x": 2.0, "val/kid": 0.5})
+        log.table()
+        path = tmp_path / "scalars.tsv"
+        path.write_text(path.read_text().replace("1.0", "one"))  # whether it is written again
+        log.write(6, {"G/x": 3.0})
+        log.table()
+        assert path.read_text() == "step\tG/x\n2\tone\n4\t2.0\n6\t3.0\n"
+        log.write(8, {"G/x": 4.0, "D/y": 5.0})
+        log.table()
+        assert path.read_text() == "step\tG/x\tD/y\n2\t1.0\t\n4\t2.0\t\n6\t3.0\t\n8\t4.0\t5.0\n"
+        assert (tmp_path / "scores.tsv").read_text() == "step\tval/kid\n4\t0.5\n"
+        assert [row["step"] for row in log.measured] == [4]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from curate.train.trainer.previews import Preview, translation_grid
 from curate.train.trainer.run import run
-from curate.train.trainer.sample_history import COLUMNS, History, pin_preview, thinned
+from curate.train.trainer.sample_history import COLUMNS, GRIDS, NEWEST, History, pin_preview, thin_samples, thinned
 from tests.support.training import dataset, tiny
 
 
@@ -61,6 +61,18 @@ def test_the_strip_is_thinned_and_stays_even(tmp_path: Path) -> None:
     gaps = np.diff(steps[:-1])
     assert gaps.min() == gaps.max()
     assert steps[-1] == 5000
+
+
+def test_grids_are_thinned_and_the_newest_stay(tmp_path: Path) -> None:
+    for step in range(500, 200_001, 500):
+        (tmp_path / f"step-{step:06}.png").write_bytes(b"")
+        thin_samples(tmp_path, 500)
+    (tmp_path / "latest.png").write_bytes(b"")
+    steps = sorted(int(path.stem[5:]) for path in tmp_path.glob("step-*.png"))
+    assert len(steps) <= GRIDS + NEWEST
+    assert steps[-NEWEST:] == [198_500, 199_000, 199_500, 200_000]
+    assert len(set(np.diff(steps[:20]))) == 1, "evenly spread"
+    assert (tmp_path / "latest.png").exists()
 
 
 def test_a_column_for_each_sample_after_the_images_themselves(tmp_path: Path) -> None:
