@@ -88,6 +88,8 @@ class Downloader:
         if refused() is not None:
             return _known(note(None))
         if candidate.file is not None:
+            if (unchanged := self._unchanged(candidate.file)) is not None:  # here: threads would cost more than it does
+                return _known(note(*unchanged))
             if self._readers is None:
                 self._readers = self._stack.enter_context(ThreadPoolExecutor(self._section.workers))
             return self._readers.submit(lambda: note(*self._read(candidate.file or "")))
@@ -167,16 +169,23 @@ class Downloader:
             retrieved_at=got.received,
         )
 
+    def _unchanged(self, file: str) -> tuple[Outcome, str] | None:
+        """A local file's outcome and stamp, if it is as it was when it was stamped."""
+        try:
+            stamp = _stamp(file, os.stat(file))  # noqa: PTH116 - of text: half the time of Path's
+        except OSError:
+            return None
+        past = self._remembered(None, stamp)
+        return (_of_file(past.outcome), stamp) if past is not None else None
+
     def _read(self, file: str) -> tuple[Outcome, str | None]:
-        """A local file's outcome, and the stamp to know it by; it is read only if it has changed since it was stamped.
+        """A local file's outcome, and the stamp to know it by if it has stood long enough to have one.
 
         Its bytes are copied, and decoded only if they were never seen before.
         """
         try:
-            status = os.stat(file)  # noqa: PTH116 - of text: half the time of Path's, and there may be a million
+            status = os.stat(file)  # noqa: PTH116
             stamp = _stamp(file, status)
-            if (past := self._remembered(None, stamp)) is not None:
-                return _of_file(past.outcome), stamp
             if status.st_size > self._section.max_bytes:
                 return Outcome("too_large"), None
             data = Path(file).read_bytes()

@@ -60,7 +60,7 @@ def test_real_photos_go_the_road(site: int, models: Path, tmp_path: Path, curate
     common = ["--root", tmp_path, "--allow-net", f"127.0.0.1:{site}", "--contact", "tests@example.org"]
     for domain in ("portraits", "anime", "broken"):
         curate(
-            *("scrape", "--source", "html", "--site", "site.yaml", "--query", domain, "--domain", domain),
+            *("scrape", "--source", "html", "--site", tmp_path / "site.yaml", "--query", domain, "--domain", domain),
             *("--min-side", "150", "--allow-unknown-license"),
             *common,
         )
