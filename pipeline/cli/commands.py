@@ -57,9 +57,8 @@ def init(
     written = presets.write(preset, root, force=force)
     lines = [f"wrote {path}" for path in written]
     if gone:
-        lines.append(
-            f"set aside: {gone}; it works there (--root {gone}), and comes back with: curate init --back {gone}"
-        )
+        again = f"curate init --back {gone}{project.option(root)}"
+        lines.append(f"set aside: {gone}, where it works, too (--root {gone}); to bring it back: {again}")
     context.console.result(
         {"preset": preset, "written": [str(path) for path in written], "aside": gone},
         "\n".join([*lines, *next_steps.after_init(root)]),

@@ -107,12 +107,14 @@ def load(root: Path) -> Params:
         line = f", line {where.line + 1}" if where else ""
         raise UsageError(
             f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}",
-            "mend the file, or start again with: curate init demo --force",
+            "mend the file; to begin anew, with this one kept as params.yaml.1: curate init PRESET --force",
         ) from None
     if raw is None:
         return Params({}, path)
     if not isinstance(raw, Mapping):
-        raise UsageError(f"{path}: holds {type(raw).__name__}, not sections", "see: curate init demo")
+        raise UsageError(
+            f"{path}: holds {type(raw).__name__}, not sections", "see how one is laid out: curate params show"
+        )
     for name in raw:
         if name not in SECTIONS and name != "train":
             raise UsageError(

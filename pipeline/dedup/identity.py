@@ -66,7 +66,7 @@ def run(distance: float, crops: pa.Table, root: Path, engine: Engine, progress: 
     with progress.task("faces", len(todo)) as task:
         for batch, result in zip(batches, run_batches(Embedder, {"root": root.resolve()}, work, engine), strict=True):
             if isinstance(result, WorkerDied):
-                raise CurateError(f"a process died on the face in {result.batch[0].path}", "run again: curate crop")
+                raise CurateError(f"a process died on the face in {result.batch[0].path}", "run it again: curate dedup")
             found = dict(zip(batch, result, strict=True))
             partial.add(made_by, [{"crop_id": name, "embedding": row.tolist()} for name, row in found.items()])
             known |= found

@@ -171,7 +171,7 @@ def _fingerprints(
             if isinstance(result, WorkerDied):
                 raise CurateError(
                     f"a process died hashing {result.batch[0]} or one of the {len(result.batch) - 1} crops after it",
-                    "delete processed/crops and run: curate crop",
+                    "delete processed/crops, then: curate crop && curate dedup",
                 )
             pending.append(result)
             count = sum(len(batch.hashes) for batch in pending)
