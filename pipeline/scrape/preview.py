@@ -67,7 +67,7 @@ def preview(query: Query, pages: Pages, limit: int = SHOWN) -> SearchPreview:
             shown = ("address", "role", "group_id", "variant", "title", "creator", "license", "page_url", "refused")
             found.append({name: getattr(candidate, name) for name in shown})
     except FetchError as error:
-        broken = str(error)
+        broken = str(error) if error.reached else error.detail
     site = read(Path(query.site)) if query.source == "html" and query.site else None
     matches = [match for page in watched.read for match in _matches(site, page)] if site else []
     return SearchPreview({"source": query.source, "query": query.query}, found, matches, broken)
