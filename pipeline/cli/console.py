@@ -15,6 +15,8 @@ from typing import Any, Self
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.progress import SILENT, Progress, Task
 
+WIDE = 100  # columns of a terminal from which there is room for a bar
+
 
 class Console:
     """What a command says, as loudly as the person asked: quiet, json, or for people."""
@@ -128,14 +130,20 @@ class _Bars:
 class _Bar:
     def __init__(self, name: str, total: int | None) -> None:
         from rich import progress  # rich costs 50 ms and only a terminal needs it
+        from rich.table import Column
 
+        console = _stderr()
+        rest = Column(
+            ratio=1, no_wrap=True, overflow="ellipsis"
+        )  # on a narrow terminal the notes are cut, not the count
         self._bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            progress.TimeRemainingColumn(),
-            progress.TextColumn("{task.fields[notes]}", style="dim"),
-            console=_stderr(),
+            progress.MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            progress.TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            progress.TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            *([progress.BarColumn(20)] if console.width >= WIDE else []),
+            progress.TextColumn("{task.fields[notes]}", style="dim", table_column=rest),
+            console=console,
+            expand=True,
         )
         self._task = self._bar.add_task(name, total=total, notes="")
 

@@ -44,6 +44,9 @@ data_commands.register(app)
 training_commands.register(app)
 
 
+INTERRUPTED = "curate: interrupted; the same command goes on where it stopped\n"
+
+
 def main() -> None:
     """Runs a command and turns what went wrong into one clear line and the right exit code."""
     debug = "--debug" in sys.argv
@@ -57,8 +60,12 @@ def main() -> None:
             raise
         Console(as_json="--json" in sys.argv).error(error)
         sys.exit(error.code)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
+            sys.stderr.write(INTERRUPTED)
+        raise
     except KeyboardInterrupt:
-        sys.stderr.write("curate: interrupted; the same command goes on where it stopped\n")
+        sys.stderr.write(INTERRUPTED)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left: not an error

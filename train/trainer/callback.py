@@ -87,7 +87,14 @@ class TrainingCallback:
         totals = _totals(scalars)
         losses = {name: f"{totals[name]:.3g}" for name in self.recipe.optimizers if name in totals}
         left = duration(seconds * (clock.total - clock.step))
-        self.notes = {"images/s": f"{self.data_module.per_step / seconds:.3g}", "left": left, **losses}
+        speed = f"{self.data_module.per_step / seconds:.3g}"
+        health = self.notes.get("health", "ok")  # what matters comes first: a narrow terminal cuts the rest
+        self.notes = {
+            "left": left,
+            "health": health,
+            **losses,
+            "images/s": speed,
+        }
 
     def _diagnose(self, step: int, *, write: bool) -> None:
         """Says in plain words what is wrong, when that has changed, and keeps it in health.txt."""
