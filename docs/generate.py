@@ -145,7 +145,8 @@ def _exit_codes() -> Iterator[str]:
         errors.EXIT_BUG: ["A bug of ours: run it again with --debug, and report what it prints."],
         errors.EXIT_INTERRUPTED: ["Interrupted; the same command goes on where it stopped."],
     }
-    for kind in errors.CurateError.__subclasses__():
+    kinds = errors.CurateError.__subclasses__()
+    for kind in (one for one in kinds if one.__module__ == errors.__name__):  # whatever else happens to be imported
         known.setdefault(kind.code, []).append(inspect.getdoc(kind) or "")
     return (_row(str(code), " ".join(texts)) for code, texts in sorted(known.items()))
 

@@ -43,9 +43,9 @@ def test_stats_loads_neither_torch_nor_opencv(tmp_path: Path) -> None:
 
 def test_a_scrape_loads_neither_pandas_nor_an_html_parser(tmp_path: Path) -> None:
     """Arrow loads pandas where it meets a Python value, in a fifth of a second: more than 200 images take."""
-    (tmp_path / "list.txt").write_text("data:image/gif;base64,\n")
-    asked = "--source urls --input list.txt --root".split()
-    modules = loaded("scrape", *asked, str(tmp_path))
+    given = tmp_path / "list.txt"
+    given.write_text("data:image/gif;base64,\n")
+    modules = loaded("scrape", "--source", "urls", "--input", str(given), "--root", str(tmp_path))
     assert (tmp_path / "manifests/images.parquet").is_file()
     assert {"pyarrow", "requests"} <= modules
     assert not modules & {"pandas", "bs4", "torch", "dlib", "scipy"}
