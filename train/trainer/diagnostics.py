@@ -31,7 +31,7 @@ EXPLODED = 10.0  # times its median until then
 ALIKE = 0.4  # diversity under which the outputs are one picture with changes
 SAME = 0.02  # of the range: mean change under which an output is its input
 INVERTED = -0.3  # structure or colour under which light and dark, or colours, are swapped
-CHEQUERED = 0.015  # of the range: a pattern of 2 or 4 px all over the outputs that anybody sees
+CHEQUERED = 0.03  # of the range: a pattern of 2 or 4 px all over the outputs; beginners have up to that
 NO_MASK = 0.01  # mean of a mask under which nothing is painted, or over 1 - that all of it
 
 
