@@ -126,10 +126,29 @@ def load(root: Path) -> Params:
 
 def parse(kind: type[S], raw: Any, where: str, path: Path | None = None) -> S:
     """`raw` as a `kind`. Raises UsageError that names the dotted key, the value and the nearest legal name."""
+    if isinstance(raw, Mapping):
+        raw = under_todays_names(kind, raw, f"{path}: {where}" if path else where)
+        raw = {**_followers(kind, raw), **raw}
     try:
-        return msgspec.convert({**_followers(kind, raw), **raw} if isinstance(raw, Mapping) else raw, kind)
+        return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         raise UsageError(_explain(kind, raw, where, str(error), path), f"mend {where} and try again") from None
+
+
+def under_todays_names(kind: type[Section], plain: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """`plain`, values of a `kind`, with every earlier key that means the same today under its name of today.
+
+    Keys whose meaning has changed, too, stay, to be refused: RENAMED says more of them than a name. Raises UsageError
+    for a key that is given under both names.
+    """
+    now: dict[str, Any] = {}
+    for key, value in plain.items():
+        name = kind.RENAMED.get(key, key)
+        moved = "," not in name and key not in kind.__struct_fields__
+        if moved and name != key and name in plain:
+            raise UsageError(f"{where}.{key}: it is called {name} now, and {name} is there, too", f"leave {key} out")
+        now[name if moved else key] = value
+    return now
 
 
 def override(section: S, where: str, **flags: Any) -> S:
@@ -138,6 +157,7 @@ def override(section: S, where: str, **flags: Any) -> S:
     if not given:
         return section
     kind, current = type(section), as_dict(section)
+    given = under_todays_names(kind, given, where)
     if kind.FOLLOWS.keys() & given.keys():  # what only followed from the old value follows from the new one instead
         old = as_dict(parse(kind, {key: current[key] for key in kind.FOLLOWS}, where))
         current = {key: value for key, value in current.items() if value != old[key]}
@@ -223,7 +243,9 @@ class Origin:
 
 def explain(section: Section, where: str, layers: Iterable[Layer]) -> list[Origin]:
     """Every key of `section`, which `layers` were merged into, in its order. `where` is the section's dotted name."""
-    layers, said = list(layers), dict[str, str]()
+    kind_of = type(section)
+    layers = [(who, under_todays_names(kind_of, values, where)) for who, values in layers]
+    said: dict[str, str] = {}
     written = {key: value for _, values in layers for key, value in values.items()}
     for kind, case in type(section).FOLLOWS.items():  # only what is written down brings others about
         chosen = str(written.get(kind))

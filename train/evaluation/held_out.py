@@ -42,10 +42,10 @@ class TranslationTask:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the images that were held out are translated as: those of val; for want of them others."""
+    """What the images that were held out are translated as: those of val; for want of them those that train."""
 
     tasks: Mapping[str, TranslationTask]
-    split: str  # val, test or train: networks are chosen by val alone
+    split: str  # val or train: those of test are never looked at while training
 
     @property
     def count(self) -> int:
@@ -56,12 +56,10 @@ class HeldOut:
 def unpaired_tasks(
     root: Path, domains: Mapping[str, str], config: TrainConfig, *, masked: bool, progress: Progress
 ) -> HeldOut:
-    """Both ways between the domains, on images of val; where a domain has fewer than MIN_IMAGES there, of test, or of
-    train.
-    """
+    """Both ways between the domains, on images of val; of train where a domain has fewer than MIN_IMAGES there."""
     size, device = config.data.size, select_device(config.run.device)
     most, tasks = max(config.run.samples, config.run.held_out), {}
-    for split in ("val", "test", "train"):
+    for split in ("val", "train"):
         found = {key: unpaired.load(root, domains[key], split, progress=progress) for key in "ab"}
         if min(len(part) for part in found.values()) >= MIN_IMAGES:
             break
@@ -95,12 +93,9 @@ def _batch(
 
 
 def held_out_pairs(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, str]:
-    """The pairs of val, else of test, else those that train, for two articles to swap; and which they are."""
-    for split in ("val", "test"):
-        pair_set = paired.load(root, split, progress=progress)
-        if len(pair_set.articles) >= MIN_IMAGES:
-            return pair_set, split
-    return training, "train"
+    """The pairs of val, else those that train, for two articles to swap; and which they are."""
+    pair_set = paired.load(root, "val", progress=progress)
+    return (pair_set, "val") if len(pair_set.articles) >= MIN_IMAGES else (training, "train")
 
 
 def pair_tasks(pair_set: paired.PairSet, config: TrainConfig, split: str) -> HeldOut:

@@ -231,15 +231,15 @@ def _best_checkpoint(prepared: PreparedRun, root: Path, run_dir: RunDir, progres
     if not config.measure_every:
         return None
     if held_out.count < MIN_MEASURED:
-        progress.note(f"{held_out.count} held-out images are too few to be measured on: build.val, build.test")
+        progress.note(f"{held_out.count} images are too few to be measured on: build.val")
         return None
-    keep = config.keep_best if held_out.split == "val" else 0
     if held_out.split != "val":
-        what = "test, by which no networks are chosen" if held_out.split == "test" else "train, which flatters it"
-        progress.note(f"too few images in val: it is measured on {what}, and no best networks are kept: build.val")
+        progress.note(
+            "too few images in val: it is measured, and its best chosen, on train, which flatters it: build.val"
+        )
     net = extractor.load(root / config.features if config.features else None, select_device(config.device))
     evaluator = Evaluator(held_out, net, config.metrics, root)
-    return BestCheckpoint(run_dir.best, prepared.config_json, evaluator, config.metrics, keep)
+    return BestCheckpoint(run_dir.best, prepared.config_json, evaluator, config.metrics, config.keep_best)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from curate.train.runs.factory import build
 from curate.train.runs.trained import load_run
 from curate.train.trainer import data_module
 from curate.train.trainer.best_checkpoint import PATIENCE, BestCheckpoint
-from curate.train.trainer.run import run
+from curate.train.trainer.run import prepare, run
 from tests.support.training import RecordedProgress, dataset, pair_dataset, tiny, tiny_cagan
 
 
@@ -202,14 +202,17 @@ def test_boxes_are_around_what_is_painted_and_never_outside() -> None:
     assert cut_out(images, list(painted_boxes(masks))).shape == (3, 3, 20, 40)
 
 
-@pytest.mark.parametrize(("val", "test", "said"), [(0, 0, "on train, which"), (1, 3, "on test, by which"), (2, 0, "")])
-def test_the_best_is_chosen_on_val_alone(tmp_path: Path, val: int, test: int, said: str) -> None:
+@pytest.mark.parametrize(("val", "test", "split"), [(0, 0, "train"), (1, 3, "train"), (2, 3, "val")])
+def test_the_best_is_chosen_on_val_and_never_on_test(tmp_path: Path, val: int, test: int, split: str) -> None:
     dataset(tmp_path, val=val, test=test)
     progress = RecordedProgress()
+    held_out = prepare(tiny(run__steps=2), tmp_path).data_module.held_out
+    counts = {"train": 6, "val": val}
+    assert held_out.split == split
+    assert held_out.count == counts[split]
     run(tiny(run__steps=2), tmp_path, tmp_path / "run", progress=progress)  # type: ignore[arg-type]
-    assert any("measured on" in note for note in progress.notes) == bool(said)
-    assert any(said in note for note in progress.notes)
-    assert list((tmp_path / "run/best").glob("*")) == [] if said else list((tmp_path / "run/best").glob("kid*"))
+    assert any("on train, which flatters it" in note for note in progress.notes) == (split == "train")
+    assert list((tmp_path / "run/best").glob("kid*"))
 
 
 def test_stopping_is_reasonable_once_nothing_has_got_better_for_long(root: Path, tmp_path: Path) -> None:

@@ -153,9 +153,28 @@ def test_every_earlier_key_has_one_of_today(name: str) -> None:
     assert kind.from_older(as_dict(made)) == as_dict(made), "what is of today stays as it is"
     renamed = {key: value for key, value in OLDER[name].items() if key in kind.RENAMED}
     assert renamed.keys() == kind.RENAMED.keys()
-    for key in renamed:
-        with pytest.raises(UsageError, match=f"model.{key}"):
-            read(Params({"train": {name: {"model": {key: OLDER[name][key]}}}}, None), name)
+    for key, now in kind.RENAMED.items():
+        params = Params({"train": {name: {"model": {key: OLDER[name][key]}}}}, None)
+        if "," in now or key in kind.__struct_fields__:
+            with pytest.raises(UsageError, match=f"model.{key}"):
+                read(params, name)
+        else:
+            assert as_dict(read(params, name).model)[now] == OLDER[name][key]
+            assert (
+                as_dict(read(Params({}, None), name, {f"model.{key}": OLDER[name][key]}).model)[now] == OLDER[name][key]
+            )
+
+
+def test_one_key_under_two_names_is_refused() -> None:
+    params = Params({"train": {"cyclegan": {"model": {"ngf": 8, "width": 16}}}}, None)
+    with pytest.raises(UsageError, match=r"model\.ngf: it is called width now, and width is there, too"):
+        read(params, "cyclegan")
+
+
+def test_an_earlier_key_on_the_command_line_outranks_the_file() -> None:
+    params = Params({"train": {"cyclegan": {"model": {"width": 16, "d_kind": "unet"}}}}, None)
+    model = as_dict(read(params, "cyclegan", {"model.ngf": 8}).model)
+    assert (model["width"], model["discriminator"], model["discriminator_norm"]) == (8, "unet", "spectral")
 
 
 def test_earlier_weights_keep_their_meaning() -> None:

@@ -103,7 +103,7 @@ class CycleGANConfig(DiscriminatorConfig, frozen=True, kw_only=True):
         "bcr_fake": "bcr_fake_weight",
         "ada": "ada_target",
         "penalty": "r1_at, and off while r1_weight is 0",
-        "penalty_weight": "r1_weight",
+        "penalty_weight": "r1_weight, which switches it on",
     }
 
     @classmethod
