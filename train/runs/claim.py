@@ -186,10 +186,12 @@ def _free(path: Path) -> Path:
 
 def _refused(path: Path, shown: list[str], trained: int, steps: int) -> UsageError:
     ways = ["put them back to go on with it", "train anew with --fresh, which keeps it beside the new one"]
+    among_runs = path.parts[-3:-1] == ("processed", "runs")  # its name is enough then, whatever the root
+    branch = f"--branch {path.name if among_runs else path.resolve()}@{trained}"
     if steps > trained:
-        ways.append(f"or go on in a new folder: --branch {path}@{trained}")
+        ways.append(f"or go on in a new folder: {branch}")
     elif steps == trained:
-        ways.append(f"or go on in a new folder: --branch {path}@{trained} --steps {2 * trained}")
+        ways.append(f"or go on in a new folder: {branch} --steps {2 * trained}")
     return UsageError("\n".join([f"{path}: holds a run with other settings:", *shown]), "; ".join(ways))
 
 

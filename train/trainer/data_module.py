@@ -93,7 +93,7 @@ def _paired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: 
         raise UsageError(
             f"{manifest.PAIRS.path(root)}: {len(training)} pairs with {len(training.articles)} different articles to "
             f"train on, {max(MIN_IMAGES, batch)} pairs with {MIN_IMAGES} articles are the least",
-            "scrape more of them, or lower run.batch; where they went: curate stats",
+            _more("them", batch),
         )
     batches = PairedBatches(training, config.data, batch=batch, seed=seed, device=device, batch_slice=batch_slice)
     pair_set, split = held_out_pairs(root, training, progress)
@@ -116,12 +116,18 @@ def _paired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: 
     )
 
 
+def _more(what: str, batch: int) -> str:
+    """What to do about too little to train on; a batch is only worth lowering where it asks for more than the least."""
+    lower = f", or lower run.batch to {MIN_IMAGES}" if batch > MIN_IMAGES else ""
+    return f"scrape more of {what}{lower}; where they went: curate stats"
+
+
 def _enough(domain: Domain, batch: int) -> Domain:
     least = max(MIN_IMAGES, batch)
     if len(domain) < least:
         raise UsageError(
             f"domain '{domain.name}': {len(domain)} images to train on, {least} are the least",
-            "scrape more of it, or lower run.batch; where they went: curate stats",
+            _more("it", batch),
         )
     return domain
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 from curate.pipeline.core.errors import CurateError, UsageError
+from curate.train.cli.train import _branch_of
 from curate.train.engine import checkpoint
 from curate.train.engine.meter import NotFiniteError
 from curate.train.runs.claim import UNDO
@@ -34,8 +37,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def old(root: Path, tmp_path: Path) -> Path:
     """A run of 4 steps in a folder of its own."""
-    import shutil
-
     shutil.copytree(root / "parent", tmp_path / "run")
     return tmp_path / "run"
 
@@ -165,6 +166,30 @@ def branch(root: Path, word: str, path: Path, **flags: Any) -> Any:
     parent = find_in_run(root / word)
     config = branched(parent.config_json, "cyclegan", {k.replace("__", "."): v for k, v in flags.items()})
     return run(config, root, path, branch_of=parent)
+
+
+@pytest.mark.parametrize("place", ["processed/runs/mine", "elsewhere/mine"])
+def test_the_branch_that_a_refusal_names_is_found_from_anywhere(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = Path(place)  # as a root that is the current folder names it
+    shutil.copytree(root / "parent", here)
+    with pytest.raises(UsageError) as caught:
+        run(tiny_(model__blocks=2), root, here)
+    word = re.search(r"--branch (\S+) --steps 8", caught.value.hint)
+    assert word
+    monkeypatch.chdir("/")
+    assert _branch_of(tmp_path, word[1]).path == tmp_path / place / "checkpoints/00000004.safetensors"
+
+
+def test_a_batch_is_to_be_lowered_only_where_that_helps(root: Path, tmp_path: Path) -> None:
+    for batch, helps in ((50, True), (1, False)):
+        few = tmp_path / str(batch)
+        dataset(few, train=1)
+        with pytest.raises(UsageError) as caught:
+            run(tiny_(run__batch=batch), few, few / "run")
+        assert ("lower run.batch to 2" in caught.value.hint) == helps
 
 
 def test_a_branch_without_changes_is_bit_equal_to_its_parent(root: Path, tmp_path: Path) -> None:
