@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from curate.pipeline.core.errors import AuthError, BlockedError, UsageError
+from curate.pipeline.core.errors import AuthError, BlockedError, UsageError, YieldError
 from curate.pipeline.scrape.config import Query
 from tests.support.fake_apis import KEY, Notes, Params, Reply, collected, item, openverse_page, stand_in
 from tests.support.http_server import Site, serving
@@ -138,9 +138,9 @@ def test_flickr_licences_are_looked_up_and_checked_on_each_photo(site: Site, tmp
 
 
 @pytest.mark.parametrize(
-    ("code", "error"), [(100, AuthError), (98, AuthError), (1, BlockedError), (3, None), (105, BlockedError)]
+    ("code", "error"), [(100, AuthError), (98, AuthError), (1, BlockedError), (3, YieldError), (105, BlockedError)]
 )
-def test_flickr_fails_in_a_200(site: Site, tmp_path: Path, code: int, error: type[Exception] | None) -> None:
+def test_flickr_fails_in_a_200(site: Site, tmp_path: Path, code: int, error: type[Exception]) -> None:
     stand = stand_in(site, "flickr")
 
     def answer(params: Params) -> Any:
@@ -149,11 +149,9 @@ def test_flickr_fails_in_a_200(site: Site, tmp_path: Path, code: int, error: typ
         return {"stat": "fail", "code": code, "message": "Sorry"}
 
     stand.also("/services/rest/", answer)
-    if error is None:
-        assert collected(stand, tmp_path) == []
-    else:
-        with pytest.raises(error, match=r"flickr: .*Sorry"):
-            collected(stand, tmp_path, tries=3)
+    said = "nothing is found for 'hair'" if error is YieldError else ".*Sorry"  # 3: there is nothing of that kind
+    with pytest.raises(error, match=f"flickr: {said}"):
+        collected(stand, tmp_path, tries=3)
     assert len([p for p in stand.asked if "text" in p]) == (3 if code == 105 else 1)
 
 
@@ -282,7 +280,8 @@ def test_danbooru_shows_the_tag_for_a_word_but_does_not_choose_it(site: Site, tm
     stand = stand_in(site, "danbooru")
     stand.also("/autocomplete.json", lambda params: [{"label": "long hair", "value": "long_hair"}])
     notes = Notes()
-    assert collected(stand, tmp_path, "ロングヘア", notes) == []
+    with pytest.raises(YieldError, match="danbooru: nothing is found for 'ロングヘア'"):
+        collected(stand, tmp_path, "ロングヘア", notes)
     assert any("long_hair" in text and "scrape.map" in text for text in notes.said)
     assert [params.get("tags") for params in stand.asked] == ["ロングヘア", None]
 
