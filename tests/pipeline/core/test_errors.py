@@ -17,6 +17,7 @@ CODES = {
     "QuotaError": 4,
     "BlockedError": 5,
     "YieldError": 6,
+    "InterruptionError": 130,
     "ModelError": 2,
 }
 
