@@ -46,7 +46,8 @@ class TrainingCallback:
         self.preview = pin_preview(data_module.preview, previews) if config.samples else None
         self.history = History(run_dir.samples, self.preview, config.sample_every, start) if self.preview else None
         self.start = start
-        self.before = (start, time.monotonic())  # the last tick
+        self.began = time.monotonic()
+        self.before = (start, self.began)  # the last tick
         self.seconds = 0.0  # of training
         self.notes: dict[str, str] = {}
         self.last_diagnosis = ""
@@ -79,14 +80,18 @@ class TrainingCallback:
         self.before = (clock.step, time.monotonic())  # what was done here is no training
 
     def _note(self, clock: Clock, scalars: Scalars) -> None:
-        """What stands beside the progress: images and losses of the last tick, and the time that is left."""
+        """What stands beside the progress: images and losses of the last tick, and the time that is left.
+
+        That follows from the whole call, samples and measurements included: one slow tick must not throw it about.
+        """
         step, then = self.before
-        passed = max(time.monotonic() - then, 1e-9)
+        now = time.monotonic()
+        passed = max(now - then, 1e-9)
         self.seconds += passed
         seconds = passed / max(clock.step - step, 1)
         totals = _totals(scalars)
         losses = {name: f"{totals[name]:.3g}" for name in self.recipe.optimizers if name in totals}
-        left = duration(seconds * (clock.total - clock.step))
+        left = duration((now - self.began) / max(clock.step - self.start, 1) * (clock.total - clock.step))
         speed = f"{self.data_module.per_step / seconds:.3g}"
         health = self.notes.get("health", "ok")  # what matters comes first: a narrow terminal cuts the rest
         self.notes = {

@@ -17,8 +17,12 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.progress import SILENT
 from curate.pipeline.tables import manifest
 from curate.train.engine import checkpoint
+from curate.train.engine.contract import Clock
 from curate.train.runs.config import read
 from curate.train.runs.factory import build, parameter_counts
+from curate.train.runs.run_dir import RunDir
+from curate.train.trainer.callback import TrainingCallback
+from curate.train.trainer.estimate import duration
 from curate.train.trainer.interrupt import interruptible
 from curate.train.trainer.run import prepare, run
 from tests.support.training import dataset, tiny
@@ -72,6 +76,29 @@ def test_sample_grids_show_the_same_held_out_images(root: Path, tmp_path: Path) 
     assert np.array_equal(first[:, :36], last[:, :36])
     assert not np.array_equal(first[:, 36:72], last[:, 36:72])
     assert (tmp_path / "run/samples/latest.png").read_bytes() == grids[-1].read_bytes()
+
+
+def test_one_slow_tick_does_not_throw_the_time_left_about(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("curate.train.trainer.callback.time.monotonic", lambda: now[0])
+    callback = TrainingCallback(
+        recipe=build(tiny()),
+        config=tiny(run__samples=0).run,
+        data_module=prepare(tiny(), root).data_module,
+        run_dir=RunDir(tmp_path),
+        logger=None,  # type: ignore[arg-type]
+        best_checkpoint=None,
+        progress=SILENT,
+        progress_task=SILENT.task("train", 100),
+        start=0,
+    )
+    for step, seconds in ((10, 10), (20, 10), (30, 100)):
+        now[0] += seconds
+        callback._note(Clock(step, 100), {})
+        callback.before = (step, now[0])
+    assert callback.notes["left"] == duration(120 / 30 * 70)
 
 
 def test_a_finished_run_is_left_as_it_is(root: Path, tmp_path: Path) -> None:
