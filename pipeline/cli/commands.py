@@ -110,7 +110,22 @@ def crop(
         name: {key: value for key, value in own.items() if key not in given} for name, own in section.domains.items()
     }
     section = override(section, "crop", domains=domains, **flags)
+    _check_framing(section, given)
     _run(context, stage, section, workers)
+
+
+def _check_framing(section: Crop, given: set[str]) -> None:
+    """Raises UsageError for options that no domain's alignment reads."""
+    from curate.pipeline.faces.alignment import alignment
+
+    used = {alignment(section.rules(domain)) for domain in (*section.domains, "")}
+    idle = {"rotate", "margin"} if "box" not in used else set()
+    if used == {"none"}:
+        idle |= given - {"align", "size"}
+    if idle := idle & given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(idle))
+        want = "--align box" if idle <= {"rotate", "margin"} else "another --align than none, which looks for no face"
+        raise UsageError(f"{names}: no effect with --align {' or '.join(sorted(used))}", f"leave it out, or: {want}")
 
 
 def models(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from curate.pipeline.cli.context import Context
+from curate.pipeline.core.errors import UsageError
 from curate.pipeline.export.config import Export
 from curate.pipeline.review.config import Select
 
@@ -81,6 +82,10 @@ def export(
     """Write what trains in another trainer's layout, with its licences and credits."""
     from curate.pipeline.export import stage
 
+    readers = {"--shard": (shard, ["webdataset"]), "--link": (link, ["folders", "huggingface"])}
+    for option, (given, layouts) in readers.items():
+        if given is not None and to not in layouts:
+            raise UsageError(f"{option}: no effect with --to {to}", f"leave it out, or: --to {' or '.join(layouts)}")
     context.note_stale("pairs" if pairs else "dataset")
     section = context.section("export", Export, size=size, shard=shard, link=link)
     progress = context.console.progress

@@ -86,6 +86,9 @@ def scrape(
     """Find images and download them, politely; each candidate gets a row in manifests/images.parquet."""
     from curate.pipeline.scrape.revisit import Revisit, retried
 
+    if dry_run and (refresh or retry_failed):
+        idle = "--refresh" if refresh else "--retry-failed"
+        raise UsageError(f"{idle}: no effect with --dry-run", "leave out one or the other")
     section = context.section(
         "scrape",
         Scrape,

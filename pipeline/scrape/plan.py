@@ -22,7 +22,7 @@ from curate.pipeline.scrape.config import Query, Scrape
 from curate.pipeline.scrape.journal import Begin, Journal
 from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.revisit import Revisit
-from curate.pipeline.scrape.sources import LOCAL, PAGED, facts, local_paths
+from curate.pipeline.scrape.sources import HANDED, LOCAL, PAGED, SOURCES, facts, local_paths
 from curate.pipeline.scrape.web import contact
 
 # The settings that a search's result depends on, beside its own.
@@ -31,6 +31,14 @@ _DECISIVE = frozenset(
 )
 
 _PATHS = ("site", "input")
+_WITHOUT_WORDS = "its pictures are taken as they are; what they belong to is said by: --domain NAME"
+_IDLE = {  # what a source does not read: key, sources that do, what to do instead
+    "site": ({"html"}, "a site file is read by: --source html"),
+    "input": (HANDED, "files and lists are read by: --source folder, urls or video"),
+    "every": ({"video"}, "frames are taken by: --source video"),
+    "query": (SOURCES.keys() - HANDED, _WITHOUT_WORDS),
+    "base_url": (SOURCES.keys() - HANDED - PAGED, "it is for sources that are asked by an interface"),
+}
 
 
 class SearchPlan(NamedTuple):
@@ -86,6 +94,9 @@ def plan_search(query: Query, section: Scrape, store: RawStore, journal: Journal
             f"{query.source}: its terms forbid programs, so it is off",
             "if you may use it all the same: --allow-scrape-source",
         )
+    for name, (readers, instead) in _IDLE.items():
+        if getattr(query, name) is not None and query.source not in readers:
+            raise UsageError(f"{query.source}: {name} has no effect on it", f"leave it out; {instead}")
     absolute = _absolutely(query, store.root)
     rules = {name: value for name, value in as_dict(section).items() if name in _DECISIVE}
     rules["said"] = [query_words(section, query), section.sources.get(query.source)]

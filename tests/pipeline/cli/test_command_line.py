@@ -54,6 +54,31 @@ def test_without_torch_a_training_command_says_what_brings_it(
     assert 'pip install "curate-gan[train]"' in told and "make install" in told and "bug" not in told
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("scrape --source folder --input . --query hair", "folder: query has no effect on it"),
+        ("scrape --source folder --input . --site shop.yaml", "folder: site has no effect on it"),
+        ("scrape --source urls --input list.txt --every 2", "urls: every has no effect on it"),
+        ("scrape --source openverse --query hair --input photos", "openverse: input has no effect on it"),
+        ("scrape --source video --input film.mp4 --base-url http://x.example", "video: base_url has no effect on it"),
+        ("scrape --dry-run --retry-failed", "--retry-failed: no effect with --dry-run"),
+        ("scrape --dry-run --refresh", "--refresh: no effect with --dry-run"),
+        ("crop --rotate 45", "--rotate: no effect with --align ffhq"),
+        ("crop --align none --margin 0.5 --min-face 60", "--margin, --min-face: no effect with --align none"),
+        ("export --to folders --out x --shard 5", "--shard: no effect with --to folders"),
+        ("export --to webdataset --out x --link", "--link: no effect with --to webdataset"),
+    ],
+)
+def test_an_option_without_effect_is_refused(
+    words: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ran(monkeypatch, *words.split()) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "manifests").exists()
+
+
 def test_a_missing_module_of_nobody_s_extra_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     def without(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'nothing'", name="nothing")
