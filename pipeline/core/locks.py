@@ -20,6 +20,7 @@ from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import WRITE_HINT, disk_error
 
 WAIT = 0.05  # s between two looks at a lock that another process has
+LINGERS = 3.0  # s for which what a killed process had begun may still hold its lock
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
 _TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})  # the last by network file systems
@@ -33,14 +34,21 @@ class _TakenError(Exception):
 def exclusive_lock(path: Path, taken: Callable[[str], CurateError], hint: str = WRITE_HINT) -> Iterator[None]:
     """No other process is in such a block of the lock file `path`, which is made and has this process's number.
 
+    A process that was killed while it began another one leaves its lock to that for a moment, which is waited for.
     Raises what `taken` makes of the words for the process that has it, "" where it is not known, and CurateError, with
     `hint`, for a disk that refuses.
     """
+    end = time.monotonic() + LINGERS
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(_locked(path, hint))
-        except _TakenError as error:
-            raise taken(str(error)) from None
+        while True:
+            try:
+                stack.enter_context(_locked(path, hint))
+                break
+            except _TakenError as error:
+                owner = str(error)
+                if not owner.isdigit() or _alive(int(owner)) or time.monotonic() > end:
+                    raise taken(owner) from None
+                time.sleep(WAIT)
         yield
 
 

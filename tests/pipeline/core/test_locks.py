@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from curate.pipeline.core import locks
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.locks import exclusive_lock, waiting_lock
 
@@ -39,6 +40,28 @@ def test_a_lock_is_one_process_s_and_names_it(tmp_path: Path) -> None:
         raise OSError("inside")  # what fails in the block is the block's own
     with exclusive_lock(path, taken):
         pass
+
+
+def held_by_a_child(path: Path, owner: int, seconds: float) -> subprocess.Popen[bytes]:
+    """A process that has the lock `path` for a while, in the name of `owner`, which began it."""
+    with path.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(str(owner))
+        file.flush()
+        return subprocess.Popen(["sleep", str(seconds)], pass_fds=[file.fileno()])
+
+
+def test_what_a_killed_process_had_begun_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / ".lock"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with held_by_a_child(path, gone.pid, 0.3), exclusive_lock(path, taken):
+        assert path.read_text() == str(os.getpid())
+    monkeypatch.setattr(locks, "LINGERS", 0.1)
+    with held_by_a_child(path, gone.pid, 1) as child:
+        with pytest.raises(UsageError, match=f"process {gone.pid} is at work"), exclusive_lock(path, taken):
+            pytest.fail("two at once")
+        child.kill()
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
