@@ -11,6 +11,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def set_aside(root: Path, name: str) -> Path:
     folder = _free(root / ASIDE / name)
     with ExitStack() as stack:
         for lock in _locks(root):
-            stack.enter_context(exclusive_lock(lock, lambda _, lock=lock: _at_work(lock)))  # type: ignore[misc]
+            stack.enter_context(exclusive_lock(lock, partial(_at_work, lock)))
         sites = list(_sites(root))
         _move(root, folder)
     for kept in (path for name in _KEPT for path in (*folder.glob(f"*/{name}"), *folder.glob(f"*/*/{name}"))):
@@ -158,7 +159,7 @@ def _locks(root: Path) -> Iterator[Path]:
     yield from sorted((root / "processed" / "runs").glob(".*.lock"))
 
 
-def _at_work(lock: Path) -> CurateError:
+def _at_work(lock: Path, _owner: str) -> CurateError:
     what = "a scrape" if lock.name == ".lock" else f"the training of {lock.name[1:].removesuffix('.lock')}"
     return UsageError(f"{lock.parent}: {what} is at work there", "wait until it has ended, or end it, then try again")
 

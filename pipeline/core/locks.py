@@ -39,16 +39,12 @@ def exclusive_lock(path: Path, taken: Callable[[str], CurateError], hint: str = 
     `hint`, for a disk that refuses.
     """
     end = time.monotonic() + LINGERS
-    with contextlib.ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(_locked(path, hint))
-                break
-            except _TakenError as error:
-                owner = str(error)
-                if not owner.isdigit() or _alive(int(owner)) or time.monotonic() > end:
-                    raise taken(owner) from None
-                time.sleep(WAIT)
+
+    def refuse(owner: str) -> None:
+        if not owner.isdigit() or _alive(int(owner)) or time.monotonic() > end:
+            raise taken(owner) from None
+
+    with _retried(path, refuse, hint):
         yield
 
 
@@ -58,23 +54,34 @@ def waiting_lock(path: Path, waits: Callable[[str], None] = lambda owner: None) 
 
     `waits` is told once which one that is. Raises CurateError for a disk that refuses.
     """
-    told = False
-    with contextlib.ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(_locked(path, WRITE_HINT))
-                break
-            except _TakenError as error:
-                if not told:
-                    waits(str(error))
-                told = True
-                time.sleep(WAIT)
+    told: list[str] = []
+
+    def wait(owner: str) -> None:
+        if not told:
+            waits(owner)
+        told.append(owner)
+
+    with _retried(path, wait):
         yield
 
 
 def has_no_locks(error: OSError) -> bool:
     """Whether `error` is a file system's word for having no locks at all."""
     return error.errno in _NO_LOCKS
+
+
+@contextlib.contextmanager
+def _retried(path: Path, found_taken: Callable[[str], None], hint: str = WRITE_HINT) -> Iterator[None]:
+    """Tries for the lock until it is had, or `found_taken`, which is told each time who has it, raises."""
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(_locked(path, hint))
+                break
+            except _TakenError as error:
+                found_taken(str(error))
+                time.sleep(WAIT)
+        yield
 
 
 @contextlib.contextmanager
