@@ -27,6 +27,10 @@ class Clock:
         """The share of the run that is done: [0, 1) during a step, 1 at the end."""
         return self.step / self.total
 
+    def ramp(self, share: float) -> float:
+        """From 0 to 1 over the first `share` of the run; 1 all along for a share of 0."""
+        return min(1.0, self.progress / share) if share else 1.0
+
     def every(self, n: int) -> bool:
         """Whether this is one of the steps 0, n, 2n, ..."""
         return self.step % n == 0

@@ -33,6 +33,18 @@ def masked_l2(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return (squares / (image.shape[1] * mask.sum((1, 2, 3)) + 1e-6)).mean()
 
 
+def total_variation(mask: Tensor) -> Tensor:
+    """Mean absolute difference of neighbours, down and across, of a mask [N, 1, H, W]: little of a smooth one."""
+    full = mask.float()
+    return full.diff(dim=2).abs().mean() + full.diff(dim=3).abs().mean()
+
+
+def indecision(mask: Tensor) -> Tensor:
+    """From 0 for a mask [N, 1, H, W] of zeros and ones to 1 for one of halves, through which the old shines."""
+    full = mask.float()
+    return (4 * full * (1 - full)).mean()
+
+
 def consistency(one: Tensor, other: Tensor, where: Tensor | None = None) -> Tensor:
     """Mean squared difference of two maps [N, C, h, w] of scores, or of the places `where`, bool [N, 1, h, w].
 

@@ -13,10 +13,13 @@ class ResnetGenerator(nn.Module):
     H and W are multiples of 4. With width 64 and 9 blocks (256 px; 6 for 128 px) it has 11,378,179 parameters. Layers
     stand in `model` at the indices of the official code, so that its checkpoints have the same keys.
     Zhu et al. (2017), appendix 7.2; after Johnson et al., Perceptual Losses (2016). With `upsampling` nearest,
-    convolutions after an enlargement take the place of the transposed ones, with as many parameters.
+    convolutions after an enlargement take the place of the transposed ones, with as many parameters. With `raw_outputs`
+    it gives so many channels in place of the three, as they come from the last convolution.
     """
 
-    def __init__(self, width: int = 64, blocks: int = 9, upsampling: Upsampling = "transposed") -> None:
+    def __init__(
+        self, width: int = 64, blocks: int = 9, upsampling: Upsampling = "transposed", raw_outputs: int | None = None
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(3),
@@ -37,7 +40,8 @@ class ResnetGenerator(nn.Module):
                 instance_norm(channels // 2),
                 relu(),
             ]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, raw_outputs or 3, 7)]
+        layers += [] if raw_outputs else [nn.Tanh()]
         self.model = nn.Sequential(*layers)
         init_normal(self)
 

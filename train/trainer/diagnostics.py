@@ -4,7 +4,8 @@ Beside losses a recipe may have logged, as `Update.seen`:
 
 seen/accuracy_NAME   the share of a discriminator's judgements that are right, in [0, 1]
 seen/article         how often a person in the article worn gets a higher score than beside another one, in [0, 1]
-seen/mask            the mean of the mask through which a recipe paints, in [0, 1]
+seen/mask, seen/mask_NAME
+                     the mean of a mask through which a recipe paints, in [0, 1]
 
 and a run's measurements on held-out images add val/diversity_*, val/change_*, val/structure_*, val/colour_* and
 val/checkerboard_*. A resumed run has the lines of the one before it, so it finds the same. Only the last lines and an
@@ -32,6 +33,7 @@ ALIKE = 0.4  # diversity under which the outputs are one picture with changes
 SAME = 0.02  # of the range: mean change under which an output is its input
 INVERTED = -0.3  # structure or colour under which light and dark, or colours, are swapped
 CHEQUERED = 0.03  # of the range: a pattern of 2 or 4 px all over the outputs; beginners have up to that
+MASK = "seen/mask"  # and with _NAME, where there are several
 NO_MASK = 0.01  # mean of a mask under which nothing is painted, or over 1 - that all of it
 
 
@@ -135,20 +137,23 @@ def _chequered(rows: Rows) -> str:
 
 
 def _empty_mask(rows: Rows) -> str:
-    recent = [row["seen/mask"] for row in rows[-_long(rows) :] if "seen/mask" in row]
-    if len(recent) < LONG:
-        return ""
-    if max(recent) < NO_MASK:
-        return (
-            f"the mask is empty: for {len(recent)} lines it has let {recent[-1]:.1%} of the painting through, so the "
-            "output is the input: lower model.mask_weight or model.identity_weight"
-        )
-    if min(recent) > 1 - NO_MASK:
-        return (
-            f"the mask is full: for {len(recent)} lines nothing of the person's own pixels is kept "
-            f"({recent[-1]:.1%} are painted): raise model.mask_weight"
-        )
-    return ""
+    recent, found = rows[-_long(rows) :], []
+    for name in [name for name in rows[-1] if name == MASK or name.startswith(f"{MASK}_")]:
+        values = [row[name] for row in recent if name in row]
+        if len(values) < LONG:
+            continue
+        which = name.removeprefix(MASK).replace("_", " ")
+        if max(values) < NO_MASK:
+            found.append(
+                f"the mask{which} is empty: for {len(values)} lines it has let {values[-1]:.1%} of the painting "
+                "through, so the output is the input: lower model.mask_weight or model.identity_weight"
+            )
+        if min(values) > 1 - NO_MASK:
+            found.append(
+                f"the mask{which} is full: for {len(values)} lines nothing of the photo's own pixels is kept "
+                f"({values[-1]:.1%} are painted): raise model.mask_weight"
+            )
+    return "; ".join(found)
 
 
 def _measured(rows: Rows, prefix: str, count: int) -> dict[str, list[float]]:

@@ -25,16 +25,18 @@ class Preview:
 def translation_grid(recipe: Recipe, held_out: Batch) -> RGB:
     """A row per image: a, a made into b, and back again; then the same from b. uint8 [H, W, 3].
 
-    Where a recipe draws its attention, that stands after the image that it is laid over.
+    Where a recipe draws its attention, that stands after the image that it is laid over; where it paints through a
+    mask, that stands after what was made, white where it painted.
     """
     there = recipe.render(held_out)
     masks = {f"face_{key}": held_out[f"face_{other}"] for key, other in ("ab", "ba") if f"face_{other}" in held_out}
     back = recipe.render({"a": there["b2a"], "b": there["a2b"], **masks})  # a mask goes with the original face
-    attention = [[there[key]] if key in there else [] for key in ("a2b_attention", "b2a_attention")]
-    return grid(
-        [held_out["a"], *attention[0], there["a2b"], back["b2a"]],
-        [held_out["b"], *attention[1], there["b2a"], back["a2b"]],
-    )
+    groups = []
+    for source, key, way_back in (("a", "a2b", "b2a"), ("b", "b2a", "a2b")):
+        attention = [there[f"{key}_attention"]] if f"{key}_attention" in there else []
+        mask = [(there[f"{key}_mask"] * 2 - 1).expand_as(there[key])] if f"{key}_mask" in there else []
+        groups.append([held_out[source], *attention, there[key], *mask, back[way_back]])
+    return grid(*groups)
 
 
 def try_on_grid(recipe: Recipe, held_out: Batch) -> RGB:

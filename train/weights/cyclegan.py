@@ -76,7 +76,8 @@ class _Format:
 
 
 _ONLY = (
-    "theirs are discriminator patch with discriminator_norm instance, upsampling transposed, no face branch; "
+    "theirs are generator plain, backbone resnet, discriminator patch with discriminator_norm instance, upsampling "
+    "transposed, no face branch; "
     "see --generators-only"
 )
 

@@ -33,6 +33,8 @@ CONFIG: dict[str, Any] = {  # with all that draws, keeps or averages
         "pool": 3,
         "ema": 0.9,
         "augment": ["color", "cutout"],
+        "generator": "masked",
+        "cycle_noise": 0.1,
     },
     "run": {
         "steps": STEPS,

@@ -114,7 +114,7 @@ def discriminator_losses(
         weight = config.bcr_real_weight if kind == "real" else config.bcr_fake_weight
         losses[f"_bcr_{kind}"] = weight * _moved_consistency(network, scores[kind], scores[f"{kind} moved"], move)
     if mask is not None:
-        losses |= _cutmix_losses(config, scores, mask, _ramp(clock, config.cutmix_warmup))
+        losses |= _cutmix_losses(config, scores, mask, clock.ramp(config.cutmix_warmup))
     if config.r1_weight:
         of_images = torch.stack([score.flatten(1).mean(1) for score in scores["penalised"].values()]).sum(0)
         losses["_penalty"] = config.r1_weight * gradient_penalty(of_images, shown["penalised"])
@@ -147,13 +147,8 @@ def _split_scores(scores: Tensor | tuple[Tensor, Tensor], shown: Mapping[str, Te
 
 
 def _view_weights(config: DiscriminatorConfig, scores: Mapping[str, Tensor], clock: Clock) -> dict[str, float]:
-    whole = config.global_weight * _ramp(clock, config.global_warmup)
+    whole = config.global_weight * clock.ramp(config.global_warmup)
     return {view: whole if view == WHOLE else 1.0 for view in scores}
-
-
-def _ramp(clock: Clock, share: float) -> float:
-    """From 0 to 1 over the first `share` of the run."""
-    return min(1.0, clock.progress / share) if share else 1.0
 
 
 def _add_moved(

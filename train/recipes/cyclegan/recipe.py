@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from curate.train.engine.contract import Batch, Clock, Update
+from curate.train.engine.rng import noise_like
 from curate.train.gan.ema import EMA
 from curate.train.gan.image_pool import ImagePool
-from curate.train.gan.losses import l1, masked_l2
-from curate.train.networks.resnet import ResnetGenerator
+from curate.train.gan.losses import indecision, l1, masked_l2, total_variation
+from curate.train.networks.masked import Painted, as_painted
 from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.recipes.cyclegan.discriminator import (
     discriminator_losses,
@@ -23,7 +24,7 @@ from curate.train.recipes.cyclegan.discriminator import (
     make_ada,
     make_discriminator,
 )
-from curate.train.recipes.cyclegan.face_generator import FaceGenerator
+from curate.train.recipes.cyclegan.generator import make_generator
 
 
 class CycleGAN(nn.Module):
@@ -39,7 +40,7 @@ class CycleGAN(nn.Module):
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__()
         self.config = config
-        self.g_a2b, self.g_b2a = self._generator(), self._generator()
+        self.g_a2b, self.g_b2a = make_generator(config), make_generator(config)
         self.d_a, self.d_b = make_discriminator(config), make_discriminator(config)
         self.ada_a, self.ada_b = make_ada(config), make_ada(config)
         self.pool_a, self.pool_b = ImagePool(config.pool), ImagePool(config.pool)
@@ -54,10 +55,10 @@ class CycleGAN(nn.Module):
         """Both generators, then both discriminators on the same fakes through the pools."""
         config, a, b = self.config, batch["a"], batch["b"]
         self._adapt(clock)
-        fake_b, losses = self._cycle("a", "b", batch, clock)
-        yield Update("G", losses, more=True)
-        fake_a, losses = self._cycle("b", "a", batch, clock)
-        yield Update("G", losses)
+        fake_b, losses, seen = self._cycle("a", "b", batch, clock)
+        yield Update("G", losses, seen, more=True)
+        fake_a, losses, seen = self._cycle("b", "a", batch, clock)
+        yield Update("G", losses, seen)
         del losses
         if self.average_a2b is not None and self.average_b2a is not None:
             self.average_a2b.update(self.g_a2b, clock.step)
@@ -81,36 +82,60 @@ class CycleGAN(nn.Module):
     def render(self, batch: Batch) -> Batch:
         """ "a2b" for the images under "a" and "b2a" for those under "b", same shapes, in [-1, 1].
 
+        Masked generators add "a2b_mask" [N, 1, H, W] in [0, 1] and "a2b_paint", of which "a2b" is made, and as much
+        for "b2a".
         With a face branch, the masks [N, 1, H, W] are under "face_a" and "face_b"; without them it sees no face.
         """
-        made = {}
-        if "a" in batch:
-            made["a2b"] = self._translate(self.average_a2b or self.g_a2b, batch["a"], batch.get("face_a"))
-        if "b" in batch:
-            made["b2a"] = self._translate(self.average_b2a or self.g_b2a, batch["b"], batch.get("face_b"))
+        made: dict[str, Tensor] = {}
+        for key, source, network in (
+            ("a2b", "a", self.average_a2b or self.g_a2b),
+            ("b2a", "b", self.average_b2a or self.g_b2a),
+        ):
+            if source in batch:
+                painted = self._translate(network, batch[source], batch.get(f"face_{source}"))
+                parts = {key: painted.image, f"{key}_mask": painted.mask, f"{key}_paint": painted.paint}
+                made |= {name: part for name, part in parts.items() if part is not None}
         return made
 
     def _cycle(
         self, source: Literal["a", "b"], target: Literal["a", "b"], batch: Batch, clock: Clock
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The images of `source` as `target`'s, detached, and the generators' losses for them."""
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """The images of `source` as `target`'s, detached, the generators' losses for them, and what is logged."""
         config, images, face = self.config, batch[source], batch.get(f"face_{source}")
         there, back = (self.g_a2b, self.g_b2a) if source == "a" else (self.g_b2a, self.g_a2b)
         discriminator, ada = (self.d_b, self.ada_b) if source == "a" else (self.d_a, self.ada_a)
         cycle, identity = self._weights(source)
-        fake = self._translate(there, images, face)
+        made = self._translate(there, images, face)
+        fake = made.image
         losses = _prefixed(f"gan_{source}2{target}", generator_losses(config, discriminator, fake, clock, ada))
+        sent = fake + config.cycle_noise * noise_like(fake) if config.cycle_noise else fake
         if identity:
             # One call for both: instance norm sees each image alone, so it equals two calls, with half the launches.
             faces = None if face is None else torch.cat([face, face])  # the mask is the original's
-            cycled, same = self._translate(back, torch.cat([fake, images]), faces).chunk(2)
-            losses[f"identity_{source}"] = identity * l1(same, images)
+            cycled, same = self._translate(back, torch.cat([sent, images]), faces).chunk()
+            losses[f"identity_{source}"] = identity * l1(same.image, images)
         else:
-            cycled = self._translate(back, fake, face)
-        losses[f"cycle_{source}"] = cycle * l1(cycled, images)
+            cycled = self._translate(back, sent, face)
+        losses[f"cycle_{source}"] = cycle * l1(cycled.image, images)
         if face is not None and config.face_weight:
             losses[f"face_{source}"] = config.face_weight * masked_l2(fake, images, face)
-        return fake.detach(), losses
+        losses |= {f"mask{name}_{source}2{target}": loss for name, loss in self._mask_losses(made, cycled, clock)}
+        seen = {} if made.mask is None else {f"mask_{source}2{target}": made.mask.detach().mean()}
+        return fake.detach(), losses, seen
+
+    def _mask_losses(self, made: Painted, cycled: Painted, clock: Clock) -> Iterator[tuple[str, Tensor]]:
+        """Those of the mask of the way there, beside that of the way back, by suffix of their name."""
+        config, ramp = self.config, clock.ramp(self.config.mask_warmup)
+        if made.mask is None or cycled.mask is None:
+            return
+        if config.mask_weight:
+            yield "", ramp * config.mask_weight * made.mask.mean()
+        if config.mask_smooth_weight:
+            yield "_smooth", ramp * config.mask_smooth_weight * total_variation(made.mask)
+        if config.mask_decided_weight:
+            yield "_decided", ramp * config.mask_decided_weight * indecision(made.mask)
+        if config.mask_back_weight:
+            yield "_back", ramp * config.mask_back_weight * l1(cycled.mask, made.mask)
 
     def _weights(self, source: Literal["a", "b"]) -> tuple[float, float]:
         """Of the cycle and of the identity loss for images of `source`."""
@@ -128,16 +153,10 @@ class CycleGAN(nn.Module):
             if ada is not None:
                 ada.adapt(clock.step)
 
-    def _translate(self, generator: nn.Module, images: Tensor, faces: Tensor | None) -> Tensor:
+    def _translate(self, generator: nn.Module, images: Tensor, faces: Tensor | None) -> Painted:
         if not self.config.face_branch:
-            return generator(images)
-        return generator(images, torch.zeros_like(images[:, :1]) if faces is None else faces)
-
-    def _generator(self) -> nn.Module:
-        config = self.config
-        if config.face_branch:
-            return FaceGenerator(config.width, config.blocks)
-        return ResnetGenerator(config.width, config.blocks, config.upsampling)
+            return as_painted(generator(images))
+        return as_painted(generator(images, torch.zeros_like(images[:, :1]) if faces is None else faces))
 
     def _adam(self, lr: float, *networks: nn.Module) -> torch.optim.Adam:
         parameters = [parameter for network in networks for parameter in network.parameters()]

@@ -324,6 +324,13 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
         "r1_weight": 5.0,
         "face_branch": True,
     },
+    "masked": {
+        "generator": "masked",
+        "cycle_noise": 0.15,
+        "mask_back_weight": 1.0,
+        "mask_warmup": 0.9,
+        "face_weight": 1.0,
+    },
 }
 
 
