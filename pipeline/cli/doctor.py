@@ -153,7 +153,8 @@ def _models() -> Iterator[Check]:
         if path:
             yield Check(f"model {name}", "ok", str(path))
         else:
-            mend = f"fetched when it is first needed; without a network put {model.file} into $CURATE_MODELS"
+            when = "fetched when it is first needed; at once" if model.fetched else "where it is needed"
+            mend = f"{when}: {model_files.how_to_get(name)}; or put {model.file} into $CURATE_MODELS"
             yield Check(f"model {name}", "warn", "not on this machine yet", mend)
 
 

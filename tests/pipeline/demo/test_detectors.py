@@ -90,10 +90,10 @@ def test_landmarks_lie_on_the_drawn_eyes_and_tell_a_smile() -> None:
     assert np.median(widths[True]) > np.median(widths[False]) + 0.03
 
 
-def test_the_anime_cascade_finds_the_drawings_and_haar_does_not(models: Path) -> None:
-    cascade = cv2.CascadeClassifier(str(models / "lbpcascade_animeface.xml"))
+def test_the_anime_cascade_finds_the_drawings_and_haar_does_not(cascade: Path) -> None:
+    anime = cv2.CascadeClassifier(str(cascade))
     drawings = subjects("anime")
-    assert sum(bool(hits(p, cascade)) for p in drawings) >= 0.8 * len(drawings)
+    assert sum(bool(hits(p, anime)) for p in drawings) >= 0.8 * len(drawings)
     photo = haar(HAAR[1])
     assert sum(bool(hits(p, photo)) for p in drawings) <= 0.2 * len(drawings)
 

@@ -203,7 +203,7 @@ def test_a_detector_with_a_typo_is_named() -> None:
     assert set(DETECTORS) >= {"haar", "anime"}
 
 
-def test_drawings_are_found_and_turned(models: Path) -> None:
+def test_drawings_are_found_and_turned(cascade: Path) -> None:
     cuts = [cut for seed in SEEDS for cut in aligner(detector="anime", rotate=45.0)(drawn_people.drawing(seed))]
     kept = [cut for cut in cuts if cut.reason == "ok"]
     assert len(kept) >= 9
@@ -226,7 +226,7 @@ def test_real_portraits_are_found(data: Path) -> None:
     assert share_found(photos) >= 0.95
 
 
-def test_real_drawings_are_found(data: Path, models: Path) -> None:
+def test_real_drawings_are_found(data: Path, cascade: Path) -> None:
     files = [*(data / "anime_generated").glob("*.jpg"), *(data / "anime_renpy").glob("*.png")]
     assert share_found(decoded(sorted(files)), detector="anime") >= 0.8
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from curate.pipeline.core.errors import ModelError, UsageError
 from curate.pipeline.faces import model_files
 
 BODY = b"<cascade/>"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -46,11 +48,9 @@ def origin(asked: list[str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache and no folder of models."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("CURATE_MODELS", raising=False)
-    return tmp_path / "curate"
+def home(bare: None, tmp_path: Path) -> Path:
+    """The empty cache."""
+    return tmp_path / "cache/curate"
 
 
 def lists(monkeypatch: pytest.MonkeyPatch, url: str, body: bytes = BODY) -> None:
@@ -90,11 +90,54 @@ def test_another_file_of_that_name_is_refused(home: Path, origin: str, monkeypat
     lists(monkeypatch, f"{origin}/file", body=b"what we know")
     with pytest.raises(ModelError, match="not the file we know"):
         model_files.path("anime-cascade")
-    home.mkdir()
+    home.mkdir(parents=True)
     (home / "lbpcascade_animeface.xml").write_bytes(b"cut sho")
     with pytest.raises(ModelError, match="not the file we know") as caught:
         model_files.path("anime-cascade")
     assert "delete" in caught.value.hint
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages with the one that brings the cascade; importing it is an error."""
+    site = tmp_path / "site"
+    (site / "danbooru").mkdir(parents=True)
+    (site / "danbooru/__init__.py").write_text("raise RuntimeError('imported')", "utf-8")
+    (site / "danbooru/lbpcascade_animeface.xml").write_bytes(BODY)
+    (site / "danbooru_utility-0.1.20.dist-info").mkdir()
+    (site / "danbooru_utility-0.1.20.dist-info/METADATA").write_text("Name: danbooru-utility\nVersion: 0.1.20\n")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("CURATE_MODELS", raising=False)
+    return site
+
+
+def test_a_file_of_a_package_is_used_where_it_lies(
+    site: Path, origin: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists(monkeypatch, f"{origin}/file")
+    assert model_files.path("anime-cascade") == site / "danbooru/lbpcascade_animeface.xml"
+    assert model_files.standing("anime-cascade").state == "ok"
+    assert asked == [] and "danbooru" not in sys.modules
+    (site / "danbooru/lbpcascade_animeface.xml").write_bytes(b"of another release")
+    assert model_files.find("anime-cascade") is None
+    assert model_files.path("anime-cascade").read_bytes() == BODY
+    assert asked == ["/file"]
+
+
+def test_a_given_folder_goes_before_a_package(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lists(monkeypatch, "http://127.0.0.1:9/never")
+    (tmp_path / "lbpcascade_animeface.xml").write_bytes(BODY)
+    monkeypatch.setenv("CURATE_MODELS", str(tmp_path))
+    assert model_files.path("anime-cascade").parent == tmp_path
+
+
+def test_the_lock_of_model_packages_has_what_brings_them() -> None:
+    pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements-models.lock").read_text("utf-8"), re.MULTILINE))
+    named = {model.package for model in model_files.MODELS.values()} - {None, "face_recognition_models"}
+    assert named <= pinned
+    for name, model in model_files.MODELS.items():
+        assert model.fetched or model.package, f"{name}: nobody brings it"
 
 
 def test_the_landmark_file_is_the_pinned_one_and_its_package_stays_unimported() -> None:
@@ -106,7 +149,7 @@ def test_the_landmark_file_is_the_pinned_one_and_its_package_stays_unimported() 
 def test_how_each_file_stands_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lists(monkeypatch, "http://127.0.0.1:9/never")
     assert model_files.standing("anime-cascade").state == "missing"
-    home.mkdir()
+    home.mkdir(parents=True)
     (home / "lbpcascade_animeface.xml").write_bytes(b"cut sho")
     assert model_files.standing("anime-cascade").state == "wrong"
     (home / "lbpcascade_animeface.xml").write_bytes(BODY)
@@ -122,6 +165,8 @@ def test_files_that_a_package_brings_are_checked_too(monkeypatch: pytest.MonkeyP
     gone = dataclasses.replace(other, package="no_such_package")
     monkeypatch.setattr(model_files, "MODELS", {"mmod-face": gone})
     assert model_files.standing("mmod-face").state == "missing"
+    with pytest.raises(ModelError, match="no_such_package is missing"):
+        model_files.path("mmod-face")
 
 
 def test_the_command_lists_fetches_and_verifies(home: Path, origin: str, monkeypatch: pytest.MonkeyPatch) -> None:

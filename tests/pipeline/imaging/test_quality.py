@@ -59,7 +59,7 @@ def test_drawings_have_outlines_and_photos_hardly_any() -> None:
     assert max(painted) < 0.065 < min(drawn)
 
 
-def test_real_drawings_have_more_outlines_than_real_photos(data: Path, models: Path) -> None:
+def test_real_drawings_have_more_outlines_than_real_photos(data: Path, cascade: Path) -> None:
     def shares(detector: str, *patterns: str) -> list[float]:
         aligner = Aligner(CropRules(detector=detector, align="box"))
         found = sorted(path for pattern in patterns for path in data.glob(pattern))[:24]
