@@ -5,29 +5,31 @@ Each page has its own random stream, so a larger world holds the pages of a smal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from curate.pipeline.demo import anime, extras, face, garment, portrait
+from curate.pipeline.demo import anime, extras, face, garment, icon, portrait
+from curate.pipeline.demo.anime import Anime
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.drawing import luma
 from curate.pipeline.demo.garment import Worn
 from curate.pipeline.demo.hair import Length
 from curate.pipeline.demo.items import BY_NC_ND, DemoPicture, Look, Page
 from curate.pipeline.demo.portrait import Portrait
-from curate.pipeline.demo.truth import CHANGES, Copy, GarmentTruth, Truth, changed
+from curate.pipeline.demo.truth import CHANGES, Change, Copy, GarmentTruth, Truth, changed
 
 _SIZES = ((480, 480), (480, 600), (400, 500), (512, 640), (560, 560), (360, 450), (600, 480), (420, 420))
+_ICON_SIDES = (320, 360, 400)
 _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif"}
 _PLANTED_EVERY = 8  # originals for each near-duplicate
 _AGAIN_EVERY = 4  # portraits, of which the last shows the person of the one before it
 _ODD = 10**6  # number of the first product that is there only to be refused
 
 # The first number of every random stream: what it is for.
-_LONG, _SHORT, _ANIME, _GARMENTS, _ODD_LONG, _ODD_SHORT, _ODD_ANIME = range(1, 8)
+_LONG, _SHORT, _ANIME, _GARMENTS, _ODD_LONG, _ODD_SHORT, _ODD_ANIME, _ICONS = range(1, 9)
 
 
 def pages(section: Demo) -> Iterator[Page]:
@@ -39,6 +41,11 @@ def pages(section: Demo) -> Iterator[Page]:
     drawings = [_drawing(section, i) for i in range(section.anime)]
     if drawings:
         yield from _among(drawings, [*_copies("anime", drawings), *_scenery("anime", _stream(section, _ODD_ANIME))])
+    icons = [_icon(section, i) for i in range(section.icons)]
+    if icons:
+        unmirrored = [change for change in CHANGES if change != "flip"]  # all of them lean to the same side
+        favicon = _favicon("icons", _stream(section, _ICONS, _ODD))
+        yield from _among(icons, [*_copies("icons", icons, unmirrored), favicon])
     products = [_product(section, i) for i in range(section.garments)]
     if products:
         yield from _among(products, _odd_products(section, products[0]))
@@ -74,13 +81,13 @@ def _encoding(rng: np.random.Generator) -> tuple[str, int]:
     return mime, int(rng.integers(82, 95))
 
 
-def _copies(category: str, originals: list[Page]) -> list[Page]:
-    """Near-duplicates of some of `originals`, one for each few of them, the changes in turn."""
+def _copies(category: str, originals: list[Page], changes: Sequence[Change] = CHANGES) -> list[Page]:
+    """Near-duplicates of some of `originals`, one for each few of them, the `changes` in turn."""
     copies = []
     for n in range(-(-len(originals) // _PLANTED_EVERY)):
         source = originals[min(n * _PLANTED_EVERY, len(originals) - 1)]
         first = source.pictures[0]
-        copy = Copy(first.key, CHANGES[n % len(CHANGES)])
+        copy = Copy(first.key, changes[n % len(changes)])
         truth = changed(first.truth, copy, first.look.width, first.look.height)
         quality = 34 if copy.change == "recompress" else 88
         number = f"again-{n:03d}"
@@ -112,12 +119,21 @@ def _portrait(section: Demo, length: Length, i: int) -> Page:
 def _drawing(section: Demo, i: int) -> Page:
     rng = _stream(section, _ANIME, i)
     look = anime.sample(rng, *_SIZES[rng.integers(len(_SIZES))])
-    skin = 255 * luma(look.skin)
-    truth = Truth("anime", roll=look.pose.roll, hair=look.hair.length, smile=look.smile, skin=skin).placed(
-        look.places()
-    )
+    truth = _character_truth("anime", look).placed(look.places())
     title = f"{extras.name(7 * i + 3)} {extras.SETTINGS[look.setting]}, drawn"
     return _page("anime", f"{i:04d}", title, _picture(f"anime/{i:04d}", title, truth, look, *_encoding(rng)))
+
+
+def _icon(section: Demo, i: int) -> Page:
+    rng = _stream(section, _ICONS, i)
+    look = icon.sample(rng, _ICON_SIDES[rng.integers(len(_ICON_SIDES))])
+    truth = _character_truth("icon", look.who).placed(look.places())
+    title = f"{extras.name(5 * i + 2)}, an icon"
+    return _page("icons", f"{i:04d}", title, _picture(f"icons/{i:04d}", title, truth, look, *_encoding(rng)))
+
+
+def _character_truth(kind: Literal["anime", "icon"], who: Anime) -> Truth:
+    return Truth(kind, roll=who.pose.roll, hair=who.hair.length, smile=who.smile, skin=255 * luma(who.skin))
 
 
 def _odd(category: str, number: str, title: str, truth: Truth, look: Look, mime: str = "image/jpeg") -> Page:
@@ -132,11 +148,13 @@ def _stranger(section: Demo, length: Length, rng: np.random.Generator) -> tuple[
 def _scenery(category: str, rng: np.random.Generator) -> list[Page]:
     """A view without a face, and a picture far too small."""
     view = extras.sample_landscape(rng)
-    icon = replace(extras.sample_landscape(rng), width=48, height=48)
-    return [
-        _odd(category, "view", "View from the studio", Truth("landscape"), view),
-        _odd(category, "icon", "Site icon", Truth("icon"), icon, "image/png"),
-    ]
+    return [_odd(category, "view", "View from the studio", Truth("landscape"), view), _favicon(category, rng)]
+
+
+def _favicon(category: str, rng: np.random.Generator) -> Page:
+    """A picture far too small."""
+    small = replace(extras.sample_landscape(rng), width=48, height=48)
+    return _odd(category, "favicon", "Site icon", Truth("favicon"), small, "image/png")
 
 
 def _odd_long(section: Demo) -> list[Page]:

@@ -11,4 +11,5 @@ class Demo(Section, frozen=True, kw_only=True):
     seed: int = 7  # another seed, other people and garments
     portraits: Positive = 40  # per hair length
     anime: NonNegative = 24  # drawn faces
+    icons: NonNegative = 24  # other drawn faces, in another style: an artist's icons
     garments: NonNegative = 24  # products, two pictures each

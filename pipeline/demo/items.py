@@ -18,6 +18,7 @@ CATEGORIES: Mapping[str, str] = {
     "portraits/long": "Long hair",
     "portraits/short": "Short hair",
     "anime": "Anime faces",
+    "icons": "Icons",
     "garments": "Garments",
 }
 

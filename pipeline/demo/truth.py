@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from curate.pipeline.demo.hair import Length
 from curate.pipeline.demo.portrait import FeaturePoints, Point
 
-Kind = Literal["portrait", "anime", "article", "human", "landscape", "couple", "icon", "animated"]
+Kind = Literal["portrait", "anime", "article", "human", "landscape", "couple", "icon", "favicon", "animated"]
 Change = Literal["recompress", "resize", "crop", "brightness", "flip"]
 Fault = Literal["truncated", "missing", "html"]
 

@@ -53,7 +53,7 @@ def photos(data: Path) -> list[RGB]:
 
 
 def drawings() -> list[RGB]:
-    world = DrawnWorld(Demo(seed=11, portraits=COUNT // 2, anime=0, garments=0))
+    world = DrawnWorld(Demo(seed=11, portraits=COUNT // 2, anime=0, icons=0, garments=0))
     sound = [p for p in world.pictures.values() if p.truth.copy is None and p.truth.fault is None]
     return [codec.decode(world.encoded(p)) for p in sound if p.truth.kind == "portrait"]
 

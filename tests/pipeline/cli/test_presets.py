@@ -117,7 +117,7 @@ def test_the_study_is_the_demo_with_more_people() -> None:
         ("hair", "scrape.min_side", 300),
         ("hair", "train.cyclegan.model.preset", "hair"),
         ("icon", "dedup.radius", 4),
-        ("icon", "crop.domains.icon.align", "none"),
+        ("icon", "crop.domains.icons.align", "none"),
         ("icon", "train.ugatit.data.windows.b.least", 0.7),
         ("selfie2anime", "train.cyclegan.run.epochs", 100),
         ("smile", "crop.brightness", [40, 225]),

@@ -24,7 +24,7 @@ QUALITY = {"recompress": 34}  # JPEG, as the demo plants it; 88 for the other co
 
 
 def originals() -> list[RGB]:
-    world = DrawnWorld(Demo(seed=11, portraits=PORTRAITS, anime=0, garments=0))
+    world = DrawnWorld(Demo(seed=11, portraits=PORTRAITS, anime=0, icons=0, garments=0))
     sound = (p for p in world.pictures.values() if p.truth.copy is None and p.truth.fault is None)
     return [codec.decode(world.encoded(p)) for p in sound if p.truth.kind == "portrait"]
 

@@ -22,7 +22,7 @@ HAAR = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml
 
 @lru_cache(maxsize=1)
 def world() -> DrawnWorld:
-    return DrawnWorld(Demo(seed=7, portraits=COUNT, anime=COUNT, garments=6))
+    return DrawnWorld(Demo(seed=7, portraits=COUNT, anime=COUNT, icons=0, garments=6))
 
 
 @lru_cache(maxsize=256)

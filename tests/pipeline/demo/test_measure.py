@@ -19,7 +19,7 @@ from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.imaging import codec, geometry, warp
 from curate.pipeline.tables import manifest
 
-DEMO = {"seed": 7, "portraits": 3, "anime": 0, "garments": 3}
+DEMO = {"seed": 7, "portraits": 3, "anime": 0, "icons": 0, "garments": 3}
 
 
 def squares() -> tuple[codec.RGB, codec.RGB]:

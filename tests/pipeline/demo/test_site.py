@@ -24,7 +24,7 @@ from curate.pipeline.scrape.web.reply import Response
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serve(Demo(seed=5, portraits=14, anime=3, garments=3)) as site:
+    with serve(Demo(seed=5, portraits=14, anime=3, icons=3, garments=3)) as site:
         yield site
 
 
@@ -124,7 +124,7 @@ def test_a_conditional_request_gets_304(served: Served) -> None:
 
 
 def test_requests_are_kept() -> None:
-    with serve(Demo(portraits=1, anime=0, garments=0)) as site:
+    with serve(Demo(portraits=1, anime=0, icons=0, garments=0)) as site:
         requests.get(f"{site.url}/anime?page=1", headers={"User-Agent": "curate/9 (+me@example.org)"}, timeout=10)
         assert [(r.path, r.agent) for r in site.requests] == [("/anime?page=1", "curate/9 (+me@example.org)")]
     with pytest.raises(requests.ConnectionError):
@@ -169,7 +169,7 @@ def walk(served: Served, query: str) -> list[Candidate]:
     return list(html.search(Query(source="html", site=site, query=query), Reader(served)))
 
 
-@pytest.mark.parametrize("query", ["portraits/long", "portraits/short", "anime"])
+@pytest.mark.parametrize("query", ["portraits/long", "portraits/short", "anime", "icons"])
 def test_the_site_file_finds_every_picture_with_its_licence(served: Served, query: str) -> None:
     pages = served.world.category(query)
     found = walk(served, query)

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from curate.pipeline.demo import anime, icon
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.truth import CHANGES
 from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.hashing import phash
 
-SMALL = Demo(seed=5, portraits=33, anime=4, garments=3)  # 33 portraits hold one copy of each change
+SMALL = Demo(seed=5, portraits=33, anime=4, icons=4, garments=3)  # 33 portraits hold one copy of each change
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +41,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 
 def test_a_larger_world_holds_the_pictures_of_a_smaller_one() -> None:
-    larger = DrawnWorld(Demo(seed=5, portraits=40, anime=6, garments=5))
+    larger = DrawnWorld(Demo(seed=5, portraits=40, anime=6, icons=6, garments=5))
     smaller = {key: p for key, p in world().pictures.items() if p.truth.copy is None}
     assert {key: larger.pictures[key] for key in smaller} == smaller
 
@@ -50,11 +51,12 @@ def test_there_is_as_much_of_everything_as_asked_for() -> None:
     counts = Counter((p.truth.kind, p.truth.hair) for p in plain if p.truth.kind == "portrait")
     assert counts == {("portrait", "long"): SMALL.portraits, ("portrait", "short"): SMALL.portraits}
     assert sum(p.truth.kind == "anime" for p in plain) == SMALL.anime
+    assert sum(p.truth.kind == "icon" for p in plain) == SMALL.icons
     assert len(world().category("garments")) == SMALL.garments + 4  # and four that make no pair
 
 
-def test_a_world_without_anime_and_garments_has_none() -> None:
-    assert {page.category for page in DrawnWorld(Demo(portraits=1, anime=0, garments=0)).pages} == {
+def test_a_world_without_drawings_and_garments_has_none() -> None:
+    assert {page.category for page in DrawnWorld(Demo(portraits=1, anime=0, icons=0, garments=0)).pages} == {
         "portraits/long",
         "portraits/short",
     }
@@ -66,7 +68,7 @@ def test_addresses_and_keys_are_unique() -> None:
 
 
 def test_faces_are_large_enough_and_their_parts_lie_in_them() -> None:
-    for picture in [*sound("portrait"), *sound("anime"), *sound("human")]:
+    for picture in [*sound("portrait"), *sound("anime"), *sound("icon"), *sound("human")]:
         truth = picture.truth
         assert truth.face and truth.eyes and truth.mouth and truth.chin and truth.roll is not None
         x, y, width, height = truth.face
@@ -82,7 +84,7 @@ def test_faces_are_large_enough_and_their_parts_lie_in_them() -> None:
 def test_pictures_are_what_their_addresses_say() -> None:
     kinds = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF"}
     seen = set()
-    for picture in [*sound("portrait")[:12], *sound("icon"), *sound("animated"), *sound("article")[:1]]:
+    for picture in [*sound("portrait")[:12], *sound("favicon"), *sound("animated"), *sound("article")[:1]]:
         with Image.open(io.BytesIO(world().encoded(picture))) as image:
             assert image.format == kinds[picture.mime]
             assert getattr(image, "n_frames", 1) == (2 if picture.truth.kind == "animated" else 1)
@@ -132,3 +134,32 @@ def test_a_garment_is_the_same_on_both_pictures_of_a_pair() -> None:
         assert len(tags) == 1
         assert tags.pop().pair == page.key  # type: ignore[union-attr]
         assert [p.role for p in page.pictures[:2]] == ["article", "human"]
+
+
+def test_an_icon_leans_as_far_as_crops_that_are_turned_by_45_degrees() -> None:
+    rolls = [p.truth.roll for p in sound("icon")]
+    assert rolls and all(-60 < roll < -30 for roll in rolls if roll is not None)
+
+
+def test_no_icon_is_mirrored() -> None:
+    world = DrawnWorld(Demo(seed=5, portraits=1, anime=0, icons=41, garments=0))  # a copy of each change, and one more
+    changes = {p.truth.copy.change for p in world.pictures.values() if p.truth.kind == "icon" and p.truth.copy}
+    assert changes == set(CHANGES) - {"flip"}
+
+
+def test_an_icon_is_the_drawn_character_in_few_flat_colours_and_keeps_its_own() -> None:
+    """The same character, the same place: another hand."""
+    rng = np.random.default_rng(4)
+    for _ in range(4):
+        who = anime.sample(rng, 320, 320)
+        drawn, drawn_as_icon = who.draw(), icon.of(who, rng).draw()
+        left, right = icon.of(who, rng).places().eyes
+        assert icon.of(who, rng).places().eyes == who.places().eyes
+        x, y = (
+            round((left[0] + right[0]) / 2),
+            round(left[1] + 0.14 * who.pose.unit),
+        )  # the skin between the eyes and the nose
+        assert np.abs(drawn[y, x].astype(int) - drawn_as_icon[y, x]).max() < 20
+        flat = [np.mean(np.abs(np.diff(p.astype(int), axis=1)).max(-1) <= 6) for p in (drawn, drawn_as_icon)]
+        assert np.abs(drawn.astype(int) - drawn_as_icon).mean() > 25
+        assert flat[1] > 0.8

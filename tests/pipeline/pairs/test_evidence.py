@@ -108,7 +108,11 @@ def test_pictures_of_any_shape(shape: tuple[int, int]) -> None:
 
 
 def test_in_the_drawn_shop_right_pairs_stand_apart_from_wrong_ones() -> None:
-    shop = [page for page in DrawnWorld(Demo(portraits=1, anime=0, garments=12)).pages if page.category == "garments"]
+    shop = [
+        page
+        for page in DrawnWorld(Demo(portraits=1, anime=0, icons=0, garments=12)).pages
+        if page.category == "garments"
+    ]
     whole = [{p.role: p for p in item.pictures} for item in shop if len(item.pictures) == 2]
     articles = [roles["article"].look.draw() for roles in whole]
     humans = [(roles["human"].look.draw(), Box(*roles["human"].truth.face)) for roles in whole]

@@ -126,7 +126,7 @@ def test_pil_in_pil_out(full: tuple[Path, dict[str, torch.nn.Module]]) -> None:
 
 def test_faces_are_found_and_aligned(tmp_path: Path) -> None:
     cyclegan_files(tmp_path, cyclegan())
-    world = DrawnWorld(Demo(portraits=4, anime=0, garments=1))
+    world = DrawnWorld(Demo(portraits=4, anime=0, icons=0, garments=1))
     portrait = next(page for page in world.pages if page.category == "portraits/long" and page.allowed)
     (tmp_path / "photo.jpg").write_bytes(world.encoded(portrait.pictures[0]))
     translate = load(tmp_path, size=32)

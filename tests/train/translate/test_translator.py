@@ -43,7 +43,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn portrait twice under one name, a picture without a face, and a file that is no picture."""
     folder = tmp_path_factory.mktemp("photos")
-    world = DrawnWorld(Demo(portraits=4, anime=0, garments=1))
+    world = DrawnWorld(Demo(portraits=4, anime=0, icons=0, garments=1))
     portrait = next(page for page in world.pages if page.category == "portraits/long" and page.allowed)
     data = world.encoded(portrait.pictures[0])
     (folder / "more").mkdir()
