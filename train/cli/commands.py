@@ -14,6 +14,8 @@ from curate.train.cli import params
 from curate.train.cli.train import train
 from curate.train.cli.translate import Force, Renames, WhichSystem, known_direction, translate
 
+GeneratorsOnly = Annotated[bool, typer.Option("--generators-only", help="Leave the discriminators out.")]
+
 
 def register(app: typer.Typer) -> None:
     """Adds every training command to `app`."""
@@ -40,10 +42,14 @@ def import_(
     direction: Annotated[
         str | None, typer.Option(help="What a lone generator does: a2b, if not given, or b2a.")
     ] = None,
+    generators_only: GeneratorsOnly = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="16-bit numbers: half the size, hardly another picture.")
+    ] = False,
     force: Force = False,
 ) -> None:
-    """Check another project's checkpoint and write its networks into one safe file."""
-    from curate.train.weights import exchange
+    """Check another project's checkpoint, or take a run, and write its networks into one safe file."""
+    from curate.train.weights import exchange, saved
     from curate.train.weights.unwrap import parse_rename
 
     renames = [parse_rename(text) for text in map_ or ()]
@@ -52,9 +58,10 @@ def import_(
         raise UsageError(
             f"--direction {direction}: the networks' names say already what each of them does", "leave it out"
         )
-    written = exchange.save(
-        imported, out if out.suffix else out.with_suffix(".safetensors"), sources=files, force=force
-    )
+    if generators_only:
+        imported = saved.without_discriminators(imported)
+    path = out if out.suffix else out.with_suffix(".safetensors")
+    written = saved.save(imported, path, half=half, sources=files, force=force)
     result = {
         "system": imported.system,
         "networks": {role: len(state) for role, state in imported.networks.items()},
@@ -78,7 +85,7 @@ def export(
     layout: Annotated[
         str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit), keras-npz (cagan).")
     ] = None,
-    generators_only: Annotated[bool, typer.Option("--generators-only", help="Leave the discriminators out.")] = False,
+    generators_only: GeneratorsOnly = False,
     force: Force = False,
 ) -> None:
     """Write trained networks as the project that they come from reads them."""

@@ -23,7 +23,8 @@ WhichSystem = Annotated[
     str | None, typer.Option("--system", help="cyclegan, ugatit or cagan; recognised by the files if not given.")
 ]
 Weights = Annotated[
-    list[Path] | None, typer.Option(metavar="RUN|FILE", help="Files of weights, or RUN@STEP, RUN@best; repeatable.")
+    list[Path] | None,
+    typer.Option(metavar="RUN|FILE", help="Files of weights, RUN@STEP, RUN@best or drawn-hair; repeatable."),
 ]
 Renames = Annotated[
     list[str] | None,

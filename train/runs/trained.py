@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from curate.pipeline.core.config import override, parse
+from curate.pipeline.core.config import as_dict, override, parse
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.imaging.config import Letterbox
@@ -19,6 +19,37 @@ from curate.train.recipes import RECIPES
 from curate.train.runs.config import from_dict
 from curate.train.runs.factory import build, check_bounds
 from curate.train.runs.stored import StoredCheckpoint, find_in_run
+
+
+@dataclass(frozen=True)
+class PhotoRules:
+    """How the photos that networks were trained on were cut, so that new ones are cut alike."""
+
+    domains: Mapping[str, str]  # the names of a and b
+    rules: Mapping[str, CropRules]  # how photos of a and b are cut
+    width: int | None = None  # px, of pairs; None: square
+    letterbox: Letterbox = field(default_factory=Letterbox)  # what the pictures of pairs were boxed by
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON; `from_dict` reads them."""
+        rules = {key: as_dict(own) for key, own in self.rules.items()}
+        return {
+            "domains": dict(self.domains),
+            "crop": rules,
+            "width": self.width,
+            "letterbox": as_dict(self.letterbox),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> PhotoRules:
+        """Of values as a run's config.json has them. Raises UsageError, KeyError or TypeError for others."""
+        domains = {str(key): str(name) for key, name in plain["domains"].items()}
+        return cls(
+            domains,
+            {key: _known_rules(plain["crop"][key]) for key in domains},
+            plain.get("width"),
+            parse(Letterbox, plain.get("letterbox", {}), "letterbox"),
+        )
 
 
 @dataclass(frozen=True)
@@ -82,21 +113,26 @@ def load_checkpoint(stored: StoredCheckpoint, device: str = "auto") -> Trained:
     config = from_dict(config_json)
     check_bounds(config.recipe, config.model, str(stored.path))
     recipe = build(replace(config, run=override(config.run, "run", device=device)))
-    domains = config.data.domains
+    photos = photo_rules(config_json)
     model: Any = config.model
     return Trained(
         recipe=recipe,
         source=stored.source,
         step=checkpoint.load_weights(recipe, stored.path),
         side=config.data.size,
-        domains=domains,
-        rules={key: _known_rules(config_json["crop"][key]) for key in domains},
-        directions=tuple(f"{a}2{b}" for a in sorted(domains) for b in sorted(domains) if a != b),
+        domains=photos.domains,
+        rules=photos.rules,
+        directions=tuple(f"{a}2{b}" for a in sorted(photos.domains) for b in sorted(photos.domains) if a != b),
         keys=frozenset(RECIPES.resolve(config.recipe).keys(config.model)),
-        width=config.data.width,
-        letterbox=parse(Letterbox, config_json.get("letterbox", {}), "letterbox"),
+        width=photos.width,
+        letterbox=photos.letterbox,
         any_size=model.any_size,
     )
+
+
+def photo_rules(config_json: Mapping[str, Any]) -> PhotoRules:
+    """How the photos of the run of `config_json` were cut."""
+    return PhotoRules.from_dict({**config_json, **config_json["data"]})
 
 
 def _known_rules(plain: Mapping[str, Any]) -> CropRules:

@@ -2,35 +2,33 @@
 
 A system is a recipe whose networks other projects have trained, too. Its module, one row of `SYSTEMS`, knows their
 files: which networks lie in them, under what names, and what their shapes say about the config. No file is ever
-executed. `read` also takes the files that `save` writes, which hold the same in one safetensors file.
+executed. `read` also takes the files that saved.save writes, which hold the same in one safetensors file.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
 
-from curate.pipeline.core.config import as_dict, parse
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan, files_of
 from curate.pipeline.core.registry import Registry
 from curate.pipeline.faces.config import CropRules
 from curate.train.data.config import DataConfig
-from curate.train.engine import checkpoint, safetensors_file
+from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
 from curate.train.engine.precision import select_device
 from curate.train.recipes import RECIPES
-from curate.train.runs.factory import check_bounds
 from curate.train.runs.stored import StoredCheckpoint
-from curate.train.runs.trained import Trained, load_checkpoint
-from curate.train.weights import files
-from curate.train.weights.format import CheckpointFormat, Direction, ImportedNetworks, State, StateDict, fitted
+from curate.train.runs.trained import PhotoRules, Trained, load_checkpoint
+from curate.train.weights import files, saved
+from curate.train.weights.format import CheckpointFormat, Direction, ImportedNetworks, State, StateDict
 from curate.train.weights.own import check_own, check_same, find_own, read_checkpoint, refuse_renames
+from curate.train.weights.shipped import located
 from curate.train.weights.unwrap import Rename, unwrap, whole
 
 SYSTEMS = Registry(
@@ -61,12 +59,13 @@ def read(
 ) -> ImportedNetworks:
     """The networks in one file, in several that belong together, in the files of a folder, or of a run.
 
-    A run, RUN@WHICH and a run's own file are what `runs.stored.find` takes; of them generators come by their moving
-    average where there is one. `system` None is recognised by names and shapes. A single generator whose file name says
-    nothing is `direction`'s. `renames` change beginnings of other projects' names. Raises UsageError for files that
-    would have to be executed, are broken, or do not fit, with what is wrong in them.
+    The name of weights that come with curate stands for their file. A run, RUN@WHICH and a run's own file are what
+    `runs.stored.find` takes; of them generators come by their moving average where there is one. `system` None is
+    recognised by names and shapes. A single generator whose file name says nothing is `direction`'s. `renames` change
+    beginnings of other projects' names. Raises UsageError for files that would have to be executed, are broken, or do
+    not fit, with what is wrong in them.
     """
-    named = [paths] if isinstance(paths, Path) else list(paths)
+    named = located([paths] if isinstance(paths, Path) else paths)
     if system is not None:
         SYSTEMS[system]
     if own := find_own(named):
@@ -76,7 +75,7 @@ def read(
     if len(opened) == 1 and (header := files.header(opened[0])):
         check_same(opened[0], str(header["system"]), system)
         refuse_renames(opened[0], renames)
-        return _read_saved(opened[0], header)
+        return saved.read(opened[0], header)
     found = [part for path in opened for part in _found(path, system, renames)]
     guess = _recognise(found)
     if system is None and guess is None:
@@ -103,6 +102,7 @@ def load(
 
     A run's own networks come with all that the run knows of how its photos are cut. Raises like `read` and `trained`.
     """
+    paths = located(paths)
     if own := find_own(paths):
         check_own(own, system, renames)
         networks = load_checkpoint(own, device)
@@ -131,35 +131,13 @@ def write(
     if layout is not None and layout not in system.layouts:
         raise UsageError(f"{imported.system} has no layout '{layout}'", f"layouts: {', '.join(system.layouts)}")
     if generators_only:
-        generators = {role: state for role, state in imported.networks.items() if not role.startswith("d")}
-        imported = replace(imported, networks=generators)
+        imported = saved.without_discriminators(imported)
     made = {folder / name: content for name, content in system.files(imported, layout).items()}
     with OutputPlan(made, files_of(sources), force=force) as plan:
         for path, content in made.items():
             with plan.write(path) as temporary:
                 files.write(content, temporary, path.suffix)
     return list(made)
-
-
-def save(imported: ImportedNetworks, path: Path, *, sources: Iterable[Path] = (), force: bool = False) -> Path:
-    """Writes the networks as one safetensors file, which `read` reads again.
-
-    Raises UsageError for a path that ends otherwise, that is one of `sources` or, without `force`, anybody else's file.
-    """
-    if path.suffix != ".safetensors":
-        raise UsageError(f"{path}: what is written is safetensors", f"name it {path.with_suffix('.safetensors')}")
-    header = {
-        "system": imported.system,
-        "config": as_dict(imported.config),
-        "side": imported.side,
-        "step": imported.step,
-        "notes": imported.notes,
-        "versions": checkpoint.versions(),
-    }
-    tensors = {f"{role}/{key}": value for role, state in imported.networks.items() for key, value in state.items()}
-    with OutputPlan([path], files_of(sources), force=force) as plan, plan.write(path) as temporary:
-        safetensors_file.write(temporary, tensors, {files.HEADER: json.dumps(header, sort_keys=True)})
-    return path
 
 
 def build(imported: ImportedNetworks) -> Recipe:
@@ -174,8 +152,8 @@ def build(imported: ImportedNetworks) -> Recipe:
 def trained(imported: ImportedNetworks, source: str, *, size: int | None = None, device: str = "auto") -> Trained:
     """The imported generators, ready to translate; `source` says to a person where they come from.
 
-    `size` is the px that photos are made, where the networks take any. Photos are cut like the data half cuts faces by
-    default. Raises UsageError for another size than a network's only one.
+    `size` is the px that photos are made, where the networks take any. Photos are cut like those of the run, where that
+    is known, else as the data half cuts faces by default. Raises UsageError for another size than a network's only one.
     """
     config: Any = imported.config
     if not config.any_size and size not in (None, imported.side):
@@ -184,18 +162,20 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     keys = frozenset(recipe.keys(config))
     side = size or imported.side or (DataConfig().size if "human" in keys else None)
     width = side * 3 // 4 if side and getattr(config, "variant", None) == "keras" else None  # the notebook's shape
-    rules = CropRules(size=side) if side else CropRules()
+    default = dict.fromkeys("ab", CropRules(size=side) if side else CropRules())
+    photos = imported.photos or PhotoRules({"a": "a", "b": "b"}, default, width)
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
     return Trained(
         recipe=recipe.to(select_device(device)),
         source=source,
         step=imported.step,
         side=side,
-        domains={"a": "a", "b": "b"},
-        rules=dict.fromkeys("ab", rules),
+        domains=photos.domains,
+        rules=photos.rules,
         directions=directions,
         keys=keys,
-        width=width,
+        width=photos.width,
+        letterbox=photos.letterbox,
         any_size=config.any_size,
     )
 
@@ -249,30 +229,6 @@ def _found(path: Path, system: str | None, renames: Sequence[Rename]) -> list[St
 
 def _known(state: State) -> bool:
     return any(_system(name).recognises(state) for name in SYSTEMS)
-
-
-def _read_saved(path: Path, header: Mapping[str, Any]) -> ImportedNetworks:
-    """A file that `save` wrote, checked like any other."""
-    name, told = str(header["system"]), header["config"]
-    kind: Any = RECIPES.resolve(name)
-    if not isinstance(told, dict):
-        raise UsageError(f"{path}: broken: its header is not one of ours", files.AGAIN)
-    config = parse(kind.Config, kind.Config.from_older(told), f"{path}, config")
-    check_bounds(name, config, str(path))
-    with torch.device("meta"):
-        networks = dict(kind(config).named_children())
-    parts: dict[str, dict[str, torch.Tensor]] = {}
-    for full, value in files.read(path).items():
-        role, _, key = str(full).rpartition("/")
-        parts.setdefault(role, {})[key] = value
-    if strange := parts.keys() - networks.keys():
-        raise UsageError(f"{path}: broken: {name} has no network '{min(strange)}'", files.AGAIN)
-    states = {
-        role: fitted(StateDict(role, f"{path}, {role}", state), networks[role], str, "by its config")
-        for role, state in parts.items()
-    }
-    notes, step = tuple(map(str, header["notes"])), header.get("step")
-    return ImportedNetworks(name, config, states, header["side"], notes, step=step if isinstance(step, int) else None)
 
 
 def _recognise(found: Iterable[StateDict]) -> str | None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from curate.pipeline.core.config import Section
 from curate.pipeline.core.errors import UsageError
+from curate.train.runs.trained import PhotoRules
 
 State = Mapping[str, Tensor]
 Direction = Literal["a2b", "b2a"]
@@ -41,6 +42,7 @@ class ImportedNetworks:
     notes: tuple[str, ...] = ()
     assumed: bool = False  # whether a generator's direction was not said by its name
     step: int | None = None  # steps that they were trained for, where that is known
+    photos: PhotoRules | None = None  # how the photos of a run of ours were cut; None: not known
 
 
 class CheckpointFormat(Protocol):

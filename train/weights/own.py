@@ -11,6 +11,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.engine import checkpoint
 from curate.train.runs.config import from_dict
 from curate.train.runs.stored import StoredCheckpoint, find
+from curate.train.runs.trained import photo_rules
 from curate.train.weights.format import ImportedNetworks
 from curate.train.weights.unwrap import Rename
 
@@ -60,4 +61,11 @@ def read_checkpoint(own: StoredCheckpoint, known: Sequence[str]) -> ImportedNetw
     for role, state in averages.items():
         followed = f"g_{role.removeprefix('average_')}" if role != "average" else "generator"
         networks[followed] = {key.removeprefix("network."): value for key, value in state.items()}
-    return ImportedNetworks(config.recipe, config.model, networks, config.data.size, step=int(header["step"]))
+    return ImportedNetworks(
+        config.recipe,
+        config.model,
+        networks,
+        config.data.size,
+        step=int(header["step"]),
+        photos=photo_rules(own.config_json),
+    )

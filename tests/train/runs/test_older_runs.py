@@ -19,7 +19,7 @@ from curate.train.runs.config import read
 from curate.train.runs.run_dir import RunDir
 from curate.train.runs.trained import load_run
 from curate.train.trainer import run
-from curate.train.weights import exchange, files
+from curate.train.weights import exchange, files, saved
 from curate.train.weights.format import ImportedNetworks
 from tests.support.training import dataset, tiny
 
@@ -200,7 +200,7 @@ def test_a_file_of_weights_is_read(name: str, tmp_path: Path) -> None:
     recipe = kind(config)
     role = "generator" if name == "cagan" else "g_a2b"
     states = {role: dict(getattr(recipe, role).state_dict())}
-    path = exchange.save(ImportedNetworks(name, config, states), tmp_path / "new.safetensors")
+    path = saved.save(ImportedNetworks(name, config, states), tmp_path / "new.safetensors")
     with safe_open(path, "pt") as opened:
         header = json.loads(opened.metadata()[files.HEADER])
         tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118

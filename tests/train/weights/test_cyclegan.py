@@ -13,7 +13,7 @@ from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.recipes.cyclegan.recipe import CycleGAN
 from curate.train.runs.trained import load_run
 from curate.train.trainer.run import run
-from curate.train.weights import exchange
+from curate.train.weights import exchange, saved
 from curate.train.weights.format import ImportedNetworks
 from tests.support.foreign_weights import WIDTH, cyclegan, cyclegan_files
 from tests.support.training import dataset, tiny
@@ -215,7 +215,7 @@ def test_networks_that_others_do_not_know_do_not_go_out(
     else:
         written = exchange.write(imported, tmp_path / "some", generators_only=True)
         assert [path.stem for path in written] == ["latest_net_G_A", "latest_net_G_B"]
-    again = exchange.read(exchange.save(imported, tmp_path / "own.safetensors"))  # our own file takes them all
+    again = exchange.read(saved.save(imported, tmp_path / "own.safetensors"))  # our own file takes them all
     assert again.config == config
     assert exchange.build(again).state_dict().keys() == recipe.state_dict().keys()
 

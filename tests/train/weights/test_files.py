@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from curate.pipeline.core.errors import UsageError
-from curate.train.weights import exchange
+from curate.train.weights import exchange, saved
 from tests.support.foreign_weights import SIDE, cyclegan, cyclegan_files, ugatit, ugatit_content
 
 torch.set_num_threads(1)
@@ -112,7 +112,7 @@ def test_our_own_file_holds_what_came_in(tmp_path: Path, light: bool) -> None:
     path = tmp_path / "x_params_latest.pt"
     torch.save(ugatit_content(ugatit(light)), path)
     imported = exchange.read(path)
-    again = exchange.read(exchange.save(imported, tmp_path / "x.safetensors"))
+    again = exchange.read(saved.save(imported, tmp_path / "x.safetensors"))
     assert (again.system, again.config, again.side, again.notes) == (
         imported.system,
         imported.config,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from curate.pipeline.core.errors import UsageError
-from curate.train.weights import exchange
+from curate.train.weights import exchange, saved
 from tests.support.foreign_weights import cyclegan, cyclegan_files
 
 
@@ -30,7 +30,7 @@ def test_files_are_not_written_over_by_what_is_made_of_them(authors: Path) -> No
         exchange.write(exchange.read(authors), authors, sources=[authors])
     one = next(iter(sorted(authors.glob("*.pth"))))
     with pytest.raises(UsageError, match=r"what is written is safetensors") as told:
-        exchange.save(exchange.read(one), one, sources=[one])
+        saved.save(exchange.read(one), one, sources=[one])
     assert str(one.with_suffix(".safetensors")) in told.value.hint
     assert content(authors) == before
 
@@ -40,9 +40,9 @@ def test_other_peoples_files_stay_unless_forced(authors: Path, tmp_path: Path) -
     with pytest.raises(UsageError, match="is there already"):
         exchange.write(imported, authors)
     assert content(authors) == before
-    mine = exchange.save(imported, tmp_path / "mine.safetensors", sources=[authors])
+    mine = saved.save(imported, tmp_path / "mine.safetensors", sources=[authors])
     with pytest.raises(UsageError, match="is one of the inputs"):
-        exchange.save(exchange.read(mine), mine, sources=[mine], force=True)
+        saved.save(exchange.read(mine), mine, sources=[mine], force=True)
     exchange.write(imported, authors, force=True)
 
 

@@ -1,0 +1,50 @@
+"""Networks that are handed on in one small file, and those that come with curate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from curate.pipeline.core.errors import UsageError
+from curate.train.runs.trained import load_run
+from curate.train.trainer.run import run
+from curate.train.weights import exchange, saved
+from curate.train.weights.shipped import SHIPPED, located
+from tests.support.training import dataset, tiny
+
+
+def test_a_run_handed_on_in_16_bits_translates_as_it_did_and_knows_how_its_photos_were_cut(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    run(tiny(run__steps=2, run__samples=0), tmp_path, tmp_path / "run")
+    whole = exchange.read(tmp_path / "run")
+    small = saved.save(saved.without_discriminators(whole), tmp_path / "small.safetensors", half=True)
+    large = saved.save(whole, tmp_path / "large.safetensors")
+    assert small.stat().st_size < large.stat().st_size
+    before, (after, notes) = load_run(tmp_path / "run", "cpu"), exchange.load([small], device="cpu")
+    assert notes == ()
+    assert (after.domains, after.rules, after.step) == (before.domains, before.rules, before.step)
+    assert after.directions == before.directions == ("a2b", "b2a")
+    photo = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, 3, 32, 32)).astype(np.float32))
+    batch = {key: photo if key in "ab" else torch.ones(1, 1, 32, 32) for key in before.keys}
+    for direction in ("a2b", "b2a"):
+        one, other = (networks.recipe.render(batch)[direction] for networks in (before, after))
+        assert 0 < (one - other).abs().max() < 0.02, "rounded, and to nothing that an eye would see"
+    path = large
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'\\"domains\\"', b'\\"damains\\"', 1))
+    assert path.read_bytes() != content
+    with pytest.raises(UsageError, match="broken: its header is not one of ours"):
+        exchange.load([path], device="cpu")
+
+
+def test_a_bare_name_is_that_of_what_comes_with_curate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="did you mean 'drawn-hair'"):
+        located([Path("drawn-hiar")])
+    assert located([Path("none.pth"), Path("some/drawn-hair")]) == [Path("none.pth"), Path("some/drawn-hair")]
+    assert [path.suffix for path in located(map(Path, SHIPPED))] == [".safetensors"] * len(SHIPPED)
+    (tmp_path / "drawn-hair").mkdir()
+    assert located([Path("drawn-hair")]) == [Path("drawn-hair")], "one's own goes first"
