@@ -62,6 +62,7 @@ def dataset(root: Path, *, train: int = 6, val: int = 2, test: int = 2, side: in
 def tiny(**flags: Any) -> TrainConfig:
     """The config of a CycleGAN that takes milliseconds a step; `flags` with two underscores for the dot."""
     given = {"run.steps": 6, "run.tick": 2, "run.sample_every": 4, "run.checkpoint_every": 2, "run.samples": 2}
+    given |= {"run.features": "standin"}  # not what this machine may have beside it
     given |= {key.replace("__", "."): value for key, value in flags.items()}
     return read(Params({"train": {"cyclegan": TINY}}, None), "cyclegan", given)
 
@@ -69,6 +70,7 @@ def tiny(**flags: Any) -> TrainConfig:
 def tiny_cagan(**flags: Any) -> TrainConfig:
     """The config of a CAGAN that takes milliseconds a step."""
     given = {"run.steps": 2, "run.tick": 1, "run.batch": 2, "run.samples": 2, "run.device": "cpu"}
+    given |= {"run.features": "standin"}
     given |= {key.replace("__", "."): value for key, value in flags.items()}
     section = {"data": {"size": 32}, "model": {"variant": "modern", "width": 2}}
     return read(Params({"train": {"cagan": section}}, None), "cagan", given)

@@ -60,7 +60,7 @@ class RunConfig(Section, frozen=True, kw_only=True):
     measure_every: NonNegative = 500  # steps to the first measurement; later ones are rarer. 0: never
     metrics: tuple[Literal["kid", "fid"], ...] = ("kid",)  # of the held-out images, by which networks are kept
     held_out: Annotated[int, Meta(ge=2, le=5000)] = 128  # images per domain that are measured, at the most
-    features: str | None = None  # an Inception weights file for the metrics; None: a stand-in net
+    features: str | None = None  # the metrics' net: lite0, standin or an Inception's file; None: lite0 if there
 
     def make_precision(self) -> Precision:
         """How the networks are run: the four keys from `precision` to `compile`."""

@@ -237,7 +237,7 @@ def _best_checkpoint(prepared: PreparedRun, root: Path, run_dir: RunDir, progres
         progress.note(
             "too few images in val: it is measured, and its best chosen, on train, which flatters it: build.val"
         )
-    net = extractor.load(root / config.features if config.features else None, select_device(config.device))
+    net = extractor.load(config.features, root, select_device(config.device))
     evaluator = Evaluator(held_out, net, config.metrics, root)
     return BestCheckpoint(run_dir.best, prepared.config_json, evaluator, config.metrics, config.keep_best)
 

@@ -45,12 +45,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def evaluator(root: Path, **flags: Any) -> Evaluator:
     held_out = data_module.build_data_module(tiny(**flags), root).held_out
-    return Evaluator(held_out, extractor.load(None), ("kid", "fid"), root)
+    return Evaluator(held_out, extractor.load("standin"), ("kid", "fid"), root)
 
 
 def pair_evaluator(root: Path) -> Evaluator:
     held_out = data_module.build_data_module(tiny_cagan(), root).held_out
-    return Evaluator(held_out, extractor.load(None), ("kid",), root)
+    return Evaluator(held_out, extractor.load("standin"), ("kid",), root)
 
 
 def test_intervals_grow_and_depend_on_the_step_alone() -> None:

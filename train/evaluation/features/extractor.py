@@ -9,13 +9,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import ModelError, UsageError
+from curate.pipeline.faces import model_files
 from curate.train.data.transforms import resize
 from curate.train.evaluation.features.random_filters import StandIn
 from curate.train.weights import files
 from curate.train.weights.format import StateDict, fitted
 from curate.train.weights.unwrap import unwrap
 
+LITE0, STAND_IN = "lite0", "standin"  # nets that run.features has names for
+LITE0_FILE = "efficientnet-lite0"  # among the model files
 NAMES = {"fid": "inception", "torchvision": "torchvision_inception"}  # by layout; the first is what papers report
 
 
@@ -40,15 +43,39 @@ class FeatureNet:
         return features.float().cpu()
 
 
-def load(path: Path | None, device: torch.device | str = "cpu") -> FeatureNet:
-    """The Inception net whose weights are in `path`, or without one the stand-in.
+def load(features: str | None, root: Path = Path(), device: torch.device | str = "cpu") -> FeatureNet:
+    """The net that `features` names: lite0, standin, or an Inception net by its file of weights, relative to `root`.
 
-    It may be FID's own (pt_inception) or torchvision's inception_v3, as torch or safetensors write it; its last layer
-    tells which. Raises UsageError for a file that is not there, would have to be executed, or whose names and shapes
-    differ, with what differs.
+    None is lite0 where its file is on this machine, else the stand-in. An Inception may be FID's own (pt_inception) or
+    torchvision's inception_v3, as torch or safetensors write it; its last layer tells which. Raises ModelError where
+    lite0 is asked for and not there, and UsageError for a file that is not there, would have to be executed, or whose
+    names and shapes differ, with what differs.
     """
-    if path is None:
-        return FeatureNet("standin", StandIn(), StandIn.side, device)
+    if features is None:
+        features = LITE0 if model_files.standing(LITE0_FILE).state == "ok" else STAND_IN
+    if features == STAND_IN:
+        return FeatureNet(STAND_IN, StandIn(), StandIn.side, device)
+    if features == LITE0:
+        return _lite0(device)
+    return _inception(root / features, device)
+
+
+def _lite0(device: torch.device | str) -> FeatureNet:
+    from curate.train.evaluation.features.lite0 import SIDE, Lite0
+
+    there = model_files.standing(LITE0_FILE)
+    if there.state != "ok":
+        raise ModelError(
+            f"{LITE0}: the file of its weights is {there.state}: {model_files.MODELS[LITE0_FILE].file}",
+            f"{there.where}; or name {STAND_IN}, which needs none",
+        )
+    path, network = Path(there.where), Lite0()
+    (found,) = unwrap(files.read(path), path, lambda state: "_fc.weight" in state)
+    network.load_state_dict(fitted(found, network, str, "EfficientNet-Lite0's"))
+    return FeatureNet(LITE0, network, SIDE, device)
+
+
+def _inception(path: Path, device: torch.device | str) -> FeatureNet:
     from curate.train.evaluation.features.inception import CLASSES, SIDE, Inception
 
     parts = unwrap(files.read(path), path, lambda state: "fc.weight" in state)
@@ -56,7 +83,7 @@ def load(path: Path | None, device: torch.device | str = "cpu") -> FeatureNet:
     if last is None or last.ndim != 2 or len(last) not in CLASSES:
         raise UsageError(
             f"{path}: not the weights of an Inception v3: no fc.weight of {' or '.join(map(str, CLASSES))} rows",
-            "name pt_inception-2015-12-05 or torchvision's inception_v3, or leave run.features out",
+            f"name pt_inception-2015-12-05 or torchvision's inception_v3, or {LITE0}, {STAND_IN}, or nothing at all",
         )
     network = Inception(len(last))
     network.network.load_state_dict(_fitted(parts[0], network.network))
