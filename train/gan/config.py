@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from curate.pipeline.core.config import Positive
+from curate.pipeline.core.config import Positive, Share
 from curate.train.engine.config import ModelConfig
 
 Weight = Annotated[float, Meta(ge=0.0)]
@@ -33,3 +33,15 @@ class AugmentedConfig(AdversarialConfig, frozen=True, kw_only=True):
     """The same, of recipes that can show their discriminators changed images."""
 
     augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # DiffAugment; Zhao et al., arXiv 2006.10738
+
+
+class MaskedConfig(AugmentedConfig, frozen=True, kw_only=True):
+    """The same, of recipes that go there and back, and whose generators can paint through a mask."""
+
+    generator: Literal["plain", "masked"] = "plain"  # paints all; or through a mask: the rest keeps the photo's pixels
+    cycle_noise: Weight = 0.0  # std of noise on a fake before its way back: patterns that hide what was there are lost
+    mask_weight: Weight = 0.1  # of a mask's mean; generator masked alone, as all of mask_
+    mask_smooth_weight: Weight = 0.0  # of the mean difference of a mask's neighbouring px
+    mask_decided_weight: Weight = 0.0  # of how far a mask's px are from 0 and 1
+    mask_back_weight: Weight = 0.0  # of the L1 distance between the masks of the ways there and back
+    mask_warmup: Share = 0.0  # of the run, over which these weights rise from 0

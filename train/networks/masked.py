@@ -35,9 +35,14 @@ class MaskedGenerator(nn.Module):
         self.body = body
 
     def forward(self, images: Tensor) -> Painted:
-        raw = self.body(images).float()
-        paint, mask = torch.tanh(raw[:, :PAINT]), torch.sigmoid(raw[:, PAINT:])
-        return Painted(torch.lerp(images.float(), paint, mask), mask, paint)
+        return painted(self.body(images), images)
+
+
+def painted(raw: Tensor, images: Tensor) -> Painted:
+    """`images` [N, 3, H, W] in [-1, 1] under what a network painted on them: `raw` [N, 4, H, W], paint and mask."""
+    raw = raw.float()
+    paint, mask = torch.tanh(raw[:, :PAINT]), torch.sigmoid(raw[:, PAINT:])
+    return Painted(torch.lerp(images.float(), paint, mask), mask, paint)
 
 
 def as_painted(made: Tensor | Painted) -> Painted:

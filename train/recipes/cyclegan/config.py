@@ -9,10 +9,10 @@ from msgspec import Meta
 
 from curate.pipeline.core.config import NonNegative, Positive, Share
 from curate.pipeline.core.errors import UsageError
-from curate.train.gan.config import AugmentedConfig, Beta, Rate, Weight
+from curate.train.gan.config import Beta, MaskedConfig, Rate, Weight
 
 
-class DiscriminatorConfig(AugmentedConfig, frozen=True, kw_only=True):
+class DiscriminatorConfig(MaskedConfig, frozen=True, kw_only=True):
     """How discriminators are built, and what they learn from beside the adversarial loss."""
 
     discriminator: Literal["patch", "dual", "unet"] = "patch"  # patches; and the whole; pixels and the whole
@@ -47,7 +47,6 @@ class CycleGANConfig(DiscriminatorConfig, frozen=True, kw_only=True):
     """The constants of CycleGAN; "code" is the authors' PyTorch implementation where it differs from the paper."""
 
     preset: Literal["plain", "blog", "hair"] = "plain"  # the paper's; the hair article's last; recommended for hair
-    generator: Literal["plain", "masked"] = "plain"  # paints all; or through a mask: the rest keeps the photo's pixels
     backbone: Literal["resnet", "unet"] = "resnet"  # appendix 7.2; or on blocks of 2x2 px, far cheaper, for few steps
     width: Positive = 64  # channels of the generator's first layer; appendix 7.2
     blocks: Positive = 9  # residual blocks: 9 for 256 px, 6 for 128 px; appendix 7.2
@@ -56,12 +55,6 @@ class CycleGANConfig(DiscriminatorConfig, frozen=True, kw_only=True):
     cycle_weight_b: Weight | None = None  # b -> a -> b; None: cycle_weight
     identity_weight: Weight = 5.0  # half of the cycle's; section 5.2, always on in the code
     identity_weight_b: Weight | None = None  # of b; None: identity_weight
-    cycle_noise: Weight = 0.0  # std of noise on a fake before its way back: patterns that hide what was there are lost
-    mask_weight: Weight = 0.1  # of a mask's mean; generator masked alone, as all of mask_
-    mask_smooth_weight: Weight = 0.0  # of the mean difference of a mask's neighbouring px
-    mask_decided_weight: Weight = 0.0  # of how far a mask's px are from 0 and 1
-    mask_back_weight: Weight = 0.0  # of the L1 distance between the masks of the ways there and back
-    mask_warmup: Share = 0.0  # of the run, over which these weights rise from 0
     face_weight: Weight = 0.0  # the face stays, under a mask from its landmarks; the hair article, no weight given
     face_branch: bool = False  # shows the generators the face once more, which enlarge by nearest; tried in the article
     pool: NonNegative = 50  # earlier fakes shown to a discriminator; section 4

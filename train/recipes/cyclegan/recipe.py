@@ -15,7 +15,8 @@ from curate.train.engine.contract import Batch, Clock, Update
 from curate.train.engine.rng import noise_like
 from curate.train.gan.ema import EMA
 from curate.train.gan.image_pool import ImagePool
-from curate.train.gan.losses import indecision, l1, masked_l2, total_variation
+from curate.train.gan.losses import l1, masked_l2
+from curate.train.gan.mask_losses import mask_losses
 from curate.train.networks.masked import Painted, as_painted
 from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.recipes.cyclegan.discriminator import (
@@ -119,23 +120,9 @@ class CycleGAN(nn.Module):
         losses[f"cycle_{source}"] = cycle * l1(cycled.image, images)
         if face is not None and config.face_weight:
             losses[f"face_{source}"] = config.face_weight * masked_l2(fake, images, face)
-        losses |= {f"mask{name}_{source}2{target}": loss for name, loss in self._mask_losses(made, cycled, clock)}
+        losses |= mask_losses(config, f"{source}2{target}", made.mask, cycled.mask, clock)
         seen = {} if made.mask is None else {f"mask_{source}2{target}": made.mask.detach().mean()}
         return fake.detach(), losses, seen
-
-    def _mask_losses(self, made: Painted, cycled: Painted, clock: Clock) -> Iterator[tuple[str, Tensor]]:
-        """Those of the mask of the way there, beside that of the way back, by suffix of their name."""
-        config, ramp = self.config, clock.ramp(self.config.mask_warmup)
-        if made.mask is None or cycled.mask is None:
-            return
-        if config.mask_weight:
-            yield "", ramp * config.mask_weight * made.mask.mean()
-        if config.mask_smooth_weight:
-            yield "_smooth", ramp * config.mask_smooth_weight * total_variation(made.mask)
-        if config.mask_decided_weight:
-            yield "_decided", ramp * config.mask_decided_weight * indecision(made.mask)
-        if config.mask_back_weight:
-            yield "_back", ramp * config.mask_back_weight * l1(cycled.mask, made.mask)
 
     def _weights(self, source: Literal["a", "b"]) -> tuple[float, float]:
         """Of the cycle and of the identity loss for images of `source`."""
