@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 PAINT = 3  # channels, before the mask's one
+REACH = 0.1  # beyond 0 and 1, so that a mask is shut and open at last
 
 
 class Painted(NamedTuple):
@@ -41,8 +42,15 @@ class MaskedGenerator(nn.Module):
 def painted(raw: Tensor, images: Tensor) -> Painted:
     """`images` [N, 3, H, W] in [-1, 1] under what a network painted on them: `raw` [N, 4, H, W], paint and mask."""
     raw = raw.float()
-    paint, mask = torch.tanh(raw[:, :PAINT]), torch.sigmoid(raw[:, PAINT:])
+    paint, mask = torch.tanh(raw[:, :PAINT]), _opened(raw[:, PAINT:])
     return Painted(torch.lerp(images.float(), paint, mask), mask, paint)
+
+
+def _opened(raw: Tensor) -> Tensor:
+    """A sigmoid that reaches 0 and 1, and has its slope there, too: what is shut can open again."""
+    soft = torch.sigmoid(raw)
+    reached = (soft * (1 + 2 * REACH) - REACH).clamp(0.0, 1.0)
+    return soft + (reached - soft).detach()
 
 
 def as_painted(made: Tensor | Painted) -> Painted:

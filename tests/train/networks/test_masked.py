@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from curate.train.networks.masked import MaskedGenerator, Painted, as_painted
 from curate.train.networks.resnet import ResnetGenerator
-from curate.train.networks.unet import UNetGenerator
+from curate.train.networks.unet import OwnColours, UNetGenerator
 
 torch.set_num_threads(1)
 
@@ -50,17 +50,36 @@ def test_halves_of_what_was_painted_keep_their_masks() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 48), (36, 44)])
 def test_the_cheap_network_takes_any_size(height: int, width: int) -> None:
-    assert UNetGenerator(4, 1, 4)(torch.rand(1, 3, height, width)).shape == (1, 4, height, width)
+    assert UNetGenerator(4, 1, 1)(torch.rand(1, 3, height, width)).shape == (1, 4, height, width)
 
 
-def test_its_first_outputs_have_no_checkerboard() -> None:
+def test_nothing_that_it_makes_repeats_every_2_px() -> None:
     torch.manual_seed(0)
-    made = UNetGenerator(8, 1, 4)(torch.rand(1, 3, 64, 64))
-    assert torch.allclose(made[..., ::2, ::2], made[..., 1::2, 1::2], atol=1e-6)
+    network = UNetGenerator(8, 1, 1)
+    nn.init.normal_(network.head.weight)  # wild ones, which differ from px to px of a block
+    made = network(torch.rand(1, 3, 64, 64))[:, 3:, 8:-8, 8:-8]
+    chequered = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(24, 24)
+    assert (made * chequered).mean().abs() < 0.01 * made.std()
+
+
+def test_what_it_paints_at_first_are_the_images_own_colours() -> None:
+    torch.manual_seed(0)
+    green = torch.tensor([-0.5, 0.6, -0.3])[:, None, None]
+    paint = UNetGenerator(8, 1)(green.expand(1, 3, 64, 64)).tanh()
+    assert (paint - green).abs().mean() < 0.2
+
+
+def test_a_place_gets_colours_between_those_of_the_image() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(2, 3, 48, 64) * 0.2 + 0.5
+    mixed = OwnColours(5)(torch.randn(2, 5, 12, 16), images)
+    assert mixed.shape == (2, 3, 12, 16)
+    assert images.min() <= mixed.min()
+    assert mixed.max() <= images.max()
 
 
 def test_two_of_them_fit_into_2_mb_at_half_precision() -> None:
-    assert sum(parameter.numel() for parameter in UNetGenerator(16, 1, 4).parameters()) <= 480_000
+    assert sum(parameter.numel() for parameter in UNetGenerator(16, 1, 1).parameters()) <= 480_000
 
 
 def test_raw_outputs_are_the_same_layers_without_the_end() -> None:

@@ -23,13 +23,13 @@ def make_generator(config: CycleGANConfig) -> nn.Module:
     if config.face_branch:
         return FaceGenerator(config.width, config.blocks)
     if masked:
-        return MaskedGenerator(_body(config, PAINT + 1))
+        return MaskedGenerator(_body(config, 1))
     if config.backbone == "resnet":
         return ResnetGenerator(config.width, config.blocks, config.upsampling)
-    return nn.Sequential(_body(config, PAINT), nn.Tanh())
+    return nn.Sequential(_body(config, 0), nn.Tanh())
 
 
-def _body(config: CycleGANConfig, outputs: int) -> nn.Module:
+def _body(config: CycleGANConfig, more: int) -> nn.Module:
     if config.backbone == "unet":
-        return UNetGenerator(config.width, config.blocks, outputs)
-    return ResnetGenerator(config.width, config.blocks, config.upsampling, outputs)
+        return UNetGenerator(config.width, config.blocks, more)
+    return ResnetGenerator(config.width, config.blocks, config.upsampling, PAINT + more)
