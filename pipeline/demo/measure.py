@@ -71,7 +71,7 @@ def compare(name: str, asked: str, original: RGB, target: RGB, made: RGB, where:
 
 
 def measure(root: Path, folder: Path) -> list[Change]:
-    """The translated pictures in `folder` whose photos `root`'s table knows from the drawn world's site.
+    """The photos in `folder`, translated with --layout photo, that `root`'s table knows from the drawn world's site.
 
     Raises UsageError where there are none, TableError without manifests/images.parquet.
     """
@@ -103,11 +103,12 @@ def _measured(folder: Path, drawn: Mapping[str, DemoPicture]) -> Iterator[Change
     for path in sorted(folder.glob("*.json")):
         notes: dict[str, Any] = json.loads(path.read_text("utf-8"))
         picture = drawn.get(Path(notes["input"]).name)
-        if picture is None or not notes.get("output"):
+        if picture is None or not notes.get("output") or notes.get("layout") != "photo":
             continue
         made = codec.decode(path.with_suffix(".png").read_bytes())
         if isinstance(picture.look, Portrait):
-            found = _hair(path.stem, picture, picture.look, made, np.array(notes["affine"]).reshape(2, 3))
+            affine = np.array(notes["affine"]).reshape(2, 3)
+            found = _hair(path.stem, picture, picture.look, made, affine, int(notes["side"]))
         elif isinstance(picture.look, Worn) and notes.get("article"):
             article = drawn.get(Path(notes["article"]).name)
             found = _garment(path.stem, picture.look, article.look, made) if article else None
@@ -117,14 +118,16 @@ def _measured(folder: Path, drawn: Mapping[str, DemoPicture]) -> Iterator[Change
             yield found
 
 
-def _hair(name: str, picture: DemoPicture, look: Portrait, made: RGB, affine: Affine) -> Change | None:
-    """A portrait towards the other length of hair: what hangs below the mouth, which no cut on the head changes."""
+def _hair(name: str, picture: DemoPicture, look: Portrait, made: RGB, affine: Affine, size: int) -> Change | None:
+    """A portrait towards the other length of hair: what hangs below the mouth, which no cut on the head changes.
+
+    The photo is measured as the networks saw it, cut out by `affine` at `size` px.
+    """
     other: hair.Length = "short" if look.hair.length == "long" else "long"
     recut = replace(look, hair=hair.sample(np.random.default_rng(look.hair.seed), other))
     how = picture.truth.copy.change if picture.truth.copy else None
     pictures = [one.draw() if how is None else change(one.draw(), how) for one in (look, recut)]
-    size = len(made)
-    original, target = (warp.cut(one, affine, size, warp.FFHQ_CLEARANCE) for one in pictures)
+    original, target, made = (warp.cut(one, affine, size, warp.FFHQ_CLEARANCE) for one in (*pictures, made))
     assert picture.truth.mouth is not None
     mouth = geometry.apply(affine, [picture.truth.mouth])[0]
     below = np.broadcast_to(np.arange(size)[:, None] > mouth[1], (size, size))

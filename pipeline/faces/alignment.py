@@ -111,13 +111,21 @@ class Aligner:
         reasons = criteria.reasons(columns, np.zeros(len(cuts), int), index, self.rules)
         return [replace(cut, reason=str(reason)) for cut, reason in zip(cuts, reasons, strict=True)]
 
+    def recut(self, image: NDArray[np.uint8], cut: Cut) -> Cut:
+        """The same part of `image`, another picture of the same photo; nothing is detected or measured."""
+        return replace(cut, image=warp.cut(image, cut.affine, self.rules.size, self._clearance))
+
+    @property
+    def _clearance(self) -> float:
+        return warp.FFHQ_CLEARANCE if self.align == "ffhq" else 0
+
     def _cut(
         self, image: NDArray[np.uint8], index: int, detected: DetectedFace | None, *, coloured: bool = False
     ) -> Cut:
         size, (height, width) = self.rules.size, image.shape[:2]
         quad = self._quad(detected) if detected else _middle(width, height)
         affine = geometry.quad_affine(quad, size)
-        crop = warp.cut(image, affine, size, warp.FFHQ_CLEARANCE if self.align == "ffhq" else 0)
+        crop = warp.cut(image, affine, size, self._clearance)
         measures = quality.measure(crop, geometry.apply(affine, _outline(detected)) if detected else None)
         measures |= {
             "padding": geometry.padding_share(affine, size, width, height),

@@ -81,20 +81,21 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> RGB:
     """The picture in `data`: uint8 RGB [H, W, 3], upright, in sRGB, on white. Raises ImageError."""
     info, header, lazy = _open(data, max_pixels)
     if header is not None and is_fast(header):
-        return _upright(_decode_jpeg(data, cv2.IMREAD_COLOR, header, 1), info.orientation)
-    return _decode_pillow(lazy or _pillow(data, info.format), info)
+        return upright(_decode_jpeg(data, cv2.IMREAD_COLOR, header, 1), info.orientation)
+    return _decode_pillow(lazy or open_pillow(data, info.format), info)
 
 
-def from_pillow(image: Image.Image) -> RGB:
-    """What `decode` gives for the file that `image` was opened from; `image` stays as it is. Raises ImageError."""
+def from_pillow(image: Image.Image) -> tuple[RGB, int]:
+    """What `decode` gives for the file of `image`, which stays as it is, and its orientation. Raises ImageError."""
     hidden = {name: image.info.pop(name) for name in _XMP if name in image.info}  # as in _orientation
     try:
         _load(image)
         turned = 1 if image.format in _SELF_TURNING else _valid(image.getexif().get(0x0112, 1))
-        return _upright(np.asarray(srgb.shown(image, image.info.get("icc_profile") or None), np.uint8), turned)
+        shown = srgb.shown(image, image.info.get("icc_profile") or None)
+        return upright(np.asarray(shown, np.uint8), turned), turned
     except ImageError:
         raise
-    except Exception as error:  # as in _pillow
+    except Exception as error:  # as in open_pillow
         raise ImageError("decode_failed", str(error)) from None
     finally:
         image.info.update(hidden)
@@ -110,7 +111,7 @@ def preview(data: bytes, least: int, *, max_pixels: int = MAX_PIXELS) -> tuple[R
     info = _facts(header, max_pixels)
     for divisor, flags in ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4)):
         if max(info.width, info.height) >= divisor * least:
-            return _upright(_decode_jpeg(data, flags, header, divisor), info.orientation), divisor
+            return upright(_decode_jpeg(data, flags, header, divisor), info.orientation), divisor
     return None
 
 
@@ -138,7 +139,7 @@ def verify(
     elif (start := jpeg.beginning(data, header)) is None:
         _decode_jpeg(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, header, 8)  # all of the entropy coding, 1/64 of the rest
     else:  # by Pillow, which does not print that it ends early
-        _load(_pillow(start, info.format))
+        _load(open_pillow(start, info.format))
     return info
 
 
@@ -190,7 +191,7 @@ def _open(data: bytes, max_pixels: int) -> tuple[Info, jpeg.Jpeg | None, Image.I
     header = jpeg.walk(data) if kind is Format.JPEG else None
     if header is not None and header.plain:
         return _facts(header, max_pixels), header, None
-    lazy = _pillow(data, kind)
+    lazy = open_pillow(data, kind)
     _bounded(*lazy.size, max_pixels)
     return _described(lazy, kind, data), header, lazy
 
@@ -222,7 +223,8 @@ def _decode_jpeg(data: bytes, flags: int, header: jpeg.Jpeg, reduction: int) -> 
     return np.asarray(pixels, np.uint8)
 
 
-def _upright(rgb: RGB, orientation: int) -> RGB:
+def upright(rgb: RGB, orientation: int) -> RGB:
+    """`rgb` [H, W, channels] turned and mirrored as an EXIF `orientation`, 1..8, says."""
     if orientation in {5, 6, 7, 8}:
         rgb = rgb.transpose(1, 0, 2)
     if orientation in {2, 3, 6, 7}:
@@ -232,7 +234,7 @@ def _upright(rgb: RGB, orientation: int) -> RGB:
     return np.require(rgb, requirements=["C", "W"])
 
 
-def _pillow(data: bytes, kind: Format) -> Image.Image:
+def open_pillow(data: bytes, kind: Format) -> Image.Image:
     """A lazily opened image. The list of formats keeps Pillow's other decoders shut."""
     try:
         return Image.open(io.BytesIO(data), formats=[_PILLOW[kind]])
@@ -256,7 +258,7 @@ def _described(image: Image.Image, kind: Format, data: bytes) -> Info:
     try:
         turned = _orientation(image, kind, data)
         animated = bool(getattr(image, "is_animated", False)) and kind not in {Format.JPEG, Format.TIFF}
-    except Exception as error:  # as in _pillow
+    except Exception as error:  # as in open_pillow
         raise ImageError("decode_failed", str(error)) from None
     width, height = (height, width) if turned >= 5 else (width, height)
     alpha, icc = image.has_transparency_data, image.info.get("icc_profile") or None
@@ -283,8 +285,8 @@ def _decode_pillow(image: Image.Image, info: Info) -> RGB:
         _load(image)
         try:
             shown = srgb.shown(image, info.icc)
-            return _upright(np.asarray(shown, np.uint8), info.orientation)
-        except Exception as error:  # as in _pillow
+            return upright(np.asarray(shown, np.uint8), info.orientation)
+        except Exception as error:  # as in open_pillow
             raise ImageError("decode_failed", str(error)) from None
 
 
@@ -293,5 +295,5 @@ def _load(image: Image.Image) -> None:
         image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("bomb", str(error)) from None
-    except Exception as error:  # as in _pillow
+    except Exception as error:  # as in open_pillow
         raise ImageError("decode_failed", str(error)) from None

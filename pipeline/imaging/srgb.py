@@ -7,7 +7,10 @@ import re
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+OWN_MODES = frozenset({"RGB", "RGBA", "P", "PA"})  # whose profile can be one of RGB
 
 
 def shown(image: Image.Image, icc: bytes | None) -> Image.Image:
@@ -16,6 +19,44 @@ def shown(image: Image.Image, icc: bytes | None) -> Image.Image:
     `icc` is its colour profile; one that is broken or of another colour space is ignored.
     """
     return _flat(_in_srgb(_eight_bit(image), icc))
+
+
+def layers(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """A loaded `image` of any mode with its own values, 8 bits each, as RGB or RGBA, and the profile that they keep.
+
+    Values that no profile of RGB describes (grey, CMYK) come in sRGB, without a profile.
+    """
+    image = _eight_bit(image)
+    if image.mode in {"P", "PA"} or image.has_transparency_data:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if icc is not None and not (image.mode in {"RGB", "RGBA"} and _is_rgb(icc)):
+        image, icc = _in_srgb(image, icc), None
+    return (image if image.mode == "RGBA" else image.convert("RGB")), icc
+
+
+def to_profile(rgb: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:
+    """sRGB [H, W, 3] in the colours of the RGB profile `icc`, as near as they come."""
+    if is_srgb(icc):
+        return rgb
+    done = ImageCms.applyTransform(Image.fromarray(np.ascontiguousarray(rgb)), _to_profile(icc))
+    assert done is not None, "applyTransform returns None only in place"
+    return np.asarray(done, np.uint8)
+
+
+@lru_cache(maxsize=8)
+def _to_profile(icc: bytes) -> ImageCms.ImageCmsTransform:
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), profile, "RGB", "RGB")
+
+
+@lru_cache(maxsize=64)
+def _is_rgb(icc: bytes) -> bool:
+    """Whether `icc` is a profile of RGB that sRGB can be converted to."""
+    try:
+        _to_profile(icc)
+    except (OSError, ImageCms.PyCMSError, ValueError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ from curate.pipeline.core.errors import CurateError, UsageError
 
 if TYPE_CHECKING:
     from curate.train.runs.trained import Trained
+    from curate.train.translate.pictures import Layout
     from curate.train.translate.results import TranslationResult
     from curate.train.translate.translator import Size
     from curate.train.translate.try_on import Job
@@ -34,6 +35,10 @@ Articles = Annotated[
     list[Path] | None,
     typer.Option("--article", metavar="FILE", help="For CAGAN: what to wear; a picture or a folder; repeatable."),
 ]
+WhichLayout = Annotated[
+    str, typer.Option(metavar="LAYOUT", help="photo: all of it; crop: the face as it was made; compare: before, after.")
+]
+Strength = Annotated[float, typer.Option(min=0.0, max=1.0, help="How much of the paint is laid over the photo.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there and that curate did not write.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
@@ -62,7 +67,9 @@ def translate(
     size: Annotated[
         str | None, typer.Option(metavar="N|photo", help="Px, side of what the networks see; or the photo's own.")
     ] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Write input and output side by side, too.")] = False,
+    layout: WhichLayout = "photo",
+    strength: Strength = 1.0,
+    rgba: Annotated[bool, typer.Option("--rgba", help="The paint alone, too, with its mask as alpha.")] = False,
     force: Force = False,
     device: Device = None,
 ) -> None:
@@ -72,10 +79,12 @@ def translate(
     """
     _check_options(inputs, split, article, worn, weights, run, best, system, map_, align=align, all_faces=all_faces)
     from curate.train.runs.trained import load_run
-    from curate.train.translate import translator as translator_
-    from curate.train.translate import try_on
+    from curate.train.translate import stage, try_on
+    from curate.train.translate.pictures import Output
+    from curate.train.translate.translator import Translator
 
     side = _known_size(size)
+    output = Output(_known_layout(layout), strength, rgba, force)
     if weights:
         networks = _foreign(context, weights, system, direction or "a2b", map_, side, device)
     else:
@@ -85,11 +94,11 @@ def translate(
     progress = context.console.progress
     if article or (split and networks.is_try_on):
         jobs = _jobs(context, inputs or [], article or [], worn, split)
-        results = try_on.run(try_on.TryOn(networks), jobs, out, compare=compare, force=force, progress=progress)
+        results = try_on.run(try_on.TryOn(networks), jobs, out, output, progress=progress)
     else:
-        translator = translator_.Translator(networks, direction or "a2b", all_faces=all_faces, align=align, size=side)
-        named = translator_.split_photos(context.root, translator.domain, split) if split else inputs or []
-        results = translator_.run(translator, named, out, compare=compare, force=force, progress=progress)
+        translator = Translator(networks, direction or "a2b", all_faces=all_faces, align=align, size=side)
+        named = stage.split_photos(context.root, translator.domain, split) if split else inputs or []
+        results = stage.run(translator, named, out, output, progress=progress)
     context.console.result(results, "\n".join(_line(result) for result in results))
     _tell_failures(context, results, one_is_enough=bool(split))
 
@@ -146,6 +155,14 @@ def _known_size(text: str | None) -> Size | None:
     if not text.isascii() or not text.isdigit():
         raise UsageError(f"--size {text}: neither px nor 'photo'", "--size 256, or --size photo with --no-align")
     return int(text)
+
+
+def _known_layout(text: str) -> Layout:
+    """What --layout says. Raises UsageError."""
+    known: dict[str, Layout] = {"photo": "photo", "crop": "crop", "compare": "compare"}
+    if text in known:
+        return known[text]
+    raise UsageError(f"--layout {text}: there are photo, crop and compare", "photo is what you get without it")
 
 
 def _find_run(context: Context, article: list[Path] | None, split: str | None) -> Path:

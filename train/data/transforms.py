@@ -7,8 +7,10 @@ the CPU from one generator per image, so that every device and every batch size 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from curate.train.engine.rng import PerImageRng, to_device
@@ -76,3 +78,9 @@ def to_float(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
 def to_uint8(pictures: Tensor) -> Tensor:
     """float [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3] on the CPU, rounded; the inverse of `to_float`."""
     return pictures.float().add(1.0).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().contiguous()
+
+
+def to_values(picture: Tensor) -> NDArray[np.float32]:
+    """float [1, 3, H, W] in [-1, 1] to float [H, W, 3] in 0..255 on the CPU, not rounded."""
+    values: NDArray[np.float32] = picture.float().add(1.0).mul(127.5)[0].permute(1, 2, 0).cpu().numpy()
+    return values

@@ -67,6 +67,7 @@ class Trained:
     width: int | None = None  # px, of pairs; None: square
     letterbox: Letterbox = field(default_factory=Letterbox)  # what the pictures of pairs were boxed by
     any_size: bool = True  # whether they take photos of other sizes than `side`, too
+    files: tuple[Path, ...] = ()  # that the weights were read from
 
     @property
     def is_try_on(self) -> bool:
@@ -127,6 +128,7 @@ def load_checkpoint(stored: StoredCheckpoint, device: str = "auto") -> Trained:
         width=photos.width,
         letterbox=photos.letterbox,
         any_size=model.any_size,
+        files=(stored.path,),
     )
 
 

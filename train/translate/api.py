@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.photo import Photo, from_pillow, to_pillow
 from curate.train.data.transforms import to_uint8
 from curate.train.engine.contract import Recipe
 from curate.train.runs.trained import Trained
@@ -20,7 +20,6 @@ from curate.train.translate.try_on import TryOn
 from curate.train.weights import exchange
 
 Direction = Literal["a2b", "b2a"]
-Photo = Image.Image | NDArray[np.uint8]
 
 
 class Pretrained:
@@ -37,30 +36,39 @@ class Pretrained:
         direction: Direction | None = None,
         *,
         align: bool = True,
+        layout: Literal["photo", "crop"] = "photo",
+        strength: float = 1.0,
         article: Any = None,
         worn: Any = None,
     ) -> Any:
-        """The largest face of `photo`, aligned and translated; without `align`, the photo as a whole at its own size.
+        """`photo` at its own size, its largest face translated, `strength` 0..1 as strong; everything outside of the
+        face's square keeps its values. With the `layout` "crop" the face alone, as the networks made it.
 
-        Networks that put articles on people take an `article` instead, and what is `worn` if there is a picture of
-        it: they give the whole photo at its own size, the person in the article.
+        Without `align` the networks take the photo as a whole, or, where they take one size alone, its middle square.
+        Networks that put articles on people take an `article`, and what is `worn` if there is a picture of it.
 
         `photo` is a PIL image, read as the command reads the file that it was opened from, or uint8 RGB [height, width,
         3]; what comes back is of the same kind. Raises UsageError for another kind, for a direction that the weights
         don't go, for a size that they don't take, and where no face is found.
         """
+        seen = _photo(photo)
         if article is not None:
-            tried_on = TryOn(self.trained)(_pixels(photo), _pixels(article), None if worn is None else _pixels(worn))
-            return _as(photo, tried_on.photo)
+            put_on = TryOn(self.trained)(seen, _photo(article).shown, None if worn is None else _photo(worn).shown)
+            return _as(photo, put_on.photo)
         key = (direction or self.direction, align)
         if key not in self._translators:
             self._translators[key] = Translator(self.trained, key[0], align=align, size=self.size)
         translator = self._translators[key]
         if translator.takes_whole:
-            return _as(photo, translator.whole(_pixels(photo)))
-        for _, _, made in translator(_pixels(photo)):
-            if made is not None:
-                return _as(photo, to_uint8(made)[0].numpy())
+            return _as(photo, translator.on_whole(seen, strength))
+        if layout == "photo":
+            made = translator.on_photo(seen, strength)
+            if made.layers:
+                return _as(photo, made.photo)
+        for face in translator(seen.shown) if layout == "crop" else ():
+            if face.made is not None and face.seen is not None:
+                crop = face.seen + strength * (face.made - face.seen)
+                return _as(photo, Photo.of(to_uint8(crop)[0].numpy()))
         raise UsageError("no face was found that can be translated", "pass align=False for a photo that is cut already")
 
 
@@ -88,18 +96,18 @@ def load(
     return Pretrained(networks, direction, size)
 
 
-def _as(photo: Any, pixels: NDArray[np.uint8]) -> Any:
-    """`pixels` as what `photo` is."""
-    return Image.fromarray(pixels) if isinstance(photo, Image.Image) else pixels
+def _as(photo: Any, made: Photo) -> Any:
+    """`made` as what `photo` is."""
+    return to_pillow(made) if isinstance(photo, Image.Image) else made.shown
 
 
-def _pixels(photo: Any) -> NDArray[np.uint8]:
+def _photo(photo: Any) -> Photo:
     if isinstance(photo, Image.Image):
         try:
-            return codec.from_pillow(photo)
+            return from_pillow(photo)
         except codec.ImageError as error:
             raise UsageError(f"the photo can't be read: {error}", "open another, or look at the file") from None
     if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
         kind = f"{photo.dtype} {list(photo.shape)}" if isinstance(photo, np.ndarray) else type(photo).__name__
         raise UsageError(f"a photo of {kind}", "pass a PIL image, or uint8 RGB [height, width, 3]")
-    return photo.copy()  # torch wants it writable
+    return Photo.of(photo.copy())  # torch wants it writable

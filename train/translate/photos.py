@@ -9,7 +9,8 @@ from typing import NamedTuple
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import is_folder
 from curate.pipeline.core.outputs import Record
-from curate.pipeline.imaging import codec, formats, unread
+from curate.pipeline.imaging import codec, formats, photo, unread
+from curate.pipeline.imaging.photo import Photo
 
 MAX_PIXELS = codec.MAX_SIDE**2  # a person's own photo is no bomb: cameras and scanners make 108 MP and more
 
@@ -51,10 +52,10 @@ def list_photos(inputs: Iterable[Path]) -> Photos:
     return Photos(files, made)
 
 
-def read_photo(path: Path) -> codec.RGB | UnreadablePhoto:
-    """The photo as a person sees it: uint8 RGB [H, W, 3], up to MAX_PIXELS; or why it can't be read."""
+def read_photo(path: Path) -> Photo | UnreadablePhoto:
+    """The photo, up to MAX_PIXELS; or why it can't be read."""
     try:
-        return codec.decode(path.read_bytes(), max_pixels=MAX_PIXELS)
+        return photo.decode(path.read_bytes(), max_pixels=MAX_PIXELS)
     except codec.ImageError as error:
         if error.reason == "bomb":
             side = f"{codec.MAX_SIDE:,} px a side are the most"

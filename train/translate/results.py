@@ -1,24 +1,22 @@
-"""What becomes of photos that are translated: where each result goes, what is written beside it, what is reported."""
+"""What becomes of photos that are translated: where each result goes, and what is reported."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.files import is_folder
 from curate.pipeline.core.outputs import OutputPlan, name_key
-from curate.pipeline.imaging import codec, formats, unread
+from curate.pipeline.imaging import formats, unread
 from curate.train.translate import picture_files
 from curate.train.translate.photos import UnreadablePhoto
 
 LONGEST = 180  # bytes of a name, so that endings, and a temporary file's, fit into the 255 of file systems
-_FACE = re.compile(r"-\d+(-compare)?$")
+_FACE = re.compile(r"-\d+(-paint)?$")
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,10 @@ class TranslationResult:
 class Destination:
     """Where results go: into a folder, each by a name of its own, or into one file."""
 
-    def __init__(self, out: Path, count: int, *, compare: bool = False, all_faces: bool = False) -> None:
+    def __init__(self, out: Path, count: int, *, rgba: bool = False, each_face: bool = False) -> None:
         """`out` ends in one of picture_files.SUFFIXES for one file, of `count` images; else it is a folder.
 
-        With `compare` a second picture stands beside each, with `all_faces` one for each face. Raises UsageError for
+        With `rgba` the paint alone stands beside each, with `each_face` each face has a picture. Raises UsageError for
         one file of several images, and for a kind of picture that is not written.
         """
         suffix = out.suffix.lower()
@@ -60,7 +58,7 @@ class Destination:
                 f"let it end in {', '.join(sorted(picture_files.SUFFIXES))}, or give a folder",
             )
         self.folder, self.suffix = (out.parent, out.suffix) if self.single else (out, ".png")
-        self._compare, self._all_faces = compare, all_faces
+        self._rgba, self._each_face = rgba, each_face
         self._files: set[str] = set()
         self._bases: set[str] = set()  # names whose numbers may be faces'
         self._names: list[str] = []
@@ -84,7 +82,7 @@ class Destination:
         """Takes what `names` stand for away from all later names."""
         keys = [_key(Path(file).stem) for name in names for file in self._files_of(name)]
         self._files.update(keys)
-        if self._all_faces:
+        if self._each_face:
             self._bases.update(_FACE.sub("", key) for key in keys)
 
     def target(self, name: str, ending: str = "") -> Path:
@@ -100,38 +98,24 @@ class Destination:
         keys = [_key(Path(file).stem) for file in self._files_of(name)]
         if any(key in self._files for key in keys):
             return False
-        return not self._all_faces or all(_FACE.sub("", key) not in self._bases for key in keys)
+        return not self._each_face or all(_FACE.sub("", key) not in self._bases for key in keys)
 
     def _files_of(self, name: str) -> list[str]:
-        compared = [f"{name}-compare{self.suffix}"] if self._compare else []
-        return [f"{name}{self.suffix}", f"{name}.json", *compared]
+        paint = [f"{name}-paint.png"] if self._rgba else []
+        return [f"{name}{self.suffix}", f"{name}.json", *paint]
 
     def _faces(self, targets: Iterable[Path]) -> list[Path]:
         """The files that are there under the names of faces, whose number is not known yet."""
-        if not (self._all_faces and is_folder(self.folder)):
+        if not (self._each_face and is_folder(self.folder)):
             return []
         taken, names = {path.name for path in targets}, {_key(name) for name in self._names}
-        endings = {self.suffix.lower(), ".json"}
+        endings = {self.suffix.lower(), ".json", ".png"}
         return [
             path
             for path in sorted(self.folder.iterdir())
             if path.suffix.lower() in endings and path.name not in taken and _FACE.search(path.stem)
             if _FACE.sub("", _key(path.stem)) in names
         ]
-
-
-def write_picture(plan: OutputPlan, path: Path, rgb: codec.RGB) -> None:
-    """Writes uint8 [H, W, 3] as the kind of picture that `path` ends in, whole or not at all."""
-    data = picture_files.encode(rgb, path.suffix)
-    with plan.write(path) as temporary:
-        temporary.write_bytes(data)
-
-
-def write_notes(plan: OutputPlan, output: Path, result: TranslationResult, more: Mapping[str, Any]) -> None:
-    """Writes what is known of `output` as JSON beside it."""
-    text = json.dumps({**asdict(result), **more}, indent=2, ensure_ascii=False) + "\n"
-    with plan.write(output.with_suffix(".json")) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # names of bytes that are no text
 
 
 @contextmanager

@@ -1,43 +1,60 @@
-"""Photos through trained networks: find the faces, cut them as the training images were cut, translate, write.
+"""Photos through trained networks: find the faces, cut them as the training images were cut, translate, lay them back.
 
-What comes out is the aligned face, with the map from the photo's pixels to it beside it, so that it can be put back
-into the photo; or, where nothing is aligned, the whole photo.
+What comes out is the whole photo at its own size, or the aligned face with the map from the photo's pixels to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from curate.pipeline.core.config import override
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.core.outputs import OutputPlan
-from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.faces.alignment import Aligner, Cut
 from curate.pipeline.faces.config import CropRules
-from curate.pipeline.imaging import codec, geometry
-from curate.pipeline.tables import manifest
+from curate.pipeline.imaging import codec, geometry, srgb
+from curate.pipeline.imaging.geometry import Affine
+from curate.pipeline.imaging.photo import Photo
 from curate.pipeline.tables.manifest import OK
-from curate.train.data import face_masks, image_grid, transforms
-from curate.train.data.transforms import to_float, to_uint8
+from curate.train.data import face_masks, transforms
+from curate.train.data.transforms import to_float, to_values
 from curate.train.engine.contract import Batch
 from curate.train.runs.trained import Trained
-from curate.train.translate import tiles
-from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
-from curate.train.translate.results import (
-    Destination,
-    TranslationResult,
-    interruptible,
-    write_notes,
-    write_picture,
-)
+from curate.train.translate import colour_match, composite, tiles
+from curate.train.translate.composite import Layer
 
 Size = int | Literal["photo"]  # px, side of what the networks see; or the photo's own size
+
+
+@dataclass(frozen=True)
+class TranslatedFace:
+    """A face of a photo, and what the networks made of it; one that is refused has no tensors.
+
+    They are [1, 3, side, side] in [-1, 1].
+    """
+
+    cut: Cut
+    seen: Tensor | None = None
+    made: Tensor | None = None
+    mask: Tensor | None = None  # [1, 1, side, side] in [0, 1], of networks that have one
+    paint: Tensor | None = None  # what they paint where the mask is 1
+    attention: Tensor | None = None  # where they looked, laid over what they saw, if they say so
+
+
+@dataclass(frozen=True)
+class TranslatedPhoto:
+    """A photo after its faces were laid over it, one after the other."""
+
+    photo: Photo
+    faces: list[TranslatedFace]  # by falling score, those that are refused among them
+    layers: list[Layer]  # one for each that is not
 
 
 class Translator:
@@ -78,29 +95,72 @@ class Translator:
                 "leave it out",
             )
 
-    def __call__(self, photo: codec.RGB) -> Iterator[tuple[Cut, torch.Tensor | None, torch.Tensor | None]]:
-        """Each face of `photo`, with what the networks saw and made of it: [1, 3, side, side] in [-1, 1].
-
-        A face that is refused has neither. Without `align`, it is the middle square of the photo.
-        """
+    def __call__(self, photo: codec.RGB) -> Iterator[TranslatedFace]:
+        """Each face of `photo`, uint8 [H, W, 3]. Without `align`, it is the middle square of the photo."""
         for cut in self.aligner(photo):
-            if cut.reason != OK:
-                yield cut, None, None
-            else:
-                seen = to_float(torch.from_numpy(cut.image)[None], self.trained.device)
-                seen = transforms.resize(seen, self.side) if self.side else seen
-                yield cut, seen, self.recipe.render(self._batch(cut, seen))[self.direction]
+            yield self._translated(cut)
+
+    def on_photo(self, photo: Photo, strength: float = 1.0) -> TranslatedPhoto:
+        """`photo` with its faces translated, each cut out of what those before left, and laid over it."""
+        faces: list[TranslatedFace] = []
+        layers: list[Layer] = []
+        for cut in self.aligner(photo.shown):
+            face = self._translated(self.aligner.recut(photo.shown, cut) if layers else cut)
+            faces.append(face)
+            if face.made is not None:
+                layers.append(self.layer(face, photo).weakened(strength))
+                photo = composite.laid_over(photo, layers[-1])
+        return TranslatedPhoto(photo, faces, layers)
 
     def whole(self, photo: codec.RGB) -> codec.RGB:
         """What the networks make of `photo`, uint8 [H, W, 3] of any size, at that size; large ones tile by tile."""
         return tiles.through(photo, self._render)
 
-    def affine(self, cut: Cut) -> tuple[float, ...]:
-        """The map from the photo to the output, both in index coordinates, row-major."""
+    def on_whole(self, photo: Photo, strength: float = 1.0) -> Photo:
+        """`photo`, all of it translated, in its own colours."""
+        made = self.whole(photo.shown)
+        if strength < 1:
+            made = np.asarray(cv2.addWeighted(made, strength, photo.shown, 1 - strength, 0), np.uint8)
+        if photo.is_plain:
+            return replace(photo, shown=made, own=made)
+        own = made if photo.profile is None else srgb.to_profile(made, photo.profile)
+        return replace(photo, shown=made, own=own.copy())
+
+    def affine(self, cut: Cut) -> Affine:
+        """The map from the photo to the output, [2, 3], both in index coordinates."""
         scale = self.side / cut.image.shape[1] if self.side else 1.0
         scaled = cut.affine * scale
         scaled[:, 2] += (scale - 1) / 2  # pixel centres, not corners, are at whole numbers
-        return tuple(float(value) for value in scaled.ravel())
+        return scaled
+
+    def layer(self, face: TranslatedFace, photo: Photo) -> Layer:
+        """What the networks painted on `face`, to be laid over `photo`.
+
+        Without a mask it is all that they saw, since they may have changed all of it; its colours are matched to the
+        photo's at the border, over which it fades out.
+        """
+        layer = self.crop_layer(face)._replace(affine=self.affine(face.cut))
+        if face.mask is not None or face.seen is None:
+            return layer._replace(fade=composite.EDGE)
+        layer = layer._replace(fade=composite.AREA)
+        around = composite.surroundings(layer, *photo.size)
+        return layer._replace(paint=colour_match.matched(layer.paint, to_values(face.seen), around))
+
+    def crop_layer(self, face: TranslatedFace) -> Layer:
+        """What the networks painted on `face`, to be laid over what they saw of it."""
+        assert face.made is not None, "a refused face has no paint"
+        paint = to_values(face.made if face.paint is None else face.paint)
+        mask = np.ones(paint.shape[:2], np.float32) if face.mask is None else face.mask[0, 0].float().cpu().numpy()
+        return Layer(paint, mask, np.eye(2, 3), 0.0)
+
+    def _translated(self, cut: Cut) -> TranslatedFace:
+        if cut.reason != OK:
+            return TranslatedFace(cut)
+        seen = to_float(torch.from_numpy(cut.image)[None], self.trained.device)
+        seen = transforms.resize(seen, self.side) if self.side else seen
+        made = self.recipe.render(self._batch(cut, seen))
+        more = (made.get(f"{self.direction}_{part}") for part in ("mask", "paint", "attention"))
+        return TranslatedFace(cut, seen, made[self.direction], *more)
 
     def _render(self, pixels: codec.RGB) -> NDArray[np.float32]:
         seen = to_float(torch.from_numpy(pixels)[None], self.trained.device)
@@ -108,8 +168,7 @@ class Translator:
         if (key := f"face_{self.source}") in self.trained.keys:
             batch[key] = torch.zeros_like(seen[:, :1])  # nobody looked for a face
         made = self.recipe.render(batch)[self.direction]
-        values: NDArray[np.float32] = made.float().add(1.0).mul(127.5)[0].permute(1, 2, 0).cpu().numpy()
-        return values
+        return to_values(made)
 
     def _batch(self, cut: Cut, seen: torch.Tensor) -> Batch:
         """What the recipe renders: the crop and, where it wants one, the mask of its face; empty without landmarks."""
@@ -123,106 +182,6 @@ class Translator:
             else torch.zeros(1, 1, *seen.shape[2:])
         )
         return {self.source: seen, key: transforms.resize(mask.to(seen), *seen.shape[2:]).clamp(0.0, 1.0)}
-
-
-def run(
-    translator: Translator,
-    inputs: Iterable[Path],
-    out: Path,
-    *,
-    compare: bool = False,
-    force: bool = False,
-    progress: Progress = SILENT,
-) -> list[TranslationResult]:
-    """Translates every face of every input and writes NAME.png and NAME.json for each; returns a result for each face.
-
-    `inputs` are images and folders of images. `out` is a folder, or the .png, .jpg or .webp to write when there is one
-    image. With `compare`, NAME-compare.png has input and output side by side. An input that can't be read is a result,
-    not an error. Raises UsageError, before anything is written, for a file that would be written over and is an input
-    or, without `force`, somebody else's; CurateError for an output that can't be written; InterruptionError.
-    """
-    photos = list_photos(inputs)
-    if photos.made:
-        progress.note(f"{photos.made} pictures that curate wrote are passed over")
-    place = Destination(out, len(photos.files), compare=compare, all_faces=translator.all_faces)
-    names = [place.name(path.stem) for path in photos.files]
-    results: list[TranslationResult] = []
-    with (
-        place.plan(photos.files, force=force) as plan,
-        interruptible(results, len(names)),
-        progress.task(f"translate {translator.direction}", len(names)) as task,
-    ):
-        for path, name in zip(photos.files, names, strict=True):
-            photo = read_photo(path)
-            if isinstance(photo, UnreadablePhoto):
-                results.append(TranslationResult.of_unreadable(path, photo))
-            elif translator.takes_whole:
-                results.append(_whole(translator, path, photo, place.target(name), plan, compare))
-            else:
-                results += _faces(translator, path, photo, place, name, plan, compare)
-            task.advance()
-    return results
-
-
-def split_photos(root: Path, domain: str, name: str) -> list[Path]:
-    """The raw images that the crops of `domain` in the split `name` come from. Raises TableError and UsageError."""
-    rows = manifest.accepted(manifest.read(manifest.DATASET, root)).to_pylist()
-    paths = sorted({row["source_path"] for row in rows if row["domain"] == domain and row["split"] == name})
-    if not paths:
-        raise UsageError(
-            f"{manifest.DATASET.path(root)}: no image of '{domain}' is in {name}",
-            "another --split, or larger build.val and build.test",
-        )
-    return [root / path for path in paths]
-
-
-def _whole(
-    translator: Translator, path: Path, photo: codec.RGB, target: Path, plan: OutputPlan, compare: bool
-) -> TranslationResult:
-    made = translator.whole(photo)
-    result = TranslationResult(str(path), str(target), OK, affine=tuple(np.eye(2, 3).ravel().tolist()))
-    write_picture(plan, target, made)
-    if compare:
-        gap = np.full((len(photo), 2 * image_grid.GAP, 3), 255, np.uint8)
-        write_picture(plan, _compared(target), np.concatenate([photo, gap, made], axis=1))
-    write_notes(plan, target, result, _notes(translator))
-    return result
-
-
-def _faces(
-    translator: Translator,
-    path: Path,
-    photo: codec.RGB,
-    place: Destination,
-    name: str,
-    plan: OutputPlan,
-    compare: bool,
-) -> list[TranslationResult]:
-    found = list(translator(photo))
-    made = sum(output is not None for _, _, output in found)
-    results = []
-    for cut, seen, output in found:
-        box = tuple(float(value) for value in cut.box) if cut.box else None
-        if seen is None or output is None:
-            results.append(TranslationResult(str(path), None, cut.reason, face=cut.index, box=box))
-            continue
-        target = place.target(name) if made == 1 else place.target(name, f"-{cut.index + 1}")
-        affine = translator.affine(cut)
-        result = TranslationResult(str(path), str(target), OK, face=cut.index, box=box, affine=affine)
-        write_picture(plan, target, to_uint8(output)[0].numpy())
-        if compare:
-            write_picture(plan, _compared(target), image_grid.grid([seen, output]))
-        write_notes(plan, target, result, _notes(translator))
-        results.append(result)
-    return results or [TranslationResult(str(path), None, "no_face")]
-
-
-def _notes(translator: Translator) -> dict[str, object]:
-    return {"direction": translator.direction, "side": translator.side, "step": translator.trained.step}
-
-
-def _compared(target: Path) -> Path:
-    return target.with_name(f"{target.stem}-compare{target.suffix}")
 
 
 def _lenient(rules: CropRules, all_faces: bool) -> CropRules:

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging import letterbox
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Affine
+from curate.pipeline.imaging.photo import Photo
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.manifest import OK
 from curate.train.data import image_grid, paired
 from curate.train.data.config import DataConfig
-from curate.train.data.transforms import to_float
+from curate.train.data.transforms import to_float, to_uint8, to_values
 from curate.train.runs.trained import Trained
+from curate.train.translate import composite
+from curate.train.translate.composite import Layer
+from curate.train.translate.metadata import MadeBy
 from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
-from curate.train.translate.results import (
-    Destination,
-    TranslationResult,
-    interruptible,
-    write_notes,
-    write_picture,
-)
+from curate.train.translate.pictures import PHOTO, Output, PictureWriter
+from curate.train.translate.results import Destination, TranslationResult, interruptible
 
 SHOWN = 8  # people and articles of the largest grid
+LEAST = 0.002  # of a mask: with less, what was painted there can't be told from what was seen
 
 WHITE = 1.0  # in place of an article that is not known: nothing on white
 
@@ -41,18 +40,12 @@ WHITE = 1.0  # in place of an article that is not known: nothing on white
 class TryOnResult(NamedTuple):
     """A person in another article. Tensors are [1, 3, H, W] in [-1, 1], as the networks see them."""
 
-    photo: RGB  # at the photo's own size
+    photo: Photo  # at the photo's own size
     seen: Tensor
-    worn: Tensor
     wanted: Tensor
     made: Tensor
     alpha: Tensor  # where it was painted: 1, kept: -1
-    affine: Affine  # [2, 3], index coordinates of the photo -> of what the networks see
-
-    @property
-    def row(self) -> list[Tensor]:
-        """From left to right: the person, the article worn, the one wanted, the person in it, where it was painted."""
-        return [self.seen, self.worn, self.wanted, self.made, self.alpha]
+    layer: Layer  # the paint that was laid over the photo
 
 
 class Job(NamedTuple):
@@ -77,65 +70,49 @@ class TryOn:
         self.trained = trained
         self.config = DataConfig(size=trained.side or DataConfig().size, width=trained.width)
 
-    def __call__(self, photo: RGB, wanted: RGB, worn: RGB | None = None) -> TryOnResult:
-        """The person of `photo` in the article `wanted`; uint8 RGB [H, W, 3] of any size each.
+    def __call__(self, photo: Photo, wanted: RGB, worn: RGB | None = None, strength: float = 1.0) -> TryOnResult:
+        """The person of `photo` in the article `wanted`; the articles are uint8 RGB [H, W, 3] of any size.
 
         `worn` is the article that the person wears. Without it the networks see plain white in its place. What lies
         outside of what they see, and where they paint nothing, keeps the photo's own pixels.
         """
-        seen = paired.prepare_person(self._boxed(photo), self.config)
+        seen = paired.prepare_person(self._boxed(photo.shown), self.config)
         there = paired.prepare_article(self._boxed(wanted), self.config)
         here = torch.full_like(there, WHITE) if worn is None else paired.prepare_article(self._boxed(worn), self.config)
         made = self.trained.recipe.render({"human": seen, "article": here, "other": there})
-        affine = self._affine(photo)
-        painted = put_back(photo, seen, made["swapped"], made["alpha"], affine)
+        layer = painted(seen, made["swapped"], made["alpha"], self._affine(*photo.size)).weakened(strength)
         return TryOnResult(
-            photo=painted,
+            photo=composite.laid_over(photo, layer),
             seen=seen,
-            worn=here,
             wanted=there,
             made=made["swapped"],
             alpha=made["alpha"],
-            affine=affine,
+            layer=layer,
         )
 
     def _boxed(self, picture: RGB) -> Tensor:
         square = letterbox.boxed(picture, self.trained.letterbox)
         return to_float(torch.from_numpy(square)[None], self.trained.device)
 
-    def _affine(self, photo: RGB) -> Affine:
+    def _affine(self, width: int, height: int) -> Affine:
         side = self.trained.letterbox.size
         left, part = paired.person_window(side, self.config)
         across, down = (self.config.width or self.config.size) / part, self.config.size / side
-        square = np.vstack((letterbox.affine(photo.shape[1], photo.shape[0], side), (0, 0, 1)))
+        square = np.vstack((letterbox.affine(width, height, side), (0, 0, 1)))
         view = np.array([[across, 0, (across - 1) / 2 - left * across], [0, down, (down - 1) / 2]])
         return view @ square
 
 
-def put_back(photo: RGB, seen: Tensor, made: Tensor, alpha: Tensor, affine: Affine) -> RGB:
-    """`photo`, uint8 [h, w, 3], with what was painted on the networks' view of it laid over.
+def painted(seen: Tensor, made: Tensor, alpha: Tensor, affine: Affine) -> Layer:
+    """The paint in `made` = mask paint + (1 - mask) seen, where the mask is (alpha + 1) / 2.
 
-    `seen`, `made` and `alpha` are [1, 3, H, W] in [-1, 1]: made = alpha rgb + (1 - alpha) seen. `affine` maps the
-    photo's px to theirs. What they painted, alpha rgb, is enlarged; the rest, 1 - alpha, is the photo's own.
+    `seen`, `made` and `alpha` are [1, 3, H, W] in [-1, 1]; `affine` maps the photo's px to theirs.
     """
-    share = (alpha[:, :1] + 1) / 2
-    paint = (made + 1) / 2 - (1 - share) * (seen + 1) / 2
-    layers = torch.cat((paint, share), 1)[0].permute(1, 2, 0).float().cpu().numpy()
-    height, width = photo.shape[:2]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    placed = cv2.warpAffine(layers, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    inside = _within(affine[1, 1:], height, layers.shape[0])[:, None] & _within(affine[0, ::2], width, layers.shape[1])
-    shown = placed * inside[..., None]
-    blended = shown[..., :3] * 255 + (1 - shown[..., 3:]) * photo
-    whole: RGB = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
-    return whole
-
-
-def _within(line: NDArray[np.float64], count: int, seen: int) -> NDArray[np.bool_]:
-    """Which of the `count` px of an axis lie among the `seen` px of the view, by their scale and shift `line`."""
-    places = line[0] * np.arange(count) + line[1]
-    inside: NDArray[np.bool_] = (places >= -0.5) & (places <= seen - 0.5)
-    return inside
+    mask = ((alpha[0, 0] + 1) / 2).clamp(0, 1).float().cpu().numpy()
+    under, over = to_values(seen), to_values(made)
+    share = mask[..., None]
+    paint = np.where(share > LEAST, under + (over - under) / np.maximum(share, LEAST), over)
+    return Layer(np.clip(paint, 0, 255).astype(np.float32), mask, affine)
 
 
 def list_jobs(people: Iterable[Path], articles: Iterable[Path], worn: Path | None = None) -> list[Job]:
@@ -181,39 +158,38 @@ def run(
     try_on: TryOn,
     jobs: Sequence[Job],
     out: Path,
+    output: Output = PHOTO,
     *,
-    compare: bool = False,
-    force: bool = False,
     progress: Progress = SILENT,
 ) -> list[TranslationResult]:
     """Writes NAME.png, at its photo's size, and NAME.json for each of `jobs`; returns a result for each.
 
     `out` is a folder, or the .png, .jpg or .webp to write when there is one job. Of several, grid.png has up to eight
-    people along the top, their articles down the left, and each of them in each. With `compare`, NAME-compare.png has
-    what the networks saw and made side by side. A photo that can't be read is a result, not an error, and so is an
-    article, unless none can. Raises UsageError then, and like translator.run.
+    people along the top, their articles down the left, and each of them in each. A photo that can't be read is a
+    result, not an error, and so is an article, unless none can. Raises UsageError then, and like stage.run.
     """
-    place = Destination(out, len(jobs), compare=compare)
+    place = Destination(out, len(jobs), rgba=output.rgba)
     grid = [place.target("grid")] if len(jobs) > 1 else []
     place.reserve(*(path.stem for path in grid))
     names = [place.name(job.name) for job in jobs]
     files = dict.fromkeys(path for job in jobs for path in job[:3] if path)
     results: list[TranslationResult] = []
-    with place.plan(files, grid, force=force) as plan:
+    with place.plan(files, grid, force=output.force) as plan:
+        writer = PictureWriter(plan, output, MadeBy.of(try_on.trained))
         articles = {path: read_photo(path) for job in jobs for path in (job.wanted, job.worn) if path}
         _refuse_if_all_unread(articles)
         with interruptible(results, len(jobs)), progress.task("try on", len(jobs)) as task:
             for job, name in zip(jobs, names, strict=True):
-                results.append(_run_job(try_on, job, articles, place.target(name), plan, compare))
+                results.append(_run_job(try_on, job, articles, place.target(name), writer))
                 task.advance()
             readable = [job for job in jobs if not any(isinstance(articles[p], UnreadablePhoto) for p in job[1:3] if p)]
             for path in grid:
                 if (picture := _grid(try_on, readable, articles)) is not None:
-                    write_picture(plan, path, picture)
+                    writer.picture(path, Photo.of(picture))
     return results
 
 
-def _refuse_if_all_unread(articles: Mapping[Path, RGB | UnreadablePhoto]) -> None:
+def _refuse_if_all_unread(articles: Mapping[Path, Photo | UnreadablePhoto]) -> None:
     unread = [(path, found) for path, found in articles.items() if isinstance(found, UnreadablePhoto)]
     if len(unread) == len(articles):
         path, found = unread[0]
@@ -221,14 +197,9 @@ def _refuse_if_all_unread(articles: Mapping[Path, RGB | UnreadablePhoto]) -> Non
 
 
 def _run_job(
-    try_on: TryOn,
-    job: Job,
-    articles: Mapping[Path, RGB | UnreadablePhoto],
-    target: Path,
-    plan: OutputPlan,
-    compare: bool,
+    try_on: TryOn, job: Job, articles: Mapping[Path, Photo | UnreadablePhoto], target: Path, writer: PictureWriter
 ) -> TranslationResult:
-    pictures: list[RGB | None] = []
+    pictures: list[Photo | None] = []
     for path in job[:3]:
         found = read_photo(path) if path is job.person else articles[path] if path else None
         if isinstance(found, UnreadablePhoto):
@@ -236,15 +207,15 @@ def _run_job(
         pictures.append(found)
     photo, wanted, worn = pictures
     assert photo is not None and wanted is not None
-    made = try_on(photo, wanted, worn)
-    result = TranslationResult(
-        str(job.person), str(target), OK, affine=tuple(made.affine.ravel().tolist()), article=str(job.wanted)
-    )
-    write_picture(plan, target, made.photo)
-    if compare:
-        write_picture(plan, target.with_name(f"{target.stem}-compare{target.suffix}"), image_grid.grid(made.row))
-    more = {"worn": str(job.worn) if job.worn else None, "side": try_on.config.size, "step": try_on.trained.step}
-    write_notes(plan, target, result, more)
+    made = try_on(photo, wanted.shown, worn.shown if worn else None, writer.output.strength)
+    affine = tuple(made.layer.affine.ravel().tolist())
+    result = TranslationResult(str(job.person), str(target), OK, affine=affine, article=str(job.wanted))
+    before, after, layer = photo, made.photo, made.layer
+    if writer.output.layout == "crop":
+        before, after = (replace(Photo.of(to_uint8(one)[0].numpy()), exif=photo.exif) for one in (made.seen, made.made))
+        layer = layer._replace(affine=np.eye(2, 3), fade=0.0)
+    writer.result(target, before, after, partial(composite.cut_out, before, [layer]), lambda: [wanted.shown])
+    writer.notes(target, result, {"worn": str(job.worn) if job.worn else None, "side": try_on.config.size})
     return result
 
 
@@ -259,7 +230,8 @@ def _grid(try_on: TryOn, jobs: Sequence[Job], articles: Mapping[Path, Any]) -> R
         photo = read_photo(job.person)
         if isinstance(photo, UnreadablePhoto):
             continue
-        made = [try_on(photo, articles[way], articles[job.worn] if job.worn else None) for way in wanted]
+        worn = articles[job.worn].shown if job.worn else None
+        made = [try_on(photo, articles[way].shown, worn) for way in wanted]
         columns.append(torch.cat([made[0].seen, *(one.made for one in made)]))
         masks.append(torch.cat([one.alpha for one in made]))
         left = [torch.full_like(made[0].wanted, WHITE), *(one.wanted for one in made)]

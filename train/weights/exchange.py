@@ -110,7 +110,8 @@ def load(
             networks.check_size(size)
         return networks, ()
     imported = read(paths, system, direction, renames)
-    return trained(imported, str(paths[0]), size=size, device=device), imported.notes
+    networks = trained(imported, str(paths[0]), size=size, device=device)
+    return replace(networks, files=tuple(files.expand_folders(list(paths)))), imported.notes
 
 
 def write(

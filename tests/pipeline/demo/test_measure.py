@@ -16,7 +16,7 @@ from curate.pipeline.demo.garment import Article, Worn
 from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.portrait import Portrait
 from curate.pipeline.demo.world import DrawnWorld
-from curate.pipeline.imaging import codec, geometry, warp
+from curate.pipeline.imaging import codec, geometry
 from curate.pipeline.tables import manifest
 
 DEMO = {"seed": 7, "portraits": 3, "anime": 0, "icons": 0, "garments": 3}
@@ -70,7 +70,13 @@ def written(root: Path, folder: Path, picture: DemoPicture, made: codec.RGB, **m
     folder.mkdir(exist_ok=True)
     name = picture.key.replace("/", "-")
     (folder / f"{name}.png").write_bytes(codec.encode_png(made))
-    notes = {"input": str(root / f"raw/images/{name}.jpg"), "output": f"{name}.png", **more}
+    notes = {
+        "input": str(root / f"raw/images/{name}.jpg"),
+        "output": f"{name}.png",
+        "layout": "photo",
+        "side": 64,
+        **more,
+    }
     (folder / f"{name}.json").write_text(json.dumps(notes))
 
 
@@ -83,8 +89,7 @@ def test_hair_is_as_long_as_it_is_drawn(root: Path, tmp_path: Path, length: hair
             look = replace(look, hair=hair.sample(np.random.default_rng(99), "short"))
         scale = 64 / min(look.width, look.height)
         affine = np.array([[scale, 0, 0], [0, scale, 0]])
-        made = warp.cut(look.draw(), affine, 64)
-        written(root, tmp_path / "out", picture, made, affine=affine.ravel().tolist())
+        written(root, tmp_path / "out", picture, look.draw(), affine=affine.ravel().tolist())
     changes = measure.measure(root, tmp_path / "out")
     assert len(changes) == 2
     told = measure.summary(changes)
@@ -117,7 +122,7 @@ def test_the_map_to_the_output_is_followed(root: Path, tmp_path: Path) -> None:
     picture = next(p for p in pictures("portrait") if p.truth.hair == "long")
     assert isinstance(picture.look, Portrait) and picture.truth.chin
     affine = np.array([[0.12, 0.02, 4.0], [-0.02, 0.12, 6.0]])
-    written(root, tmp_path / "out", picture, warp.cut(picture.look.draw(), affine, 64), affine=affine.ravel().tolist())
+    written(root, tmp_path / "out", picture, picture.look.draw(), affine=affine.ravel().tolist())
     (change,) = measure.measure(root, tmp_path / "out")
     assert change.share == pytest.approx(0, abs=0.01)
     assert 0 < geometry.apply(affine, [picture.truth.chin])[0][1] < 64

@@ -12,7 +12,7 @@ import pytest
 from curate.__main__ import main
 from curate.pipeline.imaging import codec
 from curate.train.trainer.run import run
-from curate.train.translate import translator
+from curate.train.translate import stage
 from tests.support.training import dataset, drawn, tiny
 
 
@@ -56,6 +56,9 @@ def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
         (["--size", "photo"], "a face that is cut out has no size of a photo"),
         (["--size", "large"], "neither px nor 'photo'"),
         (["--size", "63"], "not a multiple of 4"),
+        (["--layout", "both"], "--layout both: there are photo, crop and compare"),
+        (["--layout", "crop", "--no-align"], "photos are taken whole"),
+        (["--rgba", "--no-align"], "photos are taken whole"),
         (["--direction", "a2c"], "--direction a2c"),
         (["-o", "x.tiff"], "not written as .tiff"),
     ],
@@ -116,10 +119,10 @@ def test_the_same_command_twice_gives_the_same_files(
     monkeypatch.chdir(photo.parent)
     found = []
     for _ in range(3):
-        assert call(monkeypatch, ".", "--root", trained, "--no-align", "--compare") == 0
+        assert call(monkeypatch, ".", "--root", trained, "--no-align", "--layout", "compare") == 0
         found.append({path: path.read_bytes() for path in Path("translated").iterdir()})
     assert found[0] == found[1] == found[2]
-    assert {path.name for path in found[0] if path.name[0] != "."} == {"anna.png", "anna.json", "anna-compare.png"}
+    assert {path.name for path in found[0] if path.name[0] != "."} == {"anna.png", "anna.json"}
     assert call(monkeypatch, ".", "--root", trained, "--no-align", "-o", ".") == 2, "anna.png is the photo"
     assert codec.decode(photo.read_bytes()).tolist() == drawn(0, 1).tolist()
 
@@ -133,7 +136,10 @@ def test_whole_photos_keep_their_size_in_the_kind_that_is_asked_for(
     assert codec.sniff(data) is codec.Format.JPEG
     assert codec.decode(data).shape == (61, 35, 3)
     assert call(monkeypatch, photo, "--root", trained, "--no-align", "--size", "32", "-o", tmp_path / "me.webp") == 0
-    assert codec.decode((tmp_path / "me.webp").read_bytes()).shape == (32, 32, 3)
+    assert codec.decode((tmp_path / "me.webp").read_bytes()).shape == (61, 35, 3)
+    words = [photo, "--root", trained, "--no-align", "--size", "32", "--layout", "crop", "-o", tmp_path / "crop.png"]
+    assert call(monkeypatch, *words) == 0
+    assert codec.decode((tmp_path / "crop.png").read_bytes()).shape == (32, 32, 3)
 
 
 def test_ctrl_c_says_that_the_same_command_begins_anew(
@@ -142,6 +148,6 @@ def test_ctrl_c_says_that_the_same_command_begins_anew(
     def pressed(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(translator, "read_photo", pressed)
+    monkeypatch.setattr(stage, "read_photo", pressed)
     assert call(monkeypatch, photo, "--root", trained, "-o", tmp_path / "out") == 130
     assert "0 pictures are written, of 1 inputs" in capsys.readouterr().err

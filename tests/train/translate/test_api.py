@@ -18,7 +18,7 @@ from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.imaging import codec
 from curate.train.engine.contract import Clock
 from curate.train.trainer.run import run
-from curate.train.translate.api import _pixels
+from curate.train.translate.api import _photo
 from tests.support.foreign_weights import SIDE, cyclegan, cyclegan_files, ugatit, ugatit_content
 from tests.support.training import dataset, tiny
 
@@ -56,7 +56,12 @@ def test_a_photo_as_it_is_becomes_what_the_networks_make_of_it(full: tuple[Path,
 
 def test_other_sizes_are_cut_and_scaled_to_the_only_one_there_is(full: tuple[Path, dict[str, torch.nn.Module]]) -> None:
     translate = load(full[0])
-    assert translate(picture(90, 50), align=False).shape == (SIDE, SIDE, 3)
+    photo = picture(90, 50)
+    assert translate(photo, align=False, layout="crop").shape == (SIDE, SIDE, 3)
+    made = translate(photo, align=False)
+    assert made.shape == photo.shape
+    assert np.array_equal(made[:20], photo[:20]) and np.array_equal(made[70:], photo[70:]), "past the middle square"
+    assert not np.array_equal(made, photo)
     with pytest.raises(UsageError, match="takes images of 32 px alone"):
         load(full[0], size=64)
 
@@ -69,7 +74,7 @@ def test_networks_that_take_any_size_keep_a_photos(tmp_path: Path) -> None:
     odd = picture(50, 61)
     padded = np.pad(odd, ((0, 2), (0, 3), (0, 0)), mode="reflect")
     assert np.abs(translate(odd, align=False) - through(networks["net_G_A"], padded)[:50, :61]).max() <= 0.501
-    assert load(tmp_path, size=40)(photo, align=False).shape == (40, 40, 3)
+    assert load(tmp_path, size=40)(photo, align=False, layout="crop").shape == (40, 40, 3)
     assert np.array_equal(load(tmp_path, size="photo")(photo, align=False), translate(photo, align=False))
     with pytest.raises(UsageError, match="--size photo"):
         load(tmp_path, size="photo")(photo)
@@ -98,7 +103,7 @@ def test_a_photo_that_pillow_opened_is_read_as_the_file_is(tmp_path: Path) -> No
     for path in image_files(tmp_path):
         with Image.open(path) as image:
             exif = dict(image.getexif())
-            seen = _pixels(image)
+            seen = _photo(image).shown
             assert np.abs(seen.astype(int) - codec.decode(path.read_bytes())).max() <= 1, path.name
             assert dict(image.getexif()) == exif or path.suffix == ".tif"
 
@@ -130,7 +135,10 @@ def test_faces_are_found_and_aligned(tmp_path: Path) -> None:
     portrait = next(page for page in world.pages if page.category == "portraits/long" and page.allowed)
     (tmp_path / "photo.jpg").write_bytes(world.encoded(portrait.pictures[0]))
     translate = load(tmp_path, size=32)
-    assert translate(Image.open(tmp_path / "photo.jpg")).size == (32, 32)
+    photo = Image.open(tmp_path / "photo.jpg")
+    assert translate(photo, layout="crop").size == (32, 32)
+    assert translate(photo).size == photo.size
+    assert np.array_equal(np.asarray(translate(photo, strength=0)), np.asarray(photo))
     with pytest.raises(UsageError, match="no face was found"):
         translate(np.full((300, 300, 3), 128, np.uint8))
 
@@ -140,7 +148,7 @@ def test_a_run_loads_too(tmp_path: Path) -> None:
     run(tiny(run__steps=1, run__samples=0), tmp_path, tmp_path / "run")
     translate = load(tmp_path / "run")
     assert translate(picture(40, 42), align=False).shape == (40, 42, 3)
-    assert load(tmp_path / "run", size=24)(picture(40, 42), align=False).shape == (24, 24, 3)
+    assert load(tmp_path / "run", size=24)(picture(40, 42), align=False, layout="crop").shape == (24, 24, 3)
 
 
 def test_the_recipe_steps_and_renders(full: tuple[Path, dict[str, torch.nn.Module]]) -> None:

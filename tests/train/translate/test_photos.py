@@ -12,7 +12,6 @@ from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.imaging import codec
 from curate.train.translate import photos
 from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
-from curate.train.translate.results import write_picture
 
 
 def put(path: Path, shade: int = 100) -> Path:
@@ -37,8 +36,8 @@ def test_photos_are_told_by_their_bytes_or_by_their_names(tmp_path: Path) -> Non
 def test_what_a_command_wrote_is_no_photo_until_somebody_changes_it(tmp_path: Path) -> None:
     mine = put(tmp_path / "x.png")
     made = tmp_path / "translated" / "x.png"
-    with OutputPlan([made]) as plan:
-        write_picture(plan, made, np.zeros((8, 8, 3), np.uint8))
+    with OutputPlan([made]) as plan, plan.write(made) as temporary:
+        temporary.write_bytes(codec.encode_png(np.zeros((8, 8, 3), np.uint8)))
     assert list_photos([tmp_path]) == ([mine], 1)
     assert list_photos([made]) == ([made], 0), "named, it is taken"
     with pytest.raises(UsageError, match="only what curate wrote"):

@@ -23,8 +23,10 @@ from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.recipes.cyclegan.recipe import CycleGAN
 from curate.train.runs.trained import Trained, load_run
 from curate.train.trainer.run import run
-from curate.train.translate.translator import Translator, split_photos
-from curate.train.translate.translator import run as translate
+from curate.train.translate.pictures import Output
+from curate.train.translate.stage import run as translate
+from curate.train.translate.stage import split_photos
+from curate.train.translate.translator import Translator
 from tests.support.training import dataset, tiny
 
 
@@ -56,10 +58,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_photo_gives_the_aligned_face_and_the_way_back(root: Path, photos: Path, tmp_path: Path) -> None:
     translator = Translator(load_run(root / "run"), "a2b")
-    (result,) = translate(translator, [photos / "anna.jpg"], tmp_path / "out.png", compare=True)
+    output = Output("crop", rgba=True)
+    (result,) = translate(translator, [photos / "anna.jpg"], tmp_path / "out.png", output)
     assert result.reason == "ok"
     assert codec.decode((tmp_path / "out.png").read_bytes()).shape == (32, 32, 3)
-    assert codec.decode((tmp_path / "out-compare.png").read_bytes()).shape == (36, 72, 3)
+    assert codec.decode((tmp_path / "out-paint.png").read_bytes()).shape == (32, 32, 3)
     notes = json.loads((tmp_path / "out.json").read_text())
     assert (notes["direction"], notes["step"], notes["side"]) == ("a2b", 1, 32)
     x, y, width, height = notes["box"]
@@ -70,8 +73,9 @@ def test_a_photo_gives_the_aligned_face_and_the_way_back(root: Path, photos: Pat
 def test_the_output_is_what_the_recipe_makes_of_the_crop(root: Path, photos: Path) -> None:
     translator = Translator(load_run(root / "run"), "a2b")
     photo = codec.decode((photos / "anna.jpg").read_bytes())
-    ((cut, seen, made),) = translator(photo)
-    assert cut.image is not None and cut.image.shape == (128, 128, 3)
+    (face,) = translator(photo)
+    cut, seen, made = face.cut, face.seen, face.made
+    assert cut.image.shape == (128, 128, 3)
     assert seen is not None and made is not None
     assert torch.equal(translator.recipe.render({"a": seen})["a2b"], made)
     grey = cut.image.astype(float).mean() / 127.5 - 1
@@ -81,8 +85,8 @@ def test_the_output_is_what_the_recipe_makes_of_the_crop(root: Path, photos: Pat
 def test_the_map_to_the_output_puts_pixel_centres_on_pixel_centres(root: Path, photos: Path) -> None:
     translator = Translator(load_run(root / "run"), "b2a")  # b is cut whole: align none
     photo = np.zeros((200, 200, 3), np.uint8)
-    ((cut, _, _),) = translator(photo)
-    corners = apply(translator.affine(cut), [[-0.5, -0.5], [199.5, 199.5]])
+    (face,) = translator(photo)
+    corners = apply(translator.affine(face.cut), [[-0.5, -0.5], [199.5, 199.5]])
     assert np.allclose(corners, [[-0.5, -0.5], [31.5, 31.5]])
 
 
@@ -139,18 +143,18 @@ def test_networks_that_look_at_the_face_are_shown_where_it_is(photos: Path, mask
     keys = frozenset(CycleGAN.keys(CycleGANConfig(face_branch=masked)))
     trained = Trained(watcher, "here", 1, 64, {"a": "long"}, {"a": rules}, ("a2b",), keys)  # type: ignore[arg-type]
     photo = codec.decode((photos / "anna.jpg").read_bytes())
-    ((cut, _, _),) = Translator(trained, "a2b")(photo)
+    (face,) = Translator(trained, "a2b")(photo)
     (batch,) = watcher.seen
     if not masked:
         assert batch.keys() == {"a"}
         return
     assert batch["face_a"].shape == (1, 1, 64, 64)
-    assert cut.landmarks is not None
-    face = apply(cut.affine, cut.landmarks) / 2  # crop px -> px that the networks see
+    assert face.cut.landmarks is not None
+    points = apply(face.cut.affine, face.cut.landmarks) / 2  # crop px -> px that the networks see
     mask = batch["face_a"][0, 0]
-    assert mask[tuple(face.mean(0)[::-1].astype(int))] > 0.99
+    assert mask[tuple(points.mean(0)[::-1].astype(int))] > 0.99
     assert mask[:4].max() < 0.01 and mask[:, :4].max() < 0.01
-    hull = cv2.contourArea(cv2.convexHull(face.astype(np.float32)))
+    hull = cv2.contourArea(cv2.convexHull(points.astype(np.float32)))
     assert mask.sum().item() == pytest.approx(hull, rel=0.15)
 
 

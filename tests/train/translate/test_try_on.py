@@ -18,12 +18,17 @@ from curate.__main__ import main
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.geometry import apply
+from curate.pipeline.imaging.photo import Photo
 from curate.pipeline.tables import manifest
+from curate.train.data import transforms
+from curate.train.data.transforms import to_float
 from curate.train.engine.contract import Batch
 from curate.train.runs.trained import Trained, load_run
 from curate.train.trainer.run import run
 from curate.train.translate import try_on
-from curate.train.translate.try_on import TryOn, put_back
+from curate.train.translate.composite import laid_over
+from curate.train.translate.pictures import Output
+from curate.train.translate.try_on import TryOn, painted
 from tests.support.foreign_weights import chainer, chainer_content
 from tests.support.training import dataset, pair_dataset, tiny, tiny_cagan
 
@@ -69,28 +74,30 @@ def test_at_the_networks_own_size_their_picture_comes_back() -> None:
     share = torch.rand(1, 1, 24, 16, generator=rng).expand_as(seen)
     made = share * rgb + (1 - share) * seen
     own = ((seen[0] + 1) * 127.5).permute(1, 2, 0).numpy()
-    back = put_back(np.rint(own).astype(np.uint8), seen, made, share * 2 - 1, EYE)
+    before = Photo.of(np.rint(own).astype(np.uint8))
+    back = laid_over(before, painted(seen, made, share * 2 - 1, EYE)).shown
     wanted = ((made[0] + 1) * 127.5).permute(1, 2, 0).numpy()
-    assert np.abs(back - wanted).max() <= 1.01
+    assert np.abs(back - wanted).max() <= 1.2
 
 
 def test_where_nothing_is_painted_the_photo_stays_bit_for_bit_at_its_own_size() -> None:
     large = photo(300, 200)
     seen = torch.zeros(1, 3, 32, 32)
-    assert np.array_equal(put_back(large, seen, seen, -torch.ones_like(seen), EYE * 32 / 300), large)
+    layer = painted(seen, seen, -torch.ones_like(seen), EYE * 32 / 300)
+    assert np.array_equal(laid_over(Photo.of(large), layer).shown, large)
 
 
 @pytest.mark.parametrize(("height", "width"), [(300, 200), (200, 300), (40, 40)])
 def test_paint_lies_where_it_was_seen_and_the_rest_is_kept(height: int, width: int) -> None:
     try_on_article, _ = painted_try_on()
     person = photo(height, width)
-    made = try_on_article(person, plain((200, 0, 100)))
-    assert made.photo.shape == person.shape
+    made = try_on_article(Photo.of(person), plain((200, 0, 100)))
+    assert made.photo.shown.shape == person.shape
     band = 2 * max(height, width) // 32  # a pixel of the view is so large in the photo, and edges are soft
-    left, right = made.photo[:, : width // 2 - band], made.photo[:, width // 2 + band :]
+    left, right = made.photo.shown[:, : width // 2 - band], made.photo.shown[:, width // 2 + band :]
     assert np.abs(left.astype(int) - (200, 0, 100)).max() <= 1
     assert np.array_equal(right, person[:, width // 2 + band :])
-    corners = apply(made.affine, [[-0.5, -0.5], [width - 0.5, height - 0.5]])
+    corners = apply(made.layer.affine, [[-0.5, -0.5], [width - 0.5, height - 0.5]])
     inner = np.array([width, height]) * 32 / max(width, height)
     assert np.allclose(corners[1] - corners[0], inner, atol=0.2)
     assert np.allclose(corners.mean(0), 15.5, atol=0.1)
@@ -99,17 +106,17 @@ def test_paint_lies_where_it_was_seen_and_the_rest_is_kept(height: int, width: i
 def test_what_a_narrow_view_does_not_show_is_kept() -> None:
     try_on_article, painter = painted_try_on(32, width=24)
     person = photo(64, 64)
-    made = try_on_article(person, plain((0, 250, 0)))
+    made = try_on_article(Photo.of(person), plain((0, 250, 0))).photo.shown
     assert painter.seen[0]["human"].shape == (1, 3, 32, 24)
-    assert np.array_equal(made.photo[:, :8], person[:, :8]), "left of the view, though the view's left half is painted"
-    assert np.abs(made.photo[:, 8:30].astype(int) - (0, 250, 0)).max() <= 1
-    assert np.array_equal(made.photo[:, 34:], person[:, 34:])
+    assert np.array_equal(made[:, :8], person[:, :8]), "left of the view, though the view's left half is painted"
+    assert np.abs(made[:, 12:29].astype(int) - (0, 250, 0)).max() <= 1, "where it has faded in"
+    assert np.array_equal(made[:, 35:], person[:, 35:])
 
 
 def test_an_article_that_nobody_knows_is_plain_white() -> None:
     try_on_article, painter = painted_try_on()
-    try_on_article(photo(40, 40), plain((9, 9, 9)))
-    try_on_article(photo(40, 40), plain((9, 9, 9)), plain((90, 90, 90)))
+    try_on_article(Photo.of(photo(40, 40)), plain((9, 9, 9)))
+    try_on_article(Photo.of(photo(40, 40)), plain((9, 9, 9)), plain((90, 90, 90)))
     blank, worn = (batch["article"] for batch in painter.seen)
     assert torch.equal(blank, torch.ones_like(blank))
     assert worn.mean().item() == pytest.approx(90 / 127.5 - 1, abs=1e-3)
@@ -132,10 +139,11 @@ def test_everybody_tries_everything_on_and_the_grid_shows_it(article_files: Path
     root = article_files
     jobs = try_on.list_jobs([root / "people"], [root / "articles"])
     assert [job.name for job in jobs] == ["anna-blue", "anna-red", "ben-blue", "ben-red"]
-    results = try_on.run(painted_try_on()[0], jobs, root / "out", compare=True)
+    results = try_on.run(painted_try_on()[0], jobs, root / "out", Output("compare"))
     assert [result.reason for result in results] == ["ok"] * 4
-    assert codec.decode((root / "out/anna-red.png").read_bytes())[:, :10].mean((0, 1)).tolist() == [255, 0, 0]
-    assert codec.decode((root / "out/anna-red-compare.png").read_bytes()).shape == (36, 5 * 36, 3)
+    shown = codec.decode((root / "out/anna-red.png").read_bytes())
+    assert shown.shape == (60, 40 + 4 + 60 + 4 + 40, 3), "the person, the article, the person in it"
+    assert shown[:, -40:-30].mean((0, 1)).tolist() == [255, 0, 0]
     assert codec.decode((root / "out/grid.png").read_bytes()).shape == (3 * 36, 5 * 36 + 8, 3)
     notes = json.loads((root / "out/ben-blue.json").read_text())
     assert (notes["article"], notes["worn"], notes["side"], notes["step"]) == (
@@ -226,10 +234,11 @@ def test_chainers_file_paints_what_its_recipe_paints(tmp_path: Path) -> None:
     np.savez(tmp_path / "gen.npz", **chainer_content("generator", chainer()["generator"]))  # type: ignore[arg-type]
     t = load(tmp_path / "gen.npz", size=64, device="cpu")
     person, shirt, worn = (photo(256, 256, seed) for seed in range(3))
-    seen = TryOn(t.trained)(person, shirt, worn)
-    made = t.recipe.render({"human": seen.seen, "article": seen.worn, "other": seen.wanted})
-    assert torch.equal(made["swapped"], seen.made)
-    assert np.array_equal(t(person, article=shirt, worn=worn), seen.photo)
+    seen = TryOn(t.trained)(Photo.of(person), shirt, worn)
+    known = to_float(torch.from_numpy(worn)[None])
+    made = t.recipe.render({"human": seen.seen, "article": transforms.resize(known, 64), "other": seen.wanted})
+    assert torch.allclose(made["swapped"], seen.made, atol=0.05)
+    assert np.array_equal(t(person, article=shirt, worn=worn), seen.photo.shown)
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:

@@ -1,0 +1,103 @@
+"""What is written into pictures beside their pixels: that they are synthetic, who made them, and the photo's EXIF."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+from xml.sax.saxutils import quoteattr
+
+from PIL import ExifTags, Image
+
+from curate.pipeline.core.errors import CurateError
+from curate.train.runs.trained import Trained
+
+# IPTC's word for a photo into which a trained model painted.
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+_EXIF = ExifTags.IFD.Exif
+# What tells where a photo was taken and by which very device, and what is no longer true of the picture: how it lies,
+# its small copy, its sides, its colour space (the profile says that), and makers' notes, which may hold all of these.
+_DROPPED = {
+    ExifTags.Base.Orientation,
+    ExifTags.IFD.GPSInfo,
+    ExifTags.Base.XMLPacket,
+    ExifTags.Base.ImageWidth,
+    ExifTags.Base.ImageLength,
+    ExifTags.Base.InterColorProfile,
+    ExifTags.Base.PrintImageMatching,
+    _EXIF,
+}
+_DROPPED_EXIF = {
+    ExifTags.Base.MakerNote,
+    ExifTags.Base.UserComment,
+    ExifTags.Base.ColorSpace,
+    ExifTags.Base.ExifImageWidth,
+    ExifTags.Base.ExifImageHeight,
+    ExifTags.IFD.Interop,
+    ExifTags.Base.ImageUniqueID,
+    ExifTags.Base.BodySerialNumber,
+    ExifTags.Base.LensSerialNumber,
+}
+
+
+class MadeBy(NamedTuple):
+    """The networks that a picture is from."""
+
+    system: str  # CycleGAN
+    name: str  # of the run, or of the file of weights
+    step: int | None
+    weights: tuple[str, ...]  # SHA-256 of each file, as sha256sum prints it
+
+    @classmethod
+    def of(cls, trained: Trained) -> MadeBy:
+        """Reads the files of `trained` to the end. Raises CurateError for one that is gone."""
+        digests = tuple(_digest(path) for path in trained.files)
+        return cls(type(trained.recipe).__name__, Path(trained.source).name, trained.step, digests)
+
+
+def xmp(made_by: MadeBy) -> bytes:
+    """An XMP packet in the words of IPTC's Photo Metadata Standard: equal networks, equal bytes."""
+    version = ", ".join(
+        [*([f"step {made_by.step}"] if made_by.step is not None else []), *(f"sha256 {d}" for d in made_by.weights)]
+    )
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
+        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmp:CreatorTool="curate"'
+        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"'
+        f" Iptc4xmpExt:AISystemUsed={_quoted(f'curate {made_by.system}, {made_by.name}')}"
+        f" Iptc4xmpExt:AISystemVersionUsed={_quoted(version)}/>"
+        '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+    ).encode("utf-8", "replace")
+
+
+def kept_exif(exif: bytes) -> bytes:
+    """Of a photo's EXIF what may go with the picture that was made of it; nothing of one that is broken."""
+    kept = Image.Exif()
+    with contextlib.suppress(Exception):  # bytes from strangers, as in codec
+        found = Image.Exif()
+        found.load(exif)
+        for tag, value in found.items():
+            if tag not in _DROPPED:
+                kept[tag] = value
+        details = {tag: value for tag, value in found.get_ifd(_EXIF).items() if tag not in _DROPPED_EXIF}
+        if details:
+            kept.get_ifd(_EXIF).update(details)
+        return kept.tobytes() if len(kept) or details else b""
+    return b""
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CurateError(f"{path}: cannot be read: {error.strerror or error}", "the same command again") from error
+
+
+def _quoted(text: str) -> str:
+    """`text` as an attribute's value, without what XML can't hold."""
+    return quoteattr("".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "replace").decode()))

@@ -1,0 +1,95 @@
+"""What is written of a translated photo: which pictures of it, side by side or alone, and notes beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from curate.pipeline.core.outputs import OutputPlan
+from curate.pipeline.imaging.codec import RGB
+from curate.pipeline.imaging.photo import Photo
+from curate.train.data.image_grid import GAP
+from curate.train.translate import metadata, picture_files
+from curate.train.translate.metadata import MadeBy
+from curate.train.translate.results import TranslationResult
+
+Layout = Literal["photo", "crop", "compare"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is wanted of each photo."""
+
+    layout: Layout = "photo"  # at its own size; what the networks made of a face; before and after side by side
+    strength: float = 1.0  # of the paint, 0..1
+    rgba: bool = False  # the paint alone, too, with its mask as alpha
+    force: bool = False  # write over files that are somebody else's
+
+
+PHOTO = Output()
+
+
+class PictureWriter:
+    """Writes the pictures of results, each marked as synthetic, as `plan` allows."""
+
+    def __init__(self, plan: OutputPlan, output: Output, made_by: MadeBy) -> None:
+        self.plan, self.output, self.made_by = plan, output, made_by
+        self._xmp = metadata.xmp(made_by)
+
+    def picture(self, path: Path, picture: Photo) -> None:
+        """Writes `picture` as the kind that `path` ends in, whole or not at all."""
+        data = picture_files.encode(picture, path.suffix, self._xmp)
+        with self.plan.write(path) as temporary:
+            temporary.write_bytes(data)
+
+    def result(
+        self,
+        target: Path,
+        before: Photo,
+        after: Photo,
+        paint: Callable[[], Photo] | None = None,
+        between: Callable[[], Sequence[RGB]] = tuple,
+    ) -> None:
+        """Writes `target` and what stands beside it; `paint` makes the paint alone, with alpha.
+
+        Side by side, what `between` makes stands between the photo `before` and `after`.
+        """
+        if self.output.layout == "compare":
+            shown = side_by_side([before.shown, *between(), after.shown])
+            self.picture(target, replace(Photo.of(shown), exif=before.exif))
+        else:
+            self.picture(target, after)
+        if self.output.rgba and paint is not None:
+            self.picture(target.with_name(f"{target.stem}-paint.png"), paint())
+
+    def notes(self, target: Path, result: TranslationResult, more: Mapping[str, Any]) -> None:
+        """Writes what is known of `target` as JSON beside it."""
+        made: dict[str, Any] = {"layout": self.output.layout, "strength": self.output.strength}
+        made |= {"step": self.made_by.step, "weights": self.made_by.weights}
+        text = json.dumps({**asdict(result), **more, **made}, indent=2, ensure_ascii=False) + "\n"
+        with self.plan.write(target.with_suffix(".json")) as temporary:
+            temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # names of bytes that are no text
+
+
+def side_by_side(pictures: Sequence[RGB]) -> RGB:
+    """`pictures` from left to right, as high as the first, with white between them."""
+    height = len(pictures[0])
+    gap = np.full((height, max(2 * GAP, height // 64), 3), 255, np.uint8)
+    row: list[RGB] = []
+    for picture in pictures:
+        row += [gap, _as_high(picture, height)] if row else [_as_high(picture, height)]
+    return np.concatenate(row, axis=1)
+
+
+def _as_high(picture: RGB, height: int) -> RGB:
+    if len(picture) == height:
+        return picture
+    size = max(1, round(picture.shape[1] * height / len(picture))), height
+    how = cv2.INTER_AREA if len(picture) > height else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
