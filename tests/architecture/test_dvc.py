@@ -29,7 +29,7 @@ BY_NAME = {
 }
 STARTS = {
     "train": ["curate.train.trainer.run"],
-    "translate": ["curate.train.translate.translator", "curate.train.translate.try_on"],
+    "translate": ["curate.train.translate.stage", "curate.train.translate.try_on"],
 }
 
 
