@@ -3,7 +3,7 @@
 config.json            the run's config, its dataset and crop rules: what the run is
 checkpoints/           the state, by step
 best/                  the networks that a metric found best, by metric and step
-samples/               grids of held-out images, by step, and latest.png; history.png, from the first to the last
+samples/               grids of held-out images, by step, and latest.png; history.png, .gif, from the first to the last
 scalars.jsonl, .tsv    losses and learning rate, by step; the same numbers, the second for dvc plots
 tensorboard/           the same numbers for TensorBoard
 health.txt             what is wrong with it, in words

@@ -38,13 +38,18 @@ class TrainingCallback:
         progress: Progress,
         progress_task: Task,
         start: int,
+        steps: int,
     ) -> None:
         self.recipe, self.config, self.data_module, self.run_dir = recipe, config, data_module, run_dir
         self.logger, self.best_checkpoint = logger, best_checkpoint
         self.progress, self.progress_task = progress, progress_task
         previews = run_dir.samples / "previews.safetensors"
         self.preview = pin_preview(data_module.preview, previews) if config.samples else None
-        self.history = History(run_dir.samples, self.preview, config.sample_every, start) if self.preview else None
+        self.history = (
+            History(run_dir.samples, self.preview, config.sample_every, start, steps) if self.preview else None
+        )
+        if self.history and not start:
+            self.history.add(recipe, 0)
         self.start = start
         self.began = time.monotonic()
         self.before = (start, self.began)  # the last tick

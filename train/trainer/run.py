@@ -183,6 +183,7 @@ def _train(
                 best_checkpoint=best,
                 progress=progress,
                 start=start,
+                steps=steps,
             )
             batches, on_tick = callback.batch, callback.on_tick
         try:

@@ -3,11 +3,12 @@
 samples/previews.safetensors   the images, 8 bits each
 samples/history/00000500.png   what the networks made of them after so many steps, one below the other
 samples/history.png            the images themselves, then these columns
+samples/history.gif            the same as a moving picture
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from curate.train.data.image_grid import GAP
 from curate.train.data.transforms import resize, to_float, to_uint8
 from curate.train.engine import safetensors_file
 from curate.train.engine.contract import Recipe
+from curate.train.trainer import film
 from curate.train.trainer.previews import Preview
 
 COLUMNS = 16  # at the most, beside the first
@@ -59,17 +61,20 @@ def _unit(pixels: Tensor, like: Tensor) -> Tensor:
 
 
 class History:
-    """The strip of a run whose samples lie in `folder`, `every` steps apart, and that goes on after step `start`."""
+    """The strip of a run of `steps` steps, which goes on after step `start`; its samples lie in `folder`, `every` steps
+    apart."""
 
-    def __init__(self, folder: Path, preview: Preview, every: int, start: int) -> None:
-        self.folder, self.preview, self.every = folder, preview, every
-        self.first = _column({key: preview.batch[source][rows] for key, (source, rows) in preview.rows.items()})
+    def __init__(self, folder: Path, preview: Preview, every: int, start: int, steps: int) -> None:
+        self.folder, self.preview, self.every, self.steps = folder, preview, every, steps
+        groups = {key: preview.batch[source][rows] for key, (source, rows) in preview.rows.items()}
+        self.counts = [len(pictures) for pictures in groups.values()]
+        self.first = _column(groups)
         for step, path in self._columns().items():
             if step > start or codec.decode(path.read_bytes()).shape != self.first.shape:
                 path.unlink()
 
     def add(self, recipe: Recipe, step: int) -> None:
-        """Draws what `recipe` makes of the images after `step` steps, and the strip anew.
+        """Draws what `recipe` makes of the images after `step` steps, and the strip and the moving picture anew.
 
         Once there are more than COLUMNS, every second one goes, so that those that stay are evenly spread.
         """
@@ -80,9 +85,13 @@ class History:
         columns = self._columns()
         for old in columns.keys() - set(thinned(list(columns), self.every)):
             columns.pop(old).unlink()
-        strip = [self.first, *(codec.decode(path.read_bytes()) for path in columns.values())]
+        kept = {number: codec.decode(path.read_bytes()) for number, path in columns.items()}
         with atomic_write(self.folder / "history.png") as temporary:
-            temporary.write_bytes(codec.encode_png(_strip(strip, ["input", *map(str, columns)])))
+            strip = _strip([self.first, *kept.values()], ["input", *map(str, kept)])
+            temporary.write_bytes(codec.encode_png(strip))
+        with atomic_write(self.folder / "history.gif") as temporary:
+            first, *others = (_pictures(column, self.counts) for column in (self.first, *kept.values()))
+            temporary.write_bytes(film.gif(first, dict(zip(kept, others, strict=True)), self.steps))
 
     def _columns(self) -> dict[int, Path]:
         paths = sorted((self.folder / "history").glob("*.png"))
@@ -118,6 +127,16 @@ def _column(groups: Mapping[str, Tensor]) -> RGB:
         framed.append(np.full_like(framed[0][: 2 * GAP], 255))
     column: RGB = np.concatenate(framed)[: -2 * GAP]
     return column
+
+
+def _pictures(column: RGB, counts: Sequence[int]) -> list[list[RGB]]:
+    """What `_column` put together, taken apart again: `counts` pictures of each group."""
+    pitch = (len(column) - 2 * GAP * (len(counts) - 1)) // sum(counts)
+    groups, top = [], 0
+    for count in counts:
+        groups.append([column[top + n * pitch : top + (n + 1) * pitch - GAP] for n in range(count)])
+        top += count * pitch + 2 * GAP
+    return groups
 
 
 def _strip(columns: list[RGB], labels: list[str]) -> RGB:

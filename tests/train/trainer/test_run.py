@@ -93,6 +93,7 @@ def test_one_slow_tick_does_not_throw_the_time_left_about(
         progress=SILENT,
         progress_task=SILENT.task("train", 100),
         start=0,
+        steps=100,
     )
     for step, seconds in ((10, 10), (20, 10), (30, 100)):
         now[0] += seconds

@@ -77,7 +77,7 @@ def test_grids_are_thinned_and_the_newest_stay(tmp_path: Path) -> None:
 
 def test_a_column_for_each_sample_after_the_images_themselves(tmp_path: Path) -> None:
     grey, shown = Grey(), preview()
-    history = History(tmp_path, shown, 10, 0)
+    history = History(tmp_path, shown, 10, 0, 30)
     for step, level in ((10, -1.0), (20, 0.0), (30, 1.0)):
         grey.level = level
         history.add(grey, step)  # type: ignore[arg-type]
@@ -87,14 +87,14 @@ def test_a_column_for_each_sample_after_the_images_themselves(tmp_path: Path) ->
     assert np.abs(rows[0, :, 0].astype(int) / 127.5 - 1 - shown.batch["a"][0].permute(1, 2, 0).numpy()).max() < 0.01
     assert [int(np.median(rows[:, :, column])) for column in (1, 2, 3)] == [0, 128, 255]
     # killed, and back at step 10: what came after it is drawn again
-    again = History(tmp_path, shown, 10, 10)
+    again = History(tmp_path, shown, 10, 10, 30)
     assert [path.name for path in sorted((tmp_path / "history").iterdir())] == ["00000010.png"]
     again.add(grey, 20)  # type: ignore[arg-type]
     assert np.asarray(Image.open(tmp_path / "history.png")).shape[1] == 3 * 18
 
 
 def test_large_pictures_are_drawn_small(tmp_path: Path) -> None:
-    History(tmp_path, preview(1, 256), 10, 0).add(Grey(), 10)  # type: ignore[arg-type]
+    History(tmp_path, preview(1, 256), 10, 0, 10).add(Grey(), 10)  # type: ignore[arg-type]
     assert Image.open(tmp_path / "history.png").size == (2 * 130, 14 + 2 * 130 + 4)
 
 
@@ -111,3 +111,5 @@ def test_a_resumed_run_has_the_strip_of_one_that_never_stopped(tmp_path: Path, s
     assert one.shape == other.shape
     assert np.array_equal(one[:, :34], other[:, :34]), "the images stay, whatever happened to the files"
     assert np.array_equal(one[14:, 34 : 34 * 2], other[14:, 34 : 34 * 2])
+    films = [Image.open(tmp_path / name / "samples/history.gif") for name in ("whole", "run")]
+    assert [film.n_frames for film in films] == [1 + 12 // 2] * 2, "untrained first, then each sample"
