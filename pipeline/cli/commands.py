@@ -78,13 +78,13 @@ def doctor(context: Context) -> None:
 def crop(
     context: Context,
     detector: Annotated[str | None, typer.Option(help="haar, hog, cnn, yunet, anime; haar+hog must agree.")] = None,
-    align: Annotated[str | None, typer.Option(help="auto, ffhq, box or none.")] = None,
+    align: Annotated[str | None, typer.Option(help="auto, ffhq, anime, box or none.")] = None,
     framing: Annotated[str | None, typer.Option(help="face, ffhq, head, bust or person.")] = None,
     scale: Annotated[float | None, typer.Option(help="Zooms out from the framing.")] = None,
     shift_y: Annotated[float | None, typer.Option(help="Moves the framing down, in its sides.")] = None,
     size: Annotated[int | None, typer.Option(help="Px, side of the crops.")] = None,
-    rotate: Annotated[float | None, typer.Option(help="Degrees, counter-clockwise; align box.")] = None,
-    margin: Annotated[float | None, typer.Option(help="Box sides added on each side; align box.")] = None,
+    rotate: Annotated[float | None, typer.Option(help="Degrees, counter-clockwise; align box, anime.")] = None,
+    margin: Annotated[float | None, typer.Option(help="Added on each side, in its sides; align box, anime.")] = None,
     faces: Annotated[str | None, typer.Option(help="largest, all or single.")] = None,
     min_face: Annotated[int | None, typer.Option(help="Px in the raw image, side of the face box.")] = None,
     workers: Workers = None,
@@ -119,7 +119,7 @@ def _check_framing(section: Crop, given: set[str]) -> None:
     from curate.pipeline.faces.alignment import alignment
 
     used = {alignment(section.rules(domain)) for domain in (*section.domains, "")}
-    idle = {"rotate", "margin"} if "box" not in used else set()
+    idle = set() if used & {"box", "anime"} else {"rotate", "margin"}
     if used == {"none"}:
         idle |= given - {"align", "size"}
     if idle := idle & given:

@@ -53,6 +53,10 @@ def select(
     context: Context,
     keep: Annotated[int | None, typer.Option(help="Crops per domain.")] = None,
     domain: Domains = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=LOW..HIGH", help="Only crops with that value of a sort key; repeatable."),
+    ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take back what select decided; nothing else.")] = False,
 ) -> None:
     """Keep the best crops of each domain, even over poses: decisions in manifests/review.jsonl, for curate build."""
@@ -63,9 +67,22 @@ def select(
         context.console.result({"undone": count}, f"{count} decisions taken back\nnext: curate build")
         return
     context.note_stale("dedup")
-    section = context.section("select", Select, keep=keep)
+    section = context.section("select", Select, keep=keep, only=_ranges(only) if only else None)
     choices = select.run(section, context.root, domains=domain or (), progress=context.console.progress)
     context.console.result(choices, select.text(choices))
+
+
+def _ranges(texts: list[str]) -> dict[str, tuple[float, float]]:
+    """What --only says: {key: (lowest, highest)}. Raises UsageError."""
+    found = {}
+    for text in texts:
+        key, _, values = text.partition("=")
+        try:
+            low, high = (float(value) for value in values.split(".."))
+        except ValueError:
+            raise UsageError(f"--only {text}: not KEY=LOW..HIGH", "for example: --only hair_hue=190..260") from None
+        found[key] = (low, high)
+    return found
 
 
 def export(

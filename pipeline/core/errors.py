@@ -40,6 +40,10 @@ class ModelError(CurateError):
     """A model file that is missing, can't be fetched, or isn't the pinned one."""
 
 
+class DetectorLostError(CurateError):
+    """What looks for faces died of a picture, or took too long; it is there again for the next one."""
+
+
 class AuthError(CurateError):
     """A source wants a key, or refuses the one it was given."""
 

@@ -15,15 +15,16 @@ from curate.pipeline.crop import storage
 from curate.pipeline.faces.alignment import Cut
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace
-from curate.pipeline.faces.detectors import Face
+from curate.pipeline.faces.detectors import Face, Parts
 from curate.pipeline.imaging.geometry import Box
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.schema import POINTS
 
 Row = dict[str, Any]
 
+_PARTS = "left_eye right_eye mouth nose chin".split()  # of a drawn face
 FACE_COLUMNS = (
-    "face_index box score scores agreement angle landmarks unrest second_score".split()
+    "face_index box score scores agreement angle landmarks unrest second_score".split() + _PARTS
 )  # that `detected_face` reads
 
 
@@ -65,6 +66,9 @@ def face_row(item: CropInput, cut: Cut, rules: CropRules, align: str, faces: int
         face, points = cut.detected.face, cut.detected.landmarks
         row |= {"box": face.box, "scores": face.scores, "angle": face.angle}
         row["landmarks"] = None if points is None else points.ravel()
+        row |= cut.colours
+        if face.parts:
+            row |= zip(_PARTS, face.parts, strict=True)
     return row
 
 
@@ -82,7 +86,10 @@ def paths(domain: str, crops: pa.ChunkedArray) -> pa.Array:
 def detected_face(row: Mapping[str, Any]) -> DetectedFace:
     """The face of a row, as detection left it."""
     points = row["landmarks"]
-    face = Face(Box(*row["box"]), row["score"], tuple(row["scores"]), row["agreement"], row["angle"])
+    parts = None
+    if row["chin"] is not None:
+        parts = Parts.of([value for name in _PARTS for value in row[name]])
+    face = Face(Box(*row["box"]), row["score"], tuple(row["scores"]), row["agreement"], row["angle"], parts)
     if points is None:
         return DetectedFace(face)
     return DetectedFace(face, np.reshape(np.array(points, np.float64), (POINTS, 2)), row["unrest"], row["second_score"])
@@ -92,7 +99,7 @@ def crop_id(item: CropInput, cut: Cut, rules: CropRules, align: str) -> str:
     """Names a crop by what it shows: image, face and framing. Thresholds don't change it, so decisions stay valid."""
     box = [round(value, 1) for value in cut.box] if cut.box else []
     frame: list[object] = [rules.framing, rules.scale, rules.shift_y] if cut.box else []
-    if align == "box":
+    if align in {"box", "anime"}:
         frame += [rules.margin, rules.rotate]
     detector = rules.detector if cut.box else "none"
     return _hashed(item.domain, item.image_id, detector, align, rules.size, *frame, *box)

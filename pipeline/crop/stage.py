@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from curate.pipeline.core import config
 from curate.pipeline.core.config import digest
-from curate.pipeline.core.errors import ModelError
+from curate.pipeline.core.errors import DetectorLostError, ModelError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.parallel import Engine, WorkerDied
 from curate.pipeline.core.parallel import run as run_batches
@@ -38,7 +38,7 @@ from curate.pipeline.tables import arrow, manifest, provenance
 from curate.pipeline.tables.partial import PartialTable
 from curate.pipeline.tables.schema import CROPS
 
-VERSION = 4  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
+VERSION = 5  # of the crops' pixels and numbers: raise it when they change, and nothing made before is used again
 
 
 class Batch(NamedTuple):
@@ -184,6 +184,8 @@ class CropWorker:
         except codec.ImageError as error:
             reason = "bomb" if error.reason == "bomb" else "decode_failed"
             return [rows.image_row(item, reason, rules, align)]
+        except DetectorLostError:
+            return [rows.image_row(item, "worker_died", rules, align)]
         if not cuts:
             return [rows.image_row(item, "no_face", rules, align)]
         found = [rows.face_row(item, cut, rules, align, count) for cut in cuts]

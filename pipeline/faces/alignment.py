@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.pipeline.faces import criteria, detectors, landmarks, model_files, skin
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.faces import criteria, detectors, drawn, landmarks, model_files, skin
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace, with_landmarks
 from curate.pipeline.faces.detected import measures as detected_measures
@@ -55,6 +56,7 @@ class Cut:
     affine: Affine  # [2, 3], raw px -> crop px
     image: NDArray[np.uint8]  # [size, size, 3], RGB
     measures: Mapping[str, float] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)  # of a drawn face, by column: "#rrggbb"
     detected: DetectedFace | None = None
     reason: str = OK
 
@@ -131,15 +133,21 @@ class Aligner:
             "padding": geometry.padding_share(affine, size, width, height),
             "upscale": size / geometry.quad_side(quad),
         }
+        colours: dict[str, str] = {}
         if detected:
             measures |= detected_measures(detected, image, coloured=coloured)
-        return Cut(index, affine, crop, {name: float(np.float32(value)) for name, value in measures.items()}, detected)
+            if detected.face.parts:
+                colours = drawn.colours(image, detected.face.parts)
+        measures = {name: float(np.float32(value)) for name, value in measures.items()}
+        return Cut(index, affine, crop, measures, colours, detected)
 
     def _quad(self, detected: DetectedFace) -> Points:
         """What the crop shows of a face: nw, sw, se, ne, [4, 2]."""
         rules, frame = self.rules, FRAMINGS[self.rules.framing]
         if self.align == "ffhq" and detected.landmarks is not None:
             quad = ffhq_quad(detected.landmarks)
+        elif self.align == "anime" and detected.face.parts:
+            quad = drawn.quad(detected.face.parts, rules.margin, rules.rotate + detected.face.angle)
         else:
             quad = geometry.box_quad(detected.face.box, rules.margin, rules.rotate + detected.face.angle)
         zoom = frame.zoom * rules.scale
@@ -158,9 +166,19 @@ def prepare(rules: CropRules) -> None:
 
 
 def alignment(rules: CropRules) -> str:
-    """How `rules` align a face: ffhq, box or none; `auto` is ffhq for photos and box for drawings."""
+    """How `rules` align a face: ffhq, anime, box or none.
+
+    `auto` is ffhq for photos and, for drawings, anime where a detector sees eyes and chin, box elsewhere. Raises
+    UsageError for anime with a detector that does not.
+    """
+    parts = detectors.sees_parts(rules)
+    if rules.align == "anime" and not parts:
+        raise UsageError(
+            f"align: anime: goes by the eyes and the chin of drawn faces, which detector {rules.detector} does not see",
+            "use --detector animeface, or --align box",
+        )
     if rules.align == "auto":
-        return "box" if detectors.drawn(rules) else "ffhq"
+        return "anime" if parts else "box" if detectors.drawn(rules) else "ffhq"
     return rules.align
 
 

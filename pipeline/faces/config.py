@@ -22,7 +22,7 @@ class CropRules(Section, frozen=True, kw_only=True):
     """How faces are looked for, framed and judged."""
 
     # Looking
-    detector: str = "haar"  # haar, hog, cnn, yunet or anime; haar+hog: both look, and their boxes are matched
+    detector: str = "haar"  # or hog, cnn, yunet, anime, animeface; haar+hog: both look, their boxes are matched
     cascade: Literal["alt2", "default"] = "alt2"  # haar: frontalface_alt2, or _default: more faces, and more false ones
     scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.15  # cascades: step between scales
     min_neighbors: NonNegative = 4  # cascades: overlapping hits that make a face
@@ -34,13 +34,13 @@ class CropRules(Section, frozen=True, kw_only=True):
     rotations: tuple[Degrees, ...] = ()  # extra passes for heads that lean to the right by so much: [-30, 30]
 
     # Framing
-    align: Literal["auto", "ffhq", "box", "none"] = "auto"  # auto: ffhq for human faces, box for drawn ones
+    align: Literal["auto", "ffhq", "anime", "box", "none"] = "auto"  # auto: ffhq for people, else anime, or box
     framing: Literal["face", "ffhq", "head", "bust", "person"] = "ffhq"  # how much of the person the crop shows
     scale: Annotated[float, Meta(gt=0.0, le=10.0)] = 1.0  # zooms out from the framing
     shift_y: Annotated[float, Meta(ge=-5.0, le=5.0)] = 0.0  # moves it down, in its sides
     size: Annotated[int, Meta(ge=32, le=1024)] = 256  # px, side of the crop
-    margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.25  # align box: added on each side, in box sides
-    rotate: Degrees = 0.0  # align box: counter-clockwise
+    margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.25  # align box, anime: added on each side, in sides of the face
+    rotate: Degrees = 0.0  # align box, anime: counter-clockwise
 
     # Thresholds on the detection
     faces: Literal["largest", "all", "single"] = "largest"  # of each photo; single: none where there are several

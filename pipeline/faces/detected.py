@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from curate.pipeline.faces import criteria, plausibility, skin
 from curate.pipeline.faces.config import CropRules
-from curate.pipeline.faces.detectors import Face
+from curate.pipeline.faces.detectors import Face, Parts
 from curate.pipeline.faces.landmarks import Landmarker
 from curate.pipeline.imaging.geometry import Box, Points
 
@@ -71,6 +71,7 @@ def rounded(face: Face) -> Face:
         tuple(single(score) for score in face.scores or (face.score,)),
         single(face.agreement),
         float(np.float32(face.angle)),
+        None if face.parts is None else Parts.of([float(np.float32(value)) for value in face.parts.numbers()]),
     )
 
 

@@ -20,7 +20,7 @@ from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace
 from curate.pipeline.faces.detectors import Detector, Face, ensemble
 from curate.pipeline.faces.landmarks import Landmarker
-from curate.pipeline.imaging.geometry import Affine, Box, apply, invert, overlap
+from curate.pipeline.imaging.geometry import Affine, apply, invert, overlap
 
 RGB = NDArray[np.uint8]  # [height, width, 3]
 # The photo at 1/n of its size, and n: its longer side has at least as many px as asked for, or is whole.
@@ -90,7 +90,7 @@ class FaceSearch:
                 continue
             for at in reversed(same):
                 del found[at]
-            one = one if divisor == 1 else DetectedFace(detected.rounded(face._replace(box=face.box.scaled(divisor))))
+            one = one if divisor == 1 else DetectedFace(detected.rounded(face.scaled(divisor)))
             found.append(Sighting(one, plausible, divisor))
 
     def _detector(self, look: SearchPass, divisor: int) -> Detector:
@@ -132,6 +132,8 @@ def _turn(image: NDArray[np.uint8], angle: float) -> tuple[NDArray[np.uint8], Af
 
 
 def _returned(face: Face, back: Affine, angle: float) -> Face:
-    x, y = apply(back, face.box.centre[None])[0] + 0.5
-    width, height = face.box.width, face.box.height
-    return face._replace(box=Box(float(x - width / 2), float(y - height / 2), width, height), angle=angle)
+    def place(x: float, y: float) -> tuple[float, float]:
+        (there,) = apply(back, [(x, y)]).tolist()
+        return there[0], there[1]
+
+    return face.moved(place)._replace(angle=angle)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -37,9 +39,30 @@ class Model:
     fetched: bool = True  # whether `url` gives the file itself
 
 
+def _animeface(folder: str, file: str, sha256: str) -> Model:
+    """AnimeFace 2009, a native library: one build for each kind of machine."""
+    terms, project = "NYSL, nagadomi (AnimeFace 2009)", "https://github.com/nya3jp/python-animeface"
+    return Model("animeface", file, sha256, terms, 2009, project, "animeface", folder, fetched=False)
+
+
+_BUILDS = {
+    ("linux", "x86_64"): _animeface(
+        "animeface.libs",
+        "libnvxs-07331812.so.0.0.0",
+        "a0bcc9efa3df3aa6e9f6f3f762ac4d2911e52e2b6b1d25668dc130d48054be64",
+    ),
+    ("darwin", "arm64"): _animeface(
+        "animeface/.dylibs",
+        "libnvxs.0.0.0.dylib",
+        "4b3c5fb8080c9119f8df3a3b233baeed050cab512994188cc05bc89b8c44641a",
+    ),
+}
+ANIMEFACE = _BUILDS.get((sys.platform, platform.machine()))  # None where there is no build for this machine
+
 MODELS: Mapping[str, Model] = {
     model.name: model
     for model in (
+        *filter(None, (ANIMEFACE,)),
         Model(
             "anime-cascade",
             "lbpcascade_animeface.xml",
@@ -144,6 +167,11 @@ def path(name: str) -> Path:
     if not found and not model.fetched:
         raise ModelError(f"{model.file}: the package {model.package} is missing", how_to_get(name))
     return found or _fetch(model, _cache() / model.file)
+
+
+def verified(name: str) -> Path:
+    """As `path`, and what a package brings is read and checked, too: for code, which does what it likes."""
+    return _checked(MODELS[name], path(name))
 
 
 def find(name: str) -> Path | None:

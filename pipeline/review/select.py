@@ -65,7 +65,8 @@ def run(section: Select, root: Path, *, domains: Sequence[str] = (), progress: P
         if list(edges) != sorted(set(edges)):
             raise UsageError(f"select.{name}: {list(edges)}: must rise", f"mend select.{name} in params.yaml")
     decided = decisions.read(root, progress.note)
-    crops = crop_status.crop_statuses(root, ("landmarks", "face_sharpness"), decided.by_persons())
+    asked = [column for key in section.only for column in _numbers(key).columns]
+    crops = crop_status.crop_statuses(root, ("landmarks", "face_sharpness", *asked), decided.by_persons())
     crops = manifest.accepted(manifest.filter_domains(manifest.CROPS, crops, domains, root))
     if crops["phash"].null_count:
         raise TableError(
@@ -100,6 +101,37 @@ def undo(root: Path, domains: Sequence[str] = ()) -> int:
 
 def choose(crops: pa.Table, required: NDArray[np.bool_], section: Select) -> tuple[NDArray[np.bool_], list[Bin]]:
     """Which of the `crops` of one domain are taken, [n], and how many of each bin; `required` ones, [n], always are."""
+    fits = required | _inside(crops, section)
+    chosen, bins = _choose(crops.filter(pa.array(fits)), required[fits], section)
+    placed = np.zeros(len(fits), np.bool_)
+    placed[fits] = chosen
+    return placed, bins
+
+
+def _numbers(name: str) -> sort_keys.Key:
+    """A key of `only`. Raises UsageError for one that is none, or whose values follow from an order."""
+    key = sort_keys.named(name)
+    if key.values is None:
+        raise UsageError(f"select.only: {name}: orders crops, it has no values", "leave it out of select.only")
+    return key
+
+
+def _inside(crops: pa.Table, section: Select) -> NDArray[np.bool_]:
+    """Which crops `only` lets pass, [n]: with all of its values in their ranges, so one without a value does not.
+
+    A range from high to low goes round: hues from 340 to 20 are reds.
+    """
+    fits = np.ones(crops.num_rows, np.bool_)
+    for name, (low, high) in section.only.items():
+        key = _numbers(name)
+        assert key.values is not None, "checked"
+        values = key.values(crops)
+        above, below = values >= low, values <= high
+        fits &= above & below if low <= high else np.isfinite(values) & (above | below)
+    return fits
+
+
+def _choose(crops: pa.Table, required: NDArray[np.bool_], section: Select) -> tuple[NDArray[np.bool_], list[Bin]]:
     names, bin_of = _bins(sort_keys.poses(crops), section)
     sharpness = as_float(crops["face_sharpness"])
     hashes = crops["phash"].to_numpy().astype(np.uint64)

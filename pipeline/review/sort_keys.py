@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -82,6 +83,31 @@ def _hue(table: pa.Table) -> Values:
     return np.where(grey, np.nan, as_float(table["hue"]))
 
 
+COLOURS = ("hair_colour", "eye_colour", "skin_colour")  # columns of "#rrggbb"
+_COLOURLESS = 10.0  # chroma, 0..255, below which a colour has no hue that is seen
+
+
+def _rgb(table: pa.Table, column: str) -> Values:
+    """The colours of a column, sRGB 0..255 [n, 3]; NaN where there is none."""
+    texts = table[column].to_pylist()
+    return np.array([[*bytes.fromhex(text[1:])] if text else [np.nan] * 3 for text in texts], float).reshape(-1, 3)
+
+
+def _colour_hue(table: pa.Table, column: str) -> Values:
+    """Degrees, as the column hue has them; blacks, greys and whites have none."""
+    red, green, blue = _rgb(table, column).T
+    across, up = red - (green + blue) / 2, np.sqrt(0.75) * (green - blue)
+    return np.where(np.hypot(across, up) < _COLOURLESS, np.nan, np.degrees(np.arctan2(up, across)) % 360.0)
+
+
+def _lightness(table: pa.Table, column: str) -> Values:
+    """L* of CIE 1976, 0 black to 100 white."""
+    shares = _rgb(table, column) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    y = linear @ np.array([0.2126, 0.7152, 0.0722])
+    return np.where(y > (6 / 29) ** 3, 116 * np.cbrt(y) - 16, y * (29 / 3) ** 3)
+
+
 def _by_hash(function: Callable[[Hashes], tuple[Positions, NDArray[np.int64]]]) -> Callable[[pa.Table], Order]:
     """Orders the rows that have a hash by `function`, the others after them."""
 
@@ -106,6 +132,10 @@ def _keys() -> Iterator[Key]:
         yield Key(name, (), ordered=_by_hash(function))
     yield Key("hue", ("hue", "is_grey"), _hue)
     yield Key("is_grey", ("is_grey",), _flag)
+    for column in COLOURS:
+        part = column.removesuffix("_colour")
+        yield Key(f"{part}_hue", (column,), partial(_colour_hue, column=column))
+        yield Key(f"{part}_lightness", (column,), partial(_lightness, column=column))
     for column in CROPS.schema:
         measured = pa.types.is_floating(column.type) or column.name == "faces"
         if measured and column.name != "hue":

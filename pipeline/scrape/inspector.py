@@ -8,23 +8,20 @@ Every other decoder (PNG, WebP, GIF, TIFF, AVIF, HEIC, odd JPEGs, colour profile
 from __future__ import annotations
 
 import hashlib
-import os
-import select
-import subprocess
-import sys
 import threading
-from pathlib import Path
+from collections.abc import Callable
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import msgspec
 
+from curate.pipeline.core import helper_process
+from curate.pipeline.core.helper_process import HelperLostError, HelperProcess
 from curate.pipeline.imaging import codec
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.outcome import Outcome, examine
 
 LONGEST = 60.0  # s for one image, start of the process included
-_HOME = str(Path(__file__).parents[3])  # where the package `curate` stands
 
 
 class Inspector:
@@ -35,7 +32,7 @@ class Inspector:
         self._limits = limits
         self._hashed = hashed
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._helper = HelperProcess(__name__, msgspec.json.encode((limits, hashed)))
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +41,7 @@ class Inspector:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._lock:
-            self._end()
+            self._helper.end()
 
     def examine(self, data: bytes) -> Outcome:
         """What `data` are; decode_failed if that kills the decoder, or takes it more than a minute."""
@@ -52,63 +49,18 @@ class Inspector:
         if header is not None or codec.sniff(data[:32]) is None or len(data) > self._limits.max_bytes:
             return examine(data, self._limits, header, self._hashed)
         with self._lock:
-            process = self._process or self._start()
             try:
-                assert process.stdin is not None and process.stdout is not None, "both are pipes"
-                _write(process.stdin, data)  # all of it is read before anything is decoded
-                if not select.select([process.stdout], [], [], LONGEST)[0]:
-                    raise TimeoutError
-                return msgspec.msgpack.decode(_read(process.stdout), type=Outcome)
-            except (OSError, EOFError):
-                self._end()
+                return msgspec.msgpack.decode(self._helper.ask(data, LONGEST), type=Outcome)
+            except HelperLostError:
                 digest = hashlib.sha256(data).hexdigest()
                 return Outcome("decode_failed", "its decoder died", sha256=digest, bytes=len(data))
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        path = os.pathsep.join(filter(None, [_HOME, os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "curate.pipeline.scrape.inspector"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-        assert self._process.stdin is not None, "it is a pipe"
-        _write(self._process.stdin, msgspec.json.encode((self._limits, self._hashed)))
-        return self._process
 
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-
-def _write(stream: IO[bytes], data: bytes) -> None:
-    stream.write(len(data).to_bytes(8, "big"))
-    stream.write(data)
-    stream.flush()
-
-
-def _read(stream: IO[bytes]) -> bytes:
-    """One message. Raises EOFError when the other side is gone."""
-    length = stream.read(8)
-    data = stream.read(int.from_bytes(length, "big")) if len(length) == 8 else b""
-    if len(length) < 8 or len(data) < int.from_bytes(length, "big"):
-        raise EOFError
-    return data
-
-
-def _serve() -> None:
-    """The other process: limits first, then images, until its stdin ends, which it does when the run dies."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not stand between two answers
-    try:
-        limits, hashed = msgspec.json.decode(_read(sys.stdin.buffer), type=tuple[Scrape, bool])
-        while True:
-            _write(answers, msgspec.msgpack.encode(examine(_read(sys.stdin.buffer), limits, hashed=hashed)))
-    except (EOFError, KeyboardInterrupt, BrokenPipeError):
-        return
+def _begin(greeting: bytes) -> Callable[[bytes], bytes]:
+    """The other process: limits first, then images."""
+    limits, hashed = msgspec.json.decode(greeting, type=tuple[Scrape, bool])
+    return lambda data: msgspec.msgpack.encode(examine(data, limits, hashed=hashed))
 
 
 if __name__ == "__main__":
-    _serve()
+    helper_process.serve(_begin)

@@ -88,7 +88,7 @@ IMAGES = Table(
 
 CROPS = Table(
     "crops",
-    4,
+    5,
     "crop_id",
     pa.schema(
         [
@@ -98,7 +98,7 @@ CROPS = Table(
             _needed("domain", pa.string()),  # of the image
             _needed("license", pa.string()),  # of the image
             _needed("detector", pa.string()),  # or several: haar+hog
-            _needed("align", pa.string()),  # auto is resolved: ffhq, box or none
+            _needed("align", pa.string()),  # auto is resolved: ffhq, anime, box or none
             _needed("framing", pa.string()),  # face, ffhq, head, bust or person
             _needed("faces", pa.int32()),  # faces found in the image
             _needed("face_index", pa.int32()),  # by falling score; -1 for an image without one
@@ -108,6 +108,14 @@ CROPS = Table(
             pa.field("agreement", pa.float32()),  # least overlap of the detectors' boxes, 0..1; null for one detector
             pa.field("angle", pa.float32()),  # degrees by which the photo was turned to find the face
             pa.field("landmarks", pa.list_(pa.float32())),  # 68 x (x, y) in raw px, flat
+            pa.field("left_eye", pa.list_(pa.float32(), 4)),  # of a drawn face, as seen: x, y, width, height in raw px
+            pa.field("right_eye", pa.list_(pa.float32(), 4)),  # the same
+            pa.field("mouth", pa.list_(pa.float32(), 4)),  # the same
+            pa.field("nose", pa.list_(pa.float32(), 2)),  # the same: x, y in raw px
+            pa.field("chin", pa.list_(pa.float32(), 2)),  # the same: its lowest point
+            pa.field("hair_colour", pa.string()),  # of a drawn face: sRGB, #rrggbb
+            pa.field("eye_colour", pa.string()),  # the same; null of closed eyes
+            pa.field("skin_colour", pa.string()),  # the same
             pa.field("roll", pa.float32()),  # degrees by which the eye line falls to the right, in the raw image
             pa.field("unrest", pa.float32()),  # how far the landmarks move when the box does, in eye distances
             pa.field("second_score", pa.float32()),  # hog's on the box, -1 where it sees none; null where unrest is low

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import DetectorLostError, UsageError
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.photo import Photo
@@ -67,10 +67,15 @@ def run(
                 results.append(TranslationResult.of_unreadable(path, photo))
             elif translator.takes_whole:
                 results.append(_whole(translator, path, photo, place.target(name), writer))
-            elif output.layout == "crop":
-                results += _crops(translator, path, photo, place, name, writer)
             else:
-                results += _photo(translator, path, photo, place.target(name), writer)
+                try:
+                    if output.layout == "crop":
+                        results += _crops(translator, path, photo, place, name, writer)
+                    else:
+                        results += _photo(translator, path, photo, place.target(name), writer)
+                except DetectorLostError as error:
+                    lost = UnreadablePhoto("worker_died", error.message)
+                    results.append(TranslationResult.of_unreadable(path, lost))
             task.advance()
     return results
 

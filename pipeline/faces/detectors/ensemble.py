@@ -58,7 +58,9 @@ def _join(groups: list[list[Face | None]], found: list[Face], rank: int) -> None
 def _merged(group: list[Face | None]) -> Face:
     first = next(face for face in group if face)
     agreement = min(overlap(first.box, face.box) if face else 0.0 for face in group)
-    return first._replace(scores=tuple(face.score if face else None for face in group), agreement=agreement)
+    parts = next((face.parts for face in group if face and face.parts), None)
+    scores = tuple(face.score if face else None for face in group)
+    return first._replace(scores=scores, agreement=agreement, parts=parts)
 
 
 def order(face: Face) -> tuple[object, ...]:

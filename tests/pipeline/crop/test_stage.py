@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from curate.pipeline.core import config
-from curate.pipeline.core.errors import CurateError, ModelError, TableError, UsageError
+from curate.pipeline.core.errors import CurateError, DetectorLostError, ModelError, TableError, UsageError
 from curate.pipeline.core.parallel import Engine
 from curate.pipeline.crop import stage as crop
 from curate.pipeline.crop.config import Crop
@@ -334,3 +334,21 @@ def test_bad_settings_and_tables_are_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "processed").write_text("in the way")
     with pytest.raises(CurateError, match="processed"):
         crop.run(SECTION, tmp_path, engine=INLINE)
+
+
+def test_a_detector_that_is_lost_on_a_picture_costs_its_row_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn_people.table(tmp_path, {"long": people(3)})
+    look, looked = alignment.Aligner.find_in, []
+
+    def lost_once(self: alignment.Aligner, view: View) -> list[DetectedFace]:
+        looked.append(view)
+        if len(looked) == 2:
+            raise DetectorLostError("its library was lost")
+        return look(self, view)
+
+    monkeypatch.setattr(alignment.Aligner, "find_in", lost_once)
+    assert crop.run(SECTION, tmp_path, engine=INLINE).reasons == {"worker_died": 1}
+    assert crop.run(SECTION, tmp_path, engine=INLINE).accepted == 3  # and is tried again by the next run
+    assert len(looked) == 4

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from curate.pipeline.core.errors import TableError, UsageError
 from curate.pipeline.review import select
 from curate.pipeline.review.config import Select
 from curate.pipeline.tables import decisions, manifest
+from curate.pipeline.tables.arrow import replace_column
 from curate.pipeline.tables.decisions import Decision
 from tests.pipeline.faces.test_pose import turned
 from tests.support.tables import crop_row, dedup_row, image_row, png
@@ -160,3 +162,24 @@ def test_edges_must_rise_and_domains_must_be_there(tmp_path: Path) -> None:
         select.run(Select(), tmp_path, domains=["lng"])
     with pytest.raises(UsageError, match="did you mean 'long'"):
         select.undo(tmp_path, ["lng"])
+
+
+def test_only_takes_only_what_lies_in_its_ranges_and_a_range_may_go_round(tmp_path: Path) -> None:
+    world(tmp_path, {"anime": [np.nan] * 6})
+    table = manifest.read(manifest.CROPS, tmp_path)
+    colours = ["#ff0000", "#ff2000", "#ff0020", "#0000ff", "#808080", None]
+    by_rank = np.argsort(np.argsort(table["face_sharpness"].to_numpy()))
+    column = pa.array([colours[rank] for rank in by_rank], pa.string())
+    manifest.write(manifest.CROPS, replace_column(table, "hair_colour", column), tmp_path)
+
+    def kept(**only: tuple[float, float]) -> set[float]:
+        select.run(Select(only=only), tmp_path)
+        return set(trains(tmp_path, "anime").values())
+
+    assert kept(hair_hue=(230, 250)) == {3}
+    assert kept(hair_hue=(340, 20)) == {0, 1, 2}
+    assert kept(hair_hue=(340, 20), face_sharpness=(1, 5)) == {1, 2}
+    with pytest.raises(UsageError, match="alike"):
+        kept(alike=(0, 1))
+    with pytest.raises(UsageError, match="did you mean 'hair_hue'"):
+        kept(hair_hu=(0, 1))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from bs4 import BeautifulSoup
 
@@ -53,7 +54,19 @@ def test_rows_come_in_order_of_the_key_and_those_without_a_value_last(world: Pat
 
 def test_each_measured_column_is_a_key() -> None:
     measured = {c.name for c in manifest.CROPS.schema if str(c.type) in {"float", "double"}} | {"faces", "is_grey"}
-    assert sort_keys.KEYS.keys() == measured | {"yaw", "pitch", "alike", "least-alike"}
+    colours = {f"{part}_{what}" for part in ("hair", "eye", "skin") for what in ("hue", "lightness")}
+    assert sort_keys.KEYS.keys() == measured | colours | {"yaw", "pitch", "alike", "least-alike"}
+
+
+def test_colours_sort_by_hue_and_by_lightness() -> None:
+    texts = ["#ff0000", "#00ff00", "#0000ff", "#101010", "#ffffff", None]
+    table = pa.table({"hair_colour": pa.array(texts, pa.string())})
+    places, hues = sort_keys.sort(table, sort_keys.named("hair_hue"))
+    assert places.tolist()[:3] == [0, 1, 2] and hues.tolist()[:3] == pytest.approx([0, 120, 240])
+    assert np.isnan(hues[3:]).all()
+    places, light = sort_keys.sort(table, sort_keys.named("hair_lightness"))
+    assert places.tolist() == [3, 2, 0, 1, 4, 5]
+    assert light[[1, 2, 4]].tolist() == pytest.approx([32.3, 53.2, 100], abs=0.1)
 
 
 def test_a_sheet_holds_its_pictures_and_nothing_else_changes(world: Path) -> None:

@@ -26,15 +26,15 @@ def test_verdicts_are_the_same_in_either_process() -> None:
 def test_jpegs_need_no_other_process() -> None:
     with Inspector(LIMITS) as apart:
         assert apart.examine(photo(1)).reason == "ok"
-        assert apart._process is None
+        assert apart._helper.process is None
 
 
 def test_a_decoder_that_dies_costs_one_image() -> None:
     with Inspector(LIMITS) as apart:
         assert apart.examine(photo(1, "PNG")).reason == "ok"
-        assert apart._process is not None
-        os.kill(apart._process.pid, signal.SIGSTOP)
-        threading.Timer(0.2, apart._process.kill).start()
+        assert apart._helper.process is not None
+        os.kill(apart._helper.process.pid, signal.SIGSTOP)
+        threading.Timer(0.2, apart._helper.process.kill).start()
         dead = apart.examine(photo(2, "PNG"))
         assert (dead.reason, dead.detail) == ("decode_failed", "its decoder died")
         assert apart.examine(photo(2, "PNG")).reason == "ok"
@@ -43,8 +43,8 @@ def test_a_decoder_that_dies_costs_one_image() -> None:
 def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     with Inspector(LIMITS) as apart:
         assert apart.examine(photo(1, "PNG")).reason == "ok"
-        assert apart._process is not None
-        os.kill(apart._process.pid, signal.SIGSTOP)
+        assert apart._helper.process is not None
+        os.kill(apart._helper.process.pid, signal.SIGSTOP)
         monkeypatch.setattr(inspector, "LONGEST", 0.2)
         assert apart.examine(photo(2, "PNG")).reason == "decode_failed"
 
@@ -52,5 +52,5 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_process_ends_with_the_run() -> None:
     with Inspector(LIMITS) as apart:
         apart.examine(photo(1, "PNG"))
-        process = apart._process
+        process = apart._helper.process
     assert process is not None and process.poll() is not None
