@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
@@ -77,7 +78,7 @@ def xmp(made_by: MadeBy) -> bytes:
 def kept_exif(exif: bytes) -> bytes:
     """Of a photo's EXIF what may go with the picture that was made of it; nothing of one that is broken."""
     kept = Image.Exif()
-    with contextlib.suppress(Exception):  # bytes from strangers, as in codec
+    with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):  # bytes from strangers, as in codec
         found = Image.Exif()
         found.load(exif)
         for tag, value in found.items():
