@@ -50,6 +50,20 @@ SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must reme
         "mask_warmup": 0.5,
     },
     "ugatit": {"size": SIDE, "width": 4, "blocks": 1, "ema": 0.9, "augment": ["color"], "r1_weight": 1.0},
+    "ugatit masked": {
+        "generator": "masked",
+        "backbone": "unet",
+        "width": 4,
+        "blocks": 1,
+        "whole": False,
+        "local_layers": 3,
+        "discriminator_width": 4,
+        "ema": 0.9,
+        "cycle_noise": 0.1,
+        "mask_smooth_weight": 0.1,
+        "mask_decided_weight": 0.1,
+        "mask_back_weight": 0.1,
+    },
     "cagan": {"variant": "modern", "size": SIDE, "width": 4, "tint": 0.5, "r1_weight": 1.0},
 }
 MADE: Mapping[str, Mapping[str, str]] = {  # what render makes, from which input

@@ -18,6 +18,7 @@ from curate.train.networks.blocks import (
     relu,
     without_autocast,
 )
+from curate.train.networks.masked import PAINT, painted
 from curate.train.networks.whole_image import over_image, variance_and_mean
 
 EPSILON = 1e-5
@@ -25,11 +26,29 @@ EPSILON = 1e-5
 
 class Attended(NamedTuple):
     """What both networks return: the image [N,3,H,W] in [-1,1] or the patch logits [N,1,h,w]; CAM logits [N,2] of the
-    average-pooled and the max-pooled head; heatmap [N,1,h,w], unbounded."""
+    average-pooled and the max-pooled head; heatmap [N,1,h,w], unbounded. Masked generators add mask and paint, of
+    which the image is made: [N,1,H,W] in [0,1] and [N,3,H,W] in [-1,1]."""
 
     out: Tensor
     cam: Tensor
     heatmap: Tensor
+    mask: Tensor | None = None
+    paint: Tensor | None = None
+
+
+def attended(raw: Tensor, images: Tensor, logits: Tensor, features: Tensor) -> Attended:
+    """What a generator returns that painted `raw` [N,3,H,W], or [N,4,H,W] with a mask, on `images`."""
+    heatmap = features.sum(1, keepdim=True)
+    if raw.shape[1] == PAINT:
+        return Attended(torch.tanh(raw), logits, heatmap)
+    made = painted(raw, images)
+    return Attended(made.image, logits, heatmap, made.mask, made.paint)
+
+
+def steering(features: int, channels: int) -> nn.Sequential:
+    """[N, features] -> [N, channels], of which gamma and beta are made."""
+    first, second = nn.Linear(features, channels, bias=False), nn.Linear(channels, channels, bias=False)
+    return nn.Sequential(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True))
 
 
 def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
@@ -180,7 +199,9 @@ class AttentionGenerator(nn.Module):
     and 4 blocks, any side. Full flattens them: 278,959,808, and `size` pixels is then the only side it takes.
     """
 
-    def __init__(self, width: int = 64, blocks: int = 4, *, light: bool = False, size: int = 256) -> None:
+    def __init__(
+        self, width: int = 64, blocks: int = 4, *, light: bool = False, size: int = 256, masked: bool = False
+    ) -> None:
         super().__init__()
         wide = 4 * width
         self.light, self.size = light, size
@@ -191,12 +212,7 @@ class AttentionGenerator(nn.Module):
         self.down = nn.Sequential(*down, *(ResnetBlock(wide, bias=False) for _ in range(blocks)))
         self.cam = CAM(wide, spectral=False)
         features = wide if light else wide * (size // 4) ** 2
-        self.fc = nn.Sequential(
-            nn.Linear(features, wide, bias=False),
-            nn.ReLU(inplace=True),
-            nn.Linear(wide, wide, bias=False),
-            nn.ReLU(inplace=True),
-        )
+        self.fc = steering(features, wide)
         self.gamma = nn.Linear(wide, wide, bias=False)
         self.beta = nn.Linear(wide, wide, bias=False)
         self.blocks = nn.ModuleList(AdaLINBlock(wide) for _ in range(blocks))
@@ -204,7 +220,7 @@ class AttentionGenerator(nn.Module):
         for channels in (wide, 2 * width):
             enlarge = ResizeConv2d(channels, channels // 2, bias=False, fused=True)
             up += [enlarge, LIN(channels // 2), nn.ReLU(inplace=True)]
-        self.up = nn.Sequential(*up, *_conv(width, 3, 7), nn.Tanh())
+        self.up = nn.Sequential(*up, *_conv(width, PAINT + masked, 7))
 
     def forward(self, x: Tensor) -> Attended:
         features, logits = self.cam(self.down(x))
@@ -214,7 +230,7 @@ class AttentionGenerator(nn.Module):
         out = features
         for block in self.blocks:
             out = block(out, gamma, beta)
-        return Attended(self.up(out), logits, features.sum(1, keepdim=True))
+        return attended(self.up(out), x, logits, features)
 
 
 class AttentionDiscriminator(nn.Module):

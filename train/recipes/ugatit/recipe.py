@@ -7,7 +7,7 @@ for Image-to-Image Translation (2020), arXiv 1907.10830.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,18 +15,22 @@ from torch import Tensor, nn
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Batch, Clock, Update
+from curate.train.engine.rng import noise_like
 from curate.train.gan.diffaugment import diff_augment
 from curate.train.gan.ema import EMA
 from curate.train.gan.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, lsgan
+from curate.train.gan.mask_losses import mask_losses
 from curate.train.networks.blocks import frozen, init_normal
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
+from curate.train.recipes.ugatit.unet import AttentionUNet
 
 cross_entropy = ADVERSARIAL["bce"].discriminator
 
 
 class UGATIT(nn.Module):
-    """Domains "a" and "b"; `d_a_*` judge images of a. Two discriminators each: one sees patches, one the whole."""
+    """Domains "a" and "b"; `d_a_*` judge images of a. Two discriminators each: one sees patches, one the whole, unless
+    `whole` is false."""
 
     Config: ClassVar[type[UGATITConfig]] = UGATITConfig
 
@@ -39,22 +43,19 @@ class UGATIT(nn.Module):
         super().__init__()
         self.config = config
         self.size = config.size or 256  # px; section 4.2
-        self.g_a2b, self.g_b2a = self._generator(), self._generator()
-        self.d_a_global, self.d_b_global = (
-            self._discriminator(config.global_layers, 7),
-            self._discriminator(config.global_layers, 7),
-        )
-        self.d_a_local, self.d_b_local = (
-            self._discriminator(config.local_layers, 5),
-            self._discriminator(config.local_layers, 5),
-        )
+        self.g_a2b, self.g_b2a = make_generator(config, self.size), make_generator(config, self.size)
+        if config.whole:
+            self.d_a_global = self._discriminator(config.global_layers, 7)
+            self.d_b_global = self._discriminator(config.global_layers, 7)
+        self.d_a_local = self._discriminator(config.local_layers, 5)
+        self.d_b_local = self._discriminator(config.local_layers, 5)
         if config.init == "normal":
             init_normal(self)
         self.average_a2b = EMA(self.g_a2b, config.ema) if config.ema else None
         self.average_b2a = EMA(self.g_b2a, config.ema) if config.ema else None
         self.optimizers = {
-            "G": self._adam(self.g_a2b, self.g_b2a),
-            "D": self._adam(self.d_a_global, self.d_a_local, self.d_b_global, self.d_b_local),
+            "G": self._adam(config.lr, self.g_a2b, self.g_b2a),
+            "D": self._adam(config.discriminator_lr or config.lr, *self._judges("a"), *self._judges("b")),
         }
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
@@ -66,16 +67,17 @@ class UGATIT(nn.Module):
         self._check(a)
         to_b: Attended = self.g_a2b(a)
         to_a: Attended = self.g_b2a(b)
-        yield self._discriminator_update("a_global", a, to_a.out.detach(), more=True)
-        yield self._discriminator_update("a_local", a, to_a.out.detach(), more=True)
-        yield self._discriminator_update("b_global", b, to_b.out.detach(), more=True)
-        yield self._discriminator_update("b_local", b, to_b.out.detach())
-        losses = self._generator_losses("a2b", a, to_b, self.g_b2a, (self.d_b_global, self.d_b_local))
+        kinds = ("global", "local") if self.config.whole else ("local",)
+        for domain, real, fake in (("a", a, to_a.out.detach()), ("b", b, to_b.out.detach())):
+            for kind in kinds:
+                last = (domain, kind) == ("b", "local")
+                yield self._discriminator_update(f"{domain}_{kind}", real, fake, more=not last)
+        losses, seen = self._generator_losses("a2b", a, to_b, self.g_b2a, clock)
         del to_b  # with its graph, once the loop has gone back through it
-        yield Update("G", losses, more=True)
-        losses = self._generator_losses("b2a", b, to_a, self.g_a2b, (self.d_a_global, self.d_a_local))
+        yield Update("G", losses, seen, more=True)
+        losses, seen = self._generator_losses("b2a", b, to_a, self.g_a2b, clock)
         del to_a
-        yield Update("G", losses)
+        yield Update("G", losses, seen)
         del losses
         clamp_rho(self)
         if self.average_a2b is not None and self.average_b2a is not None:
@@ -89,7 +91,10 @@ class UGATIT(nn.Module):
 
     @torch.no_grad()
     def render(self, batch: Batch) -> Batch:
-        """For "a": "a2b", and "a2b_attention", its heatmap laid over the source; for "b" alike. All in [-1, 1]."""
+        """For "a": "a2b", and "a2b_attention", its heatmap laid over the source; for "b" alike. All in [-1, 1].
+
+        Masked generators add "a2b_mask" [N, 1, H, W] in [0, 1] and "a2b_paint", of which "a2b" is made.
+        """
         made = {}
         for source, generator in (("a", self.average_a2b or self.g_a2b), ("b", self.average_b2a or self.g_b2a)):
             if source in batch:
@@ -97,30 +102,41 @@ class UGATIT(nn.Module):
                 translated = generator(batch[source])
                 made[name] = translated.out
                 made[f"{name}_attention"] = overlay(batch[source], translated.heatmap)
+                if translated.mask is not None and translated.paint is not None:
+                    made |= {f"{name}_mask": translated.mask, f"{name}_paint": translated.paint}
         return made
 
     def _generator_losses(
-        self, way: str, images: Tensor, there: Attended, back: nn.Module, discriminators: tuple[nn.Module, nn.Module]
-    ) -> dict[str, Tensor]:
-        """The generators' losses for `images`, which were sent `there` and now go `back`.
+        self, way: Literal["a2b", "b2a"], images: Tensor, there: Attended, back: nn.Module, clock: Clock
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The generators' losses for `images`, which were sent `there` and now go `back`, and what is logged.
 
         `images` themselves are of the domain that `back` makes, and go through it, too: they shall stay as they are.
         """
         config, source = self.config, way[0]
         # One call for both: every norm sees each image alone, so it is the same as two calls, with half the launches.
-        both: Attended = back(torch.cat([there.out, images]))
+        sent = there.out + config.cycle_noise * noise_like(there.out) if config.cycle_noise else there.out
+        both: Attended = back(torch.cat([sent, images]))
         cycled, same = both.out.chunk(2)
         _, same_cam = both.cam.chunk(2)
-        gan = self._adversarial_loss(discriminators[0], there.out) + self._adversarial_loss(
-            discriminators[1], there.out
-        )
-        return {
-            f"gan_{way}": config.adversarial_weight * gan,
+        gan = [self._adversarial_loss(judge, there.out) for judge in self._judges(way[-1])]
+        losses = {
+            f"gan_{way}": config.adversarial_weight * torch.stack(gan).sum(),
             f"cycle_{source}": config.cycle_weight * l1(cycled, images),
             f"identity_{source}": config.identity_weight * l1(same, images),
             f"cam_{way}": config.cam_weight * cross_entropy(there.cam, 1.0),
             f"cam_{source}": config.cam_weight * cross_entropy(same_cam, 0.0),
         }
+        returned = None if both.mask is None else both.mask.chunk(2)[0]
+        losses |= mask_losses(config, way, there.mask, returned, clock)
+        return losses, {} if there.mask is None else {f"mask_{way}": there.mask.detach().mean()}
+
+    def _judges(self, domain: str) -> tuple[AttentionDiscriminator, ...]:
+        """The discriminators of `domain`, that of the whole image first."""
+        local = self.d_a_local if domain == "a" else self.d_b_local
+        if not self.config.whole:
+            return (local,)
+        return (self.d_a_global if domain == "a" else self.d_b_global, local)
 
     def _discriminator_update(self, name: str, real: Tensor, fake: Tensor, *, more: bool = False) -> Update:
         """A discriminator's update, on its patches and its attention heads (equations 2 and 5; without the half).
@@ -157,22 +173,19 @@ class UGATIT(nn.Module):
             return lsgan(scores, real=real)
         return ADVERSARIAL[self.config.adversarial].discriminator(scores, float(real))
 
-    def _generator(self) -> AttentionGenerator:
-        config = self.config
-        return AttentionGenerator(config.width, config.blocks, light=config.light, size=self.size)
-
     def _discriminator(self, asked: int | None, usual: int) -> AttentionDiscriminator:
         most = AttentionDiscriminator.most_layers(self.size)
-        return AttentionDiscriminator(self.config.width, min(usual, most) if asked is None else asked)
+        width = self.config.discriminator_width or self.config.width
+        return AttentionDiscriminator(width, min(usual, most) if asked is None else asked)
 
     def _check(self, images: Tensor) -> None:
         side = min(images.shape[-2:])
-        if not self.config.light and images.shape[-2:] != (self.size, self.size):
+        if not self.config.any_size and images.shape[-2:] != (self.size, self.size):
             raise UsageError(
                 f"images of {side} px, but the full generator was made for {self.size} px alone",
                 "set train.ugatit.model.size to null, or light to true",
             )
-        layers = max(self.d_a_global.layers, self.d_a_local.layers)
+        layers = max(judge.layers for judge in self._judges("a"))
         most = AttentionDiscriminator.most_layers(side)
         if layers > most:
             raise UsageError(
@@ -180,11 +193,19 @@ class UGATIT(nn.Module):
                 "set train.ugatit.model.global_layers and local_layers to null, or train.ugatit.data.size higher",
             )
 
-    def _adam(self, *networks: nn.Module) -> torch.optim.Adam:
+    def _adam(self, lr: float, *networks: nn.Module) -> torch.optim.Adam:
         config = self.config
         parameters = [parameter for network in networks for parameter in network.parameters()]
         betas = (config.beta1, config.beta2)
-        return torch.optim.Adam(parameters, config.lr, betas, weight_decay=config.weight_decay, fused=True)
+        return torch.optim.Adam(parameters, lr, betas, weight_decay=config.weight_decay, fused=True)
+
+
+def make_generator(config: UGATITConfig, size: int) -> AttentionGenerator | AttentionUNet:
+    """The network of `config` for images of `size` px a side."""
+    masked = config.generator == "masked"
+    if config.backbone == "unet":
+        return AttentionUNet(config.width, config.blocks, masked=masked)
+    return AttentionGenerator(config.width, config.blocks, light=config.light, size=size, masked=masked)
 
 
 def overlay(images: Tensor, heatmap: Tensor) -> Tensor:

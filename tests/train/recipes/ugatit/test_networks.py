@@ -163,7 +163,7 @@ def test_parameters_are_those_of_the_paper() -> None:
 def test_a_generator_gives_an_image_logits_and_a_heatmap(light: bool) -> None:
     torch.manual_seed(0)
     made = AttentionGenerator(4, 2, light=light, size=32)(torch.rand(2, 3, 32, 32) * 2 - 1)
-    assert [tuple(part.shape) for part in made] == [(2, 3, 32, 32), (2, 2), (2, 1, 8, 8)]
+    assert [tuple(part.shape) for part in made[:3]] == [(2, 3, 32, 32), (2, 2), (2, 1, 8, 8)]
     assert made.out.abs().max() <= 1
     assert made.heatmap.min() >= 0  # a sum after a ReLU
 

@@ -13,6 +13,7 @@ from curate.train.engine.contract import Clock, Update
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import AttentionDiscriminator
 from curate.train.recipes.ugatit.recipe import UGATIT, overlay
+from curate.train.recipes.ugatit.unet import AttentionUNet
 from tests.support.training import whole
 
 torch.set_num_threads(1)
@@ -43,6 +44,13 @@ def stepped(recipe: UGATIT, updates: Iterator[Update]) -> Update:
     torch.stack(list(update.losses.values())).sum().backward(inputs=parameters)
     optimizer.step()
     return update
+
+
+def generators(recipe: UGATIT, images: dict[str, Tensor]) -> Update:
+    """The generators' update of the first step, whose discriminators' went before."""
+    updates = recipe.step(images, Clock(0, 10))
+    whole(updates)
+    return whole(updates)
 
 
 def squared(values: Tensor, target: float) -> Tensor:
@@ -205,3 +213,53 @@ def test_normal_first_weights() -> None:
     recipe = UGATIT(UGATITConfig(**SMALL, init="normal"))  # type: ignore[arg-type]
     assert recipe.g_a2b.down[5].weight.std().item() == pytest.approx(0.02, rel=0.2)
     assert recipe.g_a2b.blocks[0].norm1.rho[0, 0].item() == pytest.approx(0.9)
+
+
+def test_one_kind_of_discriminator_may_judge_alone() -> None:
+    recipe, images = build(whole=False), batch()
+    assert not [name for name, _ in recipe.named_children() if name.endswith("global")]
+    recipe.eval()
+    assert set(whole(recipe.step(images, Clock(0, 10))).losses) == {"d_a_local", "d_b_local"}
+    assert {"gan_a2b", "gan_b2a"} <= set(generators(recipe, images).losses)
+
+
+def test_discriminators_have_a_width_and_a_rate_of_their_own() -> None:
+    recipe = build(discriminator_width=2, discriminator_lr=0.5)
+    assert recipe.d_a_local.body[1].out_channels == 2
+    assert [recipe.optimizers[name].param_groups[0]["lr"] for name in "GD"] == [1e-4, 0.5]
+
+
+@pytest.mark.parametrize("backbone", ["resnet", "unet"])
+def test_a_masked_generator_leaves_alone_what_its_mask_does(backbone: str) -> None:
+    recipe, images = build(generator="masked", backbone=backbone, light=True), batch(2)
+    made = recipe.render(images)
+    for way, source in (("a2b", "a"), ("b2a", "b")):
+        mask, paint = made[f"{way}_mask"], made[f"{way}_paint"]
+        assert mask.shape == (2, 1, 32, 32) and 0 <= mask.min() < mask.max() <= 1
+        assert torch.allclose(made[way], images[source] * (1 - mask) + paint * mask, atol=1e-6)
+        assert f"{way}_attention" in made
+
+
+def test_masks_have_their_losses_and_their_size_is_logged() -> None:
+    images = batch()
+    plain = generators(build(), images)
+    masked = generators(build(generator="masked", mask_weight=0.3), images)
+    assert set(masked.losses) - set(plain.losses) == {"mask_a2b", "mask_b2a"}
+    assert masked.losses["mask_a2b"].item() == pytest.approx(0.3 * masked.seen["mask_a2b"].item())
+
+
+def test_noise_before_the_way_back_changes_the_cycle_alone() -> None:
+    images = batch()
+    losses = [generators(build(cycle_noise=noise), images).losses for noise in (0.0, 0.5)]
+    differ = {key for key in losses[0] if not torch.equal(losses[0][key], losses[1][key])}
+    assert differ == {"cycle_a", "cycle_b"}
+
+
+@pytest.mark.parametrize("side", [32, 46])
+def test_the_cheap_generator_begins_as_no_change_and_takes_any_size(side: int) -> None:
+    torch.manual_seed(0)
+    images = torch.rand(1, 3, side, side) * 2 - 1
+    made = AttentionUNet(4, 1)(images)
+    assert made.out.shape == images.shape
+    assert (made.out - images).abs().max() <= 0.1 + 1e-6
+    assert made.cam.shape == (1, 2)
