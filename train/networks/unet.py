@@ -48,9 +48,9 @@ class UNetGenerator(nn.Module):
             skips.append(layer(skips[-1]))
         maps = [self.bottom(skips[-1])]
         for layer in self.up:
-            maps.append(layer(torch.cat((_enlarged(maps[-1], 2), skips.pop()), 1)))
-        raw = _smoothed(F.pixel_shuffle(self.head(maps[-1]), BLOCK))
-        own = _enlarged(self.colours(maps[2], padded), 2 * BLOCK).clamp(-WHITEST, WHITEST)
+            maps.append(layer(torch.cat((enlarged(maps[-1], 2), skips.pop()), 1)))
+        raw = smoothed(F.pixel_shuffle(self.head(maps[-1]), BLOCK))
+        own = enlarged(self.colours(maps[2], padded), 2 * BLOCK).clamp(-WHITEST, WHITEST)
         raw = torch.cat((raw[:, :3] + torch.atanh(own), raw[:, 3:]), 1)
         return raw[:, :, :height, :width]
 
@@ -87,11 +87,12 @@ def _position(maps: Tensor) -> Tensor:
     return torch.stack((columns, rows, columns**2 + rows**2)).expand(len(maps), -1, -1, -1)
 
 
-def _enlarged(maps: Tensor, factor: int) -> Tensor:
+def enlarged(maps: Tensor, factor: int) -> Tensor:
+    """`maps` [N, C, H, W], bilinearly `factor` times as large."""
     return F.interpolate(maps, scale_factor=float(factor), mode="bilinear", align_corners=False)
 
 
-def _smoothed(maps: Tensor) -> Tensor:
+def smoothed(maps: Tensor) -> Tensor:
     """Weights 1, 2, 1 each way, which leave nothing of a pattern that repeats every 2 px."""
     kernel = torch.tensor([0.25, 0.5, 0.25], device=maps.device, dtype=maps.dtype)
     channels = maps.shape[1]

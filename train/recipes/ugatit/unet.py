@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from curate.train.networks.blocks import ResnetBlock, instance_norm, relu
+from curate.train.networks.masked import PAINT
+from curate.train.networks.unet import OwnColours, enlarged, smoothed
 from curate.train.networks.whole_image import over_image
 from curate.train.recipes.ugatit.networks import CAM, LIN, AdaLINBlock, Attended, attended, steering
 
@@ -20,12 +22,12 @@ class AttentionUNet(nn.Module):
 
     What AttentionGenerator does at a quarter of the side, it does at an eighth, and on the way up each map is joined by
     that of its size from the way down (Ronneberger et al., 2015), so that edges stand where the image has them. It
-    begins as (nearly) no change, and learns what to add. `masked` makes the image of a paint and a mask.
+    begins as (nearly) no change, and learns what to add. `masked` makes the image of a paint and a mask, and its paint
+    begins from colours that the image has elsewhere.
     """
 
     def __init__(self, width: int = 16, blocks: int = 1, *, masked: bool = False) -> None:
         super().__init__()
-        self.masked = masked
         middle, wide = 3 * width, 9 * width // 2
         self.stem = _down(3 * BLOCK**2, width, 1)
         self.middle = nn.Sequential(_down(width, middle, 2), _down(middle, middle, 1))
@@ -38,6 +40,9 @@ class AttentionUNet(nn.Module):
         self.blocks = nn.ModuleList(AdaLINBlock(wide) for _ in range(blocks))
         self.up = nn.ModuleList([_up(wide + middle, middle), _up(middle + width, 3 * width // 2)])
         self.head = nn.Conv2d(3 * width // 2, (4 if masked else 3) * BLOCK**2, 3, padding=1, padding_mode="reflect")
+        self.masked = masked
+        if masked:
+            self.colours = OwnColours(middle)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
@@ -53,11 +58,13 @@ class AttentionUNet(nn.Module):
         h = features
         for block in self.blocks:
             h = block(h, gamma, beta)
-        for layer, skip in zip(self.up, (middle, fine), strict=True):
-            h = layer(torch.cat((F.interpolate(h, scale_factor=2.0, mode="nearest"), skip), 1))
-        raw = F.pixel_shuffle(self.head(h), BLOCK)[:, :, :height, :width]
-        if not self.masked:
-            raw = raw + torch.atanh(SLOPE * images.clamp(-1.0, 1.0))  # noise may lead beyond
+        quarter = self.up[0](torch.cat((enlarged(h, 2), middle), 1))
+        half = self.up[1](torch.cat((enlarged(quarter, 2), fine), 1))
+        raw = smoothed(F.pixel_shuffle(self.head(half), BLOCK))
+        # What it paints begins from the image; or, under a mask, from colours that the image has elsewhere.
+        begin = enlarged(self.colours(quarter, padded), 2 * BLOCK) if self.masked else padded
+        paint = raw[:, :PAINT] + torch.atanh(SLOPE * begin.clamp(-1.0, 1.0))  # noise may lead beyond
+        raw = torch.cat((paint, raw[:, PAINT:]), 1)[:, :, :height, :width]
         return attended(raw, images, logits, features)
 
 
