@@ -21,9 +21,9 @@ from curate.train.gan.ema import EMA
 from curate.train.gan.losses import ADVERSARIAL, accuracy, gradient_penalty, l1, lsgan
 from curate.train.gan.mask_losses import mask_losses
 from curate.train.networks.blocks import frozen, init_normal
+from curate.train.recipes.ugatit.attention_unet import AttentionUNet
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
-from curate.train.recipes.ugatit.unet import AttentionUNet
 
 cross_entropy = ADVERSARIAL["bce"].discriminator
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Clock, Update
+from curate.train.recipes.ugatit.attention_unet import AttentionUNet
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import AttentionDiscriminator
 from curate.train.recipes.ugatit.recipe import UGATIT, overlay
-from curate.train.recipes.ugatit.unet import AttentionUNet
 from tests.support.training import whole
 
 torch.set_num_threads(1)
