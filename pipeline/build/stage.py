@@ -13,7 +13,7 @@ from curate.pipeline.build.config import Build
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.progress import SILENT, Progress
-from curate.pipeline.tables import decisions, manifest, provenance, splits
+from curate.pipeline.tables import crop_status, decisions, manifest, provenance, splits
 from curate.pipeline.tables.arrow import first_occurrence, iterate
 from curate.pipeline.tables.schema import POINTS
 
@@ -25,10 +25,10 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     """Writes manifests/dataset.parquet from the crops that were accepted and are no copies of better ones.
 
     A cluster's split is a hash of the image that was discovered first among its members; where dedup has told people
-    apart, a person's, of all clusters with their face. So it depends on no other
-    row, it is the same whichever copy is the best one today, and it survives other crop rules. What a decision in
-    manifests/review.jsonl rejects keeps its row and its split, and does not train. Raises UsageError for shares above 1
-    and TableError when a table is missing, or when crops and dedup are not of one piece.
+    apart, a person's, of all clusters with their face. So it depends on no other row, it is the same whichever copy is
+    the best one today, and it survives other crop rules. What a decision in manifests/review.jsonl rejects keeps its
+    row and its split, and does not train; what one moves trains in the domain that it names. Raises UsageError for
+    shares above 1 and TableError when a table is missing, or when crops and dedup are not of one piece.
     """
     splits.check_shares("build", section.val, section.test)
     inputs = provenance.inputs(manifest.DATASET, root)
@@ -39,13 +39,14 @@ def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.
     anchors = _anchors(crops, dedup, best, root)
     chosen = crops.take(pc.index_in(best["crop_id"], value_set=crops["crop_id"]))
     del crops, dedup
-    reasons = _reasons(chosen, root, progress)
+    decided = decisions.read(root, progress.note)
+    reasons = _reasons(chosen, decided)
     data = pa.table(
         {
             "crop_id": chosen["crop_id"],
             "path": chosen["path"],
             "source_path": chosen["source_path"],
-            "domain": chosen["domain"],
+            "domain": crop_status.domains(chosen, decided),
             "split": _splits(section, anchors),
             "cluster_id": best["cluster_id"],
             "license": chosen["license"],
@@ -69,9 +70,8 @@ def _splits(section: Build, anchors: pa.ChunkedArray) -> list[splits.Split]:
     return [splits.split_of(name, **shares, salt=section.salt) for name in iterate(anchors)]
 
 
-def _reasons(crops: pa.Table, root: Path, progress: Progress) -> list[str]:
+def _reasons(crops: pa.Table, decided: decisions.Decisions) -> list[str]:
     """Why each crop does not train, by the decisions that were made; "ok" when it does."""
-    decided = decisions.read(root, progress.note)
     items = zip(iterate(crops["crop_id"]), iterate(crops["image_id"]), strict=True)
     return [decided.refusal(crop, image) or manifest.OK for crop, image in items]
 

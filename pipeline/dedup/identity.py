@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import dlib
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +25,7 @@ from curate.pipeline.core.parallel import Engine, WorkerDied
 from curate.pipeline.core.parallel import run as run_batches
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.faces import model_files
+from curate.pipeline.faces.embedding import MODEL, FaceNet
 from curate.pipeline.imaging import shards
 from curate.pipeline.imaging.geometry import Points
 from curate.pipeline.tables import manifest
@@ -34,9 +34,7 @@ from curate.pipeline.tables.schema import POINTS
 
 Embeddings = NDArray[np.float32]  # [n, 128]
 
-MODEL = "face-embedding"
 _PARTIAL = f"{manifest.EMBEDDINGS.folder}/faces"
-_PADDING = 0.25  # of the chip that the network was trained on
 _BLOCK = 2048  # faces compared at once with all others
 
 
@@ -108,18 +106,14 @@ class Embedder:
     def __init__(self, root: Path) -> None:
         cv2.setNumThreads(1)  # the processes are the parallelism
         self.root = root
-        self.network = dlib.face_recognition_model_v1(str(model_files.path(MODEL)))
+        self.network = FaceNet()
 
     def __call__(self, faces: Sequence[FaceCrop]) -> Embeddings:
         """The embedding of each face, [n, 128]. Raises CurateError for a crop that can't be read."""
         return np.stack([self._embedding(face) for face in faces])
 
     def _embedding(self, face: FaceCrop) -> NDArray[np.float32]:
-        image = shards.load_picture(self.root, face.path, manifest.CROPS.made_by)
-        height, width = image.shape[:2]
-        points = [dlib.point(round(x), round(y)) for x, y in face.landmarks.tolist()]
-        shape = dlib.full_object_detection(dlib.rectangle(0, 0, width - 1, height - 1), dlib.points(points))
-        return np.array(self.network.compute_face_descriptor(image, shape, 0, _PADDING), np.float32)
+        return self.network(shards.load_picture(self.root, face.path, manifest.CROPS.made_by), face.landmarks)
 
 
 def people(embeddings: Embeddings, distance: float) -> NDArray[np.int64]:

@@ -37,6 +37,7 @@ class Shown:
     value: str
     note: str = ""
     reason: str = ""  # why it does not train
+    beside: Sequence[Tile] = ()  # what it is compared with, smaller
 
 
 @dataclass(frozen=True)

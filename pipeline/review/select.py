@@ -197,7 +197,7 @@ def _on_other_domains(decided: decisions.Decisions, domains: Sequence[str], root
     """What select decided on crops that are there and of other domains than `domains`; nothing where these are all."""
     if not domains:
         return {}
-    crops = manifest.read(manifest.CROPS, root, ["crop_id", "domain"])
+    crops = crop_status.crop_statuses(root, decided=decided.by_persons())
     manifest.filter_domains(manifest.CROPS, crops, domains, root)
     others = crops.filter(pc.invert(is_in(crops["domain"], domains)))
     there = set(others["crop_id"].to_pylist())

@@ -4,9 +4,10 @@ One JSON object per line, in the order in which they were made, so that git can 
 
     {"item": "4be1...", "decision": "reject", "reason": "mirrored", "by": "person", "when": "2026-01-02T03:04:05Z"}
 
-`item` is a crop_id, a pair_id or an image_id; what is said of an image holds for every crop and pair made of it. Of
-several decisions on one item the last line wins, but a person's outranks a command's, whichever came first. Lines that
-are no decisions are reported and left where they are; they decide nothing.
+`item` is a crop_id, a pair_id or an image_id; what is said of an image holds for every crop and pair made of it. A crop
+that is moved trains in the `domain` that its line names. Of several decisions on one item the last line wins, but a
+person's outranks a command's, whichever came first. Lines that are no decisions are reported and left where they are;
+they decide nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from curate.pipeline.core.locks import has_no_locks, waiting_lock
 
 FILE = "manifests/review.jsonl"
 SELECT = "select"
+SUSPECTS = "suspects"  # writes down what a person has said at a sheet: no command's own decision
 COMMANDS = frozenset({SELECT})  # whoever else has decided is a person
 
 _Word = Annotated[str, Meta(min_length=1)]
@@ -37,10 +39,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided on one item."""
 
     item: _Word  # crop_id, pair_id or image_id
-    decision: Literal["keep", "reject"]
+    decision: Literal["keep", "reject", "move"]
+    domain: str = ""  # that a moved crop belongs to
     reason: str = ""
     by: _Word  # "select", or who it was
     when: str = ""  # UTC, ISO 8601
+
+    def __post_init__(self) -> None:
+        if (self.decision == "move") != bool(self.domain):
+            raise ValueError("`domain` says where to move it, and stands in no other decision")
 
     @property
     def by_person(self) -> bool:
@@ -86,9 +93,14 @@ class Decisions:
     def refusal(self, item: str | None, *images: str | None) -> str | None:
         """The reason that a table gives for a rejected item: "review" for a person's, "select" for a command's."""
         found = self.decision(item, *images)
-        if found is None or found.decision == "keep":
+        if found is None or found.decision != "reject":
             return None
         return "review" if found.by_person else "select"
+
+    def domain(self, own: str, item: str | None, *images: str | None) -> str:
+        """The domain of `item`: `own`, unless a decision moves it."""
+        found = self.decision(item, *images)
+        return found.domain if found and found.decision == "move" else own
 
     def kept_by_person(self, item: str | None, *images: str | None) -> bool:
         """Whether a person said to keep it."""

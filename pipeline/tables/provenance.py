@@ -30,6 +30,7 @@ _MADE_FROM: Mapping[str, Sequence[str]] = {
     "dedup": ("crops",),
     "pairs": ("images", _REVIEW),
     "dataset": ("images", "crops", "dedup", _REVIEW),
+    "suspects": ("crops", "dedup"),
 }
 _CHUNK = 1 << 20
 
@@ -64,6 +65,11 @@ class Freshness:
 def inputs(table: Table, root: Path) -> dict[str, str]:
     """The digest of each thing that `table` is made from, as it stands below `root` now; "" for what is not there."""
     return {name: _digest(name, root) for name in _MADE_FROM[table.name]}
+
+
+def is_fresh(table: Table, root: Path) -> bool:
+    """Whether `table` stands below `root` and was made from what its inputs hold now."""
+    return _recorded(table, root) == inputs(table, root)
 
 
 def freshness(root: Path, tables: Iterable[Table] = ORDER) -> Freshness:

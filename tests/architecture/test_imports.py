@@ -58,7 +58,7 @@ MAY_IMPORT = {
         f"{DATA} train.evaluation train.weights train.runs train.recipes train.gan train.data train.networks "
         "train.engine"
     ),
-    "train.cli": "pipeline.core pipeline.cli train",
+    "train.cli": f"{DATA} pipeline.cli pipeline.review train",
 }
 STAGES = "scrape crop dedup pairs build stats export".split()
 

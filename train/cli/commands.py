@@ -11,6 +11,7 @@ from curate.pipeline.cli.context import Context, add_command
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import UsageError
 from curate.train.cli import params
+from curate.train.cli.suspects import suspects
 from curate.train.cli.train import train
 from curate.train.cli.translate import Force, Renames, WhichSystem, known_direction, translate
 
@@ -19,6 +20,7 @@ GeneratorsOnly = Annotated[bool, typer.Option("--generators-only", help="Leave t
 
 def register(app: typer.Typer) -> None:
     """Adds every training command to `app`."""
+    add_command(app, suspects)
     add_command(app, train)
     add_command(app, translate)
     weights = typer.Typer(help="Other projects' checkpoints, in and out.", no_args_is_help=True)

@@ -147,3 +147,23 @@ def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / decisions.FILE).mkdir(parents=True)
     with pytest.raises(CurateError, match="cannot write"):
         decisions.append(tmp_path, [made("a")])
+
+
+def test_a_moved_crop_is_in_the_domain_that_its_line_names(tmp_path: Path) -> None:
+    decisions.append(tmp_path, [made("a", "move", domain="short"), made("image", "move", domain="long")])
+    found = decisions.read(tmp_path)
+    assert found.domain("long", "a", "photo") == "short"
+    assert found.domain("short", "b", "image") == "long"
+    assert found.domain("short", "c", "photo") == "short"
+    assert found.refusal("a") is None
+    decisions.append(tmp_path, [made("a")])
+    assert decisions.read(tmp_path).domain("long", "a") == "long"
+
+
+@pytest.mark.parametrize("line", ['"decision": "move"', '"decision": "keep", "domain": "short"'])
+def test_a_move_says_where_to_and_nothing_else_does(tmp_path: Path, line: str) -> None:
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / decisions.FILE).write_text(f'{{"item": "a", {line}, "by": "ann"}}\n')
+    told: list[str] = []
+    assert not decisions.read(tmp_path, told.append)
+    assert "`domain` says where to move it" in told[0]

@@ -16,8 +16,9 @@ from torchvision.models import inception
 
 from curate.pipeline.core.errors import ModelError, UsageError
 from curate.pipeline.faces import model_files
-from curate.train.evaluation.features.extractor import LITE0_FILE, load
+from curate.train.evaluation.features.extractor import load
 from curate.train.evaluation.features.lite0 import Lite0, _Conv
+from curate.train.evaluation.features.names import LITE0_FILE
 from curate.train.evaluation.metrics import diversity, kid
 
 

@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from curate.pipeline.core.errors import ModelError, UsageError
 from curate.pipeline.faces import model_files
 from curate.train.data.transforms import resize
+from curate.train.evaluation.features.names import LITE0, LITE0_FILE, LITE0_SIDE, STAND_IN
 from curate.train.evaluation.features.random_filters import StandIn
 from curate.train.weights import files
 from curate.train.weights.format import StateDict, fitted
 from curate.train.weights.unwrap import unwrap
 
-LITE0, STAND_IN = "lite0", "standin"  # nets that run.features has names for
-LITE0_FILE = "efficientnet-lite0"  # among the model files
 NAMES = {"fid": "inception", "torchvision": "torchvision_inception"}  # by layout; the first is what papers report
 
 
@@ -61,7 +60,7 @@ def load(features: str | None, root: Path = Path(), device: torch.device | str =
 
 
 def _lite0(device: torch.device | str) -> FeatureNet:
-    from curate.train.evaluation.features.lite0 import SIDE, Lite0
+    from curate.train.evaluation.features.lite0 import Lite0
 
     there = model_files.standing(LITE0_FILE)
     if there.state != "ok":
@@ -72,7 +71,7 @@ def _lite0(device: torch.device | str) -> FeatureNet:
     path, network = Path(there.where), Lite0()
     (found,) = unwrap(files.read(path), path, lambda state: "_fc.weight" in state)
     network.load_state_dict(fitted(found, network, str, "EfficientNet-Lite0's"))
-    return FeatureNet(LITE0, network, SIDE, device)
+    return FeatureNet(LITE0, network, LITE0_SIDE, device)
 
 
 def _inception(path: Path, device: torch.device | str) -> FeatureNet:
