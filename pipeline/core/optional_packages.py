@@ -14,6 +14,7 @@ PACKAGES = {  # module -> extra
     "h5py": "keras",
     "av": "video",
     "pillow_heif": "heic",
+    "c2pa": "c2pa",
     "dvc": "dvc",
     "ray": "ray",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from curate.pipeline.core.errors import CurateError, UsageError
 
 if TYPE_CHECKING:
     from curate.train.runs.trained import Trained
-    from curate.train.translate.pictures import Layout
+    from curate.train.translate.pictures import Layout, Output
     from curate.train.translate.results import TranslationResult
     from curate.train.translate.translator import Size
     from curate.train.translate.try_on import Job
@@ -35,10 +36,17 @@ Articles = Annotated[
     list[Path] | None,
     typer.Option("--article", metavar="FILE", help="For CAGAN: what to wear; a picture or a folder; repeatable."),
 ]
+Best = Annotated[
+    str | None, typer.Option(metavar="METRIC", help="The run's best networks by kid or fid, not its last.")
+]
+WhichSize = Annotated[
+    str | None, typer.Option(metavar="N|photo", help="Px, side of what the networks see; or the photo's own.")
+]
 WhichLayout = Annotated[
     str, typer.Option(metavar="LAYOUT", help="photo: all of it; crop: the face as it was made; compare: before, after.")
 ]
 Strength = Annotated[float, typer.Option(min=0.0, max=1.0, help="How much of the paint is laid over the photo.")]
+PemFile = Annotated[Path | None, typer.Option(metavar="FILE", help="For --mark: who signs; a PEM file.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there and that curate did not write.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
@@ -49,9 +57,7 @@ def translate(
     run: Annotated[
         Path | None, typer.Option(help="The trained run's folder, below the root; the only one that fits.")
     ] = None,
-    best: Annotated[
-        str | None, typer.Option(metavar="METRIC", help="The run's best networks by kid or fid, not its last.")
-    ] = None,
+    best: Best = None,
     weights: Weights = None,
     system: WhichSystem = None,
     map_: Renames = None,
@@ -64,12 +70,14 @@ def translate(
     split: Annotated[str | None, typer.Option(help="Instead of INPUT: the raw images of train, val or test.")] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Not only the largest of a photo.")] = False,
     align: Annotated[bool, typer.Option("--align/--no-align", help="Cut the faces out; or take photos whole.")] = True,
-    size: Annotated[
-        str | None, typer.Option(metavar="N|photo", help="Px, side of what the networks see; or the photo's own.")
-    ] = None,
+    size: WhichSize = None,
     layout: WhichLayout = "photo",
     strength: Strength = 1.0,
     rgba: Annotated[bool, typer.Option("--rgba", help="The paint alone, too, with its mask as alpha.")] = False,
+    gif: Annotated[bool, typer.Option("--gif", help="An animation, too; or with -o .gif, .webp instead.")] = False,
+    mark: Annotated[str | None, typer.Option(metavar="c2pa", help="Sign the pictures as synthetic, too.")] = None,
+    certificate: PemFile = None,
+    key: PemFile = None,
     force: Force = False,
     device: Device = None,
 ) -> None:
@@ -80,11 +88,10 @@ def translate(
     _check_options(inputs, split, article, worn, weights, run, best, system, map_, align=align, all_faces=all_faces)
     from curate.train.runs.trained import load_run
     from curate.train.translate import stage, try_on
-    from curate.train.translate.pictures import Output
     from curate.train.translate.translator import Translator
 
     side = _known_size(size)
-    output = Output(_known_layout(layout), strength, rgba, force)
+    output = replace(_output(layout, mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force)
     if weights:
         networks = _foreign(context, weights, system, direction or "a2b", map_, side, device)
     else:
@@ -157,12 +164,27 @@ def _known_size(text: str | None) -> Size | None:
     return int(text)
 
 
-def _known_layout(text: str) -> Layout:
-    """What --layout says. Raises UsageError."""
+def _output(layout: str, mark: str | None, certificate: Path | None, key: Path | None, *, gif: bool) -> Output:
+    """What is wanted of each photo. Raises UsageError for words that mean nothing, alone or together."""
+    from curate.train.translate.content_credentials import ContentCredentials
+    from curate.train.translate.pictures import Output
+
     known: dict[str, Layout] = {"photo": "photo", "crop": "crop", "compare": "compare"}
-    if text in known:
-        return known[text]
-    raise UsageError(f"--layout {text}: there are photo, crop and compare", "photo is what you get without it")
+    if layout not in known:
+        raise UsageError(f"--layout {layout}: there are {', '.join(known)}", "photo is what you get without it")
+    if gif and layout == "compare":
+        raise UsageError("--gif with --layout compare: each shows before and after", "leave one of them out")
+    if mark not in (None, "c2pa"):
+        raise UsageError(f"--mark {mark}: there is c2pa", "that they are synthetic stands in all pictures without it")
+    if mark is None and (certificate or key):
+        raise UsageError("--certificate and --key without --mark: nothing is signed", "add --mark c2pa")
+    if mark is None:
+        return Output(known[layout], gif=gif)
+    if certificate is None or key is None:
+        raise UsageError(
+            "--mark c2pa: by whom?", "--certificate chain.pem --key key.pem; docs/guide/training.md says how"
+        )
+    return Output(known[layout], gif=gif, mark=ContentCredentials(certificate, key))
 
 
 def _find_run(context: Context, article: list[Path] | None, split: str | None) -> Path:

@@ -51,6 +51,17 @@ class MadeBy(NamedTuple):
     step: int | None
     weights: tuple[str, ...]  # SHA-256 of each file, as sha256sum prints it
 
+    @property
+    def networks(self) -> str:
+        """For a person: the system, and what it was called."""
+        return f"{self.system}, {self.name}"
+
+    @property
+    def version(self) -> str:
+        """Which networks exactly: their step and their files' digests."""
+        step = [f"step {self.step}"] if self.step is not None else []
+        return ", ".join([*step, *(f"sha256 {digest}" for digest in self.weights)])
+
     @classmethod
     def of(cls, trained: Trained) -> MadeBy:
         """Reads the files of `trained` to the end. Raises CurateError for one that is gone."""
@@ -60,17 +71,14 @@ class MadeBy(NamedTuple):
 
 def xmp(made_by: MadeBy) -> bytes:
     """An XMP packet in the words of IPTC's Photo Metadata Standard: equal networks, equal bytes."""
-    version = ", ".join(
-        [*([f"step {made_by.step}"] if made_by.step is not None else []), *(f"sha256 {d}" for d in made_by.weights)]
-    )
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmp:CreatorTool="curate"'
         f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"'
-        f" Iptc4xmpExt:AISystemUsed={_quoted(f'curate {made_by.system}, {made_by.name}')}"
-        f" Iptc4xmpExt:AISystemVersionUsed={_quoted(version)}/>"
+        f" Iptc4xmpExt:AISystemUsed={_quoted(f'curate {made_by.networks}')}"
+        f" Iptc4xmpExt:AISystemVersionUsed={_quoted(made_by.version)}/>"
         '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
     ).encode("utf-8", "replace")
 

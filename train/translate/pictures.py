@@ -15,7 +15,8 @@ from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.photo import Photo
 from curate.train.data.image_grid import GAP
-from curate.train.translate import metadata, picture_files
+from curate.train.translate import animation, metadata, picture_files
+from curate.train.translate.content_credentials import ContentCredentials
 from curate.train.translate.metadata import MadeBy
 from curate.train.translate.results import TranslationResult
 
@@ -29,6 +30,8 @@ class Output:
     layout: Layout = "photo"  # at its own size; what the networks made of a face; before and after side by side
     strength: float = 1.0  # of the paint, 0..1
     rgba: bool = False  # the paint alone, too, with its mask as alpha
+    gif: bool = False  # an animation of before and after, too, or instead where the output's name is one's
+    mark: ContentCredentials | None = None  # what signs the pictures, beside the mark that all of them have
     force: bool = False  # write over files that are somebody else's
 
 
@@ -38,15 +41,14 @@ PHOTO = Output()
 class PictureWriter:
     """Writes the pictures of results, each marked as synthetic, as `plan` allows."""
 
-    def __init__(self, plan: OutputPlan, output: Output, made_by: MadeBy) -> None:
-        self.plan, self.output, self.made_by = plan, output, made_by
+    def __init__(self, plan: OutputPlan, output: Output, made_by: MadeBy, *, animated: bool = False) -> None:
+        """`animated`: results themselves are animations."""
+        self.plan, self.output, self.made_by, self._animated = plan, output, made_by, animated
         self._xmp = metadata.xmp(made_by)
 
     def picture(self, path: Path, picture: Photo) -> None:
         """Writes `picture` as the kind that `path` ends in, whole or not at all."""
-        data = picture_files.encode(picture, path.suffix, self._xmp)
-        with self.plan.write(path) as temporary:
-            temporary.write_bytes(data)
+        self._write(path, picture_files.encode(picture, path.suffix, self._xmp))
 
     def result(
         self,
@@ -60,13 +62,24 @@ class PictureWriter:
 
         Side by side, what `between` makes stands between the photo `before` and `after`.
         """
-        if self.output.layout == "compare":
-            shown = side_by_side([before.shown, *between(), after.shown])
-            self.picture(target, replace(Photo.of(shown), exif=before.exif))
-        else:
-            self.picture(target, after)
+        if self.output.gif:
+            moving = target if self._animated else target.with_suffix(".gif")
+            self._write(moving, animation.encode(before.shown, after.shown, moving.suffix, self._xmp))
+        if not self._animated:
+            self.picture(target, self._shown(before, after, between))
         if self.output.rgba and paint is not None:
             self.picture(target.with_name(f"{target.stem}-paint.png"), paint())
+
+    def _shown(self, before: Photo, after: Photo, between: Callable[[], Sequence[RGB]]) -> Photo:
+        if self.output.layout != "compare":
+            return after
+        return replace(Photo.of(side_by_side([before.shown, *between(), after.shown])), exif=before.exif)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        if self.output.mark is not None:
+            data = self.output.mark.sign(data, path.suffix, self.made_by)
+        with self.plan.write(path) as temporary:
+            temporary.write_bytes(data)
 
     def notes(self, target: Path, result: TranslationResult, more: Mapping[str, Any]) -> None:
         """Writes what is known of `target` as JSON beside it."""

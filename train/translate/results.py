@@ -12,7 +12,7 @@ from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.files import is_folder
 from curate.pipeline.core.outputs import OutputPlan, name_key
 from curate.pipeline.imaging import formats, unread
-from curate.train.translate import picture_files
+from curate.train.translate import animation, picture_files
 from curate.train.translate.photos import UnreadablePhoto
 
 LONGEST = 180  # bytes of a name, so that endings, and a temporary file's, fit into the 255 of file systems
@@ -42,23 +42,29 @@ class TranslationResult:
 class Destination:
     """Where results go: into a folder, each by a name of its own, or into one file."""
 
-    def __init__(self, out: Path, count: int, *, rgba: bool = False, each_face: bool = False) -> None:
+    def __init__(
+        self, out: Path, count: int, *, rgba: bool = False, gif: bool = False, each_face: bool = False
+    ) -> None:
         """`out` ends in one of picture_files.SUFFIXES for one file, of `count` images; else it is a folder.
 
-        With `rgba` the paint alone stands beside each, with `each_face` each face has a picture. Raises UsageError for
-        one file of several images, and for a kind of picture that is not written.
+        With `rgba` the paint alone stands beside each, with `gif` an animation, or in the place of one file that is of
+        a kind that moves. With `each_face` each face has a picture. Raises UsageError for one file of several images,
+        and for a kind of picture that is not written.
         """
         suffix = out.suffix.lower()
-        self.single = out.name if suffix in picture_files.SUFFIXES and not is_folder(out) else None
+        known = picture_files.SUFFIXES | (animation.SUFFIXES if gif else set())
+        self.single = out.name if suffix in known and not is_folder(out) else None
+        self.is_animation = bool(self.single) and gif and suffix in animation.SUFFIXES
         if self.single and count != 1:
             raise UsageError(f"-o {out}: one file for {count} images", "give a folder")
         if not self.single and suffix in formats.SUFFIXES | unread.SUFFIXES and not is_folder(out):
             raise UsageError(
                 f"-o {out}: pictures are not written as {suffix}",
-                f"let it end in {', '.join(sorted(picture_files.SUFFIXES))}, or give a folder",
+                f"let it end in {', '.join(sorted(known))}, or give a folder{'' if gif else '; --gif writes .gif'}",
             )
         self.folder, self.suffix = (out.parent, out.suffix) if self.single else (out, ".png")
-        self._rgba, self._each_face = rgba, each_face
+        self._beside = ["-paint.png"] * rgba + [".gif"] * (gif and not self.is_animation)
+        self._each_face = each_face
         self._files: set[str] = set()
         self._bases: set[str] = set()  # names whose numbers may be faces'
         self._names: list[str] = []
@@ -101,15 +107,14 @@ class Destination:
         return not self._each_face or all(_FACE.sub("", key) not in self._bases for key in keys)
 
     def _files_of(self, name: str) -> list[str]:
-        paint = [f"{name}-paint.png"] if self._rgba else []
-        return [f"{name}{self.suffix}", f"{name}.json", *paint]
+        return [f"{name}{ending}" for ending in (self.suffix, ".json", *self._beside)]
 
     def _faces(self, targets: Iterable[Path]) -> list[Path]:
         """The files that are there under the names of faces, whose number is not known yet."""
         if not (self._each_face and is_folder(self.folder)):
             return []
         taken, names = {path.name for path in targets}, {_key(name) for name in self._names}
-        endings = {self.suffix.lower(), ".json", ".png"}
+        endings = {self.suffix.lower(), ".json", ".png", ".gif"}
         return [
             path
             for path in sorted(self.folder.iterdir())

@@ -52,7 +52,7 @@ def run(
     if photos.made:
         progress.note(f"{photos.made} pictures that curate wrote are passed over")
     each_face = translator.all_faces and output.layout == "crop"
-    place = Destination(out, len(photos.files), rgba=output.rgba, each_face=each_face)
+    place = Destination(out, len(photos.files), rgba=output.rgba, gif=output.gif, each_face=each_face)
     names = [place.name(path.stem) for path in photos.files]
     results: list[TranslationResult] = []
     with (
@@ -60,7 +60,7 @@ def run(
         interruptible(results, len(names)),
         progress.task(f"translate {translator.direction}", len(names)) as task,
     ):
-        writer = PictureWriter(plan, output, MadeBy.of(translator.trained))
+        writer = PictureWriter(plan, output, MadeBy.of(translator.trained), animated=place.is_animation)
         for path, name in zip(photos.files, names, strict=True):
             photo = read_photo(path)
             if isinstance(photo, UnreadablePhoto):

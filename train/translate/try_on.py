@@ -168,14 +168,14 @@ def run(
     people along the top, their articles down the left, and each of them in each. A photo that can't be read is a
     result, not an error, and so is an article, unless none can. Raises UsageError then, and like stage.run.
     """
-    place = Destination(out, len(jobs), rgba=output.rgba)
+    place = Destination(out, len(jobs), rgba=output.rgba, gif=output.gif)
     grid = [place.target("grid")] if len(jobs) > 1 else []
     place.reserve(*(path.stem for path in grid))
     names = [place.name(job.name) for job in jobs]
     files = dict.fromkeys(path for job in jobs for path in job[:3] if path)
     results: list[TranslationResult] = []
     with place.plan(files, grid, force=output.force) as plan:
-        writer = PictureWriter(plan, output, MadeBy.of(try_on.trained))
+        writer = PictureWriter(plan, output, MadeBy.of(try_on.trained), animated=place.is_animation)
         articles = {path: read_photo(path) for job in jobs for path in (job.wanted, job.worn) if path}
         _refuse_if_all_unread(articles)
         with interruptible(results, len(jobs)), progress.task("try on", len(jobs)) as task:

@@ -1,0 +1,64 @@
+"""Before and after as a picture that moves: GIF, which everything shows, or WebP, which keeps the colours."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.codec import RGB
+
+SUFFIXES = frozenset({".gif", ".webp"})
+LONGEST = {".gif": 640, ".webp": 960}  # px of the longer side: it is to be sent to somebody
+REST, MOVE = 1200, 60  # ms: a picture stands, and one on the way to the other
+BETWEEN = 6  # pictures on the way
+QUALITY = 85  # of WebP
+
+
+def encode(before: RGB, after: RGB, suffix: str, xmp: bytes = b"") -> bytes:
+    """`before` that becomes `after` and goes back, for ever, as a file that ends in `suffix`, one of SUFFIXES.
+
+    Both are uint8 [H, W, 3] of one size. Equal pictures give equal bytes.
+    """
+    longest = LONGEST[suffix.lower()]
+    first, last = (codec.thumbnail(one, longest) for one in (before, after))
+    way = [_mix(first, last, (i + 1) / (BETWEEN + 1)) for i in range(BETWEEN)]
+    frames = [first, *way, last, *way[::-1]]
+    times = [REST, *[MOVE] * BETWEEN, REST, *[MOVE] * BETWEEN]
+    file = io.BytesIO()
+    if suffix.lower() == ".webp":
+        pictures = [Image.fromarray(frame) for frame in frames]
+        settings = {"save_all": True, "append_images": pictures[1:], "duration": times, "loop": 0}
+        pictures[0].save(file, "WEBP", quality=QUALITY, method=4, xmp=xmp, **settings)
+        return file.getvalue()
+    pictures = _indexed(frames)
+    settings = {"save_all": True, "append_images": pictures[1:], "duration": times, "loop": 0, "optimize": False}
+    pictures[0].save(file, "GIF", **settings)
+    return _with_xmp(file.getvalue(), xmp)
+
+
+def _mix(first: RGB, last: RGB, share: float) -> RGB:
+    return np.asarray(cv2.addWeighted(first, 1 - share, last, share, 0), np.uint8)
+
+
+def _indexed(frames: Sequence[RGB]) -> list[Image.Image]:
+    """`frames` in the 256 colours that serve both ends best: another palette for each would make them flicker."""
+    ends = np.concatenate([frames[0], frames[len(frames) // 2]], axis=0)
+    palette = Image.fromarray(ends).quantize(256, Image.Quantize.MEDIANCUT)
+    return [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
+
+
+def _with_xmp(gif: bytes, xmp: bytes) -> bytes:
+    """`gif` with an application extension as XMP's specification, part 3, has it: before the trailer.
+
+    After the packet come bytes that lead a reader of blocks from anywhere in it to the end.
+    """
+    if not xmp:
+        return gif
+    magic = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+    return gif[:-1] + b"\x21\xff" + struct.pack("B", 11) + b"XMP DataXMP" + xmp + magic + gif[-1:]
