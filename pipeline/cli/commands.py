@@ -77,7 +77,8 @@ def doctor(context: Context) -> None:
 
 def crop(
     context: Context,
-    detector: Annotated[str | None, typer.Option(help="haar, hog, cnn, yunet, anime; haar+hog must agree.")] = None,
+    detector: Annotated[str | None, typer.Option(help="haar, hog, cnn, yunet, blaze, anime; haar+hog agree.")] = None,
+    landmarks: Annotated[str | None, typer.Option(help="dlib68 or mesh.")] = None,
     align: Annotated[str | None, typer.Option(help="auto, ffhq, anime, box or none.")] = None,
     framing: Annotated[str | None, typer.Option(help="face, ffhq, head, bust or person.")] = None,
     scale: Annotated[float | None, typer.Option(help="Zooms out from the framing.")] = None,
@@ -94,6 +95,7 @@ def crop(
 
     flags = {
         "detector": detector,
+        "landmarks": landmarks,
         "align": align,
         "framing": framing,
         "scale": scale,

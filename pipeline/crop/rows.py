@@ -101,6 +101,8 @@ def crop_id(item: CropInput, cut: Cut, rules: CropRules, align: str) -> str:
     frame: list[object] = [rules.framing, rules.scale, rules.shift_y] if cut.box else []
     if align in {"box", "anime"}:
         frame += [rules.margin, rules.rotate]
+    if align == "ffhq" and rules.landmarks != "dlib68":
+        frame.append(rules.landmarks)  # the same box is framed by other points; ids of before there was a choice stay
     detector = rules.detector if cut.box else "none"
     return _hashed(item.domain, item.image_id, detector, align, rules.size, *frame, *box)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.faces import criteria, detectors, drawn, landmarks, model_files, skin
+from curate.pipeline.faces import criteria, detectors, drawn, landmarkers, model_files, skin
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace, with_landmarks
 from curate.pipeline.faces.detected import measures as detected_measures
@@ -78,7 +78,7 @@ class Aligner:
         """Raises UsageError for an unknown detector and ModelError for a model file that can't be had."""
         self.rules = rules
         self.align = alignment(rules)
-        landmarker = landmarks.load() if has_landmarks(rules) else None
+        landmarker = landmarkers.LANDMARKERS.resolve(rules.landmarks)() if has_landmarks(rules) else None
         self.search = FaceSearch(rules, landmarker) if self.align != "none" else None
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Cut]:
@@ -162,7 +162,7 @@ def prepare(rules: CropRules) -> None:
     if alignment(rules) != "none":
         ensemble.load(rules)
     if has_landmarks(rules):
-        model_files.path("landmarks-68")
+        model_files.path(landmarkers.FILES[rules.landmarks])
 
 
 def alignment(rules: CropRules) -> str:

@@ -22,7 +22,8 @@ class CropRules(Section, frozen=True, kw_only=True):
     """How faces are looked for, framed and judged."""
 
     # Looking
-    detector: str = "haar"  # or hog, cnn, yunet, anime, animeface; haar+hog: both look, their boxes are matched
+    detector: str = "haar"  # or hog, cnn, yunet, blaze, anime, animeface; haar+hog: both look, their boxes are matched
+    landmarks: Literal["dlib68", "mesh"] = "dlib68"  # FFHQ's, whose terms bar commerce; mesh: free, and close
     cascade: Literal["alt2", "default"] = "alt2"  # haar: frontalface_alt2, or _default: more faces, and more false ones
     scale_factor: Annotated[float, Meta(gt=1.0, le=2.0)] = 1.15  # cascades: step between scales
     min_neighbors: NonNegative = 4  # cascades: overlapping hits that make a face
@@ -49,7 +50,7 @@ class CropRules(Section, frozen=True, kw_only=True):
 
     # Thresholds on the 68 landmarks
     max_unrest: Measure = 0.11  # how far they move when the box does, in eye distances: most false detections do
-    min_second_score: float = 0.0  # dlib's HOG on the box, asked where they move by 0.05 and more: false ones have -1
+    min_second_score: float = 0.0  # of the box: dlib's HOG, asked where they move by 0.05 and more; mesh: its own
     max_roll: Annotated[float, Meta(ge=0.0, le=180.0)] = 45.0  # degrees that the head leans
     eye_share: Range = (0.25, 0.65)  # eye distance, in sides of the detector's box
     mouth_drop: Range = (0.5, 1.8)  # mouth below the eye line, in eye distances
@@ -77,7 +78,8 @@ class CropRules(Section, frozen=True, kw_only=True):
 
 
 LOOKING = (
-    "detector cascade scale_factor min_neighbors upsample detect_side closer_look min_share min_face rotations".split()
+    "detector landmarks cascade scale_factor min_neighbors upsample detect_side closer_look min_share min_face "
+    "rotations".split()
 )
 FRAMING = "align framing scale shift_y size margin rotate".split()
 

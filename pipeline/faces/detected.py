@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from curate.pipeline.faces import criteria, plausibility, skin
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detectors import Face, Parts
-from curate.pipeline.faces.landmarks import Landmarker
+from curate.pipeline.faces.landmarkers import Landmarker
 from curate.pipeline.imaging.geometry import Box, Points
 
 
@@ -45,8 +45,10 @@ def measures(detected: DetectedFace, image: NDArray[np.uint8], *, coloured: bool
         found["agreement"] = face.agreement
     if detected.second_score is not None:
         found["second_score"] = detected.second_score
-    if detected.landmarks is not None and detected.instability is not None:
-        found |= {"unrest": detected.instability, **plausibility.scores(detected.landmarks, face.box)}
+    if detected.instability is not None:
+        found["unrest"] = detected.instability
+    if detected.landmarks is not None:
+        found |= plausibility.scores(detected.landmarks, face.box)
         if coloured:
             found |= skin.shares(image, face.box)
     return found

@@ -19,7 +19,7 @@ from curate.pipeline.faces import detected, skin
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace
 from curate.pipeline.faces.detectors import Detector, Face, ensemble
-from curate.pipeline.faces.landmarks import Landmarker
+from curate.pipeline.faces.landmarkers import Landmarker
 from curate.pipeline.imaging.geometry import Affine, apply, invert, overlap
 
 RGB = NDArray[np.uint8]  # [height, width, 3]

@@ -35,15 +35,15 @@ def cut(image: Image, affine: Affine, size: int, clearance: float = 0) -> Image:
     """
     border = _border(affine, size, image.shape[1], image.shape[0], clearance)
     if border is None:
-        return _resample(image, affine, size)
+        return resample(image, affine, size)
     margin = int(np.ceil(_MARGIN * size / _BLUR_SHRINK)) * _BLUR_SHRINK
     moved = affine.copy()
     moved[:, 2] += margin
-    wide = _resample(image, moved, size + 2 * margin)
+    wide = resample(image, moved, size + 2 * margin)
     return _soften(wide, margin, _fade(border, affine, size), _median(image, border))
 
 
-def _resample(image: Image, affine: Affine, size: int) -> Image:
+def resample(image: Image, affine: Affine, size: int) -> Image:
     """The crop, mirrored past the edges of the photo.
 
     A photo much larger than the crop is shrunk by a whole factor first; then the warp makes several samples per crop

@@ -117,8 +117,12 @@ CROPS = Table(
             pa.field("eye_colour", pa.string()),  # the same; null of closed eyes
             pa.field("skin_colour", pa.string()),  # the same
             pa.field("roll", pa.float32()),  # degrees by which the eye line falls to the right, in the raw image
-            pa.field("unrest", pa.float32()),  # how far the landmarks move when the box does, in eye distances
-            pa.field("second_score", pa.float32()),  # hog's on the box, -1 where it sees none; null where unrest is low
+            pa.field(
+                "unrest", pa.float32()
+            ),  # how far landmarks move when the box does, in eye distances; null where not asked
+            pa.field(
+                "second_score", pa.float32()
+            ),  # hog's on the box, -1 unseen, null where unrest is low; the mesh's own
             pa.field("eye_px", pa.float32()),  # between the eyes, raw px
             pa.field("eye_share", pa.float32()),  # the same in sides of the box
             pa.field("mouth_drop", pa.float32()),  # mouth below the eye line, in eye distances

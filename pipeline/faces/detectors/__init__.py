@@ -96,6 +96,7 @@ DETECTORS = Registry(
         "animeface": "curate.pipeline.faces.detectors.animeface:load",
         "hog": "curate.pipeline.faces.detectors.hog:load",
         "cnn": "curate.pipeline.faces.detectors.cnn:load",
+        "blaze": "curate.pipeline.faces.detectors.blaze:load",
         "yunet": "curate.pipeline.faces.detectors.yunet:load",
     },
 )

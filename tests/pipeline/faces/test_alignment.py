@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.faces import landmarks
 from curate.pipeline.faces.alignment import FRAMINGS, Aligner, Cut, alignment
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detectors import DETECTORS, ensemble
 from curate.pipeline.faces.ffhq import eyes, mouth
+from curate.pipeline.faces.landmarkers import dlib68
 from curate.pipeline.imaging import codec, geometry
 from curate.pipeline.imaging.geometry import Box
 from tests.support import drawn_people
@@ -66,7 +66,7 @@ def test_eyes_and_mouth_come_to_the_same_place_in_every_crop() -> None:
 
 
 def test_landmarks_do_not_depend_on_the_size_of_the_photo() -> None:
-    find = landmarks.load()
+    find = dlib68.load()
     photo, places = drawn_people.photo(3), drawn_people.person(3).places()
     box = Box(*places.face)
     large = np.repeat(np.repeat(photo, 3, axis=0), 3, axis=1)
@@ -76,13 +76,13 @@ def test_landmarks_do_not_depend_on_the_size_of_the_photo() -> None:
 
 
 def test_a_doubtful_box_is_shown_to_a_second_detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    places, find = Box(*drawn_people.person(3).places().face), landmarks.load()
+    places, find = Box(*drawn_people.person(3).places().face), dlib68.load()
     assert find(drawn_people.photo(3), places, 0).second_score is None, "calm"
-    monkeypatch.setattr(landmarks, "_SURE", -1.0)
+    monkeypatch.setattr(dlib68, "_SURE", -1.0)
     for lean in (0.0, 10.0):
         score = find(drawn_people.photo(3), places, lean).second_score
         assert score is not None and score > 0
-    assert find(drawn_people.landscape(1), places, 0).second_score == landmarks.UNSEEN
+    assert find(drawn_people.landscape(1), places, 0).second_score == dlib68.UNSEEN
 
 
 def test_a_photo_whose_face_is_too_small_says_so_with_its_size() -> None:

@@ -14,7 +14,7 @@ from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detectors import Detector, Face, ensemble
 from curate.pipeline.faces.face_search import FaceSearch, looks
 from curate.pipeline.faces.ffhq import eyes
-from curate.pipeline.faces.landmarks import Landmarks
+from curate.pipeline.faces.landmarkers import Landmarks
 from curate.pipeline.faces.plausibility import MEAN
 from curate.pipeline.imaging.geometry import Box
 

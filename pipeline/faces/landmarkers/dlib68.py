@@ -4,14 +4,13 @@ The predictor starts from a mean face in the box and answers with a face whateve
 at the same points from any box near it; on anything else its answer follows the box. So the same patch is asked again
 from a box a little smaller, and, where the answer moves, from two boxes further off: how far the answers part tells
 false detections, `instability`. Most faces are calm at once and cost one call more. Where that leaves doubt, another
-detector is asked about the patch, `second_score`.
+detector is asked about the patch, `second_score`: hog's, UNSEEN where it sees nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import dlib
@@ -22,19 +21,9 @@ from curate.pipeline.core.errors import ModelError
 from curate.pipeline.faces import model_files
 from curate.pipeline.faces.detectors import hog
 from curate.pipeline.faces.ffhq import eyes
+from curate.pipeline.faces.landmarkers import Landmarker, Landmarks
 from curate.pipeline.imaging import geometry, warp
 from curate.pipeline.imaging.geometry import Box, Points
-
-
-class Landmarks(NamedTuple):
-    """The landmarks of one face and how sure they are."""
-
-    points: Points  # [68, 2], index coordinates
-    instability: float  # RMS by which they move with the box, in eye distances
-    second_score: float | None = None  # hog's on the same patch, UNSEEN where it sees nothing; None where calm
-
-
-Landmarker = Callable[[NDArray[np.uint8], Box, float], Landmarks]
 
 _FACE = 200  # px: the box is brought to this side, as the predictor answers in whole px
 _AROUND = 0.5  # what the predictor sees beside the box, in box sides
@@ -50,7 +39,7 @@ _CALM = 0.06  # eye distances: an answer that moves less is one of a face, and n
 
 @lru_cache(maxsize=1)
 def load() -> Landmarker:
-    """The predictor: (RGB uint8 [height, width, 3], box, angle) -> Marks. Loads 100 MB, once.
+    """The predictor: (RGB uint8 [height, width, 3], box, angle) -> Landmarks. Loads 100 MB, once.
 
     `angle` is by how many degrees the head leans to the right.
     """
