@@ -1,4 +1,4 @@
-"""The mesh's landmarks: in dlib's layout, where the drawn eyes are, whatever the box and the lean; and no other file."""
+"""The mesh's landmarks: in dlib's layout, where the drawn eyes are, whatever the box and the lean; no other file."""
 
 from __future__ import annotations
 
