@@ -16,7 +16,7 @@ from curate.pipeline.core.files import write_text
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumbs
-from curate.pipeline.stats import funnel, gather, measures, runs
+from curate.pipeline.stats import funnel, gather, map_of_suspects, measures, runs
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.reasons import STAGES
 from curate.pipeline.stats.run_tables import write_run_tables
@@ -44,6 +44,7 @@ def run(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
         task.advance()
         view["sheets"] = list(gather.kept(tables, thumbs, section.per_sheet))
         task.advance()
+        view["map"] = map_of_suspects.found(root, thumbs)
         view["copies"] = list(gather.duplicates(tables, thumbs))
         view["pairs"] = list(gather.pairs(tables, thumbs, section.per_sheet))
         task.advance()
