@@ -5,7 +5,25 @@ export DVC_NO_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-scrape test-data test-training lint format docs bench gpu wheels lock clean
+REPORT := demo/processed/report
+define DEMO_BEGINS
+	'' 'A web site of drawn people is scraped, its faces are cut out and sorted, and three networks learn from them:' \
+	'eight minutes on two cores, and Ctrl-C and the same command go on. Open in a browser, meanwhile:' '' \
+	'  after 1 minute    $(REPORT)/index.html   what was found, what was refused, and why' \
+	'  after 2 minutes   the same, loaded anew              photos, translated by networks that come with curate' \
+	'  from then on      $(REPORT)/watch.html   the networks learning, redrawn as they go' \
+	'  at the end        $(REPORT)/index.html   what they make of photos that they never saw' ''
+endef
+define DEMO_ENDS
+	'' 'Report:    $(REPORT)/index.html' \
+	'Picture:   $(REPORT)/before-after.jpg   photos that trained nothing, and what became of them' \
+	'Learning:  $(REPORT)/watch.html' \
+	'Photos:    demo/processed/translated/{drawn-hair,cyclegan,ugatit,cagan}/' \
+	'Look on:   source .venv/bin/activate && cd demo   (README: a tour in five minutes)' \
+	'Yours:     curate translate me.jpg --weights drawn-hair -o me-short.png' \
+	'Next:      curate init hair   (your own data, in the folder of this clone; the demo stays in demo/)'
+endef
+.PHONY: help install dev demo test test-scrape test-data test-training lint format docs picture bench gpu wheels lock clean
 GPU_PYTHON ?= $(shell [ -x $(VENV)/bin/python ] && echo $(VENV)/bin/python || echo python3)
 GPU_OUT ?= gpu
 GPU_WHEELS := msgspec dlib-bin
@@ -50,14 +68,12 @@ $(VENV)/.stamp-dev: requirements-dev.lock
 demo: install  ## runs every stage on a drawn world, in demo/: no network, no GPU needed
 	@test -f demo/params.yaml || curate init demo --root demo --quiet
 	@test -d demo/.dvc || (cd demo && dvc init --no-scm --quiet)
+	@test -f $(REPORT)/before-after.jpg || printf '%s\n' $(DEMO_BEGINS)
 	cd demo && dvc repro
-	@curate stats --root demo
-	@echo
-	@echo "Report:   demo/processed/report/index.html"
-	@echo "Samples:  demo/processed/runs/{cyclegan,ugatit,cagan}/samples/latest.png"
-	@echo "Photos:   demo/processed/translated/{cyclegan,ugatit,cagan}/"
-	@echo "Look on:  source .venv/bin/activate && cd demo   (README: a tour in five minutes)"
-	@echo "Next:     curate init hair   (your own data, in the clone's own folder; the demo's stay in demo/)"
+	@printf '%s\n' $(DEMO_ENDS)
+
+picture:  ## takes the picture that `make demo` made as README's first
+	cp $(REPORT)/before-after.jpg docs/images/demo.jpg
 
 test: dev  ## runs the tests of both halves, side by side
 	@$(MAKE) --no-print-directory --jobs 3 test-scrape test-data test-training

@@ -213,11 +213,14 @@ def stats(
 
     funnel = funnel_.funnel(context.root)
     changed = [f"{found}: {commands}" for found, commands in next_steps.changed_settings(context.root)]
-    context.console.result(funnel, "\n\n".join([funnel_.text(funnel), *changed]))
+    told = funnel_.text(funnel, counts_alone=html)  # the page has the rest
+    context.console.result(funnel, "\n\n".join([told, *changed]))
     if html:
         from curate.pipeline.stats import stage as report
 
-        page = report.run(context.section("stats", Stats), context.root, progress=context.console.progress)
+        planned = list(context.params.written("train"))
+        section = context.section("stats", Stats)
+        page = report.run(section, context.root, planned=planned, progress=context.console.progress)
         context.console.say(f"\nreport: {page}")
 
 

@@ -88,7 +88,7 @@ def write(name: str, root: Path, *, force: bool = False) -> list[Path]:
             f"to have it kept as {edited[0].name}.1 and written anew: curate init {name} --force{project.option(root)}",
         )
     try:
-        for folder in project.FOLDERS:
+        for folder in (*project.FOLDERS, *project.READ_WHOLE):
             (root / folder).mkdir(parents=True, exist_ok=True)
         (root / decisions.FILE).touch()
     except OSError as error:

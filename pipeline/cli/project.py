@@ -24,6 +24,7 @@ from curate.pipeline.core.locks import exclusive_lock
 from curate.pipeline.tables import decisions, manifest
 
 FOLDERS = ("raw", "processed", "manifests")
+READ_WHOLE = ("processed/runs", "processed/translated")  # by a stage that comes after others, which may be none
 PARAMS, STAGES = "params.yaml", "dvc.yaml"
 ASIDE = "aside"  # the folder below which older projects of a root stand
 CODE = ".code"  # a link to the installed package: DVC ignores byte code below the root alone

@@ -47,9 +47,10 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Translate(Section, frozen=True, kw_only=True):
-    """What `dvc repro` translates once it has trained."""
+    """What `dvc repro` translates."""
 
     runs: tuple[str, ...] = ()  # recipes with two domains; each translates its held-out photos
+    shipped: tuple[str, ...] = ()  # networks that come with curate, as drawn-hair; they go before all that is trained
 
 
 SECTIONS = Registry(

@@ -233,18 +233,16 @@ def _spread(table: pa.Table, measure: str) -> Iterator[Spread]:
         yield Spread(domain, measure, *(round(q, 1) for q in pc.quantile(values, [0.05, 0.5, 0.95]).to_pylist()))
 
 
-def text(found: Funnel) -> str:
-    """The funnel as plain tables."""
+def text(found: Funnel, *, counts_alone: bool = False) -> str:
+    """The funnel as plain tables, and what is out of date or still to be made; the counts alone without reasons."""
     blocks = [_steps_table(found, kind) for kind in STEPS]
-    blocks += [_losses_table(found, kind) for kind in STEPS]
-    if found.origins:
+    if not counts_alone:
+        blocks += [_losses_table(found, kind) for kind in STEPS]
         rows = [(o.source, o.license, o.found, o.fetched) for o in found.origins]
-        blocks.append(table(("source", "licence", "found", "fetched"), rows, left=2))
-    if found.spreads:
         spreads = [(s.domain, s.measure, s.low, s.median, s.high) for s in found.spreads]
-        blocks.append(table(("domain", "measure", "5 %", "median", "95 %"), spreads, left=2))
-    if line := found.freshness.text():
-        blocks.append(line)
+        blocks.append(table(("source", "licence", "found", "fetched"), rows, left=2) if rows else "")
+        blocks.append(table(("domain", "measure", "5 %", "median", "95 %"), spreads, left=2) if spreads else "")
+    blocks.append(found.freshness.text())
     if found.not_yet:
         commands = "\n".join(f"  {made_by}" for made_by in found.not_yet.values())
         blocks.append(f"not yet made ({', '.join(found.not_yet)}); next:\n{commands}")

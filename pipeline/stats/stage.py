@@ -6,7 +6,7 @@ give equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +16,38 @@ from curate.pipeline.core.files import write_text
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumbs
-from curate.pipeline.stats import funnel, gather, map_of_suspects, measures, runs
+from curate.pipeline.stats import before_after, funnel, gather, map_of_suspects, measures, runs
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.reasons import STAGES
-from curate.pipeline.stats.run_tables import write_run_tables
+from curate.pipeline.stats.run_tables import run_folders, write_run_tables
 from curate.pipeline.tables import attribution, manifest
 from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.splits import SPLITS
 
 FOLDER = "processed/report"
+WATCH_SECONDS = 10  # from one look at the runs to the next
 CREDITED = 20  # images that the page itself credits; attribution.csv has them all
 _CREDIT_COLUMNS = ("title", "creator", "license", "license_url", "page_url", "image_url", "source", "path")
 
 
-def run(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
+def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Progress = SILENT) -> Path:
     """Writes processed/report/index.html with its thumbnails, stats.json, funnel.csv and attribution.csv.
 
-    Beside them, for DVC, the numbers of every run: metrics/RUN.json, losses.csv and scores.csv. Returns the page's
-    path. Tables that are not there yet leave their part out. Raises TableError for a broken one.
+    Beside them before-after.jpg, once photos were translated, and watch.html, which shows the runs that are there and
+    those that are `planned` as they learn; for DVC, the numbers of every run: metrics/RUN.json, losses.csv and
+    scores.csv. Returns the page's path. Tables that are not there yet leave their part out. Raises TableError for a
+    broken one.
     """
     folder = root / FOLDER
     thumbs = Thumbs(root, folder / "thumbs")
     tables = gather.Tables(root)
     counts = funnel.funnel(root)
-    with progress.task("report", 5) as task:
-        view: dict[str, Any] = {"funnel": counts, "losses": list(gather.losses(tables, thumbs))}
+    with progress.task("report", 6) as task:
+        translated = before_after.translations(root)
+        view: dict[str, Any] = {"results": [(one, list(before_after.show(one, root, thumbs))) for one in translated]}
+        before_after.write_picture(translated, folder)
+        task.advance()
+        view |= {"funnel": counts, "losses": list(gather.losses(tables, thumbs))}
         task.advance()
         view["sheets"] = list(gather.kept(tables, thumbs, section.per_sheet))
         task.advance()
@@ -49,6 +56,7 @@ def run(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
         view["pairs"] = list(gather.pairs(tables, thumbs, section.per_sheet))
         task.advance()
         view["runs"] = runs.gather(root, thumbs)
+        view["learning"] = _write_watch(root, folder, planned)
         task.advance()
         used = attribution.uses(tables.dataset, tables.pairs)
         photos = _photos_in_use(tables, used)
@@ -61,6 +69,15 @@ def run(section: Stats, root: Path, *, progress: Progress = SILENT) -> Path:
     funnel.write_metrics(counts, folder)
     write_run_tables(root, folder)
     return page
+
+
+def _write_watch(root: Path, folder: Path, planned: Iterable[str]) -> list[str]:
+    """Writes watch.html; returns the `planned` runs that have not ended yet."""
+    there = {path.name: (path / "metrics.json").is_file() for path in run_folders(root)}
+    names = [*there, *(name for name in planned if name not in there)]
+    page = templates.render("watch.html", {"runs": names, "seconds": WATCH_SECONDS}, "curate.pipeline.stats")
+    write_text(folder / "watch.html", page)
+    return [name for name in planned if not there.get(name)]
 
 
 def render(view: Mapping[str, Any]) -> str:

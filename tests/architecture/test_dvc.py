@@ -15,6 +15,7 @@ import yaml
 from dvc.repo import Repo
 
 from curate.train.recipes import RECIPES
+from curate.train.weights.shipped import SHIPPED
 from tests.architecture.imports import closure, files, modules
 from tests.support import ROOT
 
@@ -67,6 +68,13 @@ def test_a_training_stage_depends_on_the_folders_that_it_runs(stage: str, recipe
     assert code(deps) == needed([*STARTS[stage], *tables])
 
 
+def test_shipped_networks_depend_on_all_recipes_and_on_what_translates() -> None:
+    deps = code(STAGES["shipped"]["do"]["deps"])
+    starts = [*STARTS["translate"], "curate.train.weights.exchange", "curate.pipeline.faces.detectors"]
+    assert deps - {"train/recipes"} == {dep for dep in needed(starts) if not dep.startswith("train/recipes/")}
+    assert "train/recipes" in deps
+
+
 def test_code_is_named_by_folders_alone() -> None:
     deps = [dep for stage in STAGES.values() for dep in code(stage.get("do", stage)["deps"])]
     assert not [dep for dep in deps if "." in dep]
@@ -86,7 +94,9 @@ def test_outputs_stand_below_the_three_folders(stage: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_the_command_that_a_person_runs(stage: str) -> None:
     recipe = STAGES[stage].get("do", STAGES[stage])
-    assert recipe["cmd"].startswith(f"curate {stage}")
+    first, *then = [recipe["cmd"]] if isinstance(recipe["cmd"], str) else recipe["cmd"]
+    assert first.startswith(f"curate {'translate' if stage == 'shipped' else stage}")
+    assert set(then) <= {STAGES["stats"]["cmd"]}, "and writes the report on the way"
 
 
 def test_a_scrape_that_finds_fewer_than_wanted_stops_no_pipeline() -> None:
@@ -107,7 +117,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         inner = stage.get("do", stage)
         paths = [p if isinstance(p, str) else next(iter(p)) for p in [*inner["deps"], *inner["outs"]]]
         for path in paths:
-            for name in RECIPES if "$" in path else [""]:
+            for name in [*RECIPES, *SHIPPED] if "$" in path else [""]:
                 made = root / re.sub(r"\$\{\w+\}", name, path)
                 if not made.exists() and made.suffix:
                     made.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +153,8 @@ def edited(root: Path, path: str, old: str, new: str) -> set[str]:
         file.write_text(before, "utf-8")
 
 
-TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in RECIPES}
+FROM_SHIPPED = {f"shipped@{name}" for name in SHIPPED}
+TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in RECIPES} | FROM_SHIPPED
 
 
 @pytest.mark.slow
@@ -163,7 +174,7 @@ TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in
         *(
             (f"train/recipes/{name}/config.py", "    width: Positive = 64", "    width: Positive = 32", own)
             for name in RECIPES
-            for own in ({f"train@{name}", f"translate@{name}"},)
+            for own in ({f"train@{name}", f"translate@{name}", *FROM_SHIPPED},)
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and "/" in value else "",

@@ -22,7 +22,7 @@ from curate.pipeline.scrape.sources.site_file import read as read_site
 from curate.pipeline.tables import decisions
 
 # What a preset that asks real sites wants to be filled in, and what dvc.yaml reads, however it stands.
-PLAIN = {"scrape.contact", "translate.runs", "scrape.demo"}
+PLAIN = {"scrape.contact", "translate.runs", "translate.shipped", "scrape.demo"}
 
 EXPECTED = ["demo", "hair", "icon", "selfie2anime", "smile", "study", "swimwear"]
 
@@ -99,7 +99,7 @@ def test_the_study_is_the_demo_with_more_people() -> None:
     assert presets.source("study").count("\n") < 40
     demo, study = values(presets.tree("demo")), values(presets.tree("study"))
     assert study["scrape"]["queries"] == demo["scrape"]["queries"]
-    assert (demo["scrape"]["demo"]["portraits"], study["scrape"]["demo"]["portraits"]) == (40, 150)
+    assert demo["scrape"]["demo"]["portraits"] < study["scrape"]["demo"]["portraits"]
     assert {key: demo[key] for key in ("crop", "pairs", "build")} == {
         key: study[key] for key in ("crop", "pairs", "build")
     }
