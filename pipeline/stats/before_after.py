@@ -49,7 +49,7 @@ class Translation:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownChange:
     """An example on the page."""
 
     before: Thumb
@@ -64,7 +64,7 @@ def translations(root: Path) -> list[Translation]:
     return sorted((one for one in found if one.examples), key=lambda one: (not one.trained_here, _order(one.name)))
 
 
-def show(translation: Translation, root: Path, thumbs: Thumbs) -> Iterator[Shown]:
+def show(translation: Translation, root: Path, thumbs: Thumbs) -> Iterator[ShownChange]:
     """The first photos of `translation` with what was made of them."""
     for example in translation.examples[:SHOWN]:
         before, after, article = (
@@ -72,7 +72,7 @@ def show(translation: Translation, root: Path, thumbs: Thumbs) -> Iterator[Shown
             for path in (example.before, example.after, example.article)
         )
         if before and after:
-            yield Shown(before, after, article)
+            yield ShownChange(before, after, article)
 
 
 def write_picture(found: Sequence[Translation], folder: Path) -> Path | None:
