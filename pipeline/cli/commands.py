@@ -86,6 +86,8 @@ def crop(
     size: Annotated[int | None, typer.Option(help="Px, side of the crops.")] = None,
     rotate: Annotated[float | None, typer.Option(help="Degrees, counter-clockwise; align box, anime.")] = None,
     margin: Annotated[float | None, typer.Option(help="Added on each side, in its sides; align box, anime.")] = None,
+    background: Annotated[str | None, typer.Option(help="Behind a person: keep, white, blur or #rrggbb.")] = None,
+    hair_share: Annotated[bool | None, typer.Option(help="Measure how much hair people have.")] = None,
     faces: Annotated[str | None, typer.Option(help="largest, all or single.")] = None,
     min_face: Annotated[int | None, typer.Option(help="Px in the raw image, side of the face box.")] = None,
     workers: Workers = None,
@@ -103,6 +105,8 @@ def crop(
         "size": size,
         "rotate": rotate,
         "margin": margin,
+        "background": background,
+        "hair_share": hair_share,
         "faces": faces,
         "min_face": min_face,
     }
@@ -118,15 +122,21 @@ def crop(
 
 def _check_framing(section: Crop, given: set[str]) -> None:
     """Raises UsageError for options that no domain's alignment reads."""
-    from curate.pipeline.faces.alignment import alignment
+    from curate.pipeline.faces.alignment import alignment, has_landmarks
 
     used = {alignment(section.rules(domain)) for domain in (*section.domains, "")}
     idle = set() if used & {"box", "anime"} else {"rotate", "margin"}
     if used == {"none"}:
-        idle |= given - {"align", "size"}
+        idle |= given - {"align", "size", "background"}
+    if not any(has_landmarks(section.rules(domain)) for domain in (*section.domains, "")):
+        idle.add("hair_share")
     if idle := idle & given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(idle))
-        want = "--align box" if idle <= {"rotate", "margin"} else "another --align than none, which looks for no face"
+        want = "another --align than none, which looks for no face"
+        if idle <= {"rotate", "margin"}:
+            want = "--align box"
+        elif idle == {"hair_share"}:
+            want = "a --detector of people's faces"
         raise UsageError(f"{names}: no effect with --align {' or '.join(sorted(used))}", f"leave it out, or: {want}")
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.crop import storage
+from curate.pipeline.faces import person_mask
 from curate.pipeline.faces.alignment import Cut
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace
@@ -99,6 +100,8 @@ def crop_id(item: CropInput, cut: Cut, rules: CropRules, align: str) -> str:
     """Names a crop by what it shows: image, face and framing. Thresholds don't change it, so decisions stay valid."""
     box = [round(value, 1) for value in cut.box] if cut.box else []
     frame: list[object] = [rules.framing, rules.scale, rules.shift_y] if cut.box else []
+    if rules.background != person_mask.KEEP:
+        frame.append(rules.background)
     if align in {"box", "anime"}:
         frame += [rules.margin, rules.rotate]
     if align == "ffhq" and rules.landmarks != "dlib68":

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.faces import criteria, detectors, drawn, landmarkers, model_files, skin
+from curate.pipeline.faces import criteria, detectors, drawn, hair_share, landmarkers, model_files, person_mask, skin
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace, with_landmarks
 from curate.pipeline.faces.detected import measures as detected_measures
@@ -80,6 +80,7 @@ class Aligner:
         self.align = alignment(rules)
         landmarker = landmarkers.LANDMARKERS.resolve(rules.landmarks)() if has_landmarks(rules) else None
         self.search = FaceSearch(rules, landmarker) if self.align != "none" else None
+        self._person = person_mask.load() if needs_mask(rules) else None
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Cut]:
         """Every face of `image` (RGB [height, width, 3]) by falling score, those that are refused included.
@@ -115,7 +116,7 @@ class Aligner:
 
     def recut(self, image: NDArray[np.uint8], cut: Cut) -> Cut:
         """The same part of `image`, another picture of the same photo; nothing is detected or measured."""
-        return replace(cut, image=warp.cut(image, cut.affine, self.rules.size, self._clearance))
+        return replace(cut, image=self._shown(warp.cut(image, cut.affine, self.rules.size, self._clearance)))
 
     @property
     def _clearance(self) -> float:
@@ -138,8 +139,16 @@ class Aligner:
             measures |= detected_measures(detected, image, coloured=coloured)
             if detected.face.parts:
                 colours = drawn.colours(image, detected.face.parts)
+            if self.rules.hair_share and self._person and detected.landmarks is not None:
+                measures["hair_share"] = hair_share.measure(image, detected.landmarks, self._person)
         measures = {name: float(np.float32(value)) for name, value in measures.items()}
-        return Cut(index, affine, crop, measures, colours, detected)
+        return Cut(index, affine, self._shown(crop), measures, colours, detected)
+
+    def _shown(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`crop` on the background that the rules ask for; what is measured is the photo's own."""
+        if self._person is None or self.rules.background == person_mask.KEEP:
+            return crop
+        return person_mask.on_background(crop, self._person(crop), self.rules.background)
 
     def _quad(self, detected: DetectedFace) -> Points:
         """What the crop shows of a face: nw, sw, se, ne, [4, 2]."""
@@ -163,6 +172,8 @@ def prepare(rules: CropRules) -> None:
         ensemble.load(rules)
     if has_landmarks(rules):
         model_files.path(landmarkers.FILES[rules.landmarks])
+    if needs_mask(rules):
+        model_files.path(person_mask.MODEL)
 
 
 def alignment(rules: CropRules) -> str:
@@ -185,6 +196,11 @@ def alignment(rules: CropRules) -> str:
 def has_landmarks(rules: CropRules) -> bool:
     """Whether faces get landmarks: those of photos always, as they tell false detections, too."""
     return alignment(rules) == "ffhq" or (alignment(rules) == "box" and not detectors.drawn(rules))
+
+
+def needs_mask(rules: CropRules) -> bool:
+    """Whether `rules` ask for what only the mask of the person tells."""
+    return rules.background != person_mask.KEEP or (rules.hair_share and has_landmarks(rules))
 
 
 def _outline(detected: DetectedFace) -> Points:

@@ -15,6 +15,7 @@ from msgspec import Meta
 from curate.pipeline.core.config import Measure, NonNegative, Positive, Section, Share, parse
 
 Degrees = Annotated[float, Meta(ge=-180.0, le=180.0)]
+_BACKGROUND = "^(keep|white|blur|#[0-9a-fA-F]{6})$"
 Range = tuple[float, float]  # the lowest and the highest that pass
 
 
@@ -42,6 +43,8 @@ class CropRules(Section, frozen=True, kw_only=True):
     size: Annotated[int, Meta(ge=32, le=1024)] = 256  # px, side of the crop
     margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.25  # align box, anime: added on each side, in sides of the face
     rotate: Degrees = 0.0  # align box, anime: counter-clockwise
+    background: Annotated[str, Meta(pattern=_BACKGROUND)] = "keep"  # of a person: keep, white, blur or "#rrggbb"
+    hair_share: bool = False  # whether that column is measured, of photos of people; it costs 20 ms a face
 
     # Thresholds on the detection
     faces: Literal["largest", "all", "single"] = "largest"  # of each photo; single: none where there are several
@@ -81,7 +84,7 @@ LOOKING = (
     "detector landmarks cascade scale_factor min_neighbors upsample detect_side closer_look min_share min_face "
     "rotations".split()
 )
-FRAMING = "align framing scale shift_y size margin rotate".split()
+FRAMING = "align framing scale shift_y size margin rotate background hair_share".split()
 
 
 def domain_rules(section: Mapping[str, Any], domain: str) -> CropRules:

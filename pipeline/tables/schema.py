@@ -116,6 +116,7 @@ CROPS = Table(
             pa.field("hair_colour", pa.string()),  # of a drawn face: sRGB, #rrggbb
             pa.field("eye_colour", pa.string()),  # the same; null of closed eyes
             pa.field("skin_colour", pa.string()),  # the same
+            pa.field("hair_share", pa.float32()),  # of the person's px above the shoulders; null where not asked for
             pa.field("roll", pa.float32()),  # degrees by which the eye line falls to the right, in the raw image
             pa.field(
                 "unrest", pa.float32()

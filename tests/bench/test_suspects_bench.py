@@ -64,11 +64,11 @@ def folders(first: str, second: str, net: str) -> tuple[neighbours.Features, Cod
 
 def pictures(folder: Path, *, faces: bool) -> Iterator[CropPicture]:
     """The square of each picture; where `faces` are wanted, those with one, where dlib sees it."""
-    from curate.pipeline.faces import landmarks
     from curate.pipeline.faces.config import CropRules
     from curate.pipeline.faces.detectors import DETECTORS
+    from curate.pipeline.faces.landmarkers import dlib68
 
-    find, detect = (landmarks.load(), DETECTORS.resolve("hog")(CropRules())) if faces else (None, None)
+    find, detect = (dlib68.load(), DETECTORS.resolve("hog")(CropRules())) if faces else (None, None)
     for path in sorted(folder.iterdir()):
         try:
             rgb = codec.decode(path.read_bytes())
