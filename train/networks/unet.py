@@ -12,6 +12,7 @@ BLOCK = 2  # px, side of the blocks whose pixels become channels, and of those t
 LEAST = 16  # px, of which the sides are made multiples: the smallest map is so much smaller
 PLACES = 32  # a side, from which colours are taken at most: a whole photo has too many to look at all from all
 SHARPNESS = 4.0  # of the choice among them at first
+TINT = 0.2  # how much of another colour can come to those, beside light and shade
 WHITEST = 0.97  # of [-1, 1]: beyond, tanh has no slope
 
 
@@ -21,7 +22,8 @@ class UNetGenerator(nn.Module):
     Blocks of 2x2 px become channels (Shi et al., 2016), three halvings follow, `blocks` residual blocks at 1/8 and as
     many at 1/16 of the side, which see all of a face, and on the way up each map is joined by that of its size from
     the way down (Ronneberger et al., 2015), so that edges stand where the image has them. What is painted begins from
-    colours that the image itself has elsewhere: hair from hair, a backdrop from the backdrop.
+    colours that the image itself has elsewhere, hair from hair, a backdrop from the backdrop; to which come light and
+    shade, and little of other colours.
     """
 
     def __init__(self, width: int = 16, blocks: int = 1, more: int = 0) -> None:
@@ -51,7 +53,8 @@ class UNetGenerator(nn.Module):
             maps.append(layer(torch.cat((enlarged(maps[-1], 2), skips.pop()), 1)))
         raw = smoothed(F.pixel_shuffle(self.head(maps[-1]), BLOCK))
         own = enlarged(self.colours(maps[2], padded), 2 * BLOCK).clamp(-WHITEST, WHITEST)
-        raw = torch.cat((raw[:, :3] + torch.atanh(own), raw[:, 3:]), 1)
+        light = raw[:, :3].mean(1, keepdim=True)
+        raw = torch.cat((torch.atanh(own) + light + TINT * (raw[:, :3] - light), raw[:, 3:]), 1)
         return raw[:, :, :height, :width]
 
 

@@ -124,3 +124,10 @@ def test_the_noise_of_an_image_is_its_own_however_the_step_is_divided() -> None:
 def test_a_face_branch_goes_with_the_plain_resnet_alone(keys: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"face_branch"):
         built(face_branch=True, **keys)
+
+
+def test_the_preset_best_paints_through_masks_and_two_of_its_generators_fit_into_2_mb() -> None:
+    config = parse(CycleGANConfig, {"preset": "best"}, "model")
+    assert (config.generator, config.backbone, config.cycle_noise) == ("masked", "unet", 0.15)
+    recipe = CycleGAN(config)
+    assert sum(p.numel() for network in (recipe.g_a2b, recipe.g_b2a) for p in network.parameters()) <= 960_000
