@@ -23,11 +23,11 @@ from curate.pipeline.imaging.photo import Photo
 Floats = NDArray[np.float32]
 
 EDGE = 0.06  # sides of the part, over which what has a mask fades out
-AREA = 0.15  # the same for what has none, and is seen to its end
+AREA = 0.2  # the same for what has none, and is seen to its end
 BEYOND = 0.01  # sides of the part: a photo that ends so near to its border goes on no further
 FINEST = 2048  # px: the part is enlarged to so many a side at most, before it is turned into its place
 BAND = 1 << 21  # px of the photo that are painted at once
-SOFT = 0.5  # px of the networks: standard deviation by which an enlarged mask is smoothed
+SOFT = 0.75  # px of the networks: standard deviation by which an enlarged mask is smoothed
 BLEED = 0.0005  # of a mask: what has less takes its paint from its neighbours, where networks paint anything
 
 _SRGB_ALPHA = 255.0
@@ -176,13 +176,14 @@ def _window(
 ) -> Floats:
     """How much of the paint is shown at each px of a rectangle of the photo, 0..1: nothing outside of its edges."""
     x, y = np.arange(*columns, dtype=np.float64), np.arange(*rows, dtype=np.float64)[:, None]
-    window = np.ones((len(y), len(x)), np.float32)
+    near = np.zeros((len(y), len(x)), np.float32)  # 1 at an edge, squared, so that corners are round
+    within = np.ones(near.shape, bool)
     for axis in range(2):
         place = (affine[axis, 0] * x + affine[axis, 1] * y + affine[axis, 2]).astype(np.float32)
         for inside, fade in ((place + 0.5, fades[axis]), (size[axis] - 0.5 - place, fades[axis + 2])):
+            within &= inside >= 0
             if fade:
-                share = np.clip(inside / fade, 0, 1)
-                window *= share * share * (3 - 2 * share)
-            else:
-                window *= inside >= 0
+                near += np.clip(1 - inside / fade, 0, 1) ** 2
+    share = 1 - np.sqrt(np.minimum(near, 1))
+    window: Floats = share * share * (3 - 2 * share) * within
     return window
