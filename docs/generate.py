@@ -16,7 +16,7 @@ import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
+from types import ModuleType, UnionType
 from typing import Any, NamedTuple, get_args, get_origin
 
 import msgspec
@@ -27,7 +27,7 @@ from curate.pipeline.cli import params_file
 from curate.pipeline.core import errors
 from curate.pipeline.core.config import Section, as_dict
 from curate.pipeline.stats.reasons import REASONS, STAGES
-from curate.pipeline.tables import schema
+from curate.pipeline.tables import schema, suspects_table
 from curate.train.recipes import RECIPES, model_section
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -230,8 +230,8 @@ def _range(info: Any) -> str:
 def tables() -> Iterator[str]:
     """The lines of tables.md: every Parquet table and its columns."""
     yield TABLES
-    comments = _column_comments()
-    found = [value for value in vars(schema).values() if isinstance(value, schema.Table)]
+    comments = {**_column_comments(schema), **_column_comments(suspects_table)}
+    found = [value for value in vars(schema).values() if isinstance(value, schema.Table)] + [suspects_table.SUSPECTS]
     for table in found:
         yield from ("", f"## {table.name}", "")
         path = table.path(Path()).as_posix()
@@ -246,9 +246,9 @@ def _arrow(kind: Any) -> str:
     return re.sub(r"<(?:item|element): ", "<", str(kind))
 
 
-def _column_comments() -> dict[tuple[str, str], str]:
-    """What stands beside each column in the source, by table and column."""
-    text = inspect.getsource(schema)
+def _column_comments(module: ModuleType) -> dict[tuple[str, str], str]:
+    """What stands beside each column in the source of `module`, by table and column."""
+    text = inspect.getsource(module)
     beside: dict[int, str] = {
         token.start[0]: re.sub(r"^#+\s*", "", token.string)
         for token in tokenize.generate_tokens(io.StringIO(text).readline)

@@ -104,13 +104,12 @@ def text(found: FoundSuspects) -> str:
     """What was found, for a terminal."""
     rows = [(one.rank, f"{one.score:.2f}", one.domain, one.voted, one.path) for one in found.first]
     unjudged = f"; {found.unjudged} without landmarks, of which {found.net} says nothing" if found.unjudged else ""
-    shown = f"1-{found.doubtful}" if found.doubtful > 1 else "1"
     return "\n".join(
         [
             f"{found.doubtful} of {found.crops} crops look more like another domain's, by {found.net}{unjudged}",
             as_text(("", "score", "is in", "looks like", "crop"), rows, left=0) if rows else "",
             contact_sheet.text(found.files),
-            f"look at the sheet; then: curate suspects --move {shown}, or --reject, or --keep where it is right",
+            "look at the sheet, then decide by its numbers: curate suspects --move 2,5-9   (or --reject, --keep)",
         ]
     )
 

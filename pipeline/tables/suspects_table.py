@@ -20,7 +20,7 @@ SUSPECTS = Table(
             pa.field("rank", pa.int32()),  # 1 is the first to look at; null for what a person has decided on
             pa.field("neighbours", pa.list_(pa.string()), nullable=False),  # crop_ids of the three nearest
             pa.field("x", pa.float32(), nullable=False),  # on the map, 0..1: near is alike
-            pa.field("y", pa.float32(), nullable=False),
+            pa.field("y", pa.float32(), nullable=False),  # the same, downwards
         ]
     ),
     "curate suspects",
