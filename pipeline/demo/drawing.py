@@ -21,6 +21,7 @@ Paint: TypeAlias = Colour | Callable[[Array, Array], Array]  # one colour, or a 
 _SUBPIXEL_BITS = 4
 _WARM_SHADE = (0.78, 1.06, 1.2)  # how much of a shade each of red, green and blue takes
 WHITE: Colour = (1.0, 1.0, 1.0)
+BLACK: Colour = (0.0, 0.0, 0.0)
 
 
 def array(values: ArrayLike) -> Array:

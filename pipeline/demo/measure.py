@@ -1,8 +1,8 @@
 """How far translated pictures of the drawn world went, measured against the world's own ground truth.
 
-The drawn world can draw the same person once more with hair of the other length, or in the other garment: pose, light
-and backdrop stay, so that the pixels which differ are those that a translator ought to change, and their colours are
-those that it ought to reach.
+The drawn world can draw the same person once more with hair of the other length, or in the other garment, or the same
+character as an icon: pose, light and backdrop stay, so that the pixels which differ are those that a translator ought
+to change, and their colours are those that it ought to reach.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from curate.pipeline.core.config import parse
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.demo import hair
+from curate.pipeline.demo import hair, icon
+from curate.pipeline.demo.anime import Anime
 from curate.pipeline.demo.config import Demo
+from curate.pipeline.demo.drawing import BLACK, WHITE
 from curate.pipeline.demo.garment import Article, Worn
-from curate.pipeline.demo.items import DemoPicture
+from curate.pipeline.demo.items import DemoPicture, Look
 from curate.pipeline.demo.portrait import Portrait
 from curate.pipeline.demo.truth import change
 from curate.pipeline.demo.world import DrawnWorld
@@ -35,13 +37,15 @@ DIFFERS = 40.0  # mean of the channels, 0..255: less is noise, shading and edges
 
 Mask = NDArray[np.bool_]
 
+_LAYOUTS = {Portrait: "photo", Worn: "photo", Anime: "crop"}  # of the pictures that are measured
+
 
 @dataclass(frozen=True)
 class Change:
     """One translated picture. Distances are means over px and channels of the absolute difference, 0..255."""
 
     name: str  # of the file
-    asked: str  # "short" or "long" hair, or a garment's colour
+    asked: str  # "short" or "long" hair, a garment's colour, or "icon"
     share: float  # how far it went: 0 nothing changed, 1 all that was asked, along the line between the two
     before: float  # distance to what was asked, where a change was asked
     after: float  # the same of what was made
@@ -103,12 +107,15 @@ def _measured(folder: Path, drawn: Mapping[str, DemoPicture]) -> Iterator[Change
     for path in sorted(folder.glob("*.json")):
         notes: dict[str, Any] = json.loads(path.read_text("utf-8"))
         picture = drawn.get(Path(notes["input"]).name)
-        if picture is None or not notes.get("output") or notes.get("layout") != "photo":
+        if picture is None or not notes.get("output") or notes.get("layout") != _LAYOUTS.get(type(picture.look)):
             continue
         made = codec.decode(path.with_suffix(".png").read_bytes())
         if isinstance(picture.look, Portrait):
             affine = np.array(notes["affine"]).reshape(2, 3)
             found = _hair(path.stem, picture, picture.look, made, affine, int(notes["side"]))
+        elif isinstance(picture.look, Anime):
+            affine = np.array(notes["affine"]).reshape(2, 3)
+            found = _icon(path.stem, picture, picture.look, made, affine)
         elif isinstance(picture.look, Worn) and notes.get("article"):
             article = drawn.get(Path(notes["article"]).name)
             found = _garment(path.stem, picture.look, article.look, made) if article else None
@@ -132,6 +139,15 @@ def _hair(name: str, picture: DemoPicture, look: Portrait, made: RGB, affine: Af
     mouth = geometry.apply(affine, [picture.truth.mouth])[0]
     below = np.broadcast_to(np.arange(size)[:, None] > mouth[1], (size, size))
     return compare(name, other, original, target, made, below)
+
+
+def _icon(name: str, picture: DemoPicture, look: Anime, made: RGB, affine: Affine) -> Change | None:
+    """A drawn character towards itself as an icon: the figure, since no icon has the drawing's backdrop."""
+    how = picture.truth.copy.change if picture.truth.copy else None
+    looks: list[Look] = [look, *(icon.Icon(look, paper, disc, 0.0) for paper, disc in ((WHITE, BLACK), (BLACK, WHITE)))]
+    pictures = [one.draw() if how is None else change(one.draw(), how) for one in looks]
+    original, target, other = (warp.cut(one, affine, len(made), warp.FFHQ_CLEARANCE) for one in pictures)
+    return compare(name, "icon", original, target, made, (target == other).all(-1))
 
 
 def _garment(name: str, look: Worn, article: object, made: RGB) -> Change | None:

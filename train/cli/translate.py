@@ -43,7 +43,11 @@ WhichSize = Annotated[
     str | None, typer.Option(metavar="N|photo", help="Px, side of what the networks see; or the photo's own.")
 ]
 WhichLayout = Annotated[
-    str, typer.Option(metavar="LAYOUT", help="photo: all of it; crop: the face as it was made; compare: before, after.")
+    str | None,
+    typer.Option(
+        metavar="LAYOUT",
+        help="photo: all of it; crop: the face as it was made, for faces that are turned; compare: before, after.",
+    ),
 ]
 Strength = Annotated[float, typer.Option(min=0.0, max=1.0, help="How much of the paint is laid over the photo.")]
 PemFile = Annotated[Path | None, typer.Option(metavar="FILE", help="For --mark: who signs; a PEM file.")]
@@ -71,7 +75,7 @@ def translate(
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Not only the largest of a photo.")] = False,
     align: Annotated[bool, typer.Option("--align/--no-align", help="Cut the faces out; or take photos whole.")] = True,
     size: WhichSize = None,
-    layout: WhichLayout = "photo",
+    layout: WhichLayout = None,
     strength: Strength = 1.0,
     rgba: Annotated[bool, typer.Option("--rgba", help="The paint alone, too, with its mask as alpha.")] = False,
     gif: Annotated[bool, typer.Option("--gif", help="An animation, too; or with -o .gif, .webp instead.")] = False,
@@ -91,7 +95,9 @@ def translate(
     from curate.train.translate.translator import Translator
 
     side = _known_size(size)
-    output = replace(_output(layout, mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force)
+    output = replace(
+        _output(layout or "photo", mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force
+    )
     if weights:
         networks = _foreign(context, weights, system, direction or "a2b", map_, side, device)
     else:
@@ -104,6 +110,8 @@ def translate(
         results = try_on.run(try_on.TryOn(networks), jobs, out, output, progress=progress)
     else:
         translator = Translator(networks, direction or "a2b", all_faces=all_faces, align=align, size=side)
+        if layout is None and translator.turns:
+            output = replace(output, layout="crop")
         named = stage.split_photos(context.root, translator.domain, split) if split else inputs or []
         results = stage.run(translator, named, out, output, progress=progress)
     context.console.result(results, "\n".join(_line(result) for result in results))

@@ -36,13 +36,14 @@ class Pretrained:
         direction: Direction | None = None,
         *,
         align: bool = True,
-        layout: Literal["photo", "crop"] = "photo",
+        layout: Literal["photo", "crop"] | None = None,
         strength: float = 1.0,
         article: Any = None,
         worn: Any = None,
     ) -> Any:
         """`photo` at its own size, its largest face translated, `strength` 0..1 as strong; everything outside of the
-        face's square keeps its values. With the `layout` "crop" the face alone, as the networks made it.
+        face's square keeps its values. With the `layout` "crop" the face alone, as the networks made it; so, too,
+        without a layout, where faces are turned as they are cut out.
 
         Without `align` the networks take the photo as a whole, or, where they take one size alone, its middle square.
         Networks that put articles on people take an `article`, and what is `worn` if there is a picture of it.
@@ -61,6 +62,7 @@ class Pretrained:
         translator = self._translators[key]
         if translator.takes_whole:
             return _as(photo, translator.on_whole(seen, strength))
+        layout = layout or ("crop" if translator.turns else "photo")
         if layout == "photo":
             made = translator.on_photo(seen, strength)
             if made.layers:

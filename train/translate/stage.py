@@ -43,6 +43,7 @@ def run(
     `output` that these networks have nothing for, for a file that would be written over and is an input or, unless it
     is forced, somebody else's; CurateError for an output that can't be written; InterruptionError.
     """
+    alone = output.layout == "crop" or (output.layout == "compare" and translator.turns)
     if translator.takes_whole and (output.layout == "crop" or output.rgba):
         raise UsageError(
             f"--{'rgba' if output.rgba else 'layout crop'}: photos are taken whole, nothing is cut out of them",
@@ -51,7 +52,7 @@ def run(
     photos = list_photos(inputs)
     if photos.made:
         progress.note(f"{photos.made} pictures that curate wrote are passed over")
-    each_face = translator.all_faces and output.layout == "crop"
+    each_face = translator.all_faces and alone
     place = Destination(out, len(photos.files), rgba=output.rgba, gif=output.gif, each_face=each_face)
     names = [place.name(path.stem) for path in photos.files]
     results: list[TranslationResult] = []
@@ -69,7 +70,7 @@ def run(
                 results.append(_whole(translator, path, photo, place.target(name), writer))
             else:
                 try:
-                    if output.layout == "crop":
+                    if alone:
                         results += _crops(translator, path, photo, place, name, writer)
                     else:
                         results += _photo(translator, path, photo, place.target(name), writer)
@@ -129,7 +130,8 @@ def _crops(
         made = face.seen + writer.output.strength * (face.made - face.seen)
         seen, after = (replace(Photo.of(to_uint8(one)[0].numpy()), exif=photo.exif) for one in (face.seen, made))
         layer = translator.crop_layer(face).weakened(writer.output.strength)
-        writer.result(target, seen, after, partial(composite.cut_out, seen, [layer]))
+        between = [] if face.attention is None else [to_uint8(face.attention)[0].numpy()]
+        writer.result(target, seen, after, partial(composite.cut_out, seen, [layer]), partial(list, between))
         writer.notes(target, results[-1], _more(translator))
     return results or [TranslationResult(str(path), None, "no_face")]
 

@@ -95,6 +95,12 @@ class Translator:
                 "leave it out",
             )
 
+    @property
+    def turns(self) -> bool:
+        """Whether faces are turned as they are cut out: a picture of its own is made of one then, an icon, which would
+        stand askew in the photo."""
+        return self.aligner.rules.rotate != 0 and self.aligner.align in ("box", "anime")
+
     def __call__(self, photo: codec.RGB) -> Iterator[TranslatedFace]:
         """Each face of `photo`, uint8 [H, W, 3]. Without `align`, it is the middle square of the photo."""
         for cut in self.aligner(photo):

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.demo import hair, measure
+from curate.pipeline.demo import hair, icon, measure
+from curate.pipeline.demo.anime import Anime
 from curate.pipeline.demo.config import Demo
 from curate.pipeline.demo.garment import Article, Worn
 from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.portrait import Portrait
 from curate.pipeline.demo.world import DrawnWorld
-from curate.pipeline.imaging import codec, geometry
+from curate.pipeline.imaging import codec, geometry, warp
 from curate.pipeline.tables import manifest
 
-DEMO = {"seed": 7, "portraits": 3, "anime": 0, "icons": 0, "garments": 3}
+DEMO = {"seed": 7, "portraits": 3, "anime": 2, "icons": 0, "garments": 3}
 
 
 def squares() -> tuple[codec.RGB, codec.RGB]:
@@ -111,6 +112,22 @@ def test_garments_are_told_by_their_colour(root: Path, tmp_path: Path, dressed: 
     assert change.asked == other.look.garment.colour_name
     assert (change.share, change.after) == pytest.approx((1.0, 0.0) if dressed else (0.0, change.before), abs=1e-6)
     assert change.before > 60 and change.kept < 4
+
+
+@pytest.mark.parametrize(("style", "share"), [("anime", 0.0), ("icon", 1.0)])
+def test_a_drawing_is_measured_against_its_character_as_an_icon(
+    root: Path, tmp_path: Path, style: str, share: float
+) -> None:
+    picture = pictures("anime")[0]
+    look = picture.look
+    assert isinstance(look, Anime)
+    made = (icon.of(look, np.random.default_rng(1)) if style == "icon" else look).draw()
+    affine = np.array([[0.1, 0.1, 0.0], [-0.1, 0.1, 32.0]])  # turned by 45 degrees
+    cut = warp.cut(made, affine, 64, warp.FFHQ_CLEARANCE)
+    written(root, tmp_path / "out", picture, cut, affine=affine.ravel().tolist(), layout="crop")
+    (change,) = measure.measure(root, tmp_path / "out")
+    assert change.asked == "icon" and change.before > 40
+    assert change.share == pytest.approx(share, abs=0.02)
 
 
 def test_photos_of_elsewhere_are_refused(root: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -96,6 +97,17 @@ def test_each_direction_cuts_by_the_rules_of_its_own_domain(root: Path, photos: 
     assert translator.domain == "short"
     (result,) = translate(translator, [photos / "wall.png"], tmp_path)
     assert result.reason == "ok"
+
+
+def test_of_faces_that_are_turned_the_crop_is_compared(root: Path, photos: Path, tmp_path: Path) -> None:
+    trained = load_run(root / "run")
+    turning = replace(trained, rules={**trained.rules, "a": CropRules(align="box", rotate=45.0, size=64)})
+    assert [Translator(one, way).turns for one, way in ((trained, "a2b"), (turning, "a2b"), (turning, "b2a"))] == [
+        False, True, False
+    ]  # fmt: skip
+    translate(Translator(turning, "a2b"), [photos / "anna.jpg"], tmp_path / "out.png", Output("compare"))
+    height, width, _ = codec.decode((tmp_path / "out.png").read_bytes()).shape
+    assert height == 32 and width > 2 * 32
 
 
 def test_a_folder_is_searched_and_equal_names_are_told_apart(root: Path, photos: Path, tmp_path: Path) -> None:

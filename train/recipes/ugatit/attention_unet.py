@@ -1,4 +1,4 @@
-"""U-GAT-IT's generator for few pixels' price: attention and AdaLIN on a small map, edges from the image itself."""
+"""U-GAT-IT's generator for few pixels' price: attention and AdaLIN on a small map, colours from the image itself."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from torch import Tensor, nn
 
 from curate.train.networks.blocks import ResnetBlock, instance_norm, relu
 from curate.train.networks.masked import PAINT
-from curate.train.networks.unet import OwnColours, enlarged, smoothed
+from curate.train.networks.unet import WHITEST, OwnColours, enlarged, smoothed
 from curate.train.networks.whole_image import over_image
 from curate.train.recipes.ugatit.networks import CAM, LIN, AdaLINBlock, Attended, attended, steering
 
 BLOCK = 2  # px, side of the blocks whose pixels become channels, and of those that it gives
 LEAST = 8  # px, of which the sides are made multiples: the smallest map is so much smaller
-SLOPE = 0.9  # of [-1, 1], into which images are put before a tanh is undone: at 1 it has no slope
 
 
 class AttentionUNet(nn.Module):
     """Images [N,3,H,W] in [-1,1], from 32 px a side on, -> Attended, with a heatmap of an eighth of the side.
 
-    What AttentionGenerator does at a quarter of the side, it does at an eighth, and on the way up each map is joined by
-    that of its size from the way down (Ronneberger et al., 2015), so that edges stand where the image has them. It
-    begins as (nearly) no change, and learns what to add. `masked` makes the image of a paint and a mask, and its paint
-    begins from colours that the image has elsewhere.
+    What AttentionGenerator does at a quarter of the side, it does at an eighth, and on the way up its maps are joined
+    by one from the way down (Ronneberger et al., 2015); `masked`, which makes the image of a paint and a mask, by
+    the finest, too, so that a mask's edges stand where the image has them. What is painted begins from colours that the
+    image itself has elsewhere: hair from hair.
     """
 
     def __init__(self, width: int = 16, blocks: int = 1, *, masked: bool = False) -> None:
@@ -38,11 +37,10 @@ class AttentionUNet(nn.Module):
         self.fc = steering(wide, wide)
         self.gamma, self.beta = nn.Linear(wide, wide, bias=False), nn.Linear(wide, wide, bias=False)
         self.blocks = nn.ModuleList(AdaLINBlock(wide) for _ in range(blocks))
-        self.up = nn.ModuleList([_up(wide + middle, middle), _up(middle + width, 3 * width // 2)])
+        self.up = nn.ModuleList([_up(wide + middle, middle), _up(middle + width * masked, 3 * width // 2)])
         self.head = nn.Conv2d(3 * width // 2, (4 if masked else 3) * BLOCK**2, 3, padding=1, padding_mode="reflect")
         self.masked = masked
-        if masked:
-            self.colours = OwnColours(middle)
+        self.colours = OwnColours(middle)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
@@ -59,11 +57,11 @@ class AttentionUNet(nn.Module):
         for block in self.blocks:
             h = block(h, gamma, beta)
         quarter = self.up[0](torch.cat((enlarged(h, 2), middle), 1))
-        half = self.up[1](torch.cat((enlarged(quarter, 2), fine), 1))
+        half = enlarged(quarter, 2)
+        half = self.up[1](torch.cat((half, fine), 1) if self.masked else half)
         raw = smoothed(F.pixel_shuffle(self.head(half), BLOCK))
-        # What it paints begins from the image; or, under a mask, from colours that the image has elsewhere.
-        begin = enlarged(self.colours(quarter, padded), 2 * BLOCK) if self.masked else padded
-        paint = raw[:, :PAINT] + torch.atanh(SLOPE * begin.clamp(-1.0, 1.0))  # noise may lead beyond
+        own = enlarged(self.colours(quarter, padded), 2 * BLOCK).clamp(-WHITEST, WHITEST)  # noise may lead beyond
+        paint = raw[:, :PAINT] + torch.atanh(own)
         raw = torch.cat((paint, raw[:, PAINT:]), 1)[:, :, :height, :width]
         return attended(raw, images, logits, features)
 

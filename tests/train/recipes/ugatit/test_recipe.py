@@ -256,10 +256,10 @@ def test_noise_before_the_way_back_changes_the_cycle_alone() -> None:
 
 
 @pytest.mark.parametrize("side", [32, 46])
-def test_the_cheap_generator_begins_as_no_change_and_takes_any_size(side: int) -> None:
+def test_the_cheap_generator_begins_with_colours_of_the_image_and_takes_any_size(side: int) -> None:
     torch.manual_seed(0)
-    images = torch.rand(1, 3, side, side) * 2 - 1
+    images = torch.rand(1, 3, side, side) * 0.2 + torch.tensor([0.5, -0.2, 0.1])[:, None, None]
     made = AttentionUNet(4, 1)(images)
     assert made.out.shape == images.shape
-    assert (made.out - images).abs().max() <= 0.1 + 1e-6
+    assert (made.out - images).abs().max() <= 0.2
     assert made.cam.shape == (1, 2)
