@@ -19,10 +19,10 @@ LEAST = 8  # px, of which the sides are made multiples: the smallest map is so m
 class AttentionUNet(nn.Module):
     """Images [N,3,H,W] in [-1,1], from 32 px a side on, -> Attended, with a heatmap of an eighth of the side.
 
-    What AttentionGenerator does at a quarter of the side, it does at an eighth, and on the way up its maps are joined
-    by one from the way down (Ronneberger et al., 2015); `masked`, which makes the image of a paint and a mask, by
-    the finest, too, so that a mask's edges stand where the image has them. What is painted begins from colours that the
-    image itself has elsewhere: hair from hair.
+    What AttentionGenerator does at a quarter of the side, it does at an eighth, and on the way up each map is joined by
+    that of its size from the way down (Ronneberger et al., 2015), so that edges stand where the image has them. What is
+    painted begins from colours that the image itself has elsewhere: hair from hair. `masked` makes the image of a paint
+    and a mask.
     """
 
     def __init__(self, width: int = 16, blocks: int = 1, *, masked: bool = False) -> None:
@@ -37,9 +37,8 @@ class AttentionUNet(nn.Module):
         self.fc = steering(wide, wide)
         self.gamma, self.beta = nn.Linear(wide, wide, bias=False), nn.Linear(wide, wide, bias=False)
         self.blocks = nn.ModuleList(AdaLINBlock(wide) for _ in range(blocks))
-        self.up = nn.ModuleList([_up(wide + middle, middle), _up(middle + width * masked, 3 * width // 2)])
+        self.up = nn.ModuleList([_up(wide + middle, middle), _up(middle + width, 3 * width // 2)])
         self.head = nn.Conv2d(3 * width // 2, (4 if masked else 3) * BLOCK**2, 3, padding=1, padding_mode="reflect")
-        self.masked = masked
         self.colours = OwnColours(middle)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
@@ -57,8 +56,7 @@ class AttentionUNet(nn.Module):
         for block in self.blocks:
             h = block(h, gamma, beta)
         quarter = self.up[0](torch.cat((enlarged(h, 2), middle), 1))
-        half = enlarged(quarter, 2)
-        half = self.up[1](torch.cat((half, fine), 1) if self.masked else half)
+        half = self.up[1](torch.cat((enlarged(quarter, 2), fine), 1))
         raw = smoothed(F.pixel_shuffle(self.head(half), BLOCK))
         own = enlarged(self.colours(quarter, padded), 2 * BLOCK).clamp(-WHITEST, WHITEST)  # noise may lead beyond
         paint = raw[:, :PAINT] + torch.atanh(own)
