@@ -95,9 +95,7 @@ def translate(
     from curate.train.translate.translator import Translator
 
     side = _known_size(size)
-    output = replace(
-        _output(layout or "photo", mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force
-    )
+    output = replace(_output(layout, mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force)
     if weights:
         networks = _foreign(context, weights, system, direction or "a2b", map_, side, device)
     else:
@@ -110,8 +108,7 @@ def translate(
         results = try_on.run(try_on.TryOn(networks), jobs, out, output, progress=progress)
     else:
         translator = Translator(networks, direction or "a2b", all_faces=all_faces, align=align, size=side)
-        if layout is None and translator.turns:
-            output = replace(output, layout="crop")
+        output = replace(output, layout=output.layout if layout else translator.layout)
         named = stage.split_photos(context.root, translator.domain, split) if split else inputs or []
         results = stage.run(translator, named, out, output, progress=progress)
     context.console.result(results, "\n".join(_line(result) for result in results))
@@ -172,14 +169,15 @@ def _known_size(text: str | None) -> Size | None:
     return int(text)
 
 
-def _output(layout: str, mark: str | None, certificate: Path | None, key: Path | None, *, gif: bool) -> Output:
+def _output(layout: str | None, mark: str | None, certificate: Path | None, key: Path | None, *, gif: bool) -> Output:
     """What is wanted of each photo. Raises UsageError for words that mean nothing, alone or together."""
     from curate.train.translate.content_credentials import ContentCredentials
     from curate.train.translate.pictures import Output
 
     known: dict[str, Layout] = {"photo": "photo", "crop": "crop", "compare": "compare"}
-    if layout not in known:
+    if layout is not None and layout not in known:
         raise UsageError(f"--layout {layout}: there are {', '.join(known)}", "photo is what you get without it")
+    shown = known[layout or "photo"]
     if gif and layout == "compare":
         raise UsageError("--gif with --layout compare: each shows before and after", "leave one of them out")
     if mark not in (None, "c2pa"):
@@ -187,12 +185,12 @@ def _output(layout: str, mark: str | None, certificate: Path | None, key: Path |
     if mark is None and (certificate or key):
         raise UsageError("--certificate and --key without --mark: nothing is signed", "add --mark c2pa")
     if mark is None:
-        return Output(known[layout], gif=gif)
+        return Output(shown, gif=gif)
     if certificate is None or key is None:
         raise UsageError(
             "--mark c2pa: by whom?", "--certificate chain.pem --key key.pem; docs/guide/training.md says how"
         )
-    return Output(known[layout], gif=gif, mark=ContentCredentials(certificate, key))
+    return Output(shown, gif=gif, mark=ContentCredentials(certificate, key))
 
 
 def _find_run(context: Context, article: list[Path] | None, split: str | None) -> Path:

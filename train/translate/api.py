@@ -62,7 +62,7 @@ class Pretrained:
         translator = self._translators[key]
         if translator.takes_whole:
             return _as(photo, translator.on_whole(seen, strength))
-        layout = layout or ("crop" if translator.turns else "photo")
+        layout = layout or translator.layout
         if layout == "photo":
             made = translator.on_photo(seen, strength)
             if made.layers:

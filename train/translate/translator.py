@@ -101,6 +101,11 @@ class Translator:
         stand askew in the photo."""
         return self.aligner.rules.rotate != 0 and self.aligner.align in ("box", "anime")
 
+    @property
+    def layout(self) -> Literal["photo", "crop"]:
+        """What a photo becomes where nobody says."""
+        return "crop" if self.turns else "photo"
+
     def __call__(self, photo: codec.RGB) -> Iterator[TranslatedFace]:
         """Each face of `photo`, uint8 [H, W, 3]. Without `align`, it is the middle square of the photo."""
         for cut in self.aligner(photo):
