@@ -156,7 +156,7 @@ class Aligner:
         if self.align == "ffhq" and detected.landmarks is not None:
             quad = ffhq_quad(detected.landmarks)
         elif self.align == "anime" and detected.face.parts:
-            quad = drawn.quad(detected.face.parts, rules.margin, rules.rotate + detected.face.angle)
+            quad = drawn.quad(detected.face.parts, rules.margin, rules.rotate)
         else:
             quad = geometry.box_quad(detected.face.box, rules.margin, rules.rotate + detected.face.angle)
         zoom = frame.zoom * rules.scale

@@ -22,6 +22,7 @@ from curate.pipeline.faces.detected import rounded
 from curate.pipeline.faces.detectors import Face, Parts, animeface
 from curate.pipeline.imaging import codec, geometry
 from curate.pipeline.imaging.geometry import Box
+from tests.support import drawn_people
 
 PARTS = Parts(Box(30, 50, 20, 16), Box(70, 50, 20, 16), Box(50, 85, 20, 8), (59.5, 75.0), (59.5, 107.5))
 DATA = os.environ.get("CURATE_DATA")
@@ -125,6 +126,18 @@ def test_drawings_are_found_and_garments_are_not(helper: HelperProcess) -> None:
         assert abs(there - [[94, 117], [161, 117]]).max() < 6
     for path in sorted(Path(DATA or "").glob("clothing_cc0/dress/*.jpg"))[:5]:
         assert find(codec.decode(path.read_bytes())) == []
+
+
+def test_a_head_that_leans_is_cut_upright_whatever_pass_found_it(helper: HelperProcess) -> None:
+    photo = np.full((480, 480, 3), 255, np.uint8)
+    photo[80:400, 80:400] = drawn_people.drawing(3)
+    (plain,) = Aligner(CropRules(detector="animeface"))(photo)
+    turn = np.array(cv2.getRotationMatrix2D((240, 240), -40, 1.0))
+    leaning = np.asarray(cv2.warpAffine(photo, turn, (480, 480), borderValue=(255, 255, 255)), np.uint8)
+    (turned,) = Aligner(CropRules(detector="animeface", rotations=(40,), closer_look=False))(leaning)
+    assert turned.detected is not None and turned.detected.face.angle == 40
+    difference = np.abs(turned.image[40:216, 40:216].astype(int) - plain.image[40:216, 40:216])
+    assert difference.mean() < 20
 
 
 def test_a_library_that_dies_or_hangs_costs_one_picture(helper: HelperProcess, monkeypatch: pytest.MonkeyPatch) -> None:
