@@ -35,6 +35,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "hog": {"detector": "hog"},
     "hog, no upsampling": {"detector": "hog", "upsample": 0},
     "cnn": {"detector": "cnn"},
+    "blaze": {"detector": "blaze"},
+    "blaze, mesh": {"detector": "blaze", "landmarks": "mesh"},
+    "haar permissive, mesh": {"landmarks": "mesh", "min_neighbors": 1, "scale_factor": 1.1},
     "yunet": {"detector": "yunet"},
     "haar+hog": {"detector": "haar+hog"},
     "haar permissive + hog": {"detector": "haar+hog", "min_neighbors": 1, "scale_factor": 1.1},
@@ -116,8 +119,9 @@ def test_precision_and_recall(photos: dict[str, list[Photo]]) -> None:
     lines = ["| detector | " + " | ".join(heads) + " | CPU ms per picture |", "|---" * (len(SETS) + 2) + "|"]
     tallies: dict[str, dict[str, Tally]] = {}
     for name, settings in ROWS.items():
-        if name == "yunet" and model_files.find("yunet") is None:
-            lines.append("| yunet | its file is not on this machine |" + " |" * len(SETS))
+        needed = {settings.get("detector"), settings.get("landmarks")} & {"yunet", "blaze", "mesh"}
+        if any(model_files.find(model) is None for model in needed):
+            lines.append(f"| {name} | its file is not on this machine |" + " |" * len(SETS))
             continue
         tallies[name], spent = measured(settings, photos)
         lines.append(f"| {name} | " + " | ".join(map(str, tallies[name].values())) + f" | {spent:.0f} |")

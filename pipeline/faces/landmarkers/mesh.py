@@ -1,9 +1,10 @@
 """The 68 landmarks of a human face from MediaPipe's face mesh of 468 (Kartynnik et al. 2019), which is free to use.
 
-The net says with every answer whether there is a face, `second_score`: the logit, the least of its looks, above 5 for
-faces and below 1 for the false detections that were tried. Where it is sure and the mesh fills the square it was asked
-about, one look is all. Else it looks again, at a square that is turned by the eyes it has found and framed by the mesh;
-on a face it finds the same points again, and `instability` is how far they part.
+The net says with every answer whether there is a face: its logit was above 5 for faces and below 1 for the false
+detections that were tried. `second_score` is the least that it says, less 3, so that 0 parts the two. Where it is sure
+and the mesh fills the square it was asked about, one look is all. Else it looks again, at a square that is turned by
+the eyes it has found and framed by the mesh; on a face it finds the same points again, and `instability` is how far
+they part.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from curate.pipeline.imaging.geometry import Box, Points
 _SIDE = 192  # px: what the net looks at
 _AROUND = 0.25  # what it sees beside the face, in sides
 _SURE = 5.0  # logit from which the net is sure of a face
+_HALF_WAY = 3.0  # logit between those of faces and those of false detections
 _FITS = 0.15  # sides: corners that lie so near to those that were asked about need no second look
 _LOOKS = 3  # at most
 _OFFSET = 0.25  # px from what the net says to index coordinates: so far do a patch and its mirror image part, halved
@@ -68,7 +70,7 @@ def _find(network: tflite.Network, image: NDArray[np.uint8], box: Box, angle: fl
         left, right = eyes(look.points)
         moved = float(np.sqrt(np.mean(np.sum((look.points - last.points) ** 2, axis=1))))
         instability = moved / max(float(np.hypot(*(right - left))), 1e-6)
-    return Landmarks(look.points, instability, score)
+    return Landmarks(look.points, instability, score - _HALF_WAY)
 
 
 def _alike(asked: Points, framed: Points) -> bool:
