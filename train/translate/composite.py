@@ -82,6 +82,18 @@ def cut_out(photo: Photo, layers: list[Layer]) -> Photo:
     return made
 
 
+def grown(layer: Layer) -> Layer:
+    """`layer` with its mask one px of the networks larger all round.
+
+    What they paint over ends within a px of theirs, which is several of the photo: of hair that is taken away a line
+    would stay at its edge. What is added takes its paint from its neighbours.
+    """
+    mask = np.asarray(cv2.dilate(layer.mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))), np.float32)
+    spread, own = _spread(layer.paint, layer.mask[..., None])[0], layer.mask / np.maximum(mask, 1e-6)
+    paint = np.asarray(spread + (layer.paint - spread) * own[..., None], np.float32)
+    return layer._replace(paint=paint, mask=mask)
+
+
 def surroundings(layer: Layer, width: int, height: int) -> Floats:
     """How much each px of `layer` lies where it fades into a photo of `width` x `height`: [h, w], 0..1."""
     rows, columns = layer.mask.shape
@@ -139,9 +151,8 @@ def _enlarged(layer: Layer) -> tuple[Floats, Affine]:
     height, width = layer.mask.shape
     mask = layer.mask[..., None]
     paint: Floats = layer.paint
-    near = cv2.GaussianBlur(np.dstack([paint * mask, mask]), (0, 0), 1.0)
-    spread = near[..., :3] / np.maximum(near[..., 3:], 1e-6)
-    bleed = BLEED * (1 - mask) * (near[..., 3:] > 1e-4)
+    spread, near = _spread(paint, mask)
+    bleed = BLEED * (1 - mask) * (near > 1e-4)
     paint = np.asarray((paint * mask + bleed * spread) / np.maximum(mask + bleed, 1e-6), np.float32)
     if finer > 1:
         mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), SOFT * min(1.0, finer - 1) + 1e-3), np.float32)
@@ -155,6 +166,13 @@ def _enlarged(layer: Layer) -> tuple[Floats, Affine]:
     affine = layer.affine * by[:, None]
     affine[:, 2] += (by - 1) / 2
     return layers, affine
+
+
+def _spread(paint: Floats, mask: Floats) -> tuple[Floats, Floats]:
+    """The paint of each px's neighbours, [h, w, 3], as their mask [h, w, 1] shows it, and how much they show."""
+    near: Floats = cv2.GaussianBlur(np.dstack([paint * mask, mask]), (0, 0), 1.0).astype(np.float32)
+    spread = np.asarray(near[..., :3] / np.maximum(near[..., 3:], 1e-6), np.float32)
+    return spread, near[..., 3:]
 
 
 def _outline(width: int, height: int) -> geometry.Points:

@@ -152,7 +152,7 @@ class Translator:
         """
         layer = self.crop_layer(face)._replace(affine=self.affine(face.cut))
         if face.mask is not None or face.seen is None:
-            return layer._replace(fade=composite.EDGE)
+            return composite.grown(layer)._replace(fade=composite.EDGE)
         layer = layer._replace(fade=composite.AREA)
         around = composite.surroundings(layer, *photo.size)
         return layer._replace(paint=colour_match.matched(layer.paint, to_values(face.seen), around))

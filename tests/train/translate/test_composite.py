@@ -99,6 +99,16 @@ def test_paint_where_the_mask_is_empty_is_nobodys() -> None:
     assert np.abs(made.astype(int) - 200).max() <= 2
 
 
+def test_a_mask_grows_by_one_px_with_the_paint_of_its_neighbours() -> None:
+    paint, mask = np.full((16, 16, 3), 250, np.float32), np.zeros((16, 16), np.float32)
+    paint[6:10, 6:10], mask[6:10, 6:10] = 40, 1
+    grown = composite.grown(Layer(paint, mask, np.eye(2, 3)))
+    assert grown.mask[5, 7] == 1
+    assert grown.mask[4, 7] == 0
+    assert np.array_equal(grown.mask[6:10, 6:10], mask[6:10, 6:10])
+    assert np.allclose(grown.paint[grown.mask > 0], 40, atol=0.1)
+
+
 def test_strength_goes_from_nothing_to_all() -> None:
     picture = smooth(60, 60)
     layer = Layer(np.zeros((60, 60, 3), np.float32), np.ones((60, 60), np.float32), np.eye(2, 3))
