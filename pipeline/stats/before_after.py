@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from curate.pipeline.core.files import atomic_write
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import codec, synthetic
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.pages.thumbnails import Thumb, Thumbs
 from curate.pipeline.stats.run_tables import RUNS
@@ -89,7 +89,7 @@ def write_picture(found: Sequence[Translation], folder: Path) -> Path | None:
     gap = np.full((len(columns[0]), _GAP, 3), 255, np.uint8)
     row = np.concatenate([part for column in columns for part in (column, gap)][:-1], axis=1)
     with atomic_write(target) as temporary:
-        temporary.write_bytes(codec.encode_jpeg(row, QUALITY))
+        temporary.write_bytes(synthetic.marked(codec.encode_jpeg(row, QUALITY), synthetic.xmp()))
     return target
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.progress import Progress, Task
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import codec, synthetic
 from curate.train.engine.contract import Batch, Clock, Recipe
 from curate.train.engine.meter import Scalars
 from curate.train.evaluation.evaluator import due
@@ -134,8 +134,9 @@ class TrainingCallback:
         if not (self.preview and self.history):
             return
         target = self.run_dir.samples / f"step-{step:06}.png"
+        drawn = codec.encode_png(self.preview.grid(self.recipe, self.preview.batch))
         with atomic_write(target) as temporary:
-            temporary.write_bytes(codec.encode_png(self.preview.grid(self.recipe, self.preview.batch)))
+            temporary.write_bytes(synthetic.marked(drawn, synthetic.xmp(type(self.recipe).__name__, f"step {step}")))
         with atomic_write(target.with_name("latest.png")) as temporary:
             shutil.copyfile(target, temporary)
         thin_samples(self.run_dir.samples, self.config.sample_every)

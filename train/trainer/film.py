@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from curate.pipeline.imaging import synthetic
 from curate.pipeline.imaging.codec import RGB
 
 SHOWN = 4  # pictures of a group side by side, at the most
@@ -33,7 +34,7 @@ def gif(first: Groups, made: Mapping[int, Groups], steps: int) -> bytes:
     times = [int(1000 * SECONDS)] * (len(frames) - 1) + [int(1000 * LAST_SECONDS)]
     buffer = io.BytesIO()
     indexed[0].save(buffer, "GIF", save_all=True, append_images=indexed[1:], duration=times, loop=0)
-    return buffer.getvalue()
+    return synthetic.marked(buffer.getvalue(), synthetic.xmp())
 
 
 def _palette(frames: Sequence[Image.Image]) -> Image.Image:

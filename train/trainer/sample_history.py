@@ -18,7 +18,7 @@ from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import atomic_write
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import codec, synthetic
 from curate.pipeline.imaging.codec import RGB
 from curate.train.data.image_grid import GAP
 from curate.train.data.transforms import resize, to_float, to_uint8
@@ -88,7 +88,7 @@ class History:
         kept = {number: codec.decode(path.read_bytes()) for number, path in columns.items()}
         with atomic_write(self.folder / "history.png") as temporary:
             strip = _strip([self.first, *kept.values()], ["input", *map(str, kept)])
-            temporary.write_bytes(codec.encode_png(strip))
+            temporary.write_bytes(synthetic.marked(codec.encode_png(strip), synthetic.xmp()))
         with atomic_write(self.folder / "history.gif") as temporary:
             first, *others = (_pictures(column, self.counts) for column in (self.first, *kept.values()))
             temporary.write_bytes(film.gif(first, dict(zip(kept, others, strict=True)), self.steps))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import codec, synthetic
 from curate.pipeline.imaging.codec import RGB
 
 SUFFIXES = frozenset({".gif", ".webp"})
@@ -39,7 +38,7 @@ def encode(before: RGB, after: RGB, suffix: str, xmp: bytes = b"") -> bytes:
     pictures = _indexed(frames)
     settings = {"save_all": True, "append_images": pictures[1:], "duration": times, "loop": 0, "optimize": False}
     pictures[0].save(file, "GIF", **settings)
-    return _with_xmp(file.getvalue(), xmp)
+    return synthetic.marked(file.getvalue(), xmp) if xmp else file.getvalue()
 
 
 def _mix(first: RGB, last: RGB, share: float) -> RGB:
@@ -51,14 +50,3 @@ def _indexed(frames: Sequence[RGB]) -> list[Image.Image]:
     ends = np.concatenate([frames[0], frames[len(frames) // 2]], axis=0)
     palette = Image.fromarray(ends).quantize(256, Image.Quantize.MEDIANCUT)
     return [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
-
-
-def _with_xmp(gif: bytes, xmp: bytes) -> bytes:
-    """`gif` with an application extension as XMP's specification, part 3, has it: before the trailer.
-
-    After the packet come bytes that lead a reader of blocks from anywhere in it to the end.
-    """
-    if not xmp:
-        return gif
-    magic = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
-    return gif[:-1] + b"\x21\xff" + struct.pack("B", 11) + b"XMP DataXMP" + xmp + magic + gif[-1:]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.pipeline.core.errors import UsageError
-from curate.train.translate.metadata import SOURCE_TYPE, MadeBy
+from curate.pipeline.imaging.synthetic import SOURCE_TYPE
+from curate.train.translate.metadata import MadeBy
 
 _KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif"}
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}

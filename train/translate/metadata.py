@@ -7,15 +7,12 @@ import hashlib
 import warnings
 from pathlib import Path
 from typing import NamedTuple
-from xml.sax.saxutils import quoteattr
 
 from PIL import ExifTags, Image
 
 from curate.pipeline.core.errors import CurateError
+from curate.pipeline.imaging import synthetic
 from curate.train.runs.trained import Trained
-
-# IPTC's word for a photo into which a trained model painted.
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 _EXIF = ExifTags.IFD.Exif
 # What tells where a photo was taken and by which very device, and what is no longer true of the picture: how it lies,
@@ -70,17 +67,8 @@ class MadeBy(NamedTuple):
 
 
 def xmp(made_by: MadeBy) -> bytes:
-    """An XMP packet in the words of IPTC's Photo Metadata Standard: equal networks, equal bytes."""
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
-        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmp:CreatorTool="curate"'
-        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"'
-        f" Iptc4xmpExt:AISystemUsed={_quoted(f'curate {made_by.networks}')}"
-        f" Iptc4xmpExt:AISystemVersionUsed={_quoted(made_by.version)}/>"
-        '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
-    ).encode("utf-8", "replace")
+    """The mark of what these networks painted."""
+    return synthetic.xmp(made_by.networks, made_by.version)
 
 
 def kept_exif(exif: bytes) -> bytes:
@@ -105,8 +93,3 @@ def _digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CurateError(f"{path}: cannot be read: {error.strerror or error}", "the same command again") from error
-
-
-def _quoted(text: str) -> str:
-    """`text` as an attribute's value, without what XML can't hold."""
-    return quoteattr("".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "replace").decode()))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from curate.pipeline.imaging import synthetic
 from curate.train.translate import animation, metadata
 from tests.support.pictures import smooth
 
@@ -34,7 +35,7 @@ def test_it_begins_with_before_comes_to_after_and_goes_back(suffix: str, tmp_pat
     if shutil.which("exiftool") is not None:
         words = ["exiftool", "-json", "-n", "-DigitalSourceType", str(path)]
         (told,) = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
-        assert told["DigitalSourceType"] == metadata.SOURCE_TYPE
+        assert told["DigitalSourceType"] == synthetic.SOURCE_TYPE
 
 
 def test_large_photos_are_made_small_enough_to_send() -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.imaging.photo import Photo
+from curate.pipeline.imaging.synthetic import SOURCE_TYPE
 from curate.train.translate import animation, picture_files
 from curate.train.translate.content_credentials import ContentCredentials
-from curate.train.translate.metadata import SOURCE_TYPE, MadeBy, xmp
+from curate.train.translate.metadata import MadeBy, xmp
 from tests.support.pictures import smooth
 
 c2pa: Any = pytest.importorskip("c2pa", reason="c2pa-python is not installed: pip install curate-gan[c2pa]")

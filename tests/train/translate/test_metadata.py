@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from curate.pipeline.imaging import photo
+from curate.pipeline.imaging import photo, synthetic
 from curate.pipeline.imaging.photo import Photo
-from curate.train.translate import metadata, picture_files
+from curate.train.translate import picture_files
 from curate.train.translate.metadata import MadeBy, kept_exif, xmp
 from tests.support.painter import painter
 from tests.support.pictures import smooth, wide_profile
@@ -49,7 +49,7 @@ def test_every_kind_says_that_it_is_synthetic_and_keeps_the_exif_that_may_go_on(
     assert file == picture_files.encode(picture(), suffix, xmp(BY))
     with Image.open(io.BytesIO(file)) as image:
         told = image.info.get("xmp") or image.info["XML:com.adobe.xmp"].encode()
-        assert metadata.SOURCE_TYPE.encode() in told
+        assert synthetic.SOURCE_TYPE.encode() in told
         exif = image.getexif()
         assert ExifTags.Base.Orientation not in exif and exif[ExifTags.Base.Copyright] == "(c) Anna"
         assert not exif.get_ifd(ExifTags.IFD.GPSInfo)
@@ -70,7 +70,7 @@ def test_an_independent_reader_finds_the_mark(suffix: str, tmp_path: Path) -> No
     path.write_bytes(picture_files.encode(picture(profile=wide_profile()), suffix, xmp(BY)))
     words = ["exiftool", "-json", "-G1", "-n", str(path)]
     (told,) = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
-    assert told["XMP-iptcExt:DigitalSourceType"] == metadata.SOURCE_TYPE
+    assert told["XMP-iptcExt:DigitalSourceType"] == synthetic.SOURCE_TYPE
     assert told["XMP-iptcExt:AISystemUsed"] == 'curate CycleGAN, hair & "bows"@best'
     assert told["XMP-iptcExt:AISystemVersionUsed"] == f"step 1200, sha256 {'0' * 64}, sha256 {'f' * 64}"
     assert not [key for key in told if key.startswith(("GPS:", "IFD1:")) or key == "IFD0:Orientation"]
