@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 
 import cv2
@@ -53,13 +54,11 @@ def _library() -> object:
 def _helper(path: str) -> HelperProcess:
     """One process for all looks. Raises ModelError for a library that does not run here."""
     helper = HelperProcess(nvxs.__name__, path.encode())
-    try:
-        helper.ask(nvxs.question(np.zeros((8, 8, 3), np.uint8), _NARROWEST), LONGEST)
-    except HelperLostError as error:
-        raise ModelError(
-            f"{path}: does not run on this machine", "it wants glibc; --detector anime is content with any"
-        ) from error
-    return helper
+    for _ in range(2):  # an accident is no verdict
+        with suppress(HelperLostError):
+            helper.ask(nvxs.question(np.zeros((8, 8, 3), np.uint8), _NARROWEST), LONGEST)
+            return helper
+    raise ModelError(f"{path}: does not run on this machine", "it wants glibc; --detector anime is content with any")
 
 
 def _ask(helper: HelperProcess, image: NDArray[np.uint8], narrowest: float) -> list[Face]:
