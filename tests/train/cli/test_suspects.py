@@ -74,14 +74,7 @@ def test_what_is_seen_is_moved_and_taken_back(
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--move", "1", "--top", "3"],
-        ["--undo", "--keep", "1"],
-        ["--to", "long"],
-        ["--features", "lite"],
-        ["--top", "0"],
-    ],
+    "arguments", ["--move 1 --top 3", "--undo --keep 1", "--to long", "--features lite", "--top 0"]
 )
 def test_options_without_effect_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
     assert call(monkeypatch, root, *arguments.split()) == 2
