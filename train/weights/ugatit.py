@@ -86,6 +86,12 @@ class _Format:
         return ImportedNetworks("ugatit", config, ordered, config.size, notes, assumed, _step(found))
 
     def files(self, imported: ImportedNetworks, layout: str | None) -> Mapping[str, Any]:
+        config = imported.config
+        if isinstance(config, UGATITConfig) and (config.generator, config.backbone) != ("plain", "resnet"):
+            raise UsageError(
+                f"not networks that other projects know: generator {config.generator}, backbone {config.backbone}",
+                "theirs are generator plain, backbone resnet; curate's own files keep all",
+            )
         renamed = {
             role: {_name(role)(key): value for key, value in state.items()} for role, state in imported.networks.items()
         }

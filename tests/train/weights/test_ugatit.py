@@ -110,6 +110,14 @@ def test_a_bare_generator_is_placed_by_its_name_or_as_one_asks(
         assert all(torch.equal(value, after[key]) for key, value in before.items())
 
 
+@pytest.mark.parametrize("keys", [{"generator": "masked"}, {"backbone": "unet"}])
+def test_networks_that_the_authors_do_not_have_are_not_written_as_theirs(tmp_path: Path, keys: dict[str, str]) -> None:
+    config = UGATITConfig(width=WIDTH, blocks=1, light=True, **keys)  # type: ignore[arg-type]
+    imported = ImportedNetworks("ugatit", config, {}, None, ())
+    with pytest.raises(UsageError, match="not networks that other projects know"):
+        exchange._system("ugatit").files(imported, "image_converter")
+
+
 def test_the_official_layout_wants_all_six(tmp_path: Path) -> None:
     path = tmp_path / "generator_A2B_trained_model_cpu.pth"
     torch.save(ugatit_content(ugatit())["genA2B"], path)
