@@ -27,7 +27,14 @@ from curate.train.runs.stored import StoredCheckpoint
 from curate.train.runs.trained import PhotoRules, Trained, load_checkpoint
 from curate.train.weights import files, saved
 from curate.train.weights.format import CheckpointFormat, Direction, ImportedNetworks, State, StateDict
-from curate.train.weights.own import check_own, check_same, find_own, read_checkpoint, refuse_renames
+from curate.train.weights.own import (
+    average_of,
+    check_own,
+    check_same,
+    find_own,
+    read_checkpoint,
+    refuse_renames,
+)
 from curate.train.weights.shipped import located
 from curate.train.weights.unwrap import Rename, unwrap, whole
 
@@ -142,10 +149,15 @@ def write(
 
 
 def build(imported: ImportedNetworks) -> Recipe:
-    """The recipe with the imported networks; the others keep their first weights."""
+    """The recipe with the imported networks; the others keep their first weights.
+
+    A moving average, with which a recipe renders, begins where the generator stands that it follows.
+    """
     recipe: Any = RECIPES.resolve(imported.system)(imported.config)
     for role, state in imported.networks.items():
         getattr(recipe, role).load_state_dict(state)
+        if (average := getattr(recipe, average_of(role), None)) is not None:
+            average.network.load_state_dict(state)
     built: Recipe = recipe
     return built
 

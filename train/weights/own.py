@@ -52,15 +52,21 @@ def states(own: StoredCheckpoint) -> dict[str, dict[str, Tensor]]:
     return found
 
 
+def average_of(role: str) -> str:
+    """The name of the moving average of the generator `role`; "" for what is none."""
+    if role == "generator":
+        return "average"
+    return f"average_{role.removeprefix('g_')}" if role.startswith("g_") else ""
+
+
 def read_checkpoint(own: StoredCheckpoint, known: Sequence[str]) -> ImportedNetworks:
     """The `known` networks of a checkpoint, generators by their moving average, with which a run renders."""
     config = from_dict(own.config_json)
     header, parts = checkpoint.read(own.path)[0], states(own)
     networks: dict[str, Mapping[str, Tensor]] = {role: parts[role] for role in known if role in parts}
-    averages = {role: state for role, state in parts.items() if role.startswith("average")}
-    for role, state in averages.items():
-        followed = f"g_{role.removeprefix('average_')}" if role != "average" else "generator"
-        networks[followed] = {key.removeprefix("network."): value for key, value in state.items()}
+    for role in known:
+        if state := parts.get(average_of(role)):
+            networks[role] = {key.removeprefix("network."): value for key, value in state.items()}
     return ImportedNetworks(
         config.recipe,
         config.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ from curate.train.runs.trained import load_run
 from curate.train.trainer.run import run
 from curate.train.weights import exchange, saved
 from curate.train.weights.shipped import SHIPPED, located
+from tests.support import ROOT
 from tests.support.training import dataset, tiny
 
 
 def test_a_run_handed_on_in_16_bits_translates_as_it_did_and_knows_how_its_photos_were_cut(tmp_path: Path) -> None:
     dataset(tmp_path)
-    run(tiny(run__steps=2, run__samples=0), tmp_path, tmp_path / "run")
+    run(tiny(run__steps=2, run__samples=0, model__ema=0.5), tmp_path, tmp_path / "run")
     whole = exchange.read(tmp_path / "run")
     small = saved.save(saved.without_discriminators(whole), tmp_path / "small.safetensors", half=True)
     large = saved.save(whole, tmp_path / "large.safetensors")
@@ -48,3 +50,13 @@ def test_a_bare_name_is_that_of_what_comes_with_curate(tmp_path: Path, monkeypat
     assert [path.suffix for path in located(map(Path, SHIPPED))] == [".safetensors"] * len(SHIPPED)
     (tmp_path / "drawn-hair").mkdir()
     assert located([Path("drawn-hair")]) == [Path("drawn-hair")], "one's own goes first"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_comes_with_curate_is_what_its_page_says_and_goes_both_ways(name: str) -> None:
+    (path,) = located([Path(name)])
+    assert path.stat().st_size < 2_000_000
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in (ROOT / "docs/internals/shipped.md").read_text("utf-8")
+    networks, _ = exchange.load([Path(name)], device="cpu")
+    assert networks.directions == ("a2b", "b2a")
+    assert networks.domains == {"a": "long", "b": "short"}
