@@ -49,7 +49,7 @@ def test_six_networks_come_in_as_they_were(tmp_path: Path, light: bool) -> None:
         side = 96 if theirs.startswith("dis") else SIDE
         x = torch.rand(1, 3, side, side) * 2 - 1
         made = getattr(recipe, ours).eval()(x)[:3]  # what comes after them, masks have alone
-        for mine, reference in zip(made, networks[theirs](x), strict=True):
+        for mine, reference in zip(made, networks[theirs](x)[:3], strict=True):
             assert torch.equal(mine, reference)
 
 
