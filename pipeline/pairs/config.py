@@ -18,7 +18,8 @@ class Pairs(Letterbox, frozen=True, kw_only=True):
     human: str = "human"  # the role of the picture of a person wearing it
     radius: Annotated[int, Meta(ge=0, le=32)] = 8  # bits of 64 in which copies of an article may differ
     colour: Annotated[float, Meta(ge=0.0, le=255.0)] = 8.0  # mean difference in colour of copies, 0..255
-    family_radius: Annotated[int, Meta(ge=0, le=32)] = 4  # bits in which articles of one cut and other colours differ
+    family_radius: Annotated[int, Meta(ge=0, le=32)] | None = 4  # bits in which articles of one cut in other colours
+    # differ; null: no shape makes a family
     faces: bool = True  # look for faces in both pictures; without, no_face and article_person refuse nothing
     val: Share = 0.1  # share of the products that validates
     test: Share = 0.1  # share that tests

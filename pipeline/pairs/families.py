@@ -73,7 +73,8 @@ def _colour_variants(section: config.Pairs, group: Sequence[Product], hashes: Ha
     A shape joins a product to the first that it resembles itself, not to what that one resembles, so that plain cuts on
     plain grounds do not chain a whole shop into one family.
     """
-    alike = article_copies.same_shape(hashes, section.family_radius)
+    radius = section.family_radius
+    alike = np.empty((0, 2), np.int64) if radius is None else article_copies.same_shape(hashes, radius)
     same = [group[i].domain == group[j].domain for i, j in alike.tolist()]
     heads = clustering.stand_ins(len(group), [alike[np.array(same, bool)]])
     edges = [(head, item) for item, head in enumerate(heads.tolist()) if head != item]

@@ -55,7 +55,7 @@ class _Format:
 
     def files(self, imported: ImportedNetworks, layout: str | None) -> Mapping[str, Any]:
         variant = getattr(imported.config, "variant", None)
-        if variant == "modern" or (layout is not None and layout.partition("-")[0] != variant):
+        if variant in ("modern", "warped") or (layout is not None and layout.partition("-")[0] != variant):
             raise UsageError(
                 f"not networks that {layout or 'other projects'} would know: model.variant is {variant}",
                 "Chainer's files are of chainer, Keras' of keras; keep others in one of our own: curate weights import",

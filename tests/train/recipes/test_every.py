@@ -65,9 +65,11 @@ SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must reme
         "mask_back_weight": 0.1,
     },
     "cagan": {"variant": "modern", "size": SIDE, "width": 4, "tint": 0.5, "r1_weight": 1.0},
+    "cagan warped": {"variant": "warped", "size": SIDE, "width": 4, "adversarial_weight": 1.0, "cycle_weight": 1.0},
 }
 MADE: Mapping[str, Mapping[str, str]] = {  # what render makes, from which input
     "cagan": {"swapped": "human", "alpha": "human"},
+    "cagan warped": {"swapped": "human", "alpha": "human"},
 }
 TWO_DOMAINS = {"a2b": "a", "b2a": "b"}
 

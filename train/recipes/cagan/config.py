@@ -11,9 +11,14 @@ from curate.train.gan.config import AdversarialConfig, Beta, Rate, Weight
 
 
 class CAGANConfig(AdversarialConfig, frozen=True, kw_only=True):
-    """The constants of CAGAN. "article" is the swimwear article (Chainer), "notebook" the Keras one."""
+    """The constants of CAGAN. "article" is the swimwear article (Chainer), "notebook" the Keras one.
 
-    variant: Literal["chainer", "keras", "modern"] = "chainer"  # the article, the notebook, the notebook renewed
+    Of warped, what the adversarial game needs is off: pairs teach it, which is faster; its weights may be set.
+    """
+
+    variant: Literal["chainer", "keras", "modern", "warped"] = (
+        "chainer"  # article, notebook, that renewed; warped: see clothes.md
+    )
     size: Positive | None = None  # px, sides of the images, to which chainer's discriminator is bound; None: data.size
     width: Positive = 64  # channels of the first layer, in both networks; article and notebook
     adversarial: Literal["bce", "lsgan", "hinge"] = "bce"  # section 3.3, article and notebook
@@ -21,6 +26,7 @@ class CAGANConfig(AdversarialConfig, frozen=True, kw_only=True):
     identity_weight: Weight = 0.0  # the garment worn, put on again, changes nothing; the third notebook has 1
     mask_weight: Weight = 0.1  # mean of the mask; section 3.3, article and notebook
     upsampling: Literal["transposed", "nearest"] = "transposed"  # nearest leaves no checkerboard; not for chainer
+    paste_weight: Weight = 0.0  # of what people under others' garments teach, whose own look is known; warped alone
     tint: Share = 0.0  # DiffAugment's colours, the same for a person and the article beside; arXiv 2006.10738 has 1
     noise: Weight = 0.2  # std of the noise in chainer's discriminator; article
     lr: Rate = 2e-4  # article and notebook, no decay
@@ -29,7 +35,20 @@ class CAGANConfig(AdversarialConfig, frozen=True, kw_only=True):
 
     DEFAULTS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"run": {"batch": 16, "epochs": 50}}  # article
     FOLLOWS: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
-        "variant": {"modern": {"identity_weight": 1.0, "adversarial": "lsgan", "ema": 0.999, "upsampling": "nearest"}}
+        "variant": {
+            "modern": {"identity_weight": 1.0, "adversarial": "lsgan", "ema": 0.999, "upsampling": "nearest"},
+            "warped": {
+                "paste_weight": 1.0,
+                "adversarial_weight": 0.0,
+                "cycle_weight": 0.0,
+                "mask_weight": 0.03,
+                "width": 32,
+                "adversarial": "lsgan",
+                "ema": 0.99,
+                "lr": 2e-3,
+                "upsampling": "nearest",
+            },
+        }
     }
     RENAMED: ClassVar[Mapping[str, str]] = {
         "cycle": "cycle_weight",

@@ -19,6 +19,7 @@ from curate.train.gan.losses import ADVERSARIAL, accuracy, gradient_penalty, l1,
 from curate.train.networks.blocks import frozen
 from curate.train.networks.patchgan import PatchDiscriminator
 from curate.train.recipes.cagan.config import CAGANConfig
+from curate.train.recipes.cagan.fitting import Fitted, WarpedUNet, bending, paste
 from curate.train.recipes.cagan.networks import (
     AdditiveUNet,
     BatchNormPatch,
@@ -46,11 +47,27 @@ class CAGAN(nn.Module):
         self.optimizers = {"D": self._adam(self.discriminator), "G": self._adam(self.generator)}
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
-        """The discriminator, which also sees people beside garments that they don't wear, then the generator."""
-        config, adversarial = self.config, ADVERSARIAL[self.config.adversarial]
+        """The discriminator, which also sees people beside garments that they don't wear, then the generator.
+
+        Where pairs teach the generator alone, adversarial_weight 0, there is no discriminator's turn.
+        """
         human, worn, wanted = self._pictures(batch)
-        swapped, alpha = try_on(self.generator, human, worn, wanted)
-        fake = swapped.detach()
+        losses: dict[str, Tensor] = {}
+        if self.config.adversarial_weight or not self.config.paste_weight:
+            swapped, alpha = try_on(self.generator, human, worn, wanted)
+            yield self._judge(human, worn, wanted, swapped.detach())
+            losses = self._play(human, worn, wanted, swapped)
+        if self.config.paste_weight:
+            pasted, alpha = self._unpaste(human, worn)
+            losses |= pasted
+        losses["mask"] = self.config.mask_weight * alpha.float().mean()
+        yield Update("G", losses, {"mask": alpha.mean(), "painted": (alpha > 0.5).float().mean()})
+        if self.average is not None:
+            self.average.update(self.generator, clock.step)
+
+    def _judge(self, human: Tensor, worn: Tensor, wanted: Tensor, fake: Tensor) -> Update:
+        """What the discriminator learns from people in their article, in the wanted one, and beside it."""
+        config, adversarial = self.config, ADVERSARIAL[self.config.adversarial]
         real, made, wrong = self._score(human, worn), self._score(fake, wanted), self._score(human, wanted)
         losses = {
             name: adversarial.discriminator(scores, target)
@@ -60,22 +77,43 @@ class CAGAN(nn.Module):
             pair = torch.cat((human, worn), 1).requires_grad_()
             losses["r1"] = config.r1_weight * gradient_penalty(self.discriminator(pair).flatten(1).mean(1), pair)
         losses = {name: config.adversarial_weight * loss for name, loss in losses.items()}
-        seen = {"accuracy": accuracy(real, made, adversarial.boundary), "article": preference(real, wrong)}
-        yield Update("D", losses, seen)
-        back, _ = try_on(self.generator, swapped, wanted, worn)
+        return Update(
+            "D",
+            losses,
+            {"accuracy": accuracy(real, made, adversarial.boundary), "article": preference(real, wrong)},
+        )
+
+    def _play(self, human: Tensor, worn: Tensor, wanted: Tensor, swapped: Tensor) -> dict[str, Tensor]:
+        """The generator's losses without truth: the discriminator's, and those of the way back and of no change."""
+        config = self.config
+        back = try_on(self.generator, swapped, wanted, worn)[0] if config.cycle_weight else None
         with frozen(self.discriminator):
             score = self._score(swapped, wanted)
-        losses = {
-            "gan": config.adversarial_weight * adversarial.generator(score),
-            "cycle": config.cycle_weight * l1(back, human),
-            "mask": config.mask_weight * alpha.float().mean(),
-        }
+        losses = {"gan": config.adversarial_weight * ADVERSARIAL[config.adversarial].generator(score)}
+        if back is not None:
+            losses["cycle"] = config.cycle_weight * l1(back, human)
         if config.identity_weight:
             same, _ = try_on(self.generator, human, worn, worn)
             losses["identity"] = config.identity_weight * l1(same, human)
-        yield Update("G", losses, {"mask": alpha.mean(), "painted": (alpha > 0.5).float().mean()})
-        if self.average is not None:
-            self.average.update(self.generator, clock.step)
+        return losses
+
+    def _unpaste(self, human: Tensor, worn: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses of warped's generator on people under others' garments, whose own look is known, and the mask."""
+        generator, weight = self.generator, self.config.paste_weight
+        assert isinstance(generator, WarpedUNet)
+        region = generator.region(human, worn)
+        generator.region.learn(region)
+        person, pasted = paste(human, worn, region)
+        fitted: Fitted = generator(torch.cat((person, pasted, worn), 1))
+        made = torch.lerp(person, fitted.paint, fitted.alpha)
+        losses = {
+            "pasted": l1(made, human),
+            "paint": 0.5 * l1(fitted.paint * region, human * region),
+            "warped": 0.5 * l1(fitted.warped * region, human * region),
+            "shape": 0.3 * l1(fitted.shape, region),
+            "bend": 0.5 * bending(fitted.bend),
+        }
+        return {name: weight * loss for name, loss in losses.items()}, fitted.alpha
 
     def schedule(self, clock: Clock) -> float:
         """Constant, as in the article and the notebook."""
@@ -123,13 +161,15 @@ def try_on(generator: nn.Module, human: Tensor, worn: Tensor, wanted: Tensor) ->
 
     What the generator paints shows through the mask, everything else is `human`'s own pixels.
     """
-    alpha, rgb = generator(torch.cat((human, worn, wanted), 1))
+    alpha, rgb = generator(torch.cat((human, worn, wanted), 1))[:2]
     return alpha * rgb + (1 - alpha) * human, alpha
 
 
 def _networks(config: CAGANConfig) -> tuple[nn.Module, nn.Module]:
     """The variant's generator and discriminator. Raises UsageError for what it can't have."""
     width = config.width
+    if config.paste_weight and config.variant != "warped":
+        raise UsageError(f"model.paste_weight: {config.variant} can't paste", "set model.variant to warped")
     if config.variant == "chainer":
         size = config.size or 256
         if size % 32 or size < 64:
@@ -141,5 +181,9 @@ def _networks(config: CAGANConfig) -> tuple[nn.Module, nn.Module]:
         return AdditiveUNet(width), GlobalDiscriminator(width, size, config.noise)
     if config.variant == "keras":
         return ConditionedUNet(width, upsampling=config.upsampling), BatchNormPatch(width)
-    generator = ConditionedUNet(width, affine_norm, bias=True, upsampling=config.upsampling)
+    generator = (
+        WarpedUNet(width)
+        if config.variant == "warped"
+        else ConditionedUNet(width, affine_norm, bias=True, upsampling=config.upsampling)
+    )
     return generator, PatchDiscriminator(width, inputs=6, norm="spectral")
