@@ -70,7 +70,8 @@ def test_a_training_stage_depends_on_the_folders_that_it_runs(stage: str, recipe
 
 def test_shipped_networks_depend_on_all_recipes_and_on_what_translates() -> None:
     deps = code(STAGES["shipped"]["do"]["deps"])
-    starts = [*STARTS["translate"], "curate.train.weights.exchange", "curate.pipeline.faces.detectors"]
+    recipes = [f"curate.train.recipes.{name}" for name in RECIPES]
+    starts = [*STARTS["translate"], "curate.train.weights.exchange", "curate.pipeline.faces.detectors", *recipes]
     assert deps - {"train/recipes"} == {dep for dep in needed(starts) if not dep.startswith("train/recipes/")}
     assert "train/recipes" in deps
 
