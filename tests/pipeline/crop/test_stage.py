@@ -17,13 +17,17 @@ import pytest
 from curate.pipeline.core import config
 from curate.pipeline.core.errors import CurateError, DetectorLostError, ModelError, TableError, UsageError
 from curate.pipeline.core.parallel import Engine
+from curate.pipeline.crop import rows as rows_
 from curate.pipeline.crop import stage as crop
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import alignment
+from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace
+from curate.pipeline.faces.detectors import Face
 from curate.pipeline.faces.face_search import View
 from curate.pipeline.faces.ffhq import eyes, ffhq_quad
 from curate.pipeline.imaging import codec, geometry, shards, warp
+from curate.pipeline.imaging.geometry import Box
 from curate.pipeline.tables import manifest
 from tests.support import drawn_people
 
@@ -262,6 +266,7 @@ KILLED = """
 import json, sys
 from pathlib import Path
 from curate.pipeline.core.parallel import Engine
+from curate.pipeline.crop import rows as rows_
 from curate.pipeline.crop import stage as crop
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import alignment
@@ -352,3 +357,12 @@ def test_a_detector_that_is_lost_on_a_picture_costs_its_row_alone(
     assert crop.run(SECTION, tmp_path, engine=INLINE).reasons == {"worker_died": 1}
     assert crop.run(SECTION, tmp_path, engine=INLINE).accepted == 3  # and is tried again by the next run
     assert len(looked) == 4
+
+
+def test_other_landmarks_are_another_crop_of_the_same_box_and_old_names_stay() -> None:
+    item = rows_.CropInput("i" * 64, "raw/x", "long", "cc0")
+    face = DetectedFace(Face(Box(1, 2, 30, 30), 1.0))
+    cut = alignment.Cut(0, np.eye(2, 3), np.zeros((64, 64, 3), np.uint8), {}, face)
+    dlibs, meshs = CropRules(), CropRules(landmarks="mesh")
+    assert rows_.crop_id(item, cut, dlibs, "ffhq") != rows_.crop_id(item, cut, meshs, "ffhq")
+    assert rows_.crop_id(item, cut, dlibs, "box") == rows_.crop_id(item, cut, meshs, "box"), "framed by the box alone"
