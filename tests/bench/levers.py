@@ -1,9 +1,10 @@
 """What each lever of CycleGAN is worth on the drawn world, at equal cost: python -m tests.bench.levers --out FOLDER
 
-Trains the demo's network of old (`plain`), each lever added to it, each lever taken out of `best`, and `best`, over
-several seeds, and measures held-out photos by the world's own truth. Every run costs what `plain` costs in --steps
-steps: how long a step of each takes beside one of plain is measured first, in turns, so that a machine with other work
-does not matter, and steps follow from that. Runs that are done are kept in FOLDER/runs.jsonl; call it again to go on.
+Trains the demo's network of old (`plain`), each lever added to it, `best`, which is all of them, each lever taken out
+of `best`, and what might make it better still, over several seeds, and measures held-out photos by the world's own
+truth. Every run costs what `plain` costs in --steps steps: how long a step of each takes beside one of plain is
+measured first, in turns, so that a machine with other work does not matter, and steps follow from that. Runs that are
+done are kept in FOLDER/runs.jsonl; call it again to go on.
 """
 
 from __future__ import annotations
@@ -69,17 +70,25 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
     "cheap network": {"backbone": "unet", "width": 16, "blocks": 1, "discriminator_width": 24},
     "96 px": {"size": 96},
 }
+BEYOND: Mapping[str, Mapping[str, Any]] = {  # what others gain from
+    "DiffAugment": {"augment": ["color", "translation"]},
+    "a penalty between real and fake": {"r1_weight": 0.01, "r1_at": "mixed"},
+    "EMA 0.999": {"ema": 0.999},
+    "no identity loss": {"identity_weight": 0.0},
+    "no face loss": {"face_weight": 0.0},
+}
 TOGETHER: Mapping[str, Any] = {key: value for lever in LEVERS.values() for key, value in lever.items()}
 
 
 def variants() -> Mapping[str, Mapping[str, Any]]:
-    """What is trained, by name: plain, each lever alone, all together, and all but each."""
+    """What is trained, by name: plain, each lever alone, all together, all but each, and all with more."""
     alone = {f"+ {name}": {**PLAIN, **keys} for name, keys in LEVERS.items()}
     without = {
         f"best - {name}": {**PLAIN, **{key: value for key, value in TOGETHER.items() if key not in keys}}
         for name, keys in LEVERS.items()
     }
-    return {"plain": PLAIN, **alone, "best": {**PLAIN, **TOGETHER}, **without}
+    beyond = {f"best + {name}": {**PLAIN, **TOGETHER, **keys} for name, keys in BEYOND.items()}
+    return {"plain": PLAIN, **alone, "best": {**PLAIN, **TOGETHER}, **without, **beyond}
 
 
 @dataclass(frozen=True)
