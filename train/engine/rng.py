@@ -86,7 +86,7 @@ def randint_all_ranks(low: int, high: int, count: int) -> Tensor:
 def noise_like(images: Tensor) -> Tensor:
     """N(0, 1) of the shape [N, ...], kind and device of `images`. The one thing that is drawn on the device itself."""
     if _active[-1].whole:
-        return torch.randn_like(images)
+        return torch.randn_like(images, memory_format=torch.contiguous_format)  # the same whatever layout they have
     whole = torch.randn(len(images) * _active[-1].parts * _active[-1].ranks, *images.shape[1:]).to(images)
     return _own_rows(whole, len(images))
 

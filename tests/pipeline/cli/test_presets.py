@@ -122,7 +122,7 @@ def test_the_study_is_the_demo_with_more_people() -> None:
         ("selfie2anime", "train.cyclegan.run.epochs", 100),
         ("smile", "crop.brightness", [40, 225]),
         ("study", "train.ugatit.run.steps", 600),
-        ("study", "train.cagan.data.width", None),
+        ("study", "train.cagan.run.steps", 1000),
         ("swimwear", "pairs.max_others", 0.7),
         ("swimwear", "train.cagan.model.variant", "modern"),
     ],

@@ -13,6 +13,7 @@ CODES = {
     "CurateError": 2,
     "UsageError": 2,
     "TableError": 2,
+    "DetectorLostError": 2,
     "AuthError": 3,
     "QuotaError": 4,
     "BlockedError": 5,

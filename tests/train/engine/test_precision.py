@@ -45,6 +45,7 @@ UNCOUPLED: Mapping[str, Mapping[str, Any]] = {
     "ugatit": {**SMALL["ugatit"], "width": 8},
     "cagan": {"variant": "modern", "size": SIDE, "width": 8, "tint": 0.5},
 }
+each = pytest.mark.parametrize("name", UNCOUPLED)
 
 
 class Recorder(torch.optim.Optimizer):
@@ -63,7 +64,7 @@ def stepped(
 ) -> tuple[dict[str, Tensor], dict[str, float], Mapping[str, Tensor]]:
     """Gradients by parameter, losses by name and pictures of one step on `count` images."""
     torch.manual_seed(0)
-    kind = RECIPES.resolve(name)
+    kind = RECIPES.resolve(name.partition(" ")[0])
     recipe = kind(
         parse(kind.Config, config or {**SMALL[name], "r1_weight": 0.0} if name != "cyclegan" else SMALL[name], "m")
     )
@@ -114,13 +115,13 @@ def test_channels_last_is_plain(name: str, count: int) -> None:
     compared(stepped(name, Precision(), count), stepped(name, Precision(channels_last=True), count), EXACT)
 
 
-@every
+@each
 @pytest.mark.parametrize("count", [1, 4])
 def test_bf16_is_near_plain(name: str, count: int) -> None:
     near(stepped(name, Precision(), count), stepped(name, Precision(dtype="bf16"), count), HALF, HALF_PICTURES)
 
 
-@every
+@each
 @pytest.mark.parametrize("count", [1, 4])
 def test_bf16_with_channels_last_is_near_plain(name: str, count: int) -> None:
     made = stepped(name, Precision(dtype="bf16", channels_last=True), count)
@@ -183,7 +184,7 @@ def test_replayed_graphs_are_plain(name: str, count: int) -> None:
     compared(stepped(name, Precision(), count), stepped(name, Precision(compile="graphs"), count), EXACT)
 
 
-@every
+@each
 def test_parts_add_up_to_the_whole_batch(name: str) -> None:
     config = UNCOUPLED[name] if name != "ugatit" else {**UNCOUPLED[name], "r1_weight": 0.0}
     whole = stepped(name, Precision(), 4, config=config)

@@ -179,7 +179,7 @@ def test_only_the_light_generator_takes_any_size() -> None:
 def test_a_discriminators_maps(layers: int, side: int, logits: int, heatmap: int) -> None:
     with torch.device("meta"):
         maps = AttentionDiscriminator(2, layers)(torch.empty(2, 3, side, side))
-    assert [tuple(part.shape) for part in maps] == [(2, 1, logits, logits), (2, 2), (2, 1, heatmap, heatmap)]
+    assert [tuple(part.shape) for part in maps[:3]] == [(2, 1, logits, logits), (2, 2), (2, 1, heatmap, heatmap)]
 
 
 @pytest.mark.parametrize(("side", "most"), [(24, 5), (47, 5), (48, 6), (96, 7), (256, 8)])
