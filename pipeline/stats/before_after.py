@@ -78,10 +78,12 @@ def show(translation: Translation, root: Path, thumbs: Thumbs) -> Iterator[Shown
 def write_picture(found: Sequence[Translation], folder: Path) -> Path | None:
     """Writes before-after.jpg into `folder`: photos on top, below each what was made of it, none of them chosen.
 
-    Of each folder the first ones, as many as of the others. Without any, one that is there is taken away.
+    Of each run the first ones, as many as of the others; of networks that were given the same photos, by those that were
+    trained for longer. Without any, one that is there is taken away.
     """
     target = folder / PICTURE
-    own = [one for one in found if one.trained_here] or list(found)
+    longest = {one.examples[0].before: one for one in sorted(found, key=lambda one: one.step or 0)}
+    own = [longest[one.examples[0].before] for one in found if one.trained_here] or list(found)
     columns = [column for one, count in zip(own, _shares(len(own))) for column in _columns(one.examples[:count])]
     if not columns:
         target.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,23 @@ def test_the_picture_has_photos_above_what_became_of_them_from_own_runs_alone(tm
             file.unlink()
     page(tmp_path)
     assert not path.exists(), "nothing stays of what is gone"
+
+
+def test_of_the_same_photos_the_picture_has_what_longer_training_made(tmp_path: Path) -> None:
+    own, other = (
+        before_after.Translation(name, [before_after.Example(Path("a.png"), Path(name), None)], "a2b", step, here)
+        for name, step, here in (("cyclegan", 500, True), ("drawn-hair", 2000, False))
+    )
+    for before, after in (("a.png", BEFORE), ("cyclegan", 10), ("drawn-hair", AFTER)):
+        grey(tmp_path / f"{before}.png" if "." not in before else tmp_path / before, after)
+    found = [
+        replace(one, examples=[before_after.Example(tmp_path / "a.png", tmp_path / f"{one.name}.png", None)])
+        for one in (own, other)
+    ]
+    path = before_after.write_picture(found, tmp_path)
+    assert path is not None
+    shown = codec.decode(path.read_bytes())
+    assert abs(int(shown[-50, 50, 0]) - AFTER) <= 2
 
 
 def test_before_anything_is_trained_the_picture_shows_what_came_with_curate(tmp_path: Path) -> None:
