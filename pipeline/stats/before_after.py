@@ -78,8 +78,8 @@ def show(translation: Translation, root: Path, thumbs: Thumbs) -> Iterator[Shown
 def write_picture(found: Sequence[Translation], folder: Path) -> Path | None:
     """Writes before-after.jpg into `folder`: photos on top, below each what was made of it, none of them chosen.
 
-    Of each run the first ones, as many as of the others; of networks that were given the same photos, by those that were
-    trained for longer. Without any, one that is there is taken away.
+    Of each run the first ones, as many as of the others; of networks that were given the same photos, by those
+    that were trained for longer. Without any, one that is there is taken away.
     """
     target = folder / PICTURE
     longest = {one.examples[0].before: one for one in sorted(found, key=lambda one: one.step or 0)}
