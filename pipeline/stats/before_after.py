@@ -79,11 +79,12 @@ def write_picture(found: Sequence[Translation], folder: Path) -> Path | None:
     """Writes before-after.jpg into `folder`: photos on top, below each what was made of it, none of them chosen.
 
     Of each run the first ones, as many as of the others; of networks that were given the same photos, by those
-    that were trained for longer. Without any, one that is there is taken away.
+    that were trained for longer; none that would be shown much enlarged. Without any, one that is there is taken away.
     """
     target = folder / PICTURE
     longest = {one.examples[0].before: one for one in sorted(found, key=lambda one: one.step or 0)}
     own = [longest[one.examples[0].before] for one in found if one.trained_here] or list(found)
+    own = [one for one in own if _is_large(one.examples[0].after)]
     columns = [column for one, count in zip(own, _shares(len(own))) for column in _columns(one.examples[:count])]
     if not columns:
         target.unlink(missing_ok=True)
@@ -93,6 +94,14 @@ def write_picture(found: Sequence[Translation], folder: Path) -> Path | None:
     with atomic_write(target) as temporary:
         temporary.write_bytes(synthetic.marked(codec.encode_jpeg(row, QUALITY), synthetic.xmp()))
     return target
+
+
+def _is_large(path: Path) -> bool:
+    """Whether the picture at `path` fills half a tile's sides."""
+    try:
+        return min(codec.decode(path.read_bytes()).shape[:2]) >= TILE // 2
+    except (OSError, codec.ImageError):
+        return False
 
 
 def _shares(count: int) -> list[int]:
