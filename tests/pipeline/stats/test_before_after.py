@@ -18,7 +18,7 @@ from curate.pipeline.stats.config import Stats
 BEFORE, AFTER, ARTICLE = 40, 200, 120  # levels of grey
 
 
-def grey(path: Path, level: int, height: int = 90, width: int = 60) -> Path:
+def grey(path: Path, level: int, height: int = 270, width: int = 180) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(codec.encode_png(np.full((height, width, 3), level, np.uint8)))
     return path
@@ -97,6 +97,8 @@ def test_of_the_same_photos_the_picture_has_what_longer_training_made(tmp_path: 
     assert path is not None
     shown = codec.decode(path.read_bytes())
     assert abs(int(shown[-50, 50, 0]) - AFTER) <= 2
+    grey(tmp_path / "drawn-hair.png", AFTER, 64, 64)
+    assert before_after.write_picture(found, tmp_path) is None, "an icon of 64 px would be shown as a blur"
 
 
 def test_before_anything_is_trained_the_picture_shows_what_came_with_curate(tmp_path: Path) -> None:
