@@ -83,6 +83,7 @@ TOGETHER: Mapping[str, Any] = {key: value for lever in LEVERS.values() for key, 
 def variants() -> Mapping[str, Mapping[str, Any]]:
     """What is trained, by name: plain, each lever alone, all together, all but each, and all with more."""
     alone = {f"+ {name}": {**PLAIN, **keys} for name, keys in LEVERS.items()}
+    alone["+ small decided masks"] |= LEVERS["masked"]  # of which they are a choice
     without = {
         f"best - {name}": {**PLAIN, **{key: value for key, value in TOGETHER.items() if key not in keys}}
         for name, keys in LEVERS.items()
