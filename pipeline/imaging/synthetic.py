@@ -8,11 +8,13 @@ from xml.sax.saxutils import quoteattr
 
 # IPTC's word for a photo into which a trained model painted.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+# And for a picture that it made from nothing.
+GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 _PNG_HEADER = 33  # bytes of a PNG up to the end of its first chunk
 
 
-def xmp(system: str = "", version: str = "") -> bytes:
+def xmp(system: str = "", version: str = "", source_type: str = SOURCE_TYPE) -> bytes:
     """The packet that says so, and which `system` in which `version` painted, where it is said; equal words, equal
     bytes."""
     more = {"AISystemUsed": f"curate {system}".strip(), "AISystemVersionUsed": version}
@@ -22,7 +24,7 @@ def xmp(system: str = "", version: str = "") -> bytes:
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmp:CreatorTool="curate"'
-        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"{told}/>'
+        f' Iptc4xmpExt:DigitalSourceType="{source_type}"{told}/>'
         '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
     ).encode("utf-8", "replace")
 

@@ -54,6 +54,10 @@ MAY_IMPORT = {
     "train.translate": (
         f"{DATA} train.weights train.runs train.recipes train.gan train.data train.networks train.engine"
     ),
+    "train.latent": (
+        f"{DATA} train.translate train.evaluation train.weights train.runs train.recipes train.gan train.data "
+        "train.networks train.engine"
+    ),
     "train.trainer": (
         f"{DATA} train.evaluation train.weights train.runs train.recipes train.gan train.data train.networks "
         "train.engine"

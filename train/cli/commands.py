@@ -11,6 +11,7 @@ from curate.pipeline.cli.context import Context, add_command
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import UsageError
 from curate.train.cli import params
+from curate.train.cli.latent import generate, label
 from curate.train.cli.suspects import suspects
 from curate.train.cli.train import train
 from curate.train.cli.translate import Force, Renames, WhichSystem, known_direction, translate
@@ -23,6 +24,8 @@ def register(app: typer.Typer) -> None:
     add_command(app, suspects)
     add_command(app, train)
     add_command(app, translate)
+    add_command(app, generate)
+    add_command(app, label)
     weights = typer.Typer(help="Other projects' checkpoints, in and out.", no_args_is_help=True)
     add_command(weights, import_)
     add_command(weights, export)

@@ -66,9 +66,9 @@ class MadeBy(NamedTuple):
         return cls(type(trained.recipe).__name__, Path(trained.source).name, trained.step, digests)
 
 
-def xmp(made_by: MadeBy) -> bytes:
-    """The mark of what these networks painted."""
-    return synthetic.xmp(made_by.networks, made_by.version)
+def xmp(made_by: MadeBy, source_type: str = synthetic.SOURCE_TYPE) -> bytes:
+    """The mark of what these networks painted, or made from nothing, by IPTC's `source_type`."""
+    return synthetic.xmp(made_by.networks, made_by.version, source_type)
 
 
 def kept_exif(exif: bytes) -> bytes:

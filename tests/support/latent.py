@@ -1,0 +1,85 @@
+"""A generator of 16 px with w's of 8 numbers, and a run around it, for the tests of latent codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from curate.pipeline.faces.config import CropRules
+from curate.train.latent.latent_run import LatentRun
+from curate.train.runs.trained import Trained
+
+SIDE, WIDTH, LAYERS = 16, 8, 4
+
+
+class Mapping(nn.Module):
+    w_avg: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.fc = nn.Linear(WIDTH + classes, WIDTH)
+        self.register_buffer("w_avg", torch.full((WIDTH,), 0.1))
+
+    def forward(self, z: Tensor, labels: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+        x = z if labels is None else torch.cat([z, labels], 1)
+        w = torch.tanh(self.fc(x))[:, None].repeat(1, LAYERS, 1)
+        near = self.w_avg + psi * (w - self.w_avg)
+        return near if cutoff is None else torch.cat([near[:, :cutoff], w[:, cutoff:]], 1)
+
+
+class Layer(nn.Module):
+    noise_const: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.affine = nn.Linear(WIDTH, 48)
+        self.noise_strength = nn.Parameter(torch.tensor(0.05))
+        self.register_buffer("noise_const", torch.randn(SIDE, SIDE))
+
+    def forward(self, w: Tensor, noise: str) -> Tensor:
+        flat = self.affine(w).view(-1, 3, 4, 4)
+        image = nn.functional.interpolate(flat, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+        return image + self.noise_strength * self.noise_const if noise == "const" else image
+
+
+class Synthesis(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.b16 = nn.ModuleDict({f"conv{n}": Layer() for n in range(LAYERS)})
+
+    def forward(self, ws: Tensor, noise: str = "random") -> Tensor:
+        return torch.stack([layer(ws[:, n], noise) for n, layer in enumerate(self.b16.values())]).sum(0)
+
+
+class TinyGenerator(nn.Module):
+    z_dim = w_dim = WIDTH
+    num_ws, resolution = LAYERS, SIDE
+
+    def __init__(self, classes: int = 0) -> None:
+        super().__init__()
+        self.c_dim = classes
+        self.mapping, self.synthesis = Mapping(classes), Synthesis()
+
+
+class TinyRecipe(nn.Module):
+    def __init__(self, classes: int = 0) -> None:
+        super().__init__()
+        self.average = TinyGenerator(classes)
+        self.optimizers: dict[str, Any] = {}
+
+
+def tiny_run(folder: Path, *, seed: int = 0, classes: int = 0) -> LatentRun:
+    """A run whose file of weights is in `folder`."""
+    torch.manual_seed(seed)
+    recipe: Any = TinyRecipe(classes)
+    weights = folder / f"weights{seed}.bin"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_bytes(bytes([seed]))
+    rules = {"a": CropRules(align="ffhq", size=32)}
+    trained = Trained(recipe, str(folder / "run"), 1, SIDE, {"a": "portrait"}, rules, (), frozenset(), files=(weights,))
+    return LatentRun.of(replace(trained))

@@ -1,0 +1,98 @@
+"""The commands of generators that make pictures from seeds: generate, label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.pipeline.cli.context import Context
+from curate.pipeline.core.errors import UsageError
+from curate.train.cli.translate import Device, Force
+
+if TYPE_CHECKING:
+    from curate.train.latent.labels import Labelled
+    from curate.train.latent.latent_run import LatentRun, Noise
+
+Source = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run of stylegan2, RUN@STEP, RUN@best, or a file of weights.")
+]
+Pictures = Annotated[Path, typer.Argument(metavar="MANIFEST", help="The folder that curate generate wrote.")]
+
+
+def generate(
+    context: Context,
+    run: Source,
+    seeds: Annotated[str, typer.Option(metavar="600-2599", help="Which pictures: ranges and numbers.")] = "0-99",
+    psi: Annotated[
+        float, typer.Option(help="Truncation: 1 takes seeds as they fall, 0.7 keeps nearer to the mean.")
+    ] = 1.0,
+    cutoff: Annotated[int | None, typer.Option(min=1, help="Truncate the first N layers alone.")] = None,
+    noise: Annotated[str, typer.Option(help="const, none or random.")] = "const",
+    class_: Annotated[int | None, typer.Option("--class", help="Of networks that were trained with labels.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("generated"),
+    force: Force = False,
+    device: Device = None,
+) -> None:
+    """Make pictures from seeds with a trained StyleGAN2; their w's and a manifest, too."""
+    from curate.train.latent import generate as stage
+
+    chosen = stage.parse_seeds(seeds)
+    settings = stage.GenerateSettings(psi, cutoff, _known_noise(noise), class_)
+    made = stage.run(_load(context, run, device), chosen, out, settings, force=force, progress=context.console.progress)
+    kept = f", {made.kept:,} were there" if made.kept else ""
+    lines = [f"{made.folder}: {made.made:,} pictures made{kept}; {made.total:,} in all"]
+    context.console.result(made, "\n".join([*lines, f"next: curate label {out} --by smile"]))
+
+
+def label(
+    context: Context,
+    manifest: Pictures = Path("generated"),
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="smile|FILE", help="Measure smiles; or a table with a column seed or path; repeatable."),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Of --by smile; not given: the one that parts the set best.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Say of generated pictures what they show: smiles by two measures, or a table's labels."""
+    from curate.train.latent import labels, picture_set
+
+    if threshold is not None and "smile" not in (by or ["smile"]):
+        raise UsageError("--threshold without --by smile: a table has its own answers", "leave it out")
+    pictures = picture_set.read(manifest)
+    told = labels.run(pictures, by or ["smile"], threshold, force=force, progress=context.console.progress)
+    context.console.result(told, "\n".join([*_told(told), _next(manifest, told)]))
+
+
+def _told(told: Labelled) -> list[str]:
+    lines = [f"{told.pictures:,} pictures" + ("" if told.faces is None else f", {told.faces:,} with a face")]
+    for name, count in told.positive.items():
+        above = f", above {told.thresholds[name]:.3g}" if name in told.thresholds else ""
+        lines.append(f"  {name}: {count:,}{above}")
+    for names, found in told.agreement.items():
+        lines.append(f"  {names} agree on {found['share']:.0%} (kappa {found['kappa']:.2f})")
+    return lines
+
+
+def _next(manifest: Path, told: Labelled) -> str:
+    name = next(iter(told.positive), "COLUMN")
+    return f"next: curate direction {manifest} --method svm --label {name}"
+
+
+def _known_noise(text: str) -> Noise:
+    known: dict[str, Noise] = {"const": "const", "none": "none", "random": "random"}
+    if text not in known:
+        raise UsageError(f"--noise {text}: there are {', '.join(known)}", "const gives the same picture every time")
+    return known[text]
+
+
+def _load(context: Context, run: Path, device: str | None) -> LatentRun:
+    """The run, which may be named as it lies below the root."""
+    from curate.train.latent import latent_run
+
+    below = context.root / run
+    return latent_run.load(below if below.exists() or not run.exists() else run, device)

@@ -1,0 +1,1 @@
+"""The latent codes of generators: pictures from seeds, labels, directions, photos projected and edited."""
