@@ -26,7 +26,7 @@ MOST_SEED = 2**32 - 1  # of RandomState
 _TOGETHER = 1 << 20  # px of pictures that are made at once
 
 
-class Generator(Protocol):
+class LatentGenerator(Protocol):
     """What is used of a StyleGAN2 generator."""
 
     z_dim: int
@@ -42,7 +42,7 @@ class Generator(Protocol):
 class LatentRun:
     """The moving average of a run's generator, or a generator from a file of weights."""
 
-    generator: Generator
+    generator: LatentGenerator
     trained: Trained
 
     @classmethod
