@@ -19,10 +19,11 @@ from curate.pipeline.core.config import parse
 from curate.pipeline.export import export_set
 from curate.pipeline.export.config import Export
 from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.ffhq import eyes
 from curate.pipeline.imaging.geometry import Box
 from curate.pipeline.scrape.config import Query
 from curate.train.engine.loop import LoopConfig, train
-from tests.support import ROOT
+from tests.support import ROOT, drawn_people
 from tests.support.tables import small_world
 
 
@@ -73,6 +74,15 @@ def test_the_source_reads_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_detector_finds_its_face(monkeypatch: pytest.MonkeyPatch) -> None:
     (face,) = example("detector", monkeypatch).load(CropRules())(np.zeros((40, 60, 3), np.uint8))
     assert face.box == Box(20.0, 10.0, 20.0, 20.0)
+
+
+def test_the_landmarker_finds_the_drawn_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = drawn_people.person(3).places()
+    found = example("landmarker", monkeypatch).load()(drawn_people.photo(3), Box(*places.face), 0.0)
+    apart = np.hypot(*np.subtract(*places.eyes))
+    for at, true in zip(eyes(found.points), places.eyes, strict=True):
+        assert np.hypot(*(at - true)) < 0.12 * apart
+    assert found.instability is not None
 
 
 def test_the_layout_writes_every_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,13 @@ from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.registry import Registry
 from curate.pipeline.export.layouts import LAYOUTS
 from curate.pipeline.faces.detectors import DETECTORS
+from curate.pipeline.faces.landmarkers import LANDMARKERS
 from curate.pipeline.scrape.sources import SOURCES
 from curate.train.evaluation.metrics import METRICS
 from curate.train.recipes import RECIPES
 from tests.architecture.imports import ROOT
 
-TABLES = [DETECTORS, SOURCES, RECIPES, LAYOUTS, METRICS]
+TABLES = [DETECTORS, LANDMARKERS, SOURCES, RECIPES, LAYOUTS, METRICS]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ def test_a_typo_names_the_nearest(table: Registry) -> None:
     ("table", "folder"),
     [
         (DETECTORS, "pipeline/faces/detectors"),
+        (LANDMARKERS, "pipeline/faces/landmarkers"),
         (SOURCES, "pipeline/scrape/sources"),
         (LAYOUTS, "pipeline/export/layouts"),
         (RECIPES, "train/recipes"),

@@ -31,7 +31,9 @@ from curate.pipeline.dedup import stage as dedup
 from curate.pipeline.dedup.config import Dedup
 from curate.pipeline.faces import alignment, skin
 from curate.pipeline.faces.config import CropRules
+from curate.pipeline.faces.detectors import ensemble
 from curate.pipeline.faces.ffhq import ffhq_quad
+from curate.pipeline.faces.landmarkers import LANDMARKERS
 from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, geometry, quality, warp
 from curate.pipeline.tables import manifest
@@ -144,8 +146,7 @@ def recall(photos: list[truth.Photo], find: Callable[[codec.RGB], list[geometry.
 
 def steps(photos: list[Path], rules: CropRules) -> dict[str, float]:
     """CPU ms per photo of each step of ours, for every face that is found; the better of two runs."""
-    aligner = alignment.Aligner(rules)
-    assert aligner.detect is not None and aligner.find_landmarks is not None
+    detect, find_landmarks = ensemble.load(rules), LANDMARKERS.resolve(rules.landmarks)()
     spent: Counter[str] = Counter()
 
     def timed(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -160,10 +161,10 @@ def steps(photos: list[Path], rules: CropRules) -> dict[str, float]:
     for path in photos:
         image = timed("decode", codec.decode, path.read_bytes())
         cuts = []
-        for face in timed("detect", aligner.detect, image):
+        for face in timed("detect", detect, image):
             if face.box.side < rules.min_face:
                 continue
-            points = timed("landmarks and unrest", aligner.find_landmarks, image, face.box, 0.0).points
+            points = timed("landmarks and unrest", find_landmarks, image, face.box, 0.0).points
             affine = geometry.quad_affine(ffhq_quad(points), rules.size)
             cuts.append(timed("cut", warp.cut, image, affine, rules.size, warp.FFHQ_CLEARANCE))
             timed("measure", quality.measure, cuts[-1])

@@ -12,10 +12,10 @@ from PIL import Image
 
 from curate.pipeline.imaging import codec
 from curate.pipeline.tables import manifest
-from tests.end_to_end.conftest import Curate
+from tests.support.command import curate
 
 
-def one_photo(root: Path, curate: Curate) -> None:
+def one_photo(root: Path) -> None:
     """A root with one accepted image, without a face."""
     (root / "photos").mkdir()
     (root / "photos" / "grey.jpg").write_bytes(codec.encode_jpeg(np.full((300, 300, 3), 128, np.uint8)))
@@ -33,25 +33,25 @@ def one_photo(root: Path, curate: Curate) -> None:
         ("crop: {detector: harr}", "there is no detector 'harr'; did you mean 'haar'?"),
     ],
 )
-def test_a_wrong_params_yaml(text: str, said: str, tmp_path: Path, curate: Curate) -> None:
-    one_photo(tmp_path, curate)
+def test_a_wrong_params_yaml(text: str, said: str, tmp_path: Path) -> None:
+    one_photo(tmp_path)
     (tmp_path / "params.yaml").write_text(text + "\n", "utf-8")
     assert said in curate("crop", "--root", tmp_path, code=2).stderr
 
 
-def test_a_detector_with_a_typo(tmp_path: Path, curate: Curate) -> None:
-    one_photo(tmp_path, curate)
+def test_a_detector_with_a_typo(tmp_path: Path) -> None:
+    one_photo(tmp_path)
     said = curate("crop", "--detector", "anme", "--root", tmp_path, code=2).stderr
     assert "did you mean 'anime'?" in said
 
 
-def test_a_missing_table_names_the_command_that_makes_it(tmp_path: Path, curate: Curate) -> None:
+def test_a_missing_table_names_the_command_that_makes_it(tmp_path: Path) -> None:
     said = curate("crop", "--root", tmp_path, code=2).stderr
     assert "images.parquet: not there yet" in said
     assert "curate scrape" in said
 
 
-def test_a_broken_table(tmp_path: Path, curate: Curate) -> None:
+def test_a_broken_table(tmp_path: Path) -> None:
     path = manifest.IMAGES.path(tmp_path)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"PAR1 no more")
@@ -59,7 +59,7 @@ def test_a_broken_table(tmp_path: Path, curate: Curate) -> None:
     assert path.read_bytes() == b"PAR1 no more"
 
 
-def test_a_table_of_another_version(tmp_path: Path, curate: Curate) -> None:
+def test_a_table_of_another_version(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     path = manifest.write(manifest.IMAGES, manifest.empty(manifest.IMAGES), tmp_path)
@@ -68,7 +68,7 @@ def test_a_table_of_another_version(tmp_path: Path, curate: Curate) -> None:
     assert "schema version 99" in curate("crop", "--root", tmp_path, code=2).stderr
 
 
-def test_unreadable_and_oversized_images_get_a_row_and_stop_nobody(tmp_path: Path, curate: Curate) -> None:
+def test_unreadable_and_oversized_images_get_a_row_and_stop_nobody(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     good = codec.encode_jpeg(np.full((300, 300, 3), 128, np.uint8))
@@ -85,7 +85,7 @@ def test_unreadable_and_oversized_images_get_a_row_and_stop_nobody(tmp_path: Pat
 
 
 @pytest.mark.parametrize("run", ["nowhere", "photos"])
-def test_a_run_folder_that_is_none(run: str, tmp_path: Path, curate: Curate) -> None:
+def test_a_run_folder_that_is_none(run: str, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(codec.encode_jpeg(np.full((64, 64, 3), 128, np.uint8)))
@@ -94,7 +94,7 @@ def test_a_run_folder_that_is_none(run: str, tmp_path: Path, curate: Curate) -> 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full to stand for a full disk")
-def test_a_full_disk_is_one_line_and_keeps_the_old_table(tmp_path: Path, curate: Curate) -> None:
+def test_a_full_disk_is_one_line_and_keeps_the_old_table(tmp_path: Path) -> None:
     old = manifest.write(manifest.CROPS, manifest.empty(manifest.CROPS), tmp_path)
     manifest.write(manifest.DEDUP, manifest.empty(manifest.DEDUP), tmp_path)
     manifest.write(manifest.IMAGES, manifest.empty(manifest.IMAGES), tmp_path)

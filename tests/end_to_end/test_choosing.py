@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from curate.pipeline.tables import manifest
-from tests.end_to_end.conftest import Curate
+from tests.support.command import curate
 from tests.support.tables import small_world
 
 
@@ -14,7 +14,7 @@ def trains(root: Path) -> set[str]:
     return set(manifest.accepted(manifest.read(manifest.DATASET, root))["crop_id"].to_pylist())
 
 
-def test_the_road_of_choosing(tmp_path: Path, curate: Curate) -> None:
+def test_the_road_of_choosing(tmp_path: Path) -> None:
     world = tmp_path
     small_world(world)
     here = ("--root", world)

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from curate.pipeline.tables import manifest
-from tests.end_to_end.conftest import ROOT, Curate
+from tests.support import ROOT
+from tests.support.command import curate
 
 WORLD = {"seed": 3, "portraits": 8, "anime": 2, "icons": 2, "garments": 9}
 RUN = {"steps": 4, "tick": 2, "batch": 2, "samples": 1, "sample_every": 2, "checkpoint_every": 2}
@@ -22,10 +23,11 @@ HELD_OUT = {"cyclegan": "test", "cagan": "val"}  # in so small a world, test has
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, curate: Curate) -> Path:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the data half has run on a small demo."""
     root = tmp_path_factory.mktemp("road")
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params["engine"] = {"kind": "inline"}
     params["scrape"]["demo"] = WORLD
     for query in params["scrape"]["queries"]:
         query["site"] = str(ROOT / query["site"])
@@ -51,7 +53,7 @@ def test_every_table_is_there_and_none_lost_a_row(world: Path) -> None:
     assert manifest.accepted(tables["pairs"]).num_rows >= WORLD["garments"] - 1
 
 
-def test_stats_count_what_the_tables_hold(world: Path, curate: Curate) -> None:
+def test_stats_count_what_the_tables_hold(world: Path) -> None:
     funnel = json.loads(curate("stats", "--root", world, "--json").stdout)
     images = manifest.read(manifest.IMAGES, world).to_pylist()
     for part in funnel["parts"]:
@@ -59,7 +61,7 @@ def test_stats_count_what_the_tables_hold(world: Path, curate: Curate) -> None:
 
 
 @pytest.mark.parametrize("recipe", TINY)
-def test_a_recipe_trains_and_its_stage_translates_what_was_held_out(world: Path, curate: Curate, recipe: str) -> None:
+def test_a_recipe_trains_and_its_stage_translates_what_was_held_out(world: Path, recipe: str) -> None:
     curate("train", recipe, "--root", world)
     run, out = world / "processed" / "runs" / recipe, world / "processed" / "translated" / recipe
     assert json.loads((run / "metrics.json").read_text())["steps"] == RUN["steps"]
@@ -72,7 +74,7 @@ def test_a_recipe_trains_and_its_stage_translates_what_was_held_out(world: Path,
     assert curate("train", recipe, "--root", world).stdout.count("finished before") == 1
 
 
-def test_the_report_is_written(world: Path, curate: Curate) -> None:
+def test_the_report_is_written(world: Path) -> None:
     curate("stats", "--html", "--root", world)
     page = (world / "processed" / "report" / "index.html").read_text("utf-8")
     assert "long" in page

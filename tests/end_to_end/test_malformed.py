@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from curate.pipeline.tables import manifest
-from tests.end_to_end.conftest import Curate
 from tests.support import malformed_images
+from tests.support.command import curate
 from tests.support.tables import image_row
 
 # What scrape may say of a file, by the first word of its name; of what was damaged at random, these and "ok".
@@ -49,14 +49,14 @@ def rows(root: Path, table: manifest.Table) -> list[dict[str, Any]]:
     return found
 
 
-def the_rest_of_the_road(root: Path, curate: Curate) -> None:
+def the_rest_of_the_road(root: Path) -> None:
     for stage in ("crop", "dedup", "pairs", "build"):
         curate(stage, "--root", root)
 
 
 @pytest.mark.slow
 def test_from_a_folder_each_file_gets_a_row_with_its_reason(
-    tmp_path: Path, curate: Curate, named: list[malformed_images.Named]
+    tmp_path: Path, named: list[malformed_images.Named]
 ) -> None:
     folder, root = tmp_path / "given", tmp_path / "root"
     folder.mkdir()
@@ -71,7 +71,7 @@ def test_from_a_folder_each_file_gets_a_row_with_its_reason(
         title: reason for title, reason in found.items() if reason not in SAID[title.split("-")[0]] | {"duplicate"}
     }
     assert wrong == {}
-    the_rest_of_the_road(root, curate)
+    the_rest_of_the_road(root)
     kept = {row["image_id"] for row in rows(root, manifest.IMAGES) if row["status"] == "accepted"}
     crops = rows(root, manifest.CROPS)
     assert {row["image_id"] for row in crops} == kept
@@ -79,9 +79,7 @@ def test_from_a_folder_each_file_gets_a_row_with_its_reason(
 
 
 @pytest.mark.slow
-def test_stages_that_meet_them_unchecked_say_why(
-    tmp_path: Path, curate: Curate, named: list[malformed_images.Named]
-) -> None:
+def test_stages_that_meet_them_unchecked_say_why(tmp_path: Path, named: list[malformed_images.Named]) -> None:
     """As if they had been let in: by an older scrape, by a disk that fails, by hand."""
     written, pairs = [], []
     for rank, (name, data) in enumerate(named):
@@ -95,7 +93,7 @@ def test_stages_that_meet_them_unchecked_say_why(
         pairs.append(image_row(tmp_path, None, "shop", rank, **known, **product))
     manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, written + pairs), tmp_path)
     (tmp_path / "params.yaml").write_text("crop: {closer_look: false}\n")
-    the_rest_of_the_road(tmp_path, curate)
+    the_rest_of_the_road(tmp_path)
     crops = rows(tmp_path, manifest.CROPS)
     assert {row["image_id"] for row in crops} == {row["image_id"] for row in written}
     found = {row["reason"] for row in crops}

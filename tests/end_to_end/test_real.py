@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from curate.pipeline.tables import manifest
-from tests.end_to_end.conftest import Curate
+from tests.support.command import curate
 
 SITE = """\
 name: plain
@@ -55,7 +55,7 @@ def site(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.mark.slow
-def test_real_photos_go_the_road(site: int, cascade: Path, tmp_path: Path, curate: Curate) -> None:
+def test_real_photos_go_the_road(site: int, cascade: Path, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE.format(port=site), "utf-8")
     common = ["--root", tmp_path, "--allow-net", f"127.0.0.1:{site}", "--contact", "tests@example.org"]
     for domain in ("portraits", "anime", "broken"):

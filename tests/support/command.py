@@ -1,0 +1,37 @@
+"""The `curate` command as a person types it, in this process: what it imports is imported once for all tests.
+
+That a process of its own does the same: tests/end_to_end/test_import_name.py and test_scale.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+from pathlib import Path
+from unittest import mock
+
+from curate.__main__ import main
+from tests.support import ROOT
+
+
+def curate(*arguments: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `curate ARGUMENTS` in the repository's root; `code` is the exit code that is expected."""
+    words = ["curate", *map(str, arguments)]
+    out, err = io.StringIO(), io.StringIO()
+    ended: object = 0
+    with (
+        mock.patch("sys.argv", words),
+        mock.patch.dict(os.environ, environment),
+        contextlib.chdir(ROOT),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            ended = end.code or 0
+    done = subprocess.CompletedProcess(words, int(str(ended)), out.getvalue(), err.getvalue())
+    assert done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
+    return done
