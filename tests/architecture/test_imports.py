@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -84,18 +85,23 @@ def allowed(module: str, row: str) -> bool:
     return home == row or (home is None and module in names) or under(module, *names)
 
 
+def assert_nothing(wrong: Mapping[Path, Collection[object]]) -> None:
+    """That no file has anything wrong; else they are named, with what it is."""
+    found = {str(path): sorted(map(str, what)) for path, what in wrong.items() if what}
+    assert not found, found
+
+
 def sources(*tops: str) -> list[Path]:
     found = [path for path in files() if under(name(path), *tops)]
     assert found, f"no file below {tops}"
     return found
 
 
-@pytest.mark.parametrize("path", files(), ids=str)
-def test_a_file_imports_what_its_folder_may(path: Path) -> None:
-    row = folder(name(path))
+def test_a_file_imports_what_its_folder_may() -> None:
     packages = {"curate", "curate.pipeline", "curate.train"}  # their __init__ do nothing that could be depended on
-    if row is not None:
-        assert not {module for module in ours(path) - packages if not allowed(module, row)}
+    rows = {path: row for path in files() if (row := folder(name(path))) is not None}
+    wrong = {path: [m for m in ours(path) - packages if not allowed(m, row)] for path, row in rows.items()}
+    assert_nothing(wrong)
 
 
 def test_every_folder_has_its_row() -> None:
@@ -145,33 +151,31 @@ def test_a_package_holds_a_docstring_or_a_table(path: Path) -> None:
         assert not imported(path) & heavy
 
 
-@pytest.mark.parametrize("path", sources("curate.pipeline"), ids=str)
-def test_the_data_half_knows_nothing_of_training(path: Path) -> None:
-    assert not {m for m in imported(path) if under(m, "curate.train", "torch", "torchvision")}
+def test_the_data_half_knows_nothing_of_training() -> None:
+    training = ("curate.train", "torch", "torchvision")
+    assert_nothing({path: [m for m in imported(path) if under(m, *training)] for path in sources("curate.pipeline")})
 
 
-@pytest.mark.parametrize("path", files(), ids=str)
-def test_everything_is_imported_below_curate(path: Path) -> None:
+def test_everything_is_imported_below_curate() -> None:
     """A module that is reached by two names would be loaded twice, and `train` may be anybody's."""
-    assert not {m for m in imported(path) if under(m, "pipeline", "train", "presets")}
+    assert_nothing({path: [m for m in imported(path) if under(m, "pipeline", "train", "presets")] for path in files()})
 
 
-@pytest.mark.parametrize("path", sources("curate.pipeline.scrape.sources"), ids=str)
-def test_sources_neither_sleep_nor_write_nor_dial(path: Path) -> None:
-    assert not imported(path) & {"time", "requests", "urllib3", "socket", "threading"}
+def test_sources_neither_sleep_nor_write_nor_dial() -> None:
+    dialling = {"time", "requests", "urllib3", "socket", "threading"}
+    assert_nothing({path: imported(path) & dialling for path in sources("curate.pipeline.scrape.sources")})
 
 
-@pytest.mark.parametrize("path", files(), ids=str)
-def test_only_the_commands_print_and_read_flags(path: Path) -> None:
-    if under(name(path), "curate.pipeline.cli", "curate.train.cli", "curate.__main__"):
-        return
-    assert "typer" not in imported(path)
-    speech = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and _speaks(node)]
-    assert not speech, f"{path}:{speech[0].lineno}"
+def test_only_the_commands_print_and_read_flags() -> None:
+    speaking = ("curate.pipeline.cli", "curate.train.cli", "curate.__main__")
+    silent = [path for path in files() if not under(name(path), *speaking)]
+    assert_nothing({path: imported(path) & {"typer"} for path in silent})
+    assert_nothing({path: [node.lineno for node in ast.walk(tree(path)) if _speaks(node)] for path in silent})
 
 
-def _speaks(call: ast.Call) -> bool:
-    return ast.unparse(call.func) in {"print", "sys.stdout.write", "sys.stderr.write", "config.load"}
+def _speaks(node: ast.AST) -> bool:
+    speech = {"print", "sys.stdout.write", "sys.stderr.write", "config.load"}
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in speech
 
 
 def test_nothing_imports_in_a_circle() -> None:
@@ -205,18 +209,18 @@ def test_a_module_name_stands_once_in_each_half() -> None:
         assert not {stem for stem in stems if stems.count(stem) > 1}
 
 
-@pytest.mark.parametrize("path", files(), ids=str)
-def test_files_and_functions_stay_small(path: Path) -> None:
-    text = (ROOT / path).read_text("utf-8")
-    assert text.count("\n") < 300
-    assert path.stem not in {"utils", "common", "helpers"}
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < 60, f"{path}:{node.lineno} {node.name}"
+def test_files_and_functions_stay_small() -> None:
+    assert not [path for path in files() if (ROOT / path).read_text("utf-8").count("\n") >= 300]
+    assert not [path for path in files() if path.stem in {"utils", "common", "helpers"}]
+    functions = {path: [n for n in ast.walk(tree(path)) if isinstance(n, ast.FunctionDef)] for path in files()}
+    assert_nothing({path: [n.name for n in own if lines(n) > 60] for path, own in functions.items()})
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "pipeline").rglob("*.py")), ids=lambda p: p.name)
-def test_the_data_tests_stand_without_train(path: Path) -> None:
-    assert "torch" not in imported(path.relative_to(ROOT))
-    assert not {m for m in imported(path.relative_to(ROOT)) if under(m, "curate.train")}
+def lines(node: ast.FunctionDef) -> int:
+    assert node.end_lineno is not None
+    return node.end_lineno - node.lineno + 1
+
+
+def test_the_data_tests_stand_without_train() -> None:
+    tests = [path.relative_to(ROOT) for path in (ROOT / "tests/pipeline").rglob("*.py")]
+    assert_nothing({path: [m for m in imported(path) if under(m, "curate.train", "torch")] for path in tests})

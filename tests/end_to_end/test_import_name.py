@@ -30,15 +30,13 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(params=["modules", "directory"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder with somebody's train.py, pipeline.py and presets.py, or with a clone of curate as a subfolder."""
-    if request.param == "modules":
-        for name in ("train", "pipeline", "presets"):
-            (tmp_path / f"{name}.py").write_text(f"raise ImportError('somebody else''s {name}.py')\n")
-    else:
-        for name in ("src", "train", "pipeline", "presets"):  # no __init__.py: a namespace package, if anything
-            (tmp_path / "curate" / name).mkdir(parents=True)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with somebody's train.py, pipeline.py and presets.py, and a clone of curate as a subfolder."""
+    for name in ("train", "pipeline", "presets"):
+        (tmp_path / f"{name}.py").write_text(f"raise ImportError('somebody else''s {name}.py')\n")
+    for name in ("src", "train", "pipeline", "presets"):  # no __init__.py: a namespace package, if anything
+        (tmp_path / "curate" / name).mkdir(parents=True)
     (tmp_path / "spawn.py").write_text(SPAWN)
     return tmp_path
 

@@ -19,7 +19,7 @@ from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.tables import manifest
 from tests.pipeline.dedup.test_stage import crop_row
 
-PORTRAITS = 12  # per hair length
+PORTRAITS = 7  # per hair length
 QUALITY = {"recompress": 34}  # JPEG, as the demo plants it; 88 for the other copies
 
 

@@ -16,7 +16,7 @@ from curate.pipeline.demo.items import DemoPicture
 from curate.pipeline.demo.world import DrawnWorld
 from curate.pipeline.faces import model_files
 
-COUNT = 12  # portraits of each hair length, and anime faces
+COUNT = 8  # portraits of each hair length, and anime faces
 HAAR = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
 
 
@@ -102,7 +102,7 @@ def test_the_anime_cascade_finds_the_drawings_and_haar_does_not(cascade: Path) -
 def test_hair_length_shows_beside_the_chin(length: str) -> None:
     """In the crop that trains, long hair covers what lies left and right of the chin; short hair leaves it free."""
     shares = []
-    for picture in [p for p in subjects("portrait") if p.truth.hair == length][:12]:
+    for picture in [p for p in subjects("portrait") if p.truth.hair == length]:
         truth = picture.truth
         assert truth.eyes and truth.chin
         left, right = (np.array(eye) for eye in truth.eyes)
