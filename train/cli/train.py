@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,24 +68,33 @@ def train(
         "run.precision": precision,
         "run.weights": from_,
         "data.size": size,
-        "data.domains": {"a": a, "b": b} if a and b else None,
+        "data.domains": {key: name for key, name in (("a", a), ("b", b)) if name} or None,
         **dict(parse_assignment(text) for text in set_ or ()),
     }
-    if bool(a) != bool(b):
-        raise UsageError("--a and --b: one without the other", "name both domains")
     _check_together({"--steps": steps, "--epochs": epochs})
     _check_together({"--fresh": fresh, "--fresh-if-changed": fresh_if_changed})
     _check_together({"--branch": branch, "--from": from_})
     parent = _branch_of(context.root, branch) if branch else None
     config = branched(parent.config_json, recipe, flags) if parent else read(context.params, recipe, flags)
-    pairs = "human" in RECIPES.resolve(recipe).keys(config.model)
-    if pairs and a:
-        raise UsageError(f"--a, --b: {recipe} trains on pairs, which have no domains to choose", "leave them out")
+    keys = RECIPES.resolve(recipe).keys(config.model)
+    pairs = "human" in keys
+    _check_domains(recipe, keys, {"a": a, "b": b})
     context.note_stale("pairs" if pairs else "dataset")
     path = context.root / (run or RUNS / (_branch_name(parent) if parent else recipe))
     on_change: OnChange = "fresh" if fresh else "fresh-if-changed" if fresh_if_changed else "refuse"
     show = _show_dry_run if dry_run else _train
     show(context, config, path, on_change, parent)
+
+
+def _check_domains(recipe: str, keys: Collection[str], named: Mapping[str, str | None]) -> None:
+    """Raises UsageError for other domains than a `recipe` has whose batches hold `keys`."""
+    given = [key for key, name in named.items() if name]
+    if given and "human" in keys:
+        raise UsageError(f"--a, --b: {recipe} trains on pairs, which have no domains to choose", "leave them out")
+    if "b" in given and "b" not in keys:
+        raise UsageError(f"--b: {recipe} trains on one domain", "name it by --a alone; several: data.classes")
+    if len(given) == 1 and "b" in keys:
+        raise UsageError("--a and --b: one without the other", "name both domains")
 
 
 def _train(

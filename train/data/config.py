@@ -21,10 +21,11 @@ class Window(Section, frozen=True, kw_only=True):
 class DataConfig(Section, frozen=True, kw_only=True):
     """What a run trains on; train.NAME.data in params.yaml."""
 
-    domains: Mapping[str, str] = {}  # {a: long, b: short}; empty: the dataset's two, by name
+    domains: Mapping[str, str] = {}  # {a: long, b: short}; empty: the dataset's two, by name, or its one
+    classes: tuple[str, ...] = ()  # domains that train as the classes of one set; model.labels is how many
     size: Annotated[int, Meta(ge=16, le=1024, multiple_of=4)] = 256  # px, side of what the networks see
     width: Annotated[int, Meta(ge=16, le=1024, multiple_of=4)] | None = None  # px, of pairs; None: square
-    load: Positive | None = None  # px, side before the random crop; None: size * 286 / 256, of pairs: size
+    load: Positive | None = None  # px, side before the random crop; None: size * 286 / 256, but of two domains alone
     flip: Share = 0.5  # probability of a mirror image
     windows: Mapping[Literal["a", "b"], Window] = {}  # instead of load and the random crop: shift and zoom
     candidates: Positive = 1  # other articles drawn for a pair, of which the one most unlike its own in colour is taken

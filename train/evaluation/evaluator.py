@@ -109,14 +109,14 @@ class Evaluator:
         for start in range(0, task.count, BATCH):
             batch = task.batch(start, min(start + BATCH, task.count))
             source, rendered = batch[task.source], recipe.render(batch)
-            made = rendered[task.made].float()
+            made = rendered[task.made].float().clamp(-1.0, 1.0)
             whole = {
                 "structure": metrics.structure(source, made),
                 "colour": metrics.colour(source, made),
                 "change": metrics.change(source, made),
                 "checkerboard": (metrics.checkerboard(made) - metrics.checkerboard(source)).clamp_min(0.0),
             }
-            for name, values in whole.items():
+            for name, values in whole.items() if task.translates else ():
                 beside.setdefault(name, []).append(values)
             if task.mask:
                 boxes = list(painted_boxes(rendered[task.mask]))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from curate.pipeline.core.progress import Progress
 from curate.train.data import face_masks, paired, transforms, unpaired
+from curate.train.data.single import SingleBatches, latents
 from curate.train.data.transforms import to_float
 from curate.train.engine.contract import Batch
 from curate.train.engine.precision import select_device
+from curate.train.engine.rng import generator
 from curate.train.runs.config import TrainConfig
 
 MIN_IMAGES = 2  # training images per domain, articles to swap
@@ -32,6 +35,7 @@ class TranslationTask:
     label: str  # which images its sources are
     digest: str  # and what they are
     batch: Callable[[int, int], Batch]  # what render is given for the images from one number to another
+    translates: bool = True  # whether what is made keeps anything of its source
     mask: str = ""  # the key of where it was painted, for a recipe that paints on its source: render(batch)[mask]
 
     def sources(self, start: int, stop: int) -> Tensor:
@@ -90,6 +94,38 @@ def _batch(
         drawn = face_masks.masks(points[start:stop], chosen.shape[1]).to(device)
         batch[f"face_{key}"] = transforms.resize(drawn, size).clamp(0.0, 1.0)
     return batch
+
+
+def generated_tasks(root: Path, names: Sequence[str], config: TrainConfig, *, progress: Progress) -> HeldOut:
+    """Pictures made of noise, which should look like the images of val, or of train where there are few, of `names`."""
+    for split in ("val", "train"):
+        found = [unpaired.load(root, name, split, progress=progress) for name in names]
+        if min(map(len, found)) >= MIN_IMAGES:
+            break
+    whole = SingleBatches(found, config.data, batch=1, seed=0, device=select_device(config.run.device))
+    count = min(whole.epoch, max(config.run.samples, config.run.held_out))
+    order = torch.randperm(whole.epoch, generator=generator("held out"))[:count].tolist()  # of all classes some
+    name, digests = "generated", " ".join(domain.digest for domain in found)
+    task = TranslationTask(
+        name=name,
+        source="a",
+        made="image",
+        goal=name,
+        count=count,
+        label=f"{' '.join(names)} {config.data.size}",
+        digest=f"{digests} {count}",
+        batch=partial(_noise_batch, whole, order, config),
+        translates=False,
+    )
+    return HeldOut({name: task}, split)
+
+
+def _noise_batch(whole: SingleBatches, order: Sequence[int], config: TrainConfig, start: int, stop: int) -> Batch:
+    """Images, their classes, and the noise of seed 0, 1, ... beside each."""
+    model: Any = config.model
+    images = whole.images(order[start:stop])
+    z = latents(range(start, start + len(images["a"])), model.z_dim).to(images["a"].device)
+    return {**images, "a": transforms.resize(images["a"], config.data.size), "z": z}
 
 
 def held_out_pairs(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, str]:

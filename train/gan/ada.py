@@ -8,23 +8,23 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from curate.train.engine.rng import current_batch_slice, rand, to_device
+from curate.train.gan.warp import warp
 
 INTERVAL = 4  # steps between two changes of p; section 3
 OCTAVE = math.log(2.0)
 
 
 class AdaptiveAugment(nn.Module):
-    """Changes images [N, 3, S, S] in [-1, 1], each kind of change with probability `p`; gradients pass through.
+    """Changes images [N, 3, H, W] in [-1, 1], each kind of change with probability `p`; gradients pass through.
 
     `p` rises while the share of real images that the discriminator calls real, less that of those it does not, is above
-    `target`, and falls below it: from 0 to 1 in `kimg` thousand images at the fastest; section 3. The changes are those
-    of the paper's pipeline "bgc", appendix B: flips, quarter turns, shifts, scales, turns, and colours. Pixels are
-    interpolated linearly and mirrored at the edges; the paper's wavelet filter is left out. `p` and what is counted are
-    buffers, and the same in every process of a run.
+    `target`, and falls below it: by 1 in `kimg` thousand images at the fastest; section 3. The changes are those of the
+    paper's pipeline "bgc", appendix B: flips, quarter turns, shifts, scales, turns, and colours. Gradients of gradients
+    pass, too, so that R1 may be of images before they are changed. `p` and what is counted are buffers, and the same in
+    every process of a run.
     """
 
     p: Tensor
@@ -40,13 +40,16 @@ class AdaptiveAugment(nn.Module):
         self._last_step = -1  # that p was changed at, so that the parts of one count once
 
     def forward(self, images: Tensor) -> Tensor:
-        """The images, changed."""
-        count, channels, height, width = images.shape
-        places = self._inverse_transform(count)[:, :2]
-        grid = F.affine_grid(places, [count, channels, height, width], align_corners=False)
-        moved = F.grid_sample(images.float(), grid, padding_mode="reflection", align_corners=False)
-        matrix, offset = self._colour_transform(count)
-        return (matrix @ moved.flatten(2) + offset).view_as(moved)
+        """The images, changed; fp32."""
+        count, _, height, width = images.shape
+        p = self.p.item()  # the transforms are hundreds of tiny operations, which the CPU does sooner than a GPU
+        if p == 0.0:
+            return images.float()
+        draws = Draws(count, p)
+        moved = warp(images, inverse_transform(draws, height, width))
+        matrix, offset = (to_device(part, images.device) for part in colour_transform(draws))
+        with torch.autocast(images.device.type, enabled=False):
+            return (matrix @ moved.flatten(2) + offset).view_as(moved)
 
     @torch.no_grad()
     def observe(self, scores: Tensor) -> None:
@@ -62,56 +65,69 @@ class AdaptiveAugment(nn.Module):
             return
         self._last_step = step
         direction = (self.signs / self.judged.clamp_min(1.0) - self.target).sign()
-        self.p.add_(direction * self.judged / (1000.0 * self.kimg)).clamp_(0.0, 1.0)
+        self.p.add_(direction * self.judged / (1000.0 * self.kimg)).clamp_min_(0.0)
         self.signs.zero_()
         self.judged.zero_()
 
-    def _inverse_transform(self, count: int) -> Tensor:
-        """Where each pixel of the changed images comes from, [N, 3, 3], in coordinates of [-1, 1]."""
-        rotated = 1.0 - (1.0 - self.p).sqrt()  # of two turns, so that either happens with probability p
-        inverse = _scaling(torch.where(self._applies(count), -1.0, 1.0), torch.ones(count, device=self.p.device))
-        quarter_turns = (self._uniform(count) * 4.0).floor() * (math.pi / 2)
-        inverse = inverse @ _rotation(self._masked(quarter_turns))
-        shifts = (self._masked(self._uniform_within(count, 0.25)) for _ in "xy")  # an eighth of a side
-        inverse = inverse @ _translation(*shifts)
-        zoom = self._masked(self._normal(count) * 0.2 * OCTAVE).exp()
-        inverse = inverse @ _scaling(zoom, zoom)
-        inverse = inverse @ _rotation(self._masked(self._uniform_within(count, math.pi), rotated))
-        stretch = self._masked(self._normal(count) * 0.2 * OCTAVE).exp()
-        inverse = inverse @ _scaling(stretch, 1.0 / stretch)
-        inverse = inverse @ _rotation(self._masked(self._uniform_within(count, math.pi), rotated))
-        return inverse @ _translation(*(self._masked(self._normal(count) * 0.25) for _ in "xy"))
 
-    def _colour_transform(self, count: int) -> tuple[Tensor, Tensor]:
-        """What colours [3] are multiplied with, [N, 3, 3], and what is added then, [N, 3, 1]."""
-        device = self.p.device
-        grey = torch.full((3, 3), 1 / 3, device=device)  # projects a colour on the line of greys
-        colour = torch.eye(3, device=device) - grey
-        offset = self._masked(self._normal(count) * 0.2)[:, None, None].expand(-1, 3, 1)
-        matrix = self._masked(self._normal(count) * 0.5 * OCTAVE).exp()[:, None, None] * torch.eye(3, device=device)
-        inversion = torch.where(self._applies(count), -1.0, 1.0)[:, None, None]
-        # Brightness upside down, colours kept.
-        matrix, offset = (colour + inversion * grey) @ matrix, inversion * offset
-        matrix = _hue_rotation(self._masked(self._uniform_within(count, math.pi)), grey, colour) @ matrix
-        saturation = self._masked(self._normal(count) * OCTAVE).exp()[:, None, None]
-        return (grey + saturation * colour) @ matrix, offset
+class Draws:
+    """Random values [N] for `count` images, on the CPU: each kind of change is drawn, and applied with probability."""
 
-    def _applies(self, count: int, p: Tensor | None = None) -> Tensor:
-        return self._uniform(count) < (self.p if p is None else p)
+    def __init__(self, count: int, p: float) -> None:
+        self.count, self.p = count, p
 
-    def _masked(self, values: Tensor, p: Tensor | None = None) -> Tensor:
-        """`values` [N], but 0 where the change is not applied."""
-        return torch.where(self._applies(len(values), p), values, 0.0)
+    def uniform(self) -> Tensor:
+        return rand(self.count)
 
-    def _uniform(self, count: int) -> Tensor:
-        return to_device(rand(count), self.p.device)
-
-    def _uniform_within(self, count: int, limit: float) -> Tensor:
+    def within(self, limit: float) -> Tensor:
         """Uniform in [-limit, limit)."""
-        return (self._uniform(count) * 2.0 - 1.0) * limit
+        return (self.uniform() * 2.0 - 1.0) * limit
 
-    def _normal(self, count: int) -> Tensor:
-        return torch.special.ndtri(self._uniform(count).clamp(1e-6, 1.0 - 1e-6))
+    def normal(self) -> Tensor:
+        return torch.special.ndtri(self.uniform().clamp(1e-6, 1.0 - 1e-6))
+
+    def applied(self, *values: Tensor, p: float | None = None) -> tuple[Tensor, ...]:
+        """`values`, but 0 where the change is not applied, to all or none of them."""
+        chosen = self.uniform() < (self.p if p is None else p)
+        return tuple(torch.where(chosen, value, 0.0) for value in values)
+
+    def octaves(self, std: float) -> Tensor:
+        """A factor 2^N(0, std); 1 where it is not applied."""
+        return (self.applied(self.normal() * std)[0] * OCTAVE).exp()
+
+    def mirrored(self) -> Tensor:
+        """-1 or 1, each for half of those to which it is applied."""
+        return 1.0 - 2.0 * self.applied((self.uniform() * 2.0).floor())[0]
+
+
+def inverse_transform(draws: Draws, height: int, width: int) -> Tensor:
+    """Where each pixel of the changed images comes from, [N, 3, 3], in px from their middle."""
+    rotated = 1.0 - max(0.0, 1.0 - draws.p) ** 0.5  # of two turns, so that either happens with probability p
+    inverse = _scaling(draws.mirrored(), torch.ones(draws.count))
+    inverse = inverse @ _rotation(*draws.applied((draws.uniform() * 4.0).floor() * (math.pi / 2)))
+    right, down = draws.applied(draws.within(0.125), draws.within(0.125))
+    inverse = inverse @ _translation((right * width).round(), (down * height).round())
+    zoom = draws.octaves(0.2)
+    inverse = inverse @ _scaling(zoom, zoom)
+    inverse = inverse @ _rotation(*draws.applied(draws.within(math.pi), p=rotated))
+    stretch = draws.octaves(0.2)
+    inverse = inverse @ _scaling(stretch, 1.0 / stretch)
+    inverse = inverse @ _rotation(*draws.applied(draws.within(math.pi), p=rotated))
+    right, down = draws.applied(draws.normal() * 0.125, draws.normal() * 0.125)
+    return inverse @ _translation(right * width, down * height)
+
+
+def colour_transform(draws: Draws) -> tuple[Tensor, Tensor]:
+    """What colours [3] are multiplied with, [N, 3, 3], and what is added then, [N, 3, 1]."""
+    grey = torch.full((3, 3), 1 / 3)  # projects a colour on the line of greys
+    colour = torch.eye(3) - grey
+    brightness = draws.applied(draws.normal() * 0.2)[0][:, None, None]
+    contrast = draws.octaves(0.5)[:, None, None]
+    inversion = draws.mirrored()[:, None, None]  # brightness upside down, colours kept
+    (hue,) = draws.applied(draws.within(math.pi))
+    saturation = draws.octaves(1.0)[:, None, None]
+    matrix = (grey + saturation * colour) @ _hue_rotation(hue, grey, colour) @ (colour + inversion * grey) * contrast
+    return matrix, (inversion * contrast * brightness).expand(-1, 3, 1)
 
 
 def _matrix(rows: list[list[Tensor]]) -> Tensor:
@@ -121,7 +137,7 @@ def _matrix(rows: list[list[Tensor]]) -> Tensor:
 def _rotation(angle: Tensor) -> Tensor:
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)
     cos, sin = angle.cos(), angle.sin()
-    return _matrix([[cos, sin, zero], [-sin, cos, zero], [zero, zero, one]])
+    return _matrix([[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]])
 
 
 def _scaling(across: Tensor, down: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ class EMA(nn.Module):
     less, so that the first random weights do not linger in short runs.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float = 0.0) -> None:
         super().__init__()
         self.decay = decay
         self.network = copy.deepcopy(network).requires_grad_(False)
@@ -26,12 +26,16 @@ class EMA(nn.Module):
         return self.network(*inputs)
 
     @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> Self:
-        """Moves towards `network` as it stands after `step`, counted from 0; again after the same one does nothing."""
+    def update(self, network: nn.Module, step: int, decay: float | None = None) -> Self:
+        """Moves towards `network` as it stands after `step`, counted from 0; again after the same one does nothing.
+
+        `decay` of this step instead of its own, as it is.
+        """
         if step == self._last_step:
             return self
         self._last_step = step
-        decay = min(self.decay, (1 + step) / (10 + step))
+        if decay is None:
+            decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
         for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
             mine.copy_(theirs)

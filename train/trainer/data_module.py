@@ -17,14 +17,22 @@ from curate.pipeline.tables import manifest
 from curate.train.data import paired, unpaired
 from curate.train.data.config import DataConfig
 from curate.train.data.paired import PairedBatches
+from curate.train.data.single import SingleBatches, resolve_single
 from curate.train.data.unpaired import WHOLE_BATCH, Domain, UnpairedBatches
 from curate.train.engine.contract import Batch
 from curate.train.engine.precision import select_device
 from curate.train.engine.rng import BatchSlice
-from curate.train.evaluation.held_out import MIN_IMAGES, HeldOut, held_out_pairs, pair_tasks, unpaired_tasks
+from curate.train.evaluation.held_out import (
+    MIN_IMAGES,
+    HeldOut,
+    generated_tasks,
+    held_out_pairs,
+    pair_tasks,
+    unpaired_tasks,
+)
 from curate.train.recipes import RECIPES
 from curate.train.runs.config import TrainConfig
-from curate.train.trainer.previews import Preview, translation_grid, try_on_grid
+from curate.train.trainer.previews import Preview, generated_grid, translation_grid, try_on_grid
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,8 @@ def build_data_module(
     runs.config.select_device raise.
     """
     keys = RECIPES.resolve(config.recipe).keys(config.model)
-    return (_paired if "human" in keys else _unpaired)(config, root, batch_slice, progress)
+    make = _paired if "human" in keys else _unpaired if "b" in keys else _single
+    return make(config, root, batch_slice, progress)
 
 
 def _unpaired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: Progress) -> DataModule:
@@ -83,6 +92,34 @@ def _unpaired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress
         config=override(config.data, "data", domains=domains),
         dataset={key: {"images": len(d), "name": d.name, "digest": d.digest} for key, d in (("a", a), ("b", b))},
         crop=_crop_rules(root, domains),
+    )
+
+
+def _single(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: Progress) -> DataModule:
+    named, names = resolve_single(root, config.data)
+    batch, device, model = config.run.batch, select_device(config.run.device), config.model
+    labels: int = getattr(model, "labels", 0)
+    if labels != (len(names) if len(names) > 1 else 0):
+        raise UsageError(
+            f"train.{config.recipe}.model.labels: {labels}: there are {len(names)} classes ({', '.join(names)})",
+            "set it to the number of data.classes, or to 0 for one domain",
+        )
+    domains = [_enough(unpaired.load(root, name, "train", progress=progress), batch) for name in names]
+    batches = SingleBatches(
+        domains, config.data, batch=batch, seed=config.run.seed, device=device, batch_slice=batch_slice
+    )
+    held_out = generated_tasks(root, names, config, progress=progress)
+    (task,) = held_out.tasks.values()
+    previewed = task.batch(0, max(1, config.run.samples))
+    return DataModule(
+        batches=batches,
+        epoch=batches.epoch,
+        per_step=batch * batch_slice.parts * batch_slice.ranks,
+        preview=Preview(previewed, generated_grid, {task.made: (task.source, slice(None))}),
+        held_out=held_out,
+        config=override(config.data, "data", domains=named),
+        dataset={f"a{k or ''}": {"images": len(d), "name": d.name, "digest": d.digest} for k, d in enumerate(domains)},
+        crop=_crop_rules(root, named),
     )
 
 

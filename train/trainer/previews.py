@@ -39,6 +39,12 @@ def translation_grid(recipe: Recipe, held_out: Batch) -> RGB:
     return grid(*groups)
 
 
+def generated_grid(recipe: Recipe, held_out: Batch) -> RGB:
+    """What is made of noise, in a square; uint8 [H, W, 3]."""
+    made = recipe.render(held_out)["image"].clamp(-1.0, 1.0)
+    return grid(list(made.split(math.isqrt(len(made) - 1) + 1)))
+
+
 def try_on_grid(recipe: Recipe, held_out: Batch) -> RGB:
     """The people along the top, the articles down the left, each person in each article; then where it was painted.
 

@@ -37,9 +37,10 @@ HEAD = 14  # px above the columns for the numbers of their steps
 def pin_preview(preview: Preview, path: Path) -> Preview:
     """`preview` with the images that `path` has held since the run began, or holds from now on.
 
-    So they stay the same although images have come or gone since. Another number or size of them replaces them.
+    So they stay the same although images have come or gone since. Another number or size of them replaces them. What is
+    no image, such as noise, depends on nothing that changes.
     """
-    chosen = {key: _eight_bit(value) for key, value in preview.batch.items()}
+    chosen = {key: _eight_bit(value) for key, value in preview.batch.items() if value.ndim == 4}
     try:
         pinned = safetensors_file.read(path)[1]
     except UsageError:  # missing, or broken
@@ -47,7 +48,8 @@ def pin_preview(preview: Preview, path: Path) -> Preview:
     if {key: value.shape for key, value in pinned.items()} != {key: value.shape for key, value in chosen.items()}:
         pinned = chosen
         safetensors_file.write(path, chosen)
-    return replace(preview, batch={key: _unit(value, preview.batch[key]) for key, value in pinned.items()})
+    images = {key: _unit(value, preview.batch[key]) for key, value in pinned.items()}
+    return replace(preview, batch={**preview.batch, **images})
 
 
 def _eight_bit(pictures: Tensor) -> Tensor:

@@ -176,7 +176,8 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     side = size or imported.side or (DataConfig().size if "human" in keys else None)
     width = side * 3 // 4 if side and getattr(config, "variant", None) == "keras" else None  # the notebook's shape
     default = dict.fromkeys("ab", CropRules(size=side) if side else CropRules())
-    photos = imported.photos or PhotoRules({"a": "a", "b": "b"}, default, width)
+    named = {"a": "a"} if "a" in keys and "b" not in keys else {"a": "a", "b": "b"}
+    photos = imported.photos or PhotoRules(named, default, width)
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
     return Trained(
         recipe=recipe.to(select_device(device)),

@@ -23,6 +23,7 @@ from curate.train.recipes import RECIPES, model_section
 SIDE = 32  # px
 KEYS = ("a", "b", "human", "article", "other")  # of every pairing
 STEPS = 5
+Z_DIM, CLASSES = 4, 2  # of those that make pictures of noise
 
 SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must remember
     "cyclegan": {
@@ -66,11 +67,24 @@ SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must reme
     },
     "cagan": {"variant": "modern", "size": SIDE, "width": 4, "tint": 0.5, "r1_weight": 1.0},
     "cagan warped": {"variant": "warped", "size": SIDE, "width": 4, "adversarial_weight": 1.0, "cycle_weight": 1.0},
+    "stylegan2": {
+        "size": SIDE,
+        "z_dim": Z_DIM,
+        "w_dim": 4,
+        "labels": CLASSES,
+        "channel_base": 128,
+        "channel_max": 8,
+        "r1_every": 2,
+        "path_length_every": 2,
+        "ada_kimg": 0.01,
+    },
 }
 MADE: Mapping[str, Mapping[str, str]] = {  # what render makes, from which input
     "cagan": {"swapped": "human", "alpha": "human"},
     "cagan warped": {"swapped": "human", "alpha": "human"},
+    "stylegan2": {"image": "a"},
 }
+UNBOUNDED = ("stylegan2",)  # whose pictures are about [-1, 1]
 TWO_DOMAINS = {"a2b": "a", "b2a": "b"}
 
 every = pytest.mark.parametrize("name", SMALL)
@@ -84,7 +98,8 @@ def build(name: str, **keys: Any) -> Any:
 
 def batches(step: int) -> Batch:
     rng = generator("test", step)
-    return {key: torch.rand(1, 3, SIDE, SIDE, generator=rng) * 2 - 1 for key in KEYS}
+    images = {key: torch.rand(1, 3, SIDE, SIDE, generator=rng) * 2 - 1 for key in KEYS}
+    return {**images, "labels": torch.eye(CLASSES)[[step % CLASSES]]}
 
 
 def trained(recipe: Recipe, loop_config: LoopConfig) -> tuple[dict[str, Any], list[tuple[int, Scalars]]]:
@@ -152,14 +167,14 @@ def test_a_resumed_run_is_bit_equal_to_one_that_never_stopped(name: str, stop: i
 
 @every
 def test_render_gives_pictures_of_the_inputs_size_and_range(name: str) -> None:
-    recipe, given = build(name), batches(0)
+    recipe, given = build(name), {**batches(0), "z": torch.randn(1, Z_DIM)}
     recipe.eval()
     made = recipe.render(given)
     expected = MADE.get(name, TWO_DOMAINS)
     assert expected.keys() <= made.keys()
     for key, source in expected.items():
         assert made[key].shape == given[source].shape
-        assert made[key].abs().max() <= 1.0
+        assert name in UNBOUNDED or made[key].abs().max() <= 1.0
         assert not made[key].requires_grad
     if expected is TWO_DOMAINS:
         assert "b2a" not in recipe.render({"a": given["a"]})

@@ -34,15 +34,12 @@ class Block(nn.Module):
 
 
 def differences(x: Tensor, group: int) -> Tensor:
-    """[N, 1, H, W]: the mean standard deviation over groups of `group` maps [N, C, H, W], or of N if that is less.
+    """[N, 1, H, W]: the mean standard deviation over groups of `group` maps [N, C, H, W], or fewer where N wants it.
 
-    Map n belongs to group n modulo N / group; Karras et al., arXiv 1710.10196, section 3.
-    Raises ValueError where N is no multiple of `group`.
+    Of the N / group groups, map n belongs to number n modulo N / group; Karras et al., arXiv 1710.10196, section 3.
     """
     count = len(x)
-    size = min(group, count)
-    if count % size:
-        raise ValueError(f"a batch of {count}, which is no multiple of group_size {size}")
+    size = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
     grouped = x.reshape(size, count // size, *x.shape[1:])
     deviation = ((grouped - grouped.mean(0)).square().mean(0) + EPSILON).sqrt()
     return deviation.mean((1, 2, 3)).repeat(size)[:, None, None, None].expand(-1, 1, *x.shape[2:])
