@@ -17,6 +17,7 @@ from curate.train.weights.shipped import SHIPPED
 from tests.architecture.imports import closure, files, modules
 from tests.support import ROOT
 
+PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 DATA = "scrape crop dedup pairs build stats".split()
 
@@ -131,7 +132,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 FROM_SHIPPED = {f"shipped@{name}" for name in SHIPPED}
-TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in RECIPES} | FROM_SHIPPED
+TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in PARAMS["train"]} | FROM_SHIPPED
 EDITS = {
     "pipeline/scrape/config.py": ("delay: Seconds = 1.0", "delay: Seconds = 1.5", {"scrape"}),
     "pipeline/demo/config.py": ("seed: int = 7", "seed: int = 8", {"scrape"}),
@@ -149,7 +150,7 @@ EDITS = {
             "    width: Positive = 32",
             {f"train@{name}", f"translate@{name}", *FROM_SHIPPED},
         )
-        for name in RECIPES
+        for name in PARAMS["train"]
     },
 }
 
@@ -166,7 +167,7 @@ def marked(committed: Path) -> dict[str, dict[str, Any]]:
         assert text.count(old) == 1, f"{path}: {old!r}"
         file.write_text(text.replace(old, new), "utf-8")
     params = yaml.safe_load((committed / "params.yaml").read_text("utf-8"))
-    for recipe in RECIPES:
+    for recipe in PARAMS["train"]:
         params["train"][recipe]["model"]["lr"] = 0.0042
     (committed / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     with contextlib.chdir(committed), Repo() as repo:
@@ -179,7 +180,7 @@ def test_a_changed_default_marks_its_stage(marked: dict[str, dict[str, Any]], pa
     assert stages == EDITS[path][2]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", PARAMS["train"])
 def test_other_params_of_a_recipe_change_its_own_stage_alone(marked: dict[str, dict[str, Any]], recipe: str) -> None:
     stages = {stage for stage, changed in marked.items() if f"train.{recipe}" in changed.get("params.yaml", {})}
     assert stages == {f"train@{recipe}"}

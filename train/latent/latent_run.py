@@ -15,6 +15,7 @@ from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.faces.config import CropRules
+from curate.train.data.single import latents
 from curate.train.data.transforms import to_uint8
 from curate.train.runs.trained import Trained
 from curate.train.translate.metadata import MadeBy
@@ -114,8 +115,7 @@ class LatentRun:
         return shown
 
     def _z(self, seeds: Sequence[int]) -> Tensor:
-        drawn = [np.random.RandomState(seed).randn(1, self.generator.z_dim) for seed in seeds]
-        return torch.from_numpy(np.concatenate(drawn)).float().to(self.device)
+        return latents(seeds, self.generator.z_dim).to(self.device)
 
 
 def load(where: Path, device: str | None = None) -> LatentRun:
