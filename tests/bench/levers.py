@@ -62,10 +62,11 @@ PLAIN: Mapping[str, Any] = {  # as the demo trained before there were masks
     "lr": 5e-4,
     "discriminator_lr": 3e-4,
     "size": 64,
+    "batch": 1,
 }
 LEVERS: Mapping[str, Mapping[str, Any]] = {
     "masked": {"generator": "masked"},
-    "small decided masks": {"mask_weight": 1.0, "mask_decided_weight": 1.0, "mask_warmup": 0.4},
+    "small decided masks": {"mask_weight": 0.5, "mask_decided_weight": 0.5, "mask_warmup": 0.4},
     "noise before the way back": {"cycle_noise": 0.15},
     "cheap network": {"backbone": "unet", "width": 16, "blocks": 1, "discriminator_width": 24},
     "96 px": {"size": 96},
@@ -73,9 +74,14 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
 BEYOND: Mapping[str, Mapping[str, Any]] = {  # what others gain from
     "DiffAugment": {"augment": ["color", "translation"]},
     "a penalty between real and fake": {"r1_weight": 0.01, "r1_at": "mixed"},
+    "a queue of features": {"discriminator": "batch"},
+    "a queue of features, and that penalty": {"discriminator": "batch", "r1_weight": 0.01, "r1_at": "mixed"},
+    "in-painting first": {"pretrain": 0.25},  # a quarter of BURST, too
+    "patches of 34 px": {"discriminator_layers": 2},
     "EMA 0.999": {"ema": 0.999},
     "no identity loss": {"identity_weight": 0.0},
     "no face loss": {"face_weight": 0.0},
+    "batches of 4": {"batch": 4},
 }
 TOGETHER: Mapping[str, Any] = {key: value for lever in LEVERS.values() for key, value in lever.items()}
 
@@ -180,7 +186,7 @@ class Trial:
     """One variant and seed: a recipe and its batches."""
 
     def __init__(self, root: Path, keys: Mapping[str, Any], seed: int) -> None:
-        model = {key: value for key, value in keys.items() if key != "size"}
+        model = {key: value for key, value in keys.items() if key not in ("size", "batch")}
         self.size: int = keys["size"]
         self.data = parse(DataConfig, {"size": self.size, "load": self.size * 11 // 10}, "data")
         self.config = parse(CycleGANConfig, model, "model")
@@ -188,7 +194,7 @@ class Trial:
         self.recipe, self.seed = CycleGAN(self.config), seed
         domains = [unpaired.load(root, name, "train") for name in ("long", "short")]
         faces = "face_a" in CycleGAN.keys(self.config)
-        self.batches = UnpairedBatches(domains[0], domains[1], self.data, batch=1, seed=seed, faces=faces)
+        self.batches = UnpairedBatches(domains[0], domains[1], self.data, batch=keys["batch"], seed=seed, faces=faces)
 
     def seconds(self, steps: int) -> float:
         """CPU seconds of that many steps, from the start."""

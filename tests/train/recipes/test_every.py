@@ -39,9 +39,12 @@ SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must reme
     "cyclegan masked": {
         "generator": "masked",
         "backbone": "unet",
+        "pretrain": 0.2,
         "width": 4,
+        "discriminator": "batch",
         "discriminator_width": 4,
         "discriminator_layers": 2,
+        "batch_queue": 2,
         "blocks": 1,
         "ema": 0.9,
         "cycle_noise": 0.1,
@@ -136,7 +139,7 @@ def test_each_update_changes_its_own_parameters_and_no_others(name: str) -> None
     }
     assert {id(p) for p in recipe.parameters() if p.requires_grad} == owners.keys()  # an average has none
     seen = []
-    for update in recipe.step(batches(0), Clock(0, 10)):
+    for update in recipe.step(batches(0), Clock(5, 10)):
         optimizer = recipe.optimizers[update.optimizer]
         own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         before = {id(parameter): parameter.detach().clone() for parameter in recipe.parameters()}
@@ -200,7 +203,7 @@ def test_bf16_trains(name: str) -> None:
 @every
 def test_the_adversarial_weight_is_of_all_that_discriminators_learn_from_and_of_no_other_loss(name: str) -> None:
     def losses(weight: float) -> dict[str, torch.Tensor]:
-        updates = build(name, adversarial_weight=weight, r1_weight=1.0).step(batches(0), Clock(0, 10))
+        updates = build(name, adversarial_weight=weight, r1_weight=1.0).step(batches(0), Clock(5, 10))
         return {f"{update.optimizer}/{key}": loss for update in updates for key, loss in update.losses.items()}
 
     once, thrice = losses(1.0), losses(3.0)

@@ -15,7 +15,7 @@ from curate.train.gan.config import Beta, MaskedConfig, Rate, Weight
 class DiscriminatorConfig(MaskedConfig, frozen=True, kw_only=True):
     """How discriminators are built, and what they learn from beside the adversarial loss."""
 
-    discriminator: Literal["patch", "dual", "unet"] = "patch"  # patches; and the whole; pixels and the whole
+    discriminator: Literal["patch", "batch", "dual", "unet"] = "patch"  # patches; with others; and whole; px and whole
     discriminator_norm: Literal["instance", "spectral"] = "instance"  # dual and unet are always spectral
     discriminator_width: Positive = 64  # channels of the first layer; CycleGAN, appendix 7.2
     discriminator_layers: Positive = 3  # of a patch discriminator: 3 judge 70 px patches; CycleGAN, appendix 7.2
@@ -27,6 +27,9 @@ class DiscriminatorConfig(MaskedConfig, frozen=True, kw_only=True):
     bcr_fake_weight: Weight = 0.0  # the same for fakes; there 10
     bcr_shift: NonNegative = 16  # px, the longest shift of its images, in steps of the map's stride
     bcr_tint: Share = 0.0  # strength of its change of brightness, saturation and contrast
+    batch_queue: NonNegative = (
+        3  # earlier images beside which discriminator batch judges; UVCGANv2, arXiv 2303.16280: 3
+    )
     cutmix: bool = False  # discriminator unet alone; Schonfeld et al., arXiv 2002.12655, section 3.2
     cutmix_warmup: Share = 0.1  # of the run, over which its consistency rises from 0
     ada_target: Share = 0.0  # adaptive augmentation's E[sign(D(real))]; Karras et al., arXiv 2006.06676, has 0.6
@@ -36,7 +39,7 @@ class DiscriminatorConfig(MaskedConfig, frozen=True, kw_only=True):
     def check_images(self, height: int, width: int) -> None:
         """Raises UsageError for images that leave a patch discriminator no map."""
         least = 3 * 2**self.discriminator_layers  # its last two convolutions take a pixel each
-        if self.discriminator == "patch" and min(height, width) < least:
+        if self.discriminator in ("patch", "batch") and min(height, width) < least:
             raise UsageError(
                 f"data.size: {min(height, width)}: discriminator_layers {self.discriminator_layers} want {least} px",
                 f"set data.size to {least} or more, or model.discriminator_layers to fewer",
@@ -57,6 +60,7 @@ class CycleGANConfig(DiscriminatorConfig, frozen=True, kw_only=True):
     identity_weight_b: Weight | None = None  # of b; None: identity_weight
     face_weight: Weight = 0.0  # the face stays, under a mask from its landmarks; the hair article, no weight given
     face_branch: bool = False  # shows the generators the face once more, which enlarge by nearest; tried in the article
+    pretrain: Share = 0.0  # of the run, in which generators learn to fill in blocks, before all else; UVCGAN
     pool: NonNegative = 50  # earlier fakes shown to a discriminator; section 4
     lr: Rate = 2e-4  # section 4
     beta1: Beta = 0.5  # code

@@ -17,9 +17,11 @@ from curate.train.engine.contract import Clock
 from curate.train.engine.rng import rand, to_device
 from curate.train.gan.ada import AdaptiveAugment
 from curate.train.gan.diffaugment import Move, cutmix, diff_augment, tint
+from curate.train.gan.feature_queue import FeatureQueue
 from curate.train.gan.losses import ADVERSARIAL, accuracy, consistency, gradient_penalty
 from curate.train.networks.blocks import frozen
 from curate.train.networks.patchgan import PatchDiscriminator
+from curate.train.recipes.cyclegan.batch_discriminator import BatchDiscriminator
 from curate.train.recipes.cyclegan.config import DiscriminatorConfig
 from curate.train.recipes.cyclegan.dual_discriminator import DualDiscriminator
 from curate.train.recipes.cyclegan.unet_discriminator import WIDTHS, UNetDiscriminator
@@ -35,10 +37,9 @@ def make_discriminator(config: DiscriminatorConfig) -> nn.Module:
             "model.cutmix: only a U-Net has scores of pixels",
             "set model.discriminator to unet, or model.cutmix to false",
         )
-    if config.discriminator == "patch":
-        return PatchDiscriminator(
-            config.discriminator_width, config.discriminator_layers, norm=config.discriminator_norm
-        )
+    if config.discriminator in ("patch", "batch"):
+        kind = PatchDiscriminator if config.discriminator == "patch" else BatchDiscriminator
+        return kind(config.discriminator_width, config.discriminator_layers, norm=config.discriminator_norm)
     if config.discriminator_norm == "instance":
         raise UsageError(
             f"model.discriminator_norm: instance: {config.discriminator} has spectral norm alone",
@@ -60,14 +61,24 @@ def make_ada(config: DiscriminatorConfig) -> AdaptiveAugment | None:
     return AdaptiveAugment(config.ada_target, config.ada_kimg) if config.ada_target else None
 
 
+def make_queue(config: DiscriminatorConfig) -> FeatureQueue | None:
+    """The features of earlier images for one discriminator, where it judges beside them."""
+    return FeatureQueue(config.batch_queue) if config.discriminator == "batch" else None
+
+
 def generator_losses(
-    config: DiscriminatorConfig, network: nn.Module, fake: Tensor, clock: Clock, ada: AdaptiveAugment | None = None
+    config: DiscriminatorConfig,
+    network: nn.Module,
+    fake: Tensor,
+    clock: Clock,
+    ada: AdaptiveAugment | None = None,
+    queue: FeatureQueue | None = None,
 ) -> dict[str, Tensor]:
-    """The generator's losses for `fake` [N, 3, H, W], by suffix of their name. `ada` is the discriminator's."""
+    """The generator's losses for `fake` [N, 3, H, W], by suffix of their name. `ada`, `queue`: the discriminator's."""
     loss = ADVERSARIAL[config.adversarial].generator
     share = 0.5 if config.discriminator == "unet" else 1.0  # two views count half each; arXiv 2002.12655, eq. 6
     with frozen(network):
-        scores = _scores_by_view(network(_augment(config, fake, ada)))
+        scores = _judge(network, {"fake": _augment(config, fake, ada)}, queue)["fake"]
     weights = _view_weights(config, scores, clock)
     return {view: config.adversarial_weight * share * weight * loss(scores[view]) for view, weight in weights.items()}
 
@@ -87,11 +98,12 @@ def discriminator_losses(
     pooled: Tensor,
     clock: Clock,
     ada: AdaptiveAugment | None = None,
+    queue: FeatureQueue | None = None,
 ) -> DiscriminatorLosses:
     """The discriminator's losses for images [N, 3, H, W].
 
     `fresh` are this step's fakes, for consistency, and `pooled` those that it learns to tell from `real` ones. `ada`
-    augments both, and counts the scores of the real ones.
+    augments both, and counts the scores of the real ones; the `queue` takes in the features of both.
     """
     adversarial = ADVERSARIAL[config.adversarial]
     fresh = fresh.detach()
@@ -102,7 +114,7 @@ def discriminator_losses(
         shown["mixed"] = mask * shown["real"] + (1 - mask) * shown["fake"]
     if config.r1_weight:
         shown["penalised"] = _penalty_points(config, shown["real"], shown["fake"])
-    scores = _split_scores(network(torch.cat(list(shown.values()))), shown)
+    scores = _judge(network, shown, queue)
 
     losses = {
         view: weight
@@ -131,18 +143,15 @@ def _augment(config: DiscriminatorConfig, images: Tensor, ada: AdaptiveAugment |
     return changed if ada is None else ada(changed)
 
 
-def _scores_by_view(scores: Tensor | tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-    """A discriminator's scores by suffix: the map's, then the whole image's if it has one."""
-    if isinstance(scores, Tensor):
-        return {"": scores}
-    whole, local = scores
-    return {"": local, WHOLE: whole}
-
-
-def _split_scores(scores: Tensor | tuple[Tensor, Tensor], shown: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """The scores of each kind of image that was `shown`, by suffix."""
+def _judge(network: nn.Module, shown: Mapping[str, Tensor], queue: FeatureQueue | None) -> dict[str, dict[str, Tensor]]:
+    """The scores of each kind of image that is `shown`, by suffix: its map's, and the whole image's if any."""
+    if queue is not None:
+        assert isinstance(network, BatchDiscriminator)
+        return {kind: {"": scores} for kind, scores in network.judge(shown, queue).items()}
+    found = network(torch.cat(list(shown.values())))
+    views = {"": found} if isinstance(found, Tensor) else {"": found[1], WHOLE: found[0]}
     counts = [len(images) for images in shown.values()]
-    parts = {view: score.split(counts) for view, score in _scores_by_view(scores).items()}
+    parts = {view: scores.split(counts) for view, scores in views.items()}
     return {kind: {view: part[i] for view, part in parts.items()} for i, kind in enumerate(shown)}
 
 

@@ -15,6 +15,7 @@ from curate.train.engine.contract import Batch, Clock, Update
 from curate.train.engine.rng import noise_like
 from curate.train.gan.ema import EMA
 from curate.train.gan.image_pool import ImagePool
+from curate.train.gan.inpainting import without_blocks
 from curate.train.gan.losses import l1, masked_l2
 from curate.train.gan.mask_losses import mask_losses
 from curate.train.networks.masked import Painted, as_painted
@@ -24,6 +25,7 @@ from curate.train.recipes.cyclegan.discriminator import (
     generator_losses,
     make_ada,
     make_discriminator,
+    make_queue,
 )
 from curate.train.recipes.cyclegan.generator import make_generator
 
@@ -44,6 +46,7 @@ class CycleGAN(nn.Module):
         self.g_a2b, self.g_b2a = make_generator(config), make_generator(config)
         self.d_a, self.d_b = make_discriminator(config), make_discriminator(config)
         self.ada_a, self.ada_b = make_ada(config), make_ada(config)
+        self.queue_a, self.queue_b = make_queue(config), make_queue(config)
         self.pool_a, self.pool_b = ImagePool(config.pool), ImagePool(config.pool)
         self.average_a2b = EMA(self.g_a2b, config.ema) if config.ema else None
         self.average_b2a = EMA(self.g_b2a, config.ema) if config.ema else None
@@ -53,22 +56,15 @@ class CycleGAN(nn.Module):
         }
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
-        """Both generators, then both discriminators on the same fakes through the pools."""
-        config, a, b = self.config, batch["a"], batch["b"]
-        self._adapt(clock)
-        fake_b, losses, seen = self._cycle("a", "b", batch, clock)
-        yield Update("G", losses, seen, more=True)
-        fake_a, losses, seen = self._cycle("b", "a", batch, clock)
-        yield Update("G", losses, seen)
-        del losses
+        """In-painting for the first share of the run that `pretrain` says, then the game, with a clock of its own."""
+        pretrained = round(self.config.pretrain * clock.total)  # steps
+        if clock.step < pretrained:
+            yield from self._pretrain(batch)
+        else:
+            yield from self._play(batch, Clock(clock.step - pretrained, clock.total - pretrained))
         if self.average_a2b is not None and self.average_b2a is not None:
             self.average_a2b.update(self.g_a2b, clock.step)
             self.average_b2a.update(self.g_b2a, clock.step)
-        on_a = discriminator_losses(config, self.d_a, a, fake_a, self.pool_a(fake_a), clock, self.ada_a)
-        on_b = discriminator_losses(config, self.d_b, b, fake_b, self.pool_b(fake_b), clock, self.ada_b)
-        seen = {"accuracy_a": on_a.accuracy, "accuracy_b": on_b.accuracy}
-        seen |= {f"ada_{key}": ada.p.clone() for key, ada in (("a", self.ada_a), ("b", self.ada_b)) if ada is not None}
-        yield Update("D", {**_prefixed("d_a", on_a.losses), **_prefixed("d_b", on_b.losses)}, seen)
 
     def schedule(self, clock: Clock) -> float:
         """1 - max(0, k - constant) / (decay + 1) in the k-th epoch, counted from 1 (code).
@@ -98,17 +94,42 @@ class CycleGAN(nn.Module):
                 made |= {name: part for name, part in parts.items() if part is not None}
         return made
 
+    def _pretrain(self, batch: Batch) -> Iterator[Update]:
+        """Each generator fills in blocks of images of the domain that it makes: its paint does, if it has a mask."""
+        for source, target, generator in (("a", "b", self.g_a2b), ("b", "a", self.g_b2a)):
+            images = batch[target]
+            made = self._translate(generator, without_blocks(images), batch.get(f"face_{target}"))
+            loss = l1(made.image if made.paint is None else made.paint, images)
+            yield Update("G", {f"inpaint_{source}2{target}": self.config.cycle_weight * loss}, more=target == "b")
+
+    def _play(self, batch: Batch, clock: Clock) -> Iterator[Update]:
+        """Both generators, then both discriminators on the same fakes through the pools."""
+        config, a, b = self.config, batch["a"], batch["b"]
+        self._adapt(clock)
+        fake_b, losses, seen = self._cycle("a", "b", batch, clock)
+        yield Update("G", losses, seen, more=True)
+        fake_a, losses, seen = self._cycle("b", "a", batch, clock)
+        yield Update("G", losses, seen)
+        del losses
+        on_a = discriminator_losses(config, self.d_a, a, fake_a, self.pool_a(fake_a), clock, self.ada_a, self.queue_a)
+        on_b = discriminator_losses(config, self.d_b, b, fake_b, self.pool_b(fake_b), clock, self.ada_b, self.queue_b)
+        seen = {"accuracy_a": on_a.accuracy, "accuracy_b": on_b.accuracy}
+        seen |= {f"ada_{key}": ada.p.clone() for key, ada in (("a", self.ada_a), ("b", self.ada_b)) if ada is not None}
+        yield Update("D", {**_prefixed("d_a", on_a.losses), **_prefixed("d_b", on_b.losses)}, seen)
+
     def _cycle(
         self, source: Literal["a", "b"], target: Literal["a", "b"], batch: Batch, clock: Clock
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """The images of `source` as `target`'s, detached, the generators' losses for them, and what is logged."""
         config, images, face = self.config, batch[source], batch.get(f"face_{source}")
         there, back = (self.g_a2b, self.g_b2a) if source == "a" else (self.g_b2a, self.g_a2b)
-        discriminator, ada = (self.d_b, self.ada_b) if source == "a" else (self.d_a, self.ada_a)
+        judge, ada, queue = (
+            (self.d_b, self.ada_b, self.queue_b) if source == "a" else (self.d_a, self.ada_a, self.queue_a)
+        )
         cycle, identity = self._weights(source)
         made = self._translate(there, images, face)
         fake = made.image
-        losses = _prefixed(f"gan_{source}2{target}", generator_losses(config, discriminator, fake, clock, ada))
+        losses = _prefixed(f"gan_{source}2{target}", generator_losses(config, judge, fake, clock, ada, queue))
         sent = fake + config.cycle_noise * noise_like(fake) if config.cycle_noise else fake
         if identity:
             # One call for both: instance norm sees each image alone, so it equals two calls, with half the launches.

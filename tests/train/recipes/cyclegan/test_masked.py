@@ -131,3 +131,21 @@ def test_the_preset_best_paints_through_masks_and_two_of_its_generators_fit_into
     assert (config.generator, config.backbone, config.cycle_noise) == ("masked", "unet", 0.15)
     recipe = CycleGAN(config)
     assert sum(p.numel() for network in (recipe.g_a2b, recipe.g_b2a) for p in network.parameters()) <= 960_000
+
+
+def test_at_first_the_paint_alone_learns_to_fill_in_the_domain_that_it_makes() -> None:
+    recipe = built(pretrain=0.5, cycle_weight=2.0)
+    recipe.g_a2b, recipe.g_b2a = Paints(0.5, 0.25), Paints(0.1, 0.5)  # type: ignore[assignment]
+    (first, second) = recipe.step(images(), Clock(4, 10))
+    assert (first.optimizer, first.more, second.more) == ("G", True, False)
+    found = {**first.losses, **second.losses}
+    assert {name: loss.item() for name, loss in found.items()} == pytest.approx(
+        {"inpaint_a2b": 2.0 * (0.5 + 0.2), "inpaint_b2a": 2.0 * (0.2 - 0.1)}
+    )
+
+
+def test_then_weights_rise_from_nothing() -> None:
+    recipe = built(pretrain=0.5, mask_warmup=0.4)
+    recipe.g_a2b = Paints(0.5, 0.25)  # type: ignore[assignment]
+    assert losses(recipe, Clock(5, 10)) == {"mask_a2b": 0.0}
+    assert losses(recipe, Clock(6, 10)) == pytest.approx({"mask_a2b": 0.5 * 0.1 * 0.25})
