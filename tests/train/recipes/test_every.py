@@ -23,6 +23,7 @@ from curate.train.recipes import RECIPES, model_section
 SIDE = 32  # px
 KEYS = ("a", "b", "human", "article", "other")  # of every pairing
 STEPS = 5
+MIDDLE = Clock(16, 32)  # what only begins a run is over, and what comes every 16 steps is due
 Z_DIM, CLASSES = 4, 2  # of those that make pictures of noise
 
 SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must remember
@@ -139,7 +140,7 @@ def test_each_update_changes_its_own_parameters_and_no_others(name: str) -> None
     }
     assert {id(p) for p in recipe.parameters() if p.requires_grad} == owners.keys()  # an average has none
     seen = []
-    for update in recipe.step(batches(0), Clock(5, 10)):
+    for update in recipe.step(batches(0), MIDDLE):
         optimizer = recipe.optimizers[update.optimizer]
         own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         before = {id(parameter): parameter.detach().clone() for parameter in recipe.parameters()}
@@ -203,7 +204,7 @@ def test_bf16_trains(name: str) -> None:
 @every
 def test_the_adversarial_weight_is_of_all_that_discriminators_learn_from_and_of_no_other_loss(name: str) -> None:
     def losses(weight: float) -> dict[str, torch.Tensor]:
-        updates = build(name, adversarial_weight=weight, r1_weight=1.0).step(batches(0), Clock(5, 10))
+        updates = build(name, adversarial_weight=weight, r1_weight=1.0).step(batches(0), MIDDLE)
         return {f"{update.optimizer}/{key}": loss for update in updates for key, loss in update.losses.items()}
 
     once, thrice = losses(1.0), losses(3.0)
