@@ -1,4 +1,4 @@
-"""The commands of generators that make pictures from seeds: generate, label."""
+"""The commands of generators that make pictures from seeds: generate, label, direction."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.cli.translate import Device, Force
 
 if TYPE_CHECKING:
+    from curate.train.latent.direction_files import Direction
     from curate.train.latent.labels import Labelled
     from curate.train.latent.latent_run import LatentRun, Noise
 
@@ -66,6 +67,50 @@ def label(
     pictures = picture_set.read(manifest)
     told = labels.run(pictures, by or ["smile"], threshold, force=force, progress=context.console.progress)
     context.console.result(told, "\n".join([*_told(told), _next(manifest, told)]))
+
+
+def direction(
+    context: Context,
+    manifest: Pictures = Path("generated"),
+    method: Annotated[str, typer.Option(help="svm or mean, by a label; pca or sefa, without.")] = "svm",
+    label: Annotated[str | None, typer.Option(metavar="COLUMN[=VALUE]", help="Of curate label: smile, say.")] = None,
+    layers: Annotated[str | None, typer.Option(metavar="0-7", help="Where it acts; or coarse, mid, fine.")] = None,
+    orthogonal_to: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|FILE", help="Directions that are to stay as they are; repeatable.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Of pca and sefa: how many.")] = 5,
+    name: Annotated[str | None, typer.Option(help="What it is called; after its label if not given.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="For sefa: the run, where it is not where the manifest says.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("directions"),
+    force: Force = False,
+) -> None:
+    """Find the direction along which generated pictures get a label, or those that change them most."""
+    from curate.train.latent import direction_files, find_directions, picture_set
+
+    chosen = find_directions.parse_method(method)
+    if (label or name) and chosen not in find_directions.LABELLED:
+        raise UsageError(f"--method {method}: takes no --label and no --name; it names what it finds", "leave it out")
+    pictures = picture_set.read(manifest)
+    others = tuple(direction_files.read(word, out) for word in orthogonal_to or ())
+    asked = find_directions.Asked(chosen, label, count, layers, others, name)
+    source = _load(context, run or Path(str(pictures.settings["run"])), "cpu") if chosen == "sefa" else None
+    found = find_directions.run(pictures, asked, out, source, force=force)
+    lines = [_described(one, out) for one in found]
+    context.console.result(found, "\n".join([*lines, f"next: curate edit W --direction {found[0].name}"]))
+
+
+def _described(found: Direction, out: Path) -> str:
+    """What it is called, how well it parts the set, and what goes along with it."""
+    parts = [f"{out / found.name}.safetensors"]
+    if (accuracy := found.about.get("held_out_accuracy")) is not None:
+        parts.append(f"{accuracy:.0%} right on {found.about['held_out']} held-out pictures (chance: 50 %)")
+    strongest = [f"{key} {value:+.2f}" for key, value in list(found.about["correlations"].items())[:4]]
+    parts.append(
+        f"goes with {', '.join(strongest)}" if strongest else "not measured: curate label says by what to name it"
+    )
+    return "\n  ".join(parts)
 
 
 def _told(told: Labelled) -> list[str]:

@@ -121,6 +121,11 @@ def classes(pictures: PictureSet, wanted: str) -> tuple[NDArray[np.bool_], NDArr
     return known_rows, positive & known_rows
 
 
+def measure_column(measure: str) -> str:
+    """The column of labels.parquet that a measure of a face stands in."""
+    return _COLUMN.get(measure, measure)
+
+
 def as_flags(column: pa.ChunkedArray) -> NDArray[np.float64] | None:
     """A column of two values as 0, 1 and NaN; None for another one."""
     if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
@@ -184,7 +189,7 @@ def _known(pictures: PictureSet) -> dict[str, pa.ChunkedArray]:
 
 def _measure(pictures: PictureSet, columns: dict[str, pa.ChunkedArray], progress: Progress) -> None:
     """Fills in the measures of the pictures that have none; what is done stands in `columns` however it ends."""
-    names = [_COLUMN.get(name, name) for name in MEASURES]
+    names = [measure_column(name) for name in MEASURES]
     count = len(pictures.seeds)
     values = {name: as_float(columns[name]) if name in columns else np.full(count, np.nan) for name in names}
     todo = [row for row in range(count) if not np.isfinite(values["brightness"][row])]
@@ -194,7 +199,7 @@ def _measure(pictures: PictureSet, columns: dict[str, pa.ChunkedArray], progress
             for row in todo:
                 assert measure is not None
                 for name, value in measure(_picture(pictures.files[row])).items():
-                    values[_COLUMN.get(name, name)][row] = value
+                    values[measure_column(name)][row] = value
                 task.advance()
     finally:
         columns |= {name: pa.chunked_array([_array(found)]) for name, found in values.items()}
