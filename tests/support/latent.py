@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from curate.pipeline.faces.config import CropRules
 from curate.train.latent.latent_run import LatentRun
+from curate.train.recipes.stylegan2.networks import Generator
 from curate.train.runs.trained import Trained
 
 SIDE, WIDTH, LAYERS = 16, 8, 4
@@ -71,6 +72,22 @@ class TinyRecipe(nn.Module):
         super().__init__()
         self.average = TinyGenerator(classes)
         self.optimizers: dict[str, Any] = {}
+
+
+def style_run(folder: Path, rules: CropRules | None = None) -> LatentRun:
+    """The same with StyleGAN2's own networks."""
+    torch.manual_seed(1)
+    recipe: Any = TinyRecipe()
+    recipe.average = Generator(SIDE, z_dim=WIDTH, w_dim=WIDTH, mapping_layers=1, channel_base=128, channel_max=8)
+    for name, value in recipe.average.named_parameters():
+        if name.endswith("noise_strength"):
+            value.data.fill_(0.1)
+    weights = folder / "style.bin"
+    weights.write_bytes(b"style")
+    own = {"a": rules or CropRules(align="none", size=32)}
+    return LatentRun.of(
+        Trained(recipe, str(folder / "run"), 1, SIDE, {"a": "portrait"}, own, (), frozenset(), files=(weights,))
+    )
 
 
 def tiny_run(folder: Path, *, seed: int = 0, classes: int = 0) -> LatentRun:

@@ -28,15 +28,19 @@ def encode(before: RGB, after: RGB, suffix: str, xmp: bytes = b"") -> bytes:
     first, last = (codec.thumbnail(one, longest) for one in (before, after))
     way = [_mix(first, last, (i + 1) / (BETWEEN + 1)) for i in range(BETWEEN)]
     frames = [first, *way, last, *way[::-1]]
-    times = [REST, *[MOVE] * BETWEEN, REST, *[MOVE] * BETWEEN]
+    return moving(frames, [REST, *[MOVE] * BETWEEN, REST, *[MOVE] * BETWEEN], suffix, xmp)
+
+
+def moving(frames: Sequence[RGB], times: Sequence[int], suffix: str, xmp: bytes = b"") -> bytes:
+    """`frames`, uint8 [H, W, 3] of one size, each shown for so many ms, for ever, as a file that ends in `suffix`."""
     file = io.BytesIO()
     if suffix.lower() == ".webp":
         pictures = [Image.fromarray(frame) for frame in frames]
-        settings = {"save_all": True, "append_images": pictures[1:], "duration": times, "loop": 0}
+        settings = {"save_all": True, "append_images": pictures[1:], "duration": list(times), "loop": 0}
         pictures[0].save(file, "WEBP", quality=QUALITY, method=4, xmp=xmp, **settings)
         return file.getvalue()
     pictures = _indexed(frames)
-    settings = {"save_all": True, "append_images": pictures[1:], "duration": times, "loop": 0, "optimize": False}
+    settings = {"save_all": True, "append_images": pictures[1:], "duration": list(times), "loop": 0, "optimize": False}
     pictures[0].save(file, "GIF", **settings)
     return synthetic.marked(file.getvalue(), xmp) if xmp else file.getvalue()
 
@@ -46,7 +50,7 @@ def _mix(first: RGB, last: RGB, share: float) -> RGB:
 
 
 def _indexed(frames: Sequence[RGB]) -> list[Image.Image]:
-    """`frames` in the 256 colours that serve both ends best: another palette for each would make them flicker."""
-    ends = np.concatenate([frames[0], frames[len(frames) // 2]], axis=0)
+    """`frames` in the 256 colours that serve first, middle and last best: palettes of their own would flicker."""
+    ends = np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]], axis=0)
     palette = Image.fromarray(ends).quantize(256, Image.Quantize.MEDIANCUT)
     return [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]

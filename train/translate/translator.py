@@ -88,7 +88,7 @@ class Translator:
         rules = trained.rules[self.source]
         if isinstance(size, int) and size > rules.size:
             rules = override(rules, "crop", size=size)  # cut so large, not enlarged afterwards
-        self.aligner = Aligner(_lenient(rules if align else override(rules, "crop", align="none"), all_faces))
+        self.aligner = Aligner(lenient(rules if align else override(rules, "crop", align="none"), all_faces))
         if all_faces and self.aligner.align == "none":
             raise UsageError(
                 f"--all-faces: no faces are looked for in photos of '{self.domain}', which are taken whole",
@@ -139,10 +139,7 @@ class Translator:
 
     def affine(self, cut: Cut) -> Affine:
         """The map from the photo to the output, [2, 3], both in index coordinates."""
-        scale = self.side / cut.image.shape[1] if self.side else 1.0
-        scaled = cut.affine * scale
-        scaled[:, 2] += (scale - 1) / 2  # pixel centres, not corners, are at whole numbers
-        return scaled
+        return affine_at(cut, self.side) if self.side else cut.affine
 
     def layer(self, face: TranslatedFace, photo: Photo) -> Layer:
         """What the networks painted on `face`, to be laid over `photo`.
@@ -195,7 +192,15 @@ class Translator:
         return {self.source: seen, key: transforms.resize(mask.to(seen), *seen.shape[2:]).clamp(0.0, 1.0)}
 
 
-def _lenient(rules: CropRules, all_faces: bool) -> CropRules:
+def affine_at(cut: Cut, side: int) -> Affine:
+    """The map from the photo to the picture of `cut` at `side` px, [2, 3], both in index coordinates."""
+    scale = side / cut.image.shape[1]
+    scaled = cut.affine * scale
+    scaled[:, 2] += (scale - 1) / 2  # pixel centres, not corners, are at whole numbers
+    return scaled
+
+
+def lenient(rules: CropRules, all_faces: bool) -> CropRules:
     """`rules` without what only a dataset needs: a person's own photo is translated also where it is dark or blurry."""
     return override(
         rules,

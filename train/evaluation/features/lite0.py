@@ -7,6 +7,8 @@ is imported.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -35,6 +37,7 @@ class Lite0(nn.Module):
                 blocks.append(_Block(wide, out, kernel, 1 if index else stride, widening))
                 wide = out
         self._blocks = nn.ModuleList(blocks)
+        self._ends = [index == count - 1 for *_, count in STAGES for index in range(count)]
         self._conv_head, self._bn1 = _conv(wide, FEATURES, 1), _norm(FEATURES)
         self._fc = nn.Linear(FEATURES, 1000)
         self.eval().requires_grad_(False)
@@ -45,10 +48,17 @@ class Lite0(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        x = F.relu6(self._bn0(self._conv_stem(images)))
-        for block in self._blocks:
-            x = block(x)
+        *_, x = self.stages(images)
         return F.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+
+    def stages(self, images: Tensor) -> Iterator[Tensor]:
+        """The last map of each stage, the stem first: [N, C, H, W]."""
+        x = F.relu6(self._bn0(self._conv_stem(images)))
+        yield x
+        for block, is_last in zip(self._blocks, self._ends, strict=True):
+            x = block(x)
+            if is_last:
+                yield x
 
 
 class _Block(nn.Module):
