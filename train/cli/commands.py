@@ -12,6 +12,7 @@ from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import UsageError
 from curate.train.cli import params
 from curate.train.cli.latent import direction, generate, label
+from curate.train.cli.latent_photos import edit, project
 from curate.train.cli.suspects import suspects
 from curate.train.cli.train import train
 from curate.train.cli.translate import Force, Renames, WhichSystem, known_direction, translate
@@ -27,6 +28,8 @@ def register(app: typer.Typer) -> None:
     add_command(app, generate)
     add_command(app, label)
     add_command(app, direction)
+    add_command(app, project)
+    add_command(app, edit)
     weights = typer.Typer(help="Other projects' checkpoints, in and out.", no_args_is_help=True)
     add_command(weights, import_)
     add_command(weights, export)

@@ -41,7 +41,9 @@ def generate(
 
     chosen = stage.parse_seeds(seeds)
     settings = stage.GenerateSettings(psi, cutoff, _known_noise(noise), class_)
-    made = stage.run(_load(context, run, device), chosen, out, settings, force=force, progress=context.console.progress)
+    made = stage.run(
+        load_source(context, run, device), chosen, out, settings, force=force, progress=context.console.progress
+    )
     kept = f", {made.kept:,} were there" if made.kept else ""
     lines = [f"{made.folder}: {made.made:,} pictures made{kept}; {made.total:,} in all"]
     context.console.result(made, "\n".join([*lines, f"next: curate label {out} --by smile"]))
@@ -95,7 +97,7 @@ def direction(
     pictures = picture_set.read(manifest)
     others = tuple(direction_files.read(word, out) for word in orthogonal_to or ())
     asked = find_directions.Asked(chosen, label, count, layers, others, name)
-    source = _load(context, run or Path(str(pictures.settings["run"])), "cpu") if chosen == "sefa" else None
+    source = load_source(context, run or Path(str(pictures.settings["run"])), "cpu") if chosen == "sefa" else None
     found = find_directions.run(pictures, asked, out, source, force=force)
     lines = [_described(one, out) for one in found]
     context.console.result(found, "\n".join([*lines, f"next: curate edit W --direction {found[0].name}"]))
@@ -135,7 +137,7 @@ def _known_noise(text: str) -> Noise:
     return known[text]
 
 
-def _load(context: Context, run: Path, device: str | None) -> LatentRun:
+def load_source(context: Context, run: Path, device: str | None) -> LatentRun:
     """The run, which may be named as it lies below the root."""
     from curate.train.latent import latent_run
 
