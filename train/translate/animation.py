@@ -51,6 +51,6 @@ def _mix(first: RGB, last: RGB, share: float) -> RGB:
 
 def _indexed(frames: Sequence[RGB]) -> list[Image.Image]:
     """`frames` in the 256 colours that serve first, middle and last best: palettes of their own would flicker."""
-    ends = np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]], axis=0)
+    ends = np.concatenate([frames[place][::2, ::2] for place in (0, len(frames) // 2, -1)])
     palette = Image.fromarray(ends).quantize(256, Image.Quantize.MEDIANCUT)
     return [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
