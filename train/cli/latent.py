@@ -12,6 +12,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.cli.translate import Device, Force
 
 if TYPE_CHECKING:
+    from curate.train.latent.check_direction import Checked
     from curate.train.latent.direction_files import Direction
     from curate.train.latent.labels import Labelled
     from curate.train.latent.latent_run import LatentRun, Noise
@@ -82,14 +83,18 @@ def direction(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Of pca and sefa: how many.")] = 5,
     name: Annotated[str | None, typer.Option(help="What it is called; after its label if not given.")] = None,
+    check: Annotated[
+        int, typer.Option(min=0, help="Then try it on so many seeds beyond those of the manifest, and plot it.")
+    ] = 0,
     run: Annotated[
-        Path | None, typer.Option(help="For sefa: the run, where it is not where the manifest says.")
+        Path | None, typer.Option(help="For sefa and --check: the run, if it is not where the manifest says.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("directions"),
     force: Force = False,
+    device: Device = None,
 ) -> None:
     """Find the direction along which generated pictures get a label, or those that change them most."""
-    from curate.train.latent import direction_files, find_directions, picture_set
+    from curate.train.latent import check_direction, direction_files, find_directions, picture_set
 
     chosen = find_directions.parse_method(method)
     if (label or name) and chosen not in find_directions.LABELLED:
@@ -97,10 +102,21 @@ def direction(
     pictures = picture_set.read(manifest)
     others = tuple(direction_files.read(word, out) for word in orthogonal_to or ())
     asked = find_directions.Asked(chosen, label, count, layers, others, name)
-    source = load_source(context, run or Path(str(pictures.settings["run"])), "cpu") if chosen == "sefa" else None
+    needed = chosen == "sefa" or check
+    source = load_source(context, run or Path(str(pictures.settings["run"])), device) if needed else None
     found = find_directions.run(pictures, asked, out, source, force=force)
-    lines = [_described(one, out) for one in found]
-    context.console.result(found, "\n".join([*lines, f"next: curate edit W --direction {found[0].name}"]))
+    lines, checked = [_described(one, out) for one in found], []
+    if source is not None and check:
+        first, psi, progress = max(pictures.seeds) + 1, float(pictures.settings["psi"]), context.console.progress
+        for one in found:
+            told = check_direction.run(
+                source, one, range(first, first + check), psi, out, force=force, progress=progress
+            )
+            checked.append(told)
+            lines.append(_checked(told))
+    said = [{"name": one.name, "step": one.step, "layers": one.layers, **one.about} for one in found]
+    lines.append(f"next: curate edit {pictures.files[0]} --direction {found[0].name} --amount -3..3")
+    context.console.result({"directions": said, "checked": checked}, "\n".join(lines))
 
 
 def _described(found: Direction, out: Path) -> str:
@@ -113,6 +129,15 @@ def _described(found: Direction, out: Path) -> str:
         f"goes with {', '.join(strongest)}" if strongest else "not measured: curate label says by what to name it"
     )
     return "\n  ".join(parts)
+
+
+def _checked(told: Checked) -> str:
+    identity = "" if told.identity is None else f", identity {told.identity:.2f} at the ends"
+    ends = f"{told.means[0]:.2f} to {told.means[-1]:.2f}"
+    return (
+        f"{told.plot}\n  {told.measure} {ends} on {told.faces} of {told.seeds} new seeds; "
+        f"rises at every step on {told.rising:.0%}{identity}"
+    )
 
 
 def _told(told: Labelled) -> list[str]:

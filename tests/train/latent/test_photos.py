@@ -37,6 +37,21 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What faces are measured by is tested elsewhere."""
+    monkeypatch.setattr(edit, "has_identity", lambda: True)
+    monkeypatch.setattr(edit, "FaceMeasures", Measured)
+
+
+class Measured:
+    def __call__(self, picture: codec.RGB) -> dict[str, float]:
+        return {"smile": 1.0}
+
+    def identity(self, picture: codec.RGB) -> np.ndarray:
+        return np.ones(4) / 2
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
