@@ -103,9 +103,9 @@ def _summary(
     whole: NDArray[np.bool_],
     picture: Path,
 ) -> Checked:
-    rising: NDArray[np.bool_] = (np.diff(measured[whole], axis=1) > 0).all(axis=1)
+    rising = np.all(np.diff(measured[whole], axis=1) > 0, axis=1, keepdims=True)[:, 0]
     known = bool(np.isfinite(cosines).any())
-    same = (cosines[whole] >= SAME).all(axis=1) | (not known)
+    same = np.all(cosines[whole] >= SAME, axis=1, keepdims=True)[:, 0] | (not known)
     return Checked(
         name,
         measure,
