@@ -109,15 +109,7 @@ def run(
     endings = (*_ENDINGS, _OWN) if tune else _ENDINGS
     targets = [file.with_name(f"{file.stem}{ending}") for _, file in todo for ending in endings]
     with OutputPlan(targets, photos.files, force=force) as plan:
-        aligner = _aligner(source, align=align) if todo else None
-        found: list[_Target] = []
-        for path, file in todo:
-            assert aligner is not None
-            seen = _target(source, aligner, path, file)
-            if isinstance(seen, Projected):
-                results[path] = seen
-            else:
-                found.append(seen)
+        found = _targets(source, todo, results, align=align)
         steps = len(found) * (settings.steps + (tune.steps if tune else 0))
         try:
             with progress.task("project", steps) as task:
@@ -241,6 +233,22 @@ def _aligner(source: LatentRun, *, align: bool) -> Aligner:
     rules = source.rules if align else override(source.rules, "crop", align="none")
     side = max(32, min(source.generator.resolution, 1024))
     return Aligner(lenient(override(rules, "crop", size=side), all_faces=False))
+
+
+def _targets(
+    source: LatentRun, todo: Sequence[tuple[Path, Path]], results: dict[Path, Projected], *, align: bool
+) -> list[_Target]:
+    """The faces of the photos `todo`, each with its file; a photo without any has its result at once."""
+    aligner = _aligner(source, align=align) if todo else None
+    found: list[_Target] = []
+    for path, file in todo:
+        assert aligner is not None
+        seen = _target(source, aligner, path, file)
+        if isinstance(seen, Projected):
+            results[path] = seen
+        else:
+            found.append(seen)
+    return found
 
 
 def _target(source: LatentRun, aligner: Aligner, path: Path, file: Path) -> _Target | Projected:
