@@ -10,6 +10,9 @@ import pytest
 
 from curate.pipeline.faces import model_files
 
+# Here and in every process that a test starts: several test processes share the cores.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 def _folder(variable: str, what: str) -> Path:
     value = os.environ.get(variable)

@@ -10,6 +10,7 @@ from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Recipe
 from curate.train.engine.precision import select_device
 from curate.train.engine.rng import derive_seed
+from curate.train.networks.shapes import shapes_only
 from curate.train.recipes import RECIPES
 from curate.train.runs.config import TrainConfig
 
@@ -48,7 +49,7 @@ def check_bounds(recipe: str, config: Any, where: str) -> None:
         value = getattr(config, key, None)
         if value is not None and value > most:
             raise UsageError(f"{where}: asks for {key} {value:,}: at most {most:,} is built", "look where it is from")
-    with torch.device("meta"):
+    with shapes_only():
         count = sum(parameter_counts(RECIPES.resolve(recipe)(config)).values())
     if count > MOST_PARAMETERS:
         raise UsageError(

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from curate.pipeline.core.errors import UsageError
+from curate.train.networks.shapes import shapes_only
 from curate.train.recipes.cagan.config import CAGANConfig
 from curate.train.recipes.cagan.networks import AdditiveUNet, BatchNormPatch, ConditionedUNet, GlobalDiscriminator
 from curate.train.runs.factory import check_bounds
@@ -74,7 +74,7 @@ def _read_keras(found: Sequence[StateDict]) -> ImportedNetworks:
     width = agreed({part.where: len(tensor(part, first[role])) for role, part in networks.items()}, "width")
     config = CAGANConfig(variant="keras", width=width)
     check_bounds("cagan", config, found[0].where)
-    with torch.device("meta"):
+    with shapes_only():
         wanted: dict[str, nn.Module] = {"generator": ConditionedUNet(width), "discriminator": BatchNormPatch(width)}
     reason = f"its first convolution says width {width}"
     states = {role: fitted(networks[role], wanted[role], str, reason) for role in NETWORKS if role in networks}
@@ -133,7 +133,7 @@ def _size(found: StateDict, width: int) -> int:
 
 
 def _fitted(role: str, found: StateDict, config: CAGANConfig) -> dict[str, Tensor]:
-    with torch.device("meta"):
+    with shapes_only():
         network: nn.Module = (
             AdditiveUNet(config.width)
             if role == "generator"

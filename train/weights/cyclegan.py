@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.networks.patchgan import PatchDiscriminator
 from curate.train.networks.resnet import ResnetGenerator
+from curate.train.networks.shapes import shapes_only
 from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.runs.factory import check_bounds
 from curate.train.weights.format import Direction, ImportedNetworks, State, StateDict, agreed, fitted, placed, tensor
@@ -50,7 +50,7 @@ class _Format:
         }
         config = CycleGANConfig(**{key: value for key, value in shapes.items() if value is not None})
         check_bounds("cyclegan", config, found[0].where)
-        with torch.device("meta"):
+        with shapes_only():
             generator = ResnetGenerator(config.width, config.blocks)
             discriminator = PatchDiscriminator(config.discriminator_width, config.discriminator_layers)
         states = {

@@ -14,6 +14,7 @@ from curate.pipeline.core.config import as_dict, parse
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan, files_of
 from curate.train.engine import checkpoint, safetensors_file
+from curate.train.networks.shapes import shapes_only
 from curate.train.recipes import RECIPES
 from curate.train.runs.factory import check_bounds
 from curate.train.runs.trained import PhotoRules
@@ -66,7 +67,7 @@ def read(path: Path, header: Mapping[str, Any]) -> ImportedNetworks:
         raise UsageError(f"{path}: broken: its header is not one of ours", files.AGAIN)
     config = parse(kind.Config, kind.Config.from_older(told), f"{path}, config")
     check_bounds(name, config, str(path))
-    with torch.device("meta"):
+    with shapes_only():
         networks = dict(kind(config).named_children())
     parts: dict[str, dict[str, torch.Tensor]] = {}
     for full, value in files.read(path).items():

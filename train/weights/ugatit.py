@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
+from curate.train.networks.shapes import shapes_only
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import AttentionDiscriminator, AttentionGenerator
 from curate.train.runs.factory import check_bounds
@@ -121,14 +121,14 @@ class _Generator:
         self.size = None if self.light else 4 * math.isqrt(features // (4 * self.width))
 
     def fitted(self) -> dict[str, Tensor]:
-        with torch.device("meta"):
+        with shapes_only():
             network = AttentionGenerator(self.width, self.blocks, light=self.light, size=self.size or 0)
         reason = f"DownBlock.1.weight says width {self.width}"
         return fitted(self.found, network, generator_name, reason)
 
 
 def _fitted(found: StateDict, width: int, depth: int) -> dict[str, Tensor]:
-    with torch.device("meta"):
+    with shapes_only():
         network = AttentionDiscriminator(width, depth)
     return fitted(found, network, discriminator_name, f"model.1.weight_orig says width {width}")
 

@@ -177,7 +177,9 @@ def test_other_kinds_of_photos_are_refused(full: tuple[Path, dict[str, torch.nn.
 
 
 def test_the_package_opens_without_torch() -> None:
+    """And networks are read without torch's compiler, which takes longer to load than they do."""
     code = "import sys, curate; assert 'torch' not in sys.modules; curate.load; assert 'torch' in sys.modules"
+    code += "; curate.load('drawn-hair', device='cpu'); assert 'torch._dynamo' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(ImportError):
         from curate.train import lode  # noqa: F401

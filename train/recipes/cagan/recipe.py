@@ -5,11 +5,13 @@ Jetchev & Bergmann: The Conditional Analogy GAN, Swapping Fashion Articles on Pe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine.contract import Batch, Clock, Update
@@ -44,7 +46,11 @@ class CAGAN(nn.Module):
         self.config = config
         self.generator, self.discriminator = _networks(config)
         self.average = EMA(self.generator, config.ema) if config.ema else None
-        self.optimizers = {"D": self._adam(self.discriminator), "G": self._adam(self.generator)}
+
+    @cached_property
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """Made for who trains: whoever only translates spares the two seconds that torch takes for its first."""
+        return {"D": self._adam(self.discriminator), "G": self._adam(self.generator)}
 
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """The discriminator, which also sees people beside garments that they don't wear, then the generator.
