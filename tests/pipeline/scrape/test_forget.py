@@ -18,8 +18,8 @@ from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.stats import credits as crediting
 from curate.pipeline.tables import manifest
-from tests.pipeline.scrape.test_conformance import curate
 from tests.pipeline.scrape.test_stage import html_site, listed, rows, section
+from tests.support.command import curate
 from tests.support.http_server import Site, drawing, encoded, photo
 
 
@@ -198,5 +198,4 @@ def test_the_commands(site: Site, tmp_path: Path) -> None:
     assert json.loads(refreshed.stdout)["requests"] == 10, refreshed.stderr
     assert json.loads(curate("credits", *common).stdout)["pictures"] == 4
     assert json.loads(curate("forget", site.url("/item/1"), *common).stdout)["rows"] == {"images": 1}
-    wrong = curate(*command, "--retry-failed=http_6xx")
-    assert wrong.returncode == 2
+    curate(*command, "--retry-failed=http_6xx", code=2)

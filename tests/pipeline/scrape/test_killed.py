@@ -80,7 +80,7 @@ def test_kill_at_any_moment_and_again(site: Site, tmp_path: Path) -> None:
     assert manifest.summarize(manifest.IMAGES, expected).accepted == 18
     whole = len(site.requests)
 
-    for moment in (1, whole // 3, 2 * whole // 3, whole - 2):
+    for moment in (1, whole // 2, whole - 2):
         root = tmp_path / f"killed-at-{moment}"
         site.requests.clear()
         process = started(root, site)
@@ -97,13 +97,13 @@ def test_kill_at_any_moment_and_again(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_kill_ten_times_in_one_folder(site: Site, tmp_path: Path) -> None:
+def test_kill_six_times_in_one_folder(site: Site, tmp_path: Path) -> None:
     shop(site, tmp_path)
     calm, root, draw = tmp_path / "calm", tmp_path / "root", random.Random(3)
     finish(calm, site)
     fetched: Counter[str] = Counter()
     under_way: Counter[str] = Counter()  # images that a kill interrupted
-    for _ in range(10):
+    for _ in range(6):
         known = journalled(root)
         site.requests.clear()
         process, until = started(root, site), draw.randrange(1, 8)
@@ -120,7 +120,7 @@ def test_kill_ten_times_in_one_folder(site: Site, tmp_path: Path) -> None:
     finish(root, site)
     fetched += images(site)
     assert table(root) == table(calm)
-    assert under_way.total() > 4, "the kills came at moments that matter"
+    assert under_way.total() > 2, "the kills came at moments that matter"
     assert all(count <= 1 + under_way[url] for url, count in fetched.items()), "once, and once more after each kill"
 
 
@@ -188,7 +188,7 @@ def test_ctrl_c_leaves_a_journal_that_goes_on(site: Site, tmp_path: Path) -> Non
     shop(site, tmp_path)
     root = tmp_path / "root"
     process = started(root, site)
-    while len(site.requests) < 20 and process.poll() is None:
+    while len(site.requests) < 8 and process.poll() is None:
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(20) != 0

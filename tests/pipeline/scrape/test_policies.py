@@ -15,8 +15,8 @@ from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.data_urls import LARGEST
 from curate.pipeline.tables import manifest
-from tests.pipeline.scrape.test_conformance import curate
 from tests.pipeline.scrape.test_stage import animation, rows, scraped, section
+from tests.support.command import curate
 from tests.support.http_server import Site, photo
 
 
@@ -77,18 +77,15 @@ def test_licences_from_the_command_line(site: Site, tmp_path: Path) -> None:
     command = ["scrape", "--root", str(tmp_path), "--source", "html", "--site", str(tmp_path / "site.yaml")]
     command += ["--contact", "me@example.org", "--allow-net", site.host]
     for flags, accepted in (([], {0, 2}), (["--license", "by-nc", "--license", "by"], {0, 1})):
-        done = curate(*command, *flags)
-        assert done.returncode == 0, done.stderr
+        curate(*command, *flags)
         table = manifest.accepted(manifest.read(manifest.IMAGES, tmp_path))
         assert set(table["image_url"].to_pylist()) == {site.url(f"/{n}.jpg") for n in accepted}
-    wrong = curate(*command, "--license", "by-nx")
-    assert wrong.returncode == 2
+    wrong = curate(*command, "--license", "by-nx", code=2)
     assert "did you mean 'by-n" in wrong.stderr
 
 
 def test_a_policy_that_is_none(tmp_path: Path) -> None:
-    done = curate("scrape", "--root", str(tmp_path), "--query", "x", "--animated", "last")
-    assert done.returncode == 2
+    done = curate("scrape", "--root", str(tmp_path), "--query", "x", "--animated", "last", code=2)
     assert "animated" in done.stderr and "last" in done.stderr
     with pytest.raises(UsageError, match="no licence 'mit'"):
         scrape.run(section(Query(query="x"), licenses=("mit",)), tmp_path)

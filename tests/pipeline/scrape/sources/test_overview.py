@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
-import sys
 
 import pytest
 
 from curate.pipeline.scrape.sources import SOURCES, overview
+from tests.support.command import curate
 
 
 def test_each_source_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +43,4 @@ def test_an_example_can_be_typed(row: dict[str, str]) -> None:
 
 
 def test_the_command_prints_it_as_json() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "curate", "sources", "--json"], capture_output=True, text=True, check=True
-    )
-    assert {row["source"] for row in json.loads(run.stdout)} == set(SOURCES)
+    assert {row["source"] for row in json.loads(curate("sources", "--json").stdout)} == set(SOURCES)
