@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 RUNS = Path("processed/runs")
 
 WhichSystem = Annotated[
-    str | None, typer.Option("--system", help="cyclegan, ugatit or cagan; recognised by the files if not given.")
+    str | None,
+    typer.Option("--system", help="cyclegan, ugatit, cagan, stylegan2; recognised by the files if not given."),
 ]
 Weights = Annotated[
     list[Path] | None,

@@ -7,10 +7,10 @@ executed. `read` also takes the files that saved.save writes, which hold the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -25,7 +25,7 @@ from curate.train.engine.precision import select_device
 from curate.train.recipes import RECIPES
 from curate.train.runs.stored import StoredCheckpoint
 from curate.train.runs.trained import PhotoRules, Trained, load_checkpoint
-from curate.train.weights import files, saved
+from curate.train.weights import files, network_pickle, saved
 from curate.train.weights.format import CheckpointFormat, Direction, ImportedNetworks, State, StateDict
 from curate.train.weights.own import (
     average_of,
@@ -44,6 +44,7 @@ SYSTEMS = Registry(
         "cyclegan": "curate.train.weights.cyclegan:SYSTEM",
         "ugatit": "curate.train.weights.ugatit:SYSTEM",
         "cagan": "curate.train.weights.cagan:SYSTEM",
+        "stylegan2": "curate.train.weights.stylegan2:SYSTEM",
     },
 )
 
@@ -175,7 +176,8 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     keys = frozenset(recipe.keys(config))
     side = size or imported.side or (DataConfig().size if "human" in keys else None)
     width = side * 3 // 4 if side and getattr(config, "variant", None) == "keras" else None  # the notebook's shape
-    default = dict.fromkeys("ab", CropRules(size=side) if side else CropRules())
+    align: Literal["ffhq", "auto"] = "auto" if "b" in keys or "human" in keys else "ffhq"  # as StyleGAN2's are
+    default = dict.fromkeys("ab", CropRules(size=side, align=align) if side else CropRules())
     named = {"a": "a"} if "a" in keys and "b" not in keys else {"a": "a", "b": "b"}
     photos = imported.photos or PhotoRules(named, default, width)
     directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
@@ -203,8 +205,7 @@ def show(path: Path) -> list[CheckpointListing]:
         return list(_list_own(own))
     listings = []
     for file in files.expand_folders([path]):
-        content = files.read(file)
-        for part in unwrap(content, file, _known) or whole(content, file):
+        for part in _parts(file, _known):
             listings.append(_listing(part.where, _recognise([part]), part.state))
     return listings
 
@@ -230,15 +231,21 @@ def _listing(where: str, system: str | None, state: State) -> CheckpointListing:
 
 def _found(path: Path, system: str | None, renames: Sequence[Rename]) -> list[StateDict]:
     """The networks in a file; all that is in it where none is recognised, and its tensors checked."""
-    content = files.read(path)
-    recognises = _known if system is None else _system(system).recognises
-    found = unwrap(content, path, recognises, renames) or unwrap(content, path, _known, renames)
-    found = found or whole(content, path)
+    found = _parts(path, _known if system is None else _system(system).recognises, renames)
     size = path.stat().st_size
     for part in found:
         if wrong := next((w for key, value in part.state.items() if (w := files.check_tensor(key, value, size))), ""):
             raise UsageError(f"{part.where}: refused: {wrong}", "save it as plain tensors of floating-point numbers")
     return found
+
+
+def _parts(path: Path, recognises: Callable[[State], bool], renames: Sequence[Rename] = ()) -> list[StateDict]:
+    """The networks in a file that `recognises`, else that any system knows, else all that is in it."""
+    if network_pickle.is_one(path):
+        refuse_renames(path, renames)
+        return network_pickle.read(path)
+    content = files.read(path)
+    return unwrap(content, path, recognises, renames) or unwrap(content, path, _known, renames) or whole(content, path)
 
 
 def _known(state: State) -> bool:

@@ -24,7 +24,7 @@ from curate.train.weights import hdf5
 HEADER = "curate_weights"
 """The metadata key that marks a safetensors file as ours; its value is JSON."""
 
-SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".npz", ".h5", ".hdf5")
+SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".npz", ".h5", ".hdf5", ".pkl")
 
 AGAIN = "fetch or make it again"
 MOST_BYTES = 16 << 30  # of all arrays of a compressed archive
