@@ -83,7 +83,7 @@ class Array:
         self.value = _array(content, kind, shape, "F" if fortran else "C")
 
 
-class Kind:
+class NumberKind:
     """A numpy dtype of numbers, such as f4. Raises RefusedError for one of objects."""
 
     def __init__(self, code: str, *_: Any) -> None:
@@ -169,14 +169,14 @@ def _parameter(value: Values, *_: Any) -> Values:
     return value
 
 
-def _array(content: Any, kind: Kind, shape: tuple[int, ...], order: Any = "C") -> NDArray[Any]:
-    if not isinstance(content, bytes | bytearray) or not isinstance(kind, Kind):
+def _array(content: Any, kind: NumberKind, shape: tuple[int, ...], order: Any = "C") -> NDArray[Any]:
+    if not isinstance(content, bytes | bytearray) or not isinstance(kind, NumberKind):
         raise RefusedError("an array of objects")
     array = np.frombuffer(bytes(content), kind.dtype).reshape(shape, order="F" if order == "F" else "C")
     return array.astype(kind.dtype.newbyteorder("="))
 
 
-def _scalar(kind: Kind, content: Any) -> float:
+def _scalar(kind: NumberKind, content: Any) -> float:
     return float(_array(content, kind, ())[()])
 
 
@@ -202,7 +202,7 @@ def _made() -> Mapping[str, Callable[..., Any]]:
         "torch._utils._rebuild_parameter": _parameter,
         "_codecs.encode": _encoded,
         "numpy.ndarray": _NDArray,
-        "numpy.dtype": Kind,
+        "numpy.dtype": NumberKind,
     }
     for module in ("numpy.core", "numpy._core"):
         known |= {
