@@ -69,6 +69,14 @@ SMALL: Mapping[str, Mapping[str, Any]] = {  # each with all that a run must reme
         "mask_decided_weight": 0.1,
         "mask_back_weight": 0.1,
     },
+    "ugatit palette": {
+        "backbone": "unet",
+        "palette": 3,
+        "width": 4,
+        "whole": False,
+        "local_layers": 3,
+        "colour_weight": 1.0,
+    },
     "cagan": {"variant": "modern", "size": SIDE, "width": 4, "tint": 0.5, "r1_weight": 1.0},
     "cagan warped": {"variant": "warped", "size": SIDE, "width": 4, "adversarial_weight": 1.0, "cycle_weight": 1.0},
     "stylegan2": {

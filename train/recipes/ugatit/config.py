@@ -18,6 +18,7 @@ class UGATITConfig(MaskedConfig, frozen=True, kw_only=True):
 
     size: Annotated[int, Meta(ge=12, multiple_of=4)] | None = None  # px, side of the images; None: data.size
     backbone: Literal["resnet", "unet"] = "resnet"  # appendix C; or on blocks of 2x2 px, far cheaper, for few steps
+    palette: NonNegative = 0  # unet: so many flat colours of the image, ink and white, for drawings; 0: any colours
     width: Positive = 64  # of generators and discriminators; appendix C
     discriminator_width: Positive | None = None  # None: width
     blocks: NonNegative = 4  # residual blocks on each side of the attention; appendix C
@@ -29,6 +30,7 @@ class UGATITConfig(MaskedConfig, frozen=True, kw_only=True):
     adversarial_weight: Weight = 1.0  # lambda_1; section 4.2
     cycle_weight: Weight = 10.0  # lambda_2; section 4.2
     identity_weight: Weight = 10.0  # lambda_3; section 4.2
+    colour_weight: Weight = 0.0  # of how far 8x8 mean colours go from the image's; Shrivastava 2017, section 2.2
     cam_weight: Weight = 1000.0  # lambda_4; section 4.2
     lr: Rate = 1e-4  # section 4.2
     discriminator_lr: Rate | None = None  # None: lr

@@ -27,6 +27,7 @@ from curate.train.recipes.ugatit.attention_unet import AttentionUNet
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import Attended, AttentionDiscriminator, AttentionGenerator, clamp_rho
 
+COLOUR_CELLS = 8  # each way, whose mean colours are compared
 cross_entropy = ADVERSARIAL["bce"].discriminator
 
 
@@ -134,6 +135,9 @@ class UGATIT(nn.Module):
             f"cam_{way}": config.cam_weight * cross_entropy(there.cam, 1.0),
             f"cam_{source}": config.cam_weight * cross_entropy(same_cam, 0.0),
         }
+        if config.colour_weight:
+            coarse = (F.adaptive_avg_pool2d(made, COLOUR_CELLS) for made in (there.out, images))
+            losses[f"colour_{way}"] = config.colour_weight * l1(*coarse)
         returned = None if both.mask is None else both.mask.chunk(2)[0]
         losses |= mask_losses(config, way, there.mask, returned, clock)
         return losses, {} if there.mask is None else {f"mask_{way}": there.mask.detach().mean()}
@@ -211,7 +215,7 @@ def make_generator(config: UGATITConfig, size: int) -> AttentionGenerator | Atte
     """The network of `config` for images of `size` px a side."""
     masked = config.generator == "masked"
     if config.backbone == "unet":
-        return AttentionUNet(config.width, config.blocks, masked=masked)
+        return AttentionUNet(config.width, config.blocks, palette=config.palette, masked=masked)
     return AttentionGenerator(config.width, config.blocks, light=config.light, size=size, masked=masked)
 
 

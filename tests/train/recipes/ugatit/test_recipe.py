@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
@@ -13,6 +14,7 @@ from curate.train.engine.contract import Clock, Update
 from curate.train.recipes.ugatit.attention_unet import AttentionUNet
 from curate.train.recipes.ugatit.config import UGATITConfig
 from curate.train.recipes.ugatit.networks import AttentionDiscriminator
+from curate.train.recipes.ugatit.palette import INK, WHITE, Palette
 from curate.train.recipes.ugatit.recipe import UGATIT, overlay
 from tests.support.training import whole
 
@@ -263,3 +265,33 @@ def test_the_cheap_generator_begins_with_colours_of_the_image_and_takes_any_size
     assert made.out.shape == images.shape
     assert (made.out - images).abs().max() <= 0.2
     assert made.cam.shape == (1, 2)
+
+
+def test_a_palette_paints_with_colours_of_the_image_ink_and_white() -> None:
+    torch.manual_seed(0)
+    palette = Palette(5, 3)
+    images = torch.where(torch.arange(32) < 16, 0.5, -0.5).expand(1, 3, 32, 32)  # two greys
+    votes = torch.full((1, palette.size, 32, 32), -100.0)
+    for place, colour in enumerate(range(palette.size)):
+        votes[:, colour, place] = 100.0
+    made = palette(votes, torch.randn(1, 5, 8, 8), images)[0, :, : palette.size]
+    assert made.shape == (3, 5, 32) and (made.var(2, correction=0) < 1e-9).all(), "flat"
+    assert made[:, :3].abs().max() <= 0.5, "no colour that the image has not"
+    assert torch.allclose(made[:, 3:, 0], torch.tensor([INK, WHITE]).T, atol=1e-6)
+
+
+def test_colours_of_places_may_be_held() -> None:
+    images = batch()
+    free, held = (generators(build(colour_weight=weight), images).losses for weight in (0.0, 2.0))
+    assert set(held) - set(free) == {"colour_a2b", "colour_b2a"}
+    with torch.no_grad():
+        made = build(colour_weight=2.0).g_a2b(images["a"]).out
+    coarse = [F.avg_pool2d(one, 4) for one in (made, images["a"])]  # 32 px: 8 cells each way
+    assert held["colour_a2b"].item() == pytest.approx(2 * (coarse[0] - coarse[1]).abs().mean().item(), rel=1e-5)
+
+
+def test_a_palette_makes_another_network_of_the_cheap_one() -> None:
+    recipe = build(backbone="unet", palette=3)
+    made = recipe.render(batch())
+    assert made["a2b"].shape == (1, 3, 32, 32) and made["a2b"].abs().max() <= 1
+    assert not [name for name, _ in recipe.named_parameters() if "colours" in name]
