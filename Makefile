@@ -18,7 +18,7 @@ define DEMO_ENDS
 	'' 'Report:    $(REPORT)/index.html' \
 	'Picture:   $(REPORT)/before-after.jpg   photos that trained nothing, and what became of them' \
 	'Learning:  $(REPORT)/watch.html' \
-	'Photos:    demo/processed/translated/{drawn-hair,cyclegan,ugatit,cagan}/' \
+	'Photos:    demo/processed/translated/{drawn-hair,drawn-icon,cyclegan,ugatit,cagan}/' \
 	'Look on:   source .venv/bin/activate && cd demo   (README: a tour in five minutes)' \
 	'Yours:     curate translate me.jpg --weights drawn-hair -o me-short.png' \
 	'Next:      curate init hair   (your own data, in the folder of this clone; the demo stays in demo/)'

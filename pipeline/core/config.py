@@ -50,7 +50,7 @@ class Translate(Section, frozen=True, kw_only=True):
     """What `dvc repro` translates."""
 
     runs: tuple[str, ...] = ()  # recipes with two domains; each translates its held-out photos
-    shipped: tuple[str, ...] = ()  # networks that come with curate, as drawn-hair; they go before all that is trained
+    shipped: tuple[str, ...] = ()  # drawn-hair, drawn-icon: networks that come with curate; before all that is trained
 
 
 SECTIONS = Registry(

@@ -97,9 +97,9 @@ def write_picture(found: Sequence[Translation], folder: Path) -> Path | None:
 
 
 def _is_large(path: Path) -> bool:
-    """Whether the picture at `path` fills half a tile's sides."""
+    """Whether the picture at `path` fills a third of a tile's sides."""
     try:
-        return min(codec.decode(path.read_bytes()).shape[:2]) >= TILE // 2
+        return min(codec.decode(path.read_bytes()).shape[:2]) >= TILE // 3
     except (OSError, codec.ImageError):
         return False
 

@@ -4,7 +4,8 @@ Trains the demo's network of old (`plain`), each lever added to it, `best`, whic
 of `best`, and what might make it better still, over several seeds, and measures held-out photos by the world's own
 truth. Every run costs what `plain` costs in --steps steps: how long a step of each takes beside one of plain is
 measured first, in turns, so that a machine with other work does not matter, and steps follow from that. Runs that are
-done are kept in FOLDER/runs.jsonl; call it again to go on.
+done are kept in FOLDER/runs.jsonl; call it again to go on. How much sooner `best` is good than plain: measure each more
+often (--marks), plain with several times the --steps.
 """
 
 from __future__ import annotations
@@ -49,7 +50,6 @@ from curate.train.evaluation.metrics import kid
 from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.recipes.cyclegan.recipe import CycleGAN
 
-MARKS = 4  # measurements of a run, evenly spread
 BURST = 4  # steps, in which costs are compared
 TURNS = 3
 PLAIN: Mapping[str, Any] = {  # as the demo trained before there were masks
@@ -211,13 +211,13 @@ def relative_cost(root: Path, keys: Mapping[str, Any]) -> float:
 
 
 def run(
-    root: Path, pictures: list[HeldOut], keys: Mapping[str, Any], seed: int, steps: int
+    root: Path, pictures: list[HeldOut], keys: Mapping[str, Any], seed: int, steps: int, marks: int
 ) -> Iterator[dict[str, Any]]:
-    """Trains `steps` steps, and scores MARKS times on the way: the share of the cost that is spent, and the scores."""
-    trial, rows, every = Trial(root, keys, seed), [], max(1, steps // MARKS)
+    """Trains `steps` steps, and scores `marks` times on the way: the share of the cost that is spent, and scores."""
+    trial, rows, every = Trial(root, keys, seed), [], max(1, steps // marks)
 
     def on_tick(clock: Clock, scalars: Mapping[str, float]) -> None:
-        if len(rows) < MARKS:
+        if len(rows) < marks:
             rows.append({"spent": clock.progress, **score(pictures, translated(trial.recipe, pictures, trial.size))})
 
     train(trial.recipe, trial.batches, LoopConfig(steps, seed=seed, tick=every), on_tick)
@@ -253,6 +253,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="a root that curate init study and its data stages have filled")
     parser.add_argument("--steps", type=int, default=400, help="of plain; the others get what costs as much")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--marks", type=int, default=4, help="measurements of a run, evenly spread")
     parser.add_argument("--only", nargs="*", help="variants, of: " + ", ".join(variants()))
     told = parser.parse_args()
     torch.set_num_threads(1)
@@ -269,7 +270,7 @@ def main() -> None:
                 continue
             costs[name] = costs.get(name) or relative_cost(root, keys)
             begun, steps = time.process_time(), round(told.steps / costs[name])
-            rows = list(run(root, pictures, keys, seed, steps))
+            rows = list(run(root, pictures, keys, seed, steps, told.marks))
             done.append({"name": name, "seed": seed, "of": told.steps, "steps": steps, "cost": costs[name]})
             done[-1] |= {"cpu_s": round(time.process_time() - begun), "rows": rows}
             with kept.open("a") as file:

@@ -27,7 +27,7 @@ WhichSystem = Annotated[
 ]
 Weights = Annotated[
     list[Path] | None,
-    typer.Option(metavar="RUN|FILE", help="Files of weights, RUN@STEP, RUN@best or drawn-hair; repeatable."),
+    typer.Option(metavar="RUN|FILE", help="Files of weights, RUN@STEP, RUN@best, drawn-hair, drawn-icon; repeatable."),
 ]
 Renames = Annotated[
     list[str] | None,

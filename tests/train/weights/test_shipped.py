@@ -59,4 +59,5 @@ def test_what_comes_with_curate_is_what_its_page_says_and_goes_both_ways(name: s
     assert hashlib.sha256(path.read_bytes()).hexdigest() in (ROOT / "docs/internals/shipped.md").read_text("utf-8")
     networks, _ = exchange.load([Path(name)], device="cpu")
     assert networks.directions == ("a2b", "b2a")
-    assert networks.domains == {"a": "long", "b": "short"}
+    domains = {"drawn-hair": {"a": "long", "b": "short"}, "drawn-icon": {"a": "anime", "b": "icons"}}
+    assert networks.domains == domains[name]
