@@ -74,7 +74,7 @@ class OwnColours(nn.Module):
         places = min(maps.shape[2], PLACES), min(maps.shape[3], PLACES)
         source, colours = (F.adaptive_avg_pool2d(one, places) for one in (maps, images))
         query, key = (
-            layer(torch.cat((one, _position(one)), 1)).flatten(2).transpose(1, 2)
+            layer(torch.cat((one, positions(one)), 1)).flatten(2).transpose(1, 2)
             for layer, one in ((self.query, maps), (self.key, source))
         )
         values = colours.flatten(2).transpose(1, 2).to(query)
@@ -82,7 +82,7 @@ class OwnColours(nn.Module):
         return mixed.transpose(1, 2).unflatten(2, maps.shape[2:])
 
 
-def _position(maps: Tensor) -> Tensor:
+def positions(maps: Tensor) -> Tensor:
     """Where each place is, [N, 3, h, w]: across and down from -1 to 1, and their squares' sum, of which products make
     distances."""
     down, across = (torch.linspace(-1, 1, side, device=maps.device, dtype=maps.dtype) for side in maps.shape[2:])
