@@ -23,7 +23,7 @@ RUNS = Path("processed/runs")
 
 WhichSystem = Annotated[
     str | None,
-    typer.Option("--system", help="cyclegan, ugatit, cagan, stylegan2; recognised by the files if not given."),
+    typer.Option("--system", help="cyclegan, ugatit, cagan, council, stylegan2; recognised by the files if not given."),
 ]
 Weights = Annotated[
     list[Path] | None,
@@ -50,6 +50,12 @@ WhichLayout = Annotated[
         help="photo: all of it; crop: the face as it was made, for faces that are turned; compare: before, after.",
     ),
 ]
+Members = Annotated[
+    str | None,
+    typer.Option(metavar="all|N,N", help="Of council: who paints; of several, a sheet of all that they make."),
+]
+Styles = Annotated[int | None, typer.Option(min=1, max=100, help="Of council: in how many styles; a sheet of them.")]
+Style = Annotated[int | None, typer.Option(min=0, help="Of council: the number of the style, or of the first one.")]
 Strength = Annotated[float, typer.Option(min=0.0, max=1.0, help="How much of the paint is laid over the photo.")]
 PemFile = Annotated[Path | None, typer.Option(metavar="FILE", help="For --mark: who signs; a PEM file.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there and that curate did not write.")]
@@ -66,7 +72,7 @@ def translate(
     weights: Weights = None,
     system: WhichSystem = None,
     map_: Renames = None,
-    direction: Annotated[str | None, typer.Option(help="a2b or b2a; a2b without it.")] = None,
+    direction: Annotated[str | None, typer.Option(help="a2b or b2a; without it a2b, or the only one.")] = None,
     article: Articles = None,
     worn: Annotated[Path | None, typer.Option(metavar="FILE", help="The article that the people wear now.")] = None,
     out: Annotated[
@@ -77,6 +83,9 @@ def translate(
     align: Annotated[bool, typer.Option("--align/--no-align", help="Cut the faces out; or take photos whole.")] = True,
     size: WhichSize = None,
     layout: WhichLayout = None,
+    members: Members = None,
+    styles: Styles = None,
+    style: Style = None,
     strength: Strength = 1.0,
     rgba: Annotated[bool, typer.Option("--rgba", help="The paint alone, too, with its mask as alpha.")] = False,
     gif: Annotated[bool, typer.Option("--gif", help="An animation, too; or with -o .gif, .webp instead.")] = False,
@@ -91,27 +100,26 @@ def translate(
     With --article, put it on the people in the photos.
     """
     _check_options(inputs, split, article, worn, weights, run, best, system, map_, align=align, all_faces=all_faces)
-    from curate.train.runs.trained import load_run
-    from curate.train.translate import stage, try_on
+    from curate.train.translate import member_sheet, stage, try_on
     from curate.train.translate.translator import Translator
 
     side = _known_size(size)
     output = replace(_output(layout, mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force)
-    if weights:
-        networks = _foreign(context, weights, system, direction or "a2b", map_, side, device)
-    else:
-        networks = load_run(context.root / run if run else _find_run(context, article, split), device or "auto", best)
+    path = None if weights else (context.root / run if run else _find_run(context, article, split))
+    networks = _loaded(context, path, best, weights or [], system, direction, map_, side, device)
     if networks.is_try_on and not (weights and side):
         _check_try_on(networks, direction, size, align=align, all_faces=all_faces)
     progress = context.console.progress
     if article or (split and networks.is_try_on):
-        jobs = _jobs(context, inputs or [], article or [], worn, split)
+        jobs = _jobs(context, inputs, article, worn, split)
         results = try_on.run(try_on.TryOn(networks), jobs, out, output, progress=progress)
     else:
-        translator = Translator(networks, direction or "a2b", all_faces=all_faces, align=align, size=side)
+        way = direction or networks.usual_direction
+        translator = Translator(networks, way, all_faces=all_faces, align=align, size=side)
+        translator, sheet = member_sheet.choose(translator, members, styles, style, output)
         output = replace(output, layout=output.layout if layout else translator.layout)
         named = stage.split_photos(context.root, translator.domain, split) if split else inputs or []
-        results = stage.run(translator, named, out, output, progress=progress)
+        results = stage.run(translator, named, out, output, choice=sheet, progress=progress)
     context.console.result(results, "\n".join(_line(result) for result in results))
     _tell_failures(context, results, one_is_enough=bool(split))
 
@@ -206,31 +214,36 @@ def _find_run(context: Context, article: list[Path] | None, split: str | None) -
 
 
 def _jobs(
-    context: Context, inputs: list[Path], articles: list[Path], worn: Path | None, split: str | None
+    context: Context, inputs: list[Path] | None, articles: list[Path] | None, worn: Path | None, split: str | None
 ) -> list[Job]:
     """The people of `inputs` in every one of `articles`, or those of the split in each other's."""
     from curate.train.translate import try_on
 
-    return try_on.split_jobs(context.root, split) if split else try_on.list_jobs(inputs, articles, worn)
+    return try_on.split_jobs(context.root, split) if split else try_on.list_jobs(inputs or [], articles or [], worn)
 
 
-def _foreign(
+def _loaded(
     context: Context,
+    run: Path | None,
+    best: str | None,
     files: list[Path],
     system: str | None,
-    direction: str,
+    direction: str | None,
     renames: list[str] | None,
     size: Size | None,
     device: str | None,
 ) -> Trained:
-    """The networks in `files`, whoever made them."""
+    """The networks of the run in `run`, or those in `files`, whoever made them."""
+    from curate.train.runs.trained import load_run
     from curate.train.weights import exchange
     from curate.train.weights.unwrap import parse_rename
 
+    if run is not None:
+        return load_run(run, device or "auto", best)
     found = [parse_rename(text) for text in renames or ()]
     side = None if size == "photo" else size
     networks, notes = exchange.load(
-        files, system, known_direction(direction), found, size=side, device=device or "auto"
+        files, system, known_direction(direction or "a2b"), found, size=side, device=device or "auto"
     )
     for note in notes:
         context.console.progress.note(note)

@@ -22,6 +22,11 @@ class ModelConfig(Section, frozen=True, kw_only=True):
         """Whether the generators take images of any size, not those alone that they were made for."""
         return True
 
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The ways between two domains that the networks go."""
+        return ("a2b", "b2a")
+
     def check_images(self, height: int, width: int) -> None:
         """Raises UsageError for images of so many px from which the networks can make nothing."""
 

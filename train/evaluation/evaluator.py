@@ -53,6 +53,7 @@ class Evaluator:
 
     def __init__(self, held_out: HeldOut, net: FeatureNet, names: Sequence[str], root: Path) -> None:
         self.tasks, self.net, self.root = held_out.tasks, net, root
+        self.translating = {name: task for name, task in held_out.tasks.items() if task.made}
         self.metrics = tuple(dict.fromkeys((*names, *ALWAYS_MEASURED)))
         self._features: dict[str, Tensor] = {}
 
@@ -70,7 +71,7 @@ class Evaluator:
         stronger a small pattern lies over the outputs than over the inputs.
         """
         scalars: dict[str, float] = {}
-        for task in self.tasks.values():
+        for task in self.translating.values():
             made, real, beside = self._translated(recipe, task)
             if not task.mask:
                 real = self.real(self.tasks[task.goal])
@@ -82,7 +83,7 @@ class Evaluator:
     def untranslated(self) -> dict[str, float]:
         """The same metrics of the inputs as they are: what a translation that does nothing would get."""
         scalars: dict[str, float] = {}
-        for task in self.tasks.values():
+        for task in self.translating.values():
             if task.goal != task.name:
                 scalars |= self._scores(self.real(self.tasks[task.goal]), self.real(task), task)
         return scalars

@@ -25,7 +25,10 @@ MIN_IMAGES = 2  # training images per domain, articles to swap
 
 @dataclass(frozen=True)
 class TranslationTask:
-    """One way that a recipe translates: `render(batch)[made]` is what it makes of `batch[source]`."""
+    """One way that a recipe translates: `render(batch)[made]` is what it makes of `batch[source]`.
+
+    Where `made` is "", nothing is: its sources are what another task's pictures should look like.
+    """
 
     name: str  # a2b, b2a, swapped; goes into the names of its numbers
     source: str
@@ -60,7 +63,10 @@ class HeldOut:
 def unpaired_tasks(
     root: Path, domains: Mapping[str, str], config: TrainConfig, *, masked: bool, progress: Progress
 ) -> HeldOut:
-    """Both ways between the domains, on images of val; of train where a domain has fewer than MIN_IMAGES there."""
+    """The ways between the domains that the recipe goes, on images of val; of train where a domain has fewer than
+    MIN_IMAGES there.
+    """
+    model: Any = config.model
     size, device = config.data.size, select_device(config.run.device)
     most, tasks = max(config.run.samples, config.run.held_out), {}
     for split in ("val", "train"):
@@ -74,7 +80,7 @@ def unpaired_tasks(
         tasks[f"{key}2{other}"] = TranslationTask(
             name=f"{key}2{other}",
             source=key,
-            made=f"{key}2{other}",
+            made=f"{key}2{other}" if f"{key}2{other}" in model.directions else "",
             goal=f"{other}2{key}",
             count=len(pictures),
             label=f"{domains[key]} {size}",

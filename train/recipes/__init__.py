@@ -20,6 +20,7 @@ RECIPES = Registry(
         "cyclegan": "curate.train.recipes.cyclegan.recipe:CycleGAN",
         "ugatit": "curate.train.recipes.ugatit.recipe:UGATIT",
         "cagan": "curate.train.recipes.cagan.recipe:CAGAN",
+        "council": "curate.train.recipes.council.recipe:Council",
         "stylegan2": "curate.train.recipes.stylegan2.recipe:StyleGAN2",
     },
 )

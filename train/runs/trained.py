@@ -68,6 +68,7 @@ class Trained:
     letterbox: Letterbox = field(default_factory=Letterbox)  # what the pictures of pairs were boxed by
     any_size: bool = True  # whether they take photos of other sizes than `side`, too
     files: tuple[Path, ...] = ()  # that the weights were read from
+    members: int = 0  # of a council, of which a person chooses, as among styles; 0: of networks without
 
     @property
     def is_try_on(self) -> bool:
@@ -79,6 +80,11 @@ class Trained:
         """Where the networks are."""
         device: torch.device = next(iter(self.recipe.state_dict().values())).device
         return device
+
+    @property
+    def usual_direction(self) -> str:
+        """The one way that there is, or of two ways a2b."""
+        return self.directions[0] if self.directions else "a2b"
 
     def check_direction(self, direction: str) -> None:
         """Raises UsageError for a direction that these weights do not go."""
@@ -125,12 +131,13 @@ def load_checkpoint(stored: StoredCheckpoint, device: str = "auto") -> Trained:
         side=config.data.size,
         domains=photos.domains,
         rules=photos.rules,
-        directions=tuple(f"{a}2{b}" for a in sorted(photos.domains) for b in sorted(photos.domains) if a != b),
+        directions=tuple(way for way in model.directions if {way[0], way[2]} <= photos.domains.keys()),
         keys=frozenset(RECIPES.resolve(config.recipe).keys(config.model)),
         width=photos.width,
         letterbox=photos.letterbox,
         any_size=model.any_size,
         files=(stored.path,),
+        members=getattr(model, "members", 0),
     )
 
 

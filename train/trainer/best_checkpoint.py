@@ -56,14 +56,14 @@ class BestCheckpoint:
 
     def _ranked(self, metric: str, rows: Rows) -> list[tuple[int, float]]:
         """(step, value) by rising value; of equal ones the first."""
-        keys = [self.evaluator.key(metric, task) for task in self.evaluator.tasks]
+        keys = [self.evaluator.key(metric, task) for task in self.evaluator.translating]
         measured = [row for row in rows if all(key in row for key in keys)]
         values = [(int(row["step"]), sum(row[key] for key in keys) / len(keys)) for row in measured]
         return sorted(values, key=lambda pair: pair[1])
 
     def _numbers(self, metric: str, row: Mapping[str, float]) -> str:
         parts = []
-        for task in self.evaluator.tasks:
+        for task in self.evaluator.translating:
             key, spread = self.evaluator.key(metric, task), self.evaluator.key(f"{metric}_std", task)
             error = f" ± {row[spread]:.2g}" if spread in row else ""
             idle = f" (untranslated {self.untranslated[key]:.3g})" if key in self.untranslated else ""

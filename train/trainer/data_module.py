@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from curate.pipeline.core.config import as_dict, override, parse
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.faces.config import CropRules, domain_rules
+from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.config import Letterbox
 from curate.pipeline.tables import manifest
 from curate.train.data import paired, unpaired
@@ -19,7 +21,7 @@ from curate.train.data.config import DataConfig
 from curate.train.data.paired import PairedBatches
 from curate.train.data.single import SingleBatches, resolve_single
 from curate.train.data.unpaired import WHOLE_BATCH, Domain, UnpairedBatches
-from curate.train.engine.contract import Batch
+from curate.train.engine.contract import Batch, Recipe
 from curate.train.engine.precision import select_device
 from curate.train.engine.rng import BatchSlice
 from curate.train.evaluation.held_out import (
@@ -32,7 +34,7 @@ from curate.train.evaluation.held_out import (
 )
 from curate.train.recipes import RECIPES
 from curate.train.runs.config import TrainConfig
-from curate.train.trainer.previews import Preview, generated_grid, translation_grid, try_on_grid
+from curate.train.trainer.previews import Preview, generated_grid, member_grid, translation_grid, try_on_grid
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,16 @@ def _unpaired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress
     )
     held_out = unpaired_tasks(root, domains, config, masked=masked, progress=progress)
     tasks = held_out.tasks.values()
+    model: Any = config.model
+    draw: Callable[[Recipe, Batch], RGB] = translation_grid
+    if len(model.directions) == 1:
+        draw = partial(member_grid, way=model.directions[0], members=model.members)
     previewed = {k: v for task in tasks for k, v in task.batch(0, max(1, config.run.samples)).items()}
     return DataModule(
         batches=batches,
         epoch=batches.epoch,
         per_step=batch * batch_slice.parts * batch_slice.ranks,
-        preview=Preview(previewed, translation_grid, {task.made: (task.source, slice(None)) for task in tasks}),
+        preview=Preview(previewed, draw, {task.made: (task.source, slice(None)) for task in tasks if task.made}),
         held_out=held_out,
         config=override(config.data, "data", domains=domains),
         dataset={key: {"images": len(d), "name": d.name, "digest": d.digest} for key, d in (("a", a), ("b", b))},

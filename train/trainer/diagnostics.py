@@ -6,6 +6,8 @@ seen/accuracy_NAME   the share of a discriminator's judgements that are right, i
 seen/article         how often a person in the article worn gets a higher score than beside another one, in [0, 1]
 seen/mask, seen/mask_NAME
                      the mean of a mask through which a recipe paints, in [0, 1]
+seen/saturated_NAME  the share of a mask's px that are 0 or 1, in [0, 1]
+seen/distance        the mean difference of what the members of a council make of one image, a share of the range
 
 and a run's measurements on held-out images add val/diversity_*, val/change_*, val/structure_*, val/colour_* and
 val/checkerboard_*. A resumed run has the lines of the one before it, so it finds the same. Only the last lines and an
@@ -34,6 +36,8 @@ SAME = 0.02  # of the range: mean change under which an output is its input
 INVERTED = -0.3  # structure or colour under which light and dark, or colours, are swapped
 CHEQUERED = 0.03  # of the range: a pattern of 2 or 4 px all over the outputs; beginners have up to that
 MASK = "seen/mask"  # and with _NAME, where there are several
+SATURATED = 0.999  # of a mask's px at 0 or 1: what is there can hardly change
+AGREED = 0.01  # distance of a council's members under which they are one
 NO_MASK = 0.01  # mean of a mask under which nothing is painted, or over 1 - that all of it
 
 
@@ -156,6 +160,29 @@ def _empty_mask(rows: Rows) -> str:
     return "; ".join(found)
 
 
+def _saturated(rows: Rows) -> str:
+    recent, names = rows[-_long(rows) :], [name for name in rows[-1] if name.startswith("seen/saturated_")]
+    if len(recent) < LONG:
+        return ""
+    stuck = [name.rpartition("_")[2] for name in names if min(row.get(name, 0.0) for row in recent) > SATURATED]
+    if not stuck:
+        return ""
+    return (
+        f"the masks of member {', '.join(stuck)} are 0 or 1 everywhere, for {len(recent)} lines: what they show can "
+        "hardly change any more: lower model.mask_gain in a new run, or model.mask_decided_weight"
+    )
+
+
+def _agreed(rows: Rows) -> str:
+    recent = [row["seen/distance"] for row in rows[-_long(rows) :] if "seen/distance" in row]
+    if len(recent) < LONG or max(recent) > AGREED:
+        return ""
+    return (
+        f"the members agree: what they make of a photo differs by {recent[-1]:.1%} of the range, so that one would do: "
+        "lower model.council_weight, or raise model.less_style"
+    )
+
+
 def _measured(rows: Rows, prefix: str, count: int) -> dict[str, list[float]]:
     """The last `count` values of each scalar with this prefix."""
     found: dict[str, list[float]] = {}
@@ -185,6 +212,8 @@ CHECKS: Mapping[str, Callable[[Rows], str]] = {
     "d_wins": _discriminator_wins,
     "article_ignored": _article_ignored,
     "mask": _empty_mask,
+    "saturated": _saturated,
+    "agreed": _agreed,
 }
 """What is seen in the losses."""
 

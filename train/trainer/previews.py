@@ -45,6 +45,22 @@ def generated_grid(recipe: Recipe, held_out: Batch) -> RGB:
     return grid(list(made.split(math.isqrt(len(made) - 1) + 1)))
 
 
+def member_grid(recipe: Recipe, held_out: Batch, *, way: str, members: int) -> RGB:
+    """A row per image: the image, and what each of `members` makes of it one `way`, in two styles. uint8 [H, W, 3].
+
+    Between the two stands the first one's mask, white where it painted.
+    """
+    source = held_out[way[0]]
+    groups = [[source]]
+    for number in range(members):
+        member = torch.tensor([number])
+        first, second = (
+            recipe.render({way[0]: source, "member": member, "style": torch.tensor([style])}) for style in range(2)
+        )
+        groups.append([first[way], (first[f"{way}_mask"] * 2 - 1).expand_as(source), second[way]])
+    return grid(*groups)
+
+
 def try_on_grid(recipe: Recipe, held_out: Batch) -> RGB:
     """The people along the top, the articles down the left, each person in each article; then where it was painted.
 

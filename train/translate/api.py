@@ -40,12 +40,15 @@ class Pretrained:
         strength: float = 1.0,
         article: Any = None,
         worn: Any = None,
+        member: int = 0,
+        style: int = 0,
     ) -> Any:
         """`photo` at its own size, its largest face translated, `strength` 0..1 as strong; everything outside of the
         face's square keeps its values. With the `layout` "crop" the face alone, as the networks made it; so, too,
         without a layout, where faces are turned as they are cut out.
 
         Without `align` the networks take the photo as a whole, or, where they take one size alone, its middle square.
+        Of a council, `member` says who paints, and `style`, any whole number from 0 on, in which of its ways.
         Networks that put articles on people take an `article`, and what is `worn` if there is a picture of it.
 
         `photo` is a PIL image, read as the command reads the file that it was opened from, or uint8 RGB [height, width,
@@ -60,6 +63,10 @@ class Pretrained:
         if key not in self._translators:
             self._translators[key] = Translator(self.trained, key[0], align=align, size=self.size)
         translator = self._translators[key]
+        if self.trained.members:
+            translator = translator.chosen(member, style)
+        elif member or style:
+            raise UsageError(f"{self.trained.source}: has no members and no styles", "leave member and style out")
         if translator.takes_whole:
             return _as(photo, translator.on_whole(seen, strength))
         layout = layout or translator.layout

@@ -17,8 +17,9 @@ from curate.pipeline.imaging.photo import Photo
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.manifest import OK
 from curate.train.data.transforms import to_uint8, to_values
-from curate.train.translate import composite
+from curate.train.translate import composite, member_sheet
 from curate.train.translate.composite import Layer
+from curate.train.translate.member_sheet import MemberChoice
 from curate.train.translate.metadata import MadeBy
 from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
 from curate.train.translate.pictures import PHOTO, Output, PictureWriter
@@ -34,9 +35,12 @@ def run(
     out: Path,
     output: Output = PHOTO,
     *,
+    choice: MemberChoice | None = None,
     progress: Progress = SILENT,
 ) -> list[TranslationResult]:
     """Translates every face of every input and writes NAME.png and NAME.json; returns a result for each face.
+
+    With a `choice` of several members or styles, NAME.png is a sheet of what they make of the largest face.
 
     `inputs` are images and folders of images. `out` is a folder, or the .png, .jpg or .webp to write when there is one
     image. An input that can't be read is a result, not an error. Raises UsageError, before anything is written, for an
@@ -66,6 +70,8 @@ def run(
             photo = read_photo(path)
             if isinstance(photo, UnreadablePhoto):
                 results.append(TranslationResult.of_unreadable(path, photo))
+            elif choice is not None:
+                results.append(_sheet(translator, path, photo, place.target(name), writer, choice))
             elif translator.takes_whole:
                 results.append(_whole(translator, path, photo, place.target(name), writer))
             else:
@@ -97,6 +103,21 @@ def _whole(translator: Translator, path: Path, photo: Photo, target: Path, write
     result = TranslationResult(str(path), str(target), OK, affine=tuple(EYE.ravel().tolist()))
     writer.result(target, photo, translator.on_whole(photo, writer.output.strength))
     writer.notes(target, result, _more(translator))
+    return result
+
+
+def _sheet(
+    translator: Translator, path: Path, photo: Photo, target: Path, writer: PictureWriter, choice: MemberChoice
+) -> TranslationResult:
+    drawn = member_sheet.draw(translator, photo.shown, choice)
+    if drawn is None:
+        return TranslationResult(str(path), None, "no_face")
+    picture, face = drawn
+    result = TranslationResult(str(path), str(target), OK)
+    if face is not None:
+        result = replace(_result(translator, path, face, target), affine=None)  # a sheet is no part of the photo
+    writer.picture(target, replace(Photo.of(picture), exif=photo.exif))
+    writer.notes(target, result, _more(translator) | {"members": choice.members, "styles": choice.styles})
     return result
 
 
@@ -156,4 +177,4 @@ def _attention(photo: Photo, made: TranslatedPhoto) -> list[RGB]:
 
 
 def _more(translator: Translator) -> dict[str, Any]:
-    return {"direction": translator.direction, "side": translator.side}
+    return {"direction": translator.direction, "side": translator.side, **translator.choice}

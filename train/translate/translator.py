@@ -5,7 +5,8 @@ What comes out is the whole photo at its own size, or the aligned face with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -84,6 +85,7 @@ class Translator:
         self.side = None if self.takes_whole else size if isinstance(size, int) else trained.side
         self.direction, self.source = direction, direction[0]
         self.all_faces = all_faces
+        self.choice: Mapping[str, int] = {}  # of a council: the member, and the style
         self.domain = trained.domains[self.source]
         rules = trained.rules[self.source]
         if isinstance(size, int) and size > rules.size:
@@ -106,17 +108,23 @@ class Translator:
         """What a photo becomes where nobody says."""
         return "crop" if self.turns else "photo"
 
+    def chosen(self, member: int, style: int) -> Translator:
+        """The same, with another member of a council, and another style."""
+        other = copy.copy(self)
+        other.choice = {"member": member, "style": style}
+        return other
+
     def __call__(self, photo: codec.RGB) -> Iterator[TranslatedFace]:
         """Each face of `photo`, uint8 [H, W, 3]. Without `align`, it is the middle square of the photo."""
         for cut in self.aligner(photo):
-            yield self._translated(cut)
+            yield self.translated(cut)
 
     def on_photo(self, photo: Photo, strength: float = 1.0) -> TranslatedPhoto:
         """`photo` with its faces translated, each cut out of what those before left, and laid over it."""
         faces: list[TranslatedFace] = []
         layers: list[Layer] = []
         for cut in self.aligner(photo.shown):
-            face = self._translated(self.aligner.recut(photo.shown, cut) if layers else cut)
+            face = self.translated(self.aligner.recut(photo.shown, cut) if layers else cut)
             faces.append(face)
             if face.made is not None:
                 layers.append(self.layer(face, photo).weakened(strength))
@@ -161,7 +169,8 @@ class Translator:
         mask = np.ones(paint.shape[:2], np.float32) if face.mask is None else face.mask[0, 0].float().cpu().numpy()
         return Layer(paint, mask, np.eye(2, 3), 0.0)
 
-    def _translated(self, cut: Cut) -> TranslatedFace:
+    def translated(self, cut: Cut) -> TranslatedFace:
+        """A face that is cut out already."""
         if cut.reason != OK:
             return TranslatedFace(cut)
         seen = to_float(torch.from_numpy(cut.image)[None], self.trained.device)
@@ -172,7 +181,7 @@ class Translator:
 
     def _render(self, pixels: codec.RGB) -> NDArray[np.float32]:
         seen = to_float(torch.from_numpy(pixels)[None], self.trained.device)
-        batch = {self.source: seen}
+        batch = {self.source: seen, **self._chosen()}
         if (key := f"face_{self.source}") in self.trained.keys:
             batch[key] = torch.zeros_like(seen[:, :1])  # nobody looked for a face
         made = self.recipe.render(batch)[self.direction]
@@ -182,7 +191,7 @@ class Translator:
         """What the recipe renders: the crop and, where it wants one, the mask of its face; empty without landmarks."""
         key = f"face_{self.source}"
         if key not in self.trained.keys:
-            return {self.source: seen}
+            return {self.source: seen, **self._chosen()}
         flat = None if cut.landmarks is None else geometry.apply(cut.affine, cut.landmarks).ravel().tolist()
         mask = (
             face_masks.masks(face_masks.landmarks([flat]), cut.image.shape[1])
@@ -190,6 +199,9 @@ class Translator:
             else torch.zeros(1, 1, *seen.shape[2:])
         )
         return {self.source: seen, key: transforms.resize(mask.to(seen), *seen.shape[2:]).clamp(0.0, 1.0)}
+
+    def _chosen(self) -> Batch:
+        return {key: torch.tensor([number]) for key, number in self.choice.items()}
 
 
 def affine_at(cut: Cut, side: int) -> Affine:

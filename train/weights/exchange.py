@@ -36,7 +36,7 @@ from curate.train.weights.own import (
     refuse_renames,
 )
 from curate.train.weights.shipped import located
-from curate.train.weights.unwrap import Rename, unwrap, whole
+from curate.train.weights.unwrap import Rename, is_optimizer, unwrap, whole
 
 SYSTEMS = Registry(
     "system",
@@ -44,6 +44,7 @@ SYSTEMS = Registry(
         "cyclegan": "curate.train.weights.cyclegan:SYSTEM",
         "ugatit": "curate.train.weights.ugatit:SYSTEM",
         "cagan": "curate.train.weights.cagan:SYSTEM",
+        "council": "curate.train.weights.council:SYSTEM",
         "stylegan2": "curate.train.weights.stylegan2:SYSTEM",
     },
 )
@@ -84,7 +85,8 @@ def read(
         check_same(opened[0], str(header["system"]), system)
         refuse_renames(opened[0], renames)
         return saved.read(opened[0], header)
-    found = [part for path in opened for part in _found(path, system, renames)]
+    parts = {path: _found(path, system, renames) for path in opened}
+    found = [part for path in opened for part in parts[path]]
     guess = _recognise(found)
     if system is None and guess is None:
         raise UsageError(
@@ -94,7 +96,12 @@ def read(
     if system is not None and guess is not None:
         check_same(opened[0], guess, system)
     imported: ImportedNetworks = _system(system or str(guess)).read(found, direction)
-    return imported
+    left = tuple(
+        f"{path}: left out: optimisers' states, with which only its own code goes on"
+        for path in opened
+        if not parts[path]
+    )
+    return replace(imported, notes=(*imported.notes, *left))
 
 
 def load(
@@ -180,7 +187,7 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
     default = dict.fromkeys("ab", CropRules(size=side, align=align) if side else CropRules())
     named = {"a": "a"} if "a" in keys and "b" not in keys else {"a": "a", "b": "b"}
     photos = imported.photos or PhotoRules(named, default, width)
-    directions = tuple(direction for direction in get_args(Direction) if f"g_{direction}" in imported.networks)
+    directions = tuple(way for way in get_args(Direction) if _goes(imported.networks, way, config.directions))
     return Trained(
         recipe=recipe.to(select_device(device)),
         source=source,
@@ -193,7 +200,13 @@ def trained(imported: ImportedNetworks, source: str, *, size: int | None = None,
         width=photos.width,
         letterbox=photos.letterbox,
         any_size=config.any_size,
+        members=getattr(config, "members", 0),
     )
+
+
+def _goes(networks: Mapping[str, Any], way: str, ways: Sequence[str]) -> bool:
+    """Whether a generator goes that `way`: one that says so, or any of networks that go no other."""
+    return f"g_{way}" in networks or (tuple(ways) == (way,) and any(role.startswith("g_") for role in networks))
 
 
 def show(path: Path) -> list[CheckpointListing]:
@@ -230,7 +243,11 @@ def _listing(where: str, system: str | None, state: State) -> CheckpointListing:
 
 
 def _found(path: Path, system: str | None, renames: Sequence[Rename]) -> list[StateDict]:
-    """The networks in a file; all that is in it where none is recognised, and its tensors checked."""
+    """The networks in a file; all that is in it where none is recognised, and its tensors checked. None in one of
+    optimisers' states.
+    """
+    if not network_pickle.is_one(path) and is_optimizer(files.read(path)):
+        return []
     found = _parts(path, _known if system is None else _system(system).recognises, renames)
     size = path.stat().st_size
     for part in found:

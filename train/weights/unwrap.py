@@ -60,6 +60,12 @@ def unwrap(
     return [_labelled(prefix, state, path) for prefix, state in _without_twins(found)]
 
 
+def is_optimizer(content: Mapping[Any, Any]) -> bool:
+    """Whether a file holds states of optimisers, by name or alone, and nothing else."""
+    parts = [content] if "param_groups" in content else list(content.values())
+    return bool(parts) and all(isinstance(part, Mapping) and "param_groups" in part for part in parts)
+
+
 def whole(content: Mapping[Any, Any], path: Path) -> list[StateDict]:
     """All state dicts of a file in which nothing is recognised, as it has them."""
     parts: dict[str, dict[str, Tensor]] = {}

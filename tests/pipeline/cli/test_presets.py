@@ -165,11 +165,6 @@ def test_a_typo_names_the_nearest(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_not_there_yet_is_said() -> None:
-    for name in ("selfie2anime", "smile"):
-        assert "comes later" in presets.text(name)
-
-
 def test_init_makes_an_empty_review_file_and_never_empties_one(tmp_path: Path) -> None:
     presets.write("demo", tmp_path)
     assert (tmp_path / decisions.FILE).read_bytes() == b""

@@ -52,6 +52,8 @@ def test_a_healthy_run_is_one_at_every_line() -> None:
         ({"val__structure_b2a": lambda n: -0.9}, "inverted", r"light and dark are swapped .*b2a -0\.90"),
         ({"val__colour_a2b": lambda n: -0.6}, "inverted", r"colours are swapped .*a2b -0\.60"),
         ({"val__checkerboard_a2b": lambda n: 0.04}, "checkerboard", r"a2b 4\.0% of the range"),
+        ({"seen__saturated_2": lambda n: 1.0}, "saturated", r"masks of member 2 are 0 or 1 everywhere, for 10 lines"),
+        ({"seen__distance": lambda n: 0.005}, "agreed", r"members agree: .* differs by 0\.5% of the range"),
         ({"seen__mask": lambda n: 0.001}, "mask", r"the mask is empty: for 10 lines"),
         ({"seen__mask_a2b": lambda n: 0.001, "seen__mask_b2a": lambda n: 0.2}, "mask", r"the mask a2b is empty"),
         ({"seen__mask_a2b": lambda n: 0.3, "seen__mask_b2a": lambda n: 1.0}, "mask", r"^the mask b2a is full"),

@@ -1,0 +1,1 @@
+"""Council-GAN: several translators that have to agree, and no way back."""
