@@ -50,7 +50,8 @@ class Precision:
         """`batch` as the networks want it in memory."""
         if not self.channels_last:
             return batch
-        return {key: images.contiguous(memory_format=torch.channels_last) for key, images in batch.items()}
+        layout = torch.channels_last
+        return {key: part.contiguous(memory_format=layout) if part.ndim == 4 else part for key, part in batch.items()}
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -59,7 +59,7 @@ def curate(root: Path, *arguments: str, processes: int = 1) -> subprocess.Comple
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         text=True,
         capture_output=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
 

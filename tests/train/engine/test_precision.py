@@ -26,7 +26,7 @@ from curate.train.engine.rng import generator
 from curate.train.gan.image_pool import ImagePool
 from curate.train.networks.blocks import InstanceNorm2d, frozen, instance_norm, spectral_norm
 from curate.train.recipes import RECIPES
-from tests.train.recipes.test_every import KEYS, SIDE, SMALL, build, equal, every
+from tests.train.recipes.test_every import CLASSES, KEYS, SIDE, SMALL, Z_DIM, build, equal, every
 
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
@@ -74,6 +74,8 @@ def stepped(
     rng = generator("modes", count)
     keys = ("a", "b", "human", "article", "other")
     batch = {key: (torch.rand(count, 3, SIDE, SIDE, generator=rng) * 2 - 1).to(DEVICE) for key in keys}
+    batch["labels"] = torch.eye(CLASSES)[torch.arange(count) % CLASSES].to(DEVICE)
+    batch["z"] = torch.randn(count, Z_DIM, generator=rng).to(DEVICE)
     losses: dict[str, float] = {}
     loop_config = LoopConfig(1, precision=precision, accumulate=accumulate)
     train(recipe, lambda step: batch, loop_config, lambda clock, scalars: losses.update(scalars))
@@ -203,7 +205,8 @@ def test_parts_add_up_to_the_whole_batch(name: str) -> None:
 def test_a_run_in_parts_and_channels_last_goes_on_bit_for_bit(name: str, tmp_path: Path) -> None:
     def batch(step: int) -> Batch:
         rng = generator("parts", step)
-        return {key: torch.rand(4, 3, SIDE, SIDE, generator=rng) * 2 - 1 for key in KEYS}
+        images = {key: torch.rand(4, 3, SIDE, SIDE, generator=rng) * 2 - 1 for key in KEYS}
+        return {**images, "labels": torch.eye(CLASSES)[torch.arange(4) % CLASSES]}
 
     def trained(
         steps: int, checkpoints: CheckpointManager | None, stop: Callable[[], bool] = lambda: False

@@ -241,10 +241,11 @@ def normalised(x: Tensor, style: Norm | None) -> Tensor:
 
     Huang & Belongie, Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization (2017), equation 8.
     """
-    if x.is_cpu and x.dtype == torch.float32 and not is_tiled():  # what torch has for it, in one pass
+    # What torch has for it, in one pass; as InstanceNorm2d's it has wrong gradients where channels are innermost.
+    if x.is_cpu and x.dtype == torch.float32 and x.is_contiguous() and not is_tiled():
         count, channels = x.shape[:2]
         shift, scale = (None, None) if style is None else (part.float().reshape(-1) for part in style)
-        one = x.contiguous().view(1, count * channels, *x.shape[2:])
+        one = x.view(1, count * channels, *x.shape[2:])
         return F.batch_norm(one, None, None, scale, shift, training=True, eps=EPSILON).view(x.shape)
     with without_autocast(x):
         full = x.float()
