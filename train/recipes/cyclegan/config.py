@@ -93,6 +93,7 @@ class CycleGANConfig(DiscriminatorConfig, frozen=True, kw_only=True):
                 "backbone": "unet",
                 "width": 16,
                 "blocks": 1,
+                "discriminator": "batch",
                 "discriminator_width": 24,
                 "face_weight": 10.0,
                 "ema": 0.99,
