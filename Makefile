@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 REPORT := demo/processed/report
 define DEMO_BEGINS
 	'' 'A web site of drawn people is scraped, its faces are cut out and sorted, and three networks learn from them:' \
-	'eight minutes on two cores, and Ctrl-C and the same command go on. Open in a browser, meanwhile:' '' \
+	'seven minutes on two cores, and Ctrl-C and the same command go on. Open in a browser, meanwhile:' '' \
 	'  after 1 minute    $(REPORT)/index.html   what was found, what was refused, and why' \
 	'  after 2 minutes   the same, loaded anew              photos, translated by networks that come with curate' \
 	'  from then on      $(REPORT)/watch.html   the networks learning, redrawn as they go' \
