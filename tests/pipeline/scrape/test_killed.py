@@ -8,8 +8,10 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +25,7 @@ from tests.support.http_server import Site, drip, photo
 
 SCRIPT = """
 import sys
+import threading
 from pathlib import Path
 from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.core.errors import YieldError
@@ -187,12 +190,23 @@ def journalled(root: Path) -> set[str]:
 def test_ctrl_c_leaves_a_journal_that_goes_on(site: Site, tmp_path: Path) -> None:
     shop(site, tmp_path)
     root = tmp_path / "root"
+    journal, second = root / "raw/images/journal.jsonl", site.routes["/items?p=2"]
+    asked, interrupted = threading.Event(), threading.Event()
+
+    def held(handler: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        interrupted.wait(60)  # without this page there are too few items to be done with
+        second(handler)
+
+    site.route("/items?p=2", held)
     process = started(root, site)
-    while len(site.requests) < 8 and process.poll() is None:
+    while process.poll() is None and not (asked.is_set() and journal.exists() and journal.stat().st_size):
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(20) != 0
-    assert (root / "raw/images/journal.jsonl").read_bytes().endswith(b"\n")
+    interrupted.set()
+    assert process.wait(60) != 0
+    assert journal.read_bytes().endswith(b"\n")
+    site.route("/items?p=2", second)
     site.requests.clear()
     finish(root, site)
     assert manifest.summarize(manifest.IMAGES, table(root)).accepted == 18
