@@ -14,6 +14,7 @@ from curate.train.gan.config import Beta, Rate, Weight
 
 Thousands = Annotated[float, Meta(gt=0.0)]
 SMALLEST_IMAGE = 8  # px
+SMALL_WIDTH = 16  # channels of the largest maps of cfg small
 
 
 class StyleGAN2Config(ModelConfig, frozen=True, kw_only=True):
@@ -25,7 +26,7 @@ class StyleGAN2Config(ModelConfig, frozen=True, kw_only=True):
     w_dim: Positive = 512  # of a w, by which a layer is styled
     labels: NonNegative = 0  # classes; 0: none. A batch's "labels" are one-hot
     mapping_layers: Positive = 2  # from z to w; code, auto; the papers have 8
-    channel_base: Positive | None = None  # channels times px of a map; None: 16384 below 512 px, 32768 from there; code
+    channel_base: Positive | None = None  # channels times px; None: 16384, from 512 px 32768 (code), cfg small 16 size
     channel_max: Positive = 512  # channels of a map at the most; code
     conv_clamp: Annotated[float, Meta(gt=0.0)] | None = 256.0  # of maps, with half precision or without; code
     half_levels: NonNegative = 4  # highest resolutions that run.precision bf16 is for; code
@@ -76,7 +77,7 @@ class StyleGAN2Config(ModelConfig, frozen=True, kw_only=True):
                 "ema_ramp": 0.0,
                 "lr": 0.002,
             },
-            "small": {"z_dim": 128, "w_dim": 128, "channel_base": 2048, "channel_max": 128},
+            "small": {"z_dim": 128, "w_dim": 128, "channel_max": 128},
         }
     }
 
@@ -88,6 +89,8 @@ class StyleGAN2Config(ModelConfig, frozen=True, kw_only=True):
     @property
     def base(self) -> int:
         """The channel_base that is meant."""
+        if self.channel_base is None and self.cfg == "small":
+            return SMALL_WIDTH * self.side
         return self.channel_base or (32768 if self.side >= 512 else 16384)
 
     @property

@@ -152,3 +152,5 @@ def test_configurations_are_the_authors() -> None:
     assert (paper.mapping_layers, paper.base, paper.r1_weight, paper.group_size) == (8, 16384, 0.5, 8)
     auto = parse(StyleGAN2Config, {"size": 512}, "model")
     assert (auto.mapping_layers, auto.base, auto.r1_weight) == (2, 32768, None)
+    small = parse(StyleGAN2Config, {"cfg": "small", "size": 64}, "model")
+    assert (small.base, small.channel_max, small.w_dim) == (16 * 64, 128, 128)
