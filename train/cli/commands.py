@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,7 +80,9 @@ def import_(
         "written": str(written),
     }
     lines = [f"{imported.system}: {', '.join(imported.networks)}", *imported.notes, f"wrote {written}"]
-    context.console.result(result, "\n".join([*lines, f"next: curate translate photo.jpg --weights {written}"]))
+    config: Any = imported.config
+    after = f"curate translate photo.jpg --weights {written}" if config.directions else f"curate generate {written}"
+    context.console.result(result, "\n".join([*lines, f"next: {after}"]))
 
 
 def export(

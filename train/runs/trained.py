@@ -93,7 +93,9 @@ class Trained:
                 f"{self.source}: puts articles on people", "name one: --article shirt.jpg; in Python: article=shirt"
             )
         if "b" not in self.keys:
-            raise UsageError(f"{self.source}: makes pictures of noise, and translates none", "try curate generate")
+            raise UsageError(
+                f"{self.source}: makes pictures of noise, and translates none", f"curate generate {self.source}"
+            )
         if direction not in self.directions:
             known = ", ".join(f"{d}: {self.domains[d[0]]} to {self.domains[d[2]]}" for d in self.directions)
             raise UsageError(f"--direction {direction}: not one of {self.source}'s", known or "it has none")

@@ -20,11 +20,19 @@ from curate.train.runs.factory import check_bounds
 from curate.train.runs.trained import PhotoRules
 from curate.train.weights import files
 from curate.train.weights.format import ImportedNetworks, StateDict, fitted
+from curate.train.weights.own import average_of
 
 
 def without_discriminators(imported: ImportedNetworks) -> ImportedNetworks:
-    """What translates: the generators alone."""
-    generators = {role: state for role, state in imported.networks.items() if not role.startswith("d")}
+    """What pictures are made with: the generators alone, each by its moving average where that is known."""
+    networks = imported.networks
+    averages = {role: name for role in networks if (name := average_of(role)) in networks}
+    kept = {role: networks[averages.get(role, role)] for role in networks if role not in averages.values()}
+    generators = {
+        role: {key.removeprefix("network."): value for key, value in state.items()}
+        for role, state in kept.items()
+        if not role.startswith("d")
+    }
     return replace(imported, networks=generators)
 
 

@@ -25,6 +25,7 @@ def test_a_run_handed_on_in_16_bits_translates_as_it_did_and_knows_how_its_photo
     small = saved.save(saved.without_discriminators(whole), tmp_path / "small.safetensors", half=True)
     large = saved.save(whole, tmp_path / "large.safetensors")
     assert small.stat().st_size < large.stat().st_size
+    assert not any(role.startswith("average") for role in saved.without_discriminators(whole).networks)
     before, (after, notes) = load_run(tmp_path / "run", "cpu"), exchange.load([small], device="cpu")
     assert notes == ()
     assert (after.domains, after.rules, after.step) == (before.domains, before.rules, before.step)

@@ -82,6 +82,11 @@ class StyleGAN2Config(ModelConfig, frozen=True, kw_only=True):
     }
 
     @property
+    def directions(self) -> tuple[str, ...]:
+        """None: pictures are made of noise."""
+        return ()
+
+    @property
     def any_size(self) -> bool:
         """False: a generator makes pictures of its own size."""
         return False
