@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from curate.pipeline.core.errors import UsageError
-from curate.train.weights import inert_pickle
+from curate.train.weights import inert_pickle, tensorflow_pickle
 from curate.train.weights.format import StateDict
 from curate.train.weights.inert_pickle import Stub, Values, is_one
 
@@ -28,6 +28,8 @@ DEEPEST = 32  # modules within modules
 def read(path: Path) -> list[StateDict]:
     """The networks in the pickle `path`, by their name there: G, D, G_ema. Raises UsageError like inert_pickle.read."""
     content = inert_pickle.read(path)
+    if tensorflow_pickle.is_triple(content):
+        return tensorflow_pickle.read(content, path)
     if isinstance(content, Mapping):
         modules = {str(key): value for key, value in content.items() if _module(value) is not None}
     else:

@@ -1,5 +1,5 @@
-"""StyleGAN2's checkpoints: the authors' pickles of stylegan2-ada-pytorch, and of stylegan3 in its StyleGAN2
-configuration, and state dicts of these networks under the same names."""
+"""StyleGAN2's checkpoints: the authors' pickles of stylegan2-ada-pytorch, of stylegan3 in its StyleGAN2 configuration
+and of the TensorFlow code, and state dicts of these networks under the PyTorch code's names."""
 
 from __future__ import annotations
 
@@ -79,6 +79,8 @@ def _roles(found: Sequence[StateDict]) -> tuple[dict[str, StateDict], list[str]]
     for part in found:
         if "synthesis.b4.const" in part.state:
             named.append(("average" if "ema" in part.label.lower() else "generator", part))
+        elif "mapping.embed.weight" in part.state and "mapping.fc0.weight" not in part.state:
+            notes.append(f"{part.where}: left out: its labels have no mapping, as in the TensorFlow code alone")
         elif "b4.fc.weight" in part.state:
             named.append(("discriminator", part))
         elif part.state:
