@@ -131,7 +131,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-FROM_SHIPPED = {f"shipped@{name}" for name in SHIPPED}
+FROM_SHIPPED = {f"shipped@{name}" for name in PARAMS["translate"]["shipped"]}
 TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in PARAMS["train"]} | FROM_SHIPPED
 EDITS = {
     "pipeline/scrape/config.py": ("delay: Seconds = 1.0", "delay: Seconds = 1.5", {"scrape"}),

@@ -14,6 +14,7 @@ from curate.pipeline.core.errors import UsageError, nearest
 SHIPPED = {
     "drawn-hair": "the drawn world's long hair into short, b2a: short into long; CC0",
     "drawn-icon": "the drawn world's characters into an artist's icons, b2a: icons into characters; CC0",
+    "drawn-portrait": "portraits of the drawn world out of noise, for curate generate, project and edit; CC0",
 }
 
 
