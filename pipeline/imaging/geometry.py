@@ -38,6 +38,17 @@ class Box(NamedTuple):
         """The same box in an image enlarged by `factor`."""
         return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
 
+    def nudged(self, right: float, down: float, size: float) -> Box:
+        """The box `size` times as large about its middle, and moved by `right` and `down` of its sides."""
+        x, y = self.centre + 0.5 + np.array([right, down]) * self.side
+        return Box(
+            float(x - self.width * size / 2), float(y - self.height * size / 2), self.width * size, self.height * size
+        )
+
+    def mirrored(self, width: int) -> Box:
+        """The same box in an image of `width` px, left and right exchanged."""
+        return self._replace(x=width - self.x - self.width)
+
 
 def overlap(a: Box, b: Box) -> float:
     """Intersection over union of two boxes, 0..1."""

@@ -21,7 +21,7 @@ from curate.pipeline.imaging import synthetic
 from curate.pipeline.imaging.photo import Photo
 from curate.train.latent import edit
 from curate.train.latent.direction_files import Direction
-from curate.train.latent.face_measures import FaceMeasures, has_identity
+from curate.train.latent.face_measures import FaceMeasures, Identity
 from curate.train.latent.latent_run import LatentRun
 from curate.train.translate import metadata, picture_files
 
@@ -66,9 +66,9 @@ def run(
         with progress.task(f"check {direction.name}", len(seeds)) as task:
             for row, ws in enumerate(source.codes(list(seeds), psi).split(1)):
                 shown = [source.pictures(direction.added(ws, amount))[0] for amount in AMOUNTS]
-                measured[row] = [faces(one).get(measure, np.nan) for one in shown]
-                if has_identity():
-                    cosines[row] = _cosines(faces, shown)
+                seen = [faces.with_identity(one) for one in shown]
+                measured[row] = [found.get(measure, np.nan) for found, _ in seen]
+                cosines[row] = _cosines([who for _, who in seen])
                 task.advance()
         whole = np.isfinite(measured).all(axis=1)
         if not whole.any():
@@ -88,9 +88,8 @@ def run(
     return result
 
 
-def _cosines(faces: FaceMeasures, shown: Sequence[NDArray[np.uint8]]) -> list[float]:
-    """Of each picture with the middle one, NaN where there is no face."""
-    vectors = [faces.identity(one) for one in shown]
+def _cosines(vectors: Sequence[Identity | None]) -> list[float]:
+    """Of each picture with the middle one, NaN where there is no face, or nothing to know it by."""
     middle = vectors[len(vectors) // 2]
     return [np.nan if one is None or middle is None else float(one @ middle) for one in vectors]
 

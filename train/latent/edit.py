@@ -24,7 +24,7 @@ from curate.train.engine import safetensors_file
 from curate.train.latent import code_files
 from curate.train.latent.code_files import Codes
 from curate.train.latent.direction_files import Direction
-from curate.train.latent.face_measures import MEASURES, FaceMeasures, has_identity
+from curate.train.latent.face_measures import MEASURES, FaceMeasures
 from curate.train.latent.latent_run import LatentGenerator, LatentRun
 from curate.train.latent.projection import synthesised
 from curate.train.translate import animation, colour_match, composite, metadata, picture_files
@@ -150,13 +150,11 @@ class _Faces:
         self._first: Any = None
 
     def __call__(self, picture: RGB, before: RGB) -> tuple[float | None, float | None]:
-        measured = self._faces(picture).get(self.measure)
-        if not has_identity():
-            return measured, None
+        measured, now = self._faces.with_identity(picture)
         if self._first is None:
             self._first = (self._faces.identity(before),)
-        now, then = self._faces.identity(picture), self._first[0]
-        return measured, None if now is None or then is None else float(now @ then)
+        then = self._first[0]
+        return measured.get(self.measure), None if now is None or then is None else float(now @ then)
 
 
 @torch.no_grad()

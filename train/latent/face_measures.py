@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -13,9 +13,12 @@ from curate.pipeline.faces.alignment import Aligner, Cut
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.embedding import MODEL as EMBEDDING
 from curate.pipeline.faces.embedding import FaceNet
+from curate.pipeline.faces.landmarkers import LANDMARKERS
 from curate.pipeline.imaging import quality
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.tables.manifest import OK
+
+Identity: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
 SEEN = 256  # px, the least that a picture is enlarged to: detectors were made for photos
 
@@ -38,7 +41,8 @@ class FaceMeasures:
     """Finds the face of a picture and measures it; loads its models once. Raises ModelError for one that is missing."""
 
     def __init__(self) -> None:
-        self._aligner = Aligner(override(CropRules(), "crop", align="ffhq", min_face=SEEN // 8, max_roll=90.0))
+        rules = override(CropRules(), "crop", align="ffhq", min_face=SEEN // 8, max_roll=90.0)
+        self._aligner, self._landmarker = Aligner(rules), LANDMARKERS.resolve(rules.landmarks)()
         has_mask = model_files.find(person_mask.MODEL) is not None
         self._person = person_mask.load() if has_mask else None
         self._net: FaceNet | None = None
@@ -51,20 +55,31 @@ class FaceMeasures:
         """The same of a picture whose face is known."""
         whole = quality.measure(image)
         found = {name: whole[name] for name in ("brightness", "colourfulness")}
-        if cut is None or cut.landmarks is None:
+        if cut is None or cut.detected is None or cut.landmarks is None:
             return found
-        points = cut.landmarks
+        points, face = cut.landmarks, cut.detected.face
         yaw, pitch = pose.yaw_pitch(points[None])[0]
-        found |= smile.measures(points) | {"yaw": float(yaw), "pitch": float(pitch), "roll": ffhq.roll(points)}
+        found |= smile.calm_measures(image, face.box, face.angle, self._landmarker)
+        found |= {"yaw": float(yaw), "pitch": float(pitch), "roll": ffhq.roll(points)}
         found["cascade"] = smile.cascade_hits(image, points)
         if self._person is not None:
             found["hair_share"] = hair_share.measure(image, points, self._person)
         return found
 
-    def identity(self, picture: RGB) -> np.ndarray[Any, np.dtype[np.float32]] | None:
-        """The unit vector of who is in the picture, by dlib's face recognition network; None without a face."""
+    def identity(self, picture: RGB) -> Identity | None:
+        """The unit vector of who is in the picture, by dlib's face recognition network.
+
+        None without a face, or where that network is not on this machine.
+        """
+        return self._identity(*self._find(picture))
+
+    def with_identity(self, picture: RGB) -> tuple[dict[str, float], Identity | None]:
+        """Both; the face is looked for once."""
         image, cut = self._find(picture)
-        if cut is None or cut.landmarks is None:
+        return self.of(image, cut), self._identity(image, cut)
+
+    def _identity(self, image: RGB, cut: Cut | None) -> Identity | None:
+        if cut is None or cut.landmarks is None or model_files.find(EMBEDDING) is None:
             return None
         if self._net is None:
             self._net = FaceNet()
@@ -78,8 +93,3 @@ class FaceMeasures:
             size = round(picture.shape[1] * SEEN / side), round(picture.shape[0] * SEEN / side)
             image = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
         return image, next((cut for cut in self._aligner(image) if cut.reason == OK), None)
-
-
-def has_identity() -> bool:
-    """Whether who is in a picture can be told on this machine."""
-    return model_files.find(EMBEDDING) is not None

@@ -99,7 +99,7 @@ def _instability(predictor: Any, patch: NDArray[np.uint8], box: Box, points: Poi
     apart = max(float(np.hypot(*np.subtract(*eyes(points)))), 1e-6)
 
     def moved(nudge: tuple[float, float, float]) -> float:
-        way = _answer(predictor, patch, _nudged(box, *nudge)) - points
+        way = _answer(predictor, patch, box.nudged(*nudge)) - points
         return float(np.sqrt(np.mean(np.sum(way**2, axis=1)))) / apart
 
     first = moved(_SMALLER)
@@ -109,8 +109,3 @@ def _instability(predictor: Any, patch: NDArray[np.uint8], box: Box, points: Poi
 def _answer(predictor: Any, patch: NDArray[np.uint8], box: Box) -> Points:
     face = dlib.rectangle(round(box.x), round(box.y), round(box.x + box.width) - 1, round(box.y + box.height) - 1)
     return np.array([(p.x, p.y) for p in predictor(patch, face).parts()], np.float64)
-
-
-def _nudged(box: Box, right: float, down: float, size: float) -> Box:
-    x, y = box.centre + 0.5 + np.array([right, down]) * box.side
-    return Box(float(x - box.width * size / 2), float(y - box.height * size / 2), box.width * size, box.height * size)

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from curate.pipeline.demo.portrait import Portrait
 from curate.pipeline.faces import plausibility, smile
-from curate.pipeline.imaging.geometry import Points
+from curate.pipeline.faces.landmarkers import Landmarks
+from curate.pipeline.imaging.geometry import Box, Points
 from tests.support.drawn_people import person
 
 MEAN = np.asarray(plausibility.MEAN, float)
@@ -47,3 +49,24 @@ def test_the_cascade_fires_more_when_the_same_person_smiles() -> None:
     looks = [person(seed) for seed in range(6)]
     more = [hits(replace(look, smile=True)) - hits(replace(look, smile=False)) for look in looks]
     assert sum(rise > 0 for rise in more) >= 5
+
+
+def test_calm_measures_are_the_mirror_images_own_and_those_of_turned_boxes() -> None:
+    """With landmarks that lie where the box is, one side's corner higher than the other's."""
+    seen: list[tuple[bool, Box, float]] = []
+
+    def find(image: NDArray[np.uint8], box: Box, angle: float) -> Landmarks:
+        seen.append((bool(image[0, 0, 0]), box, angle))
+        points = MEAN.copy()
+        points[48, 0] -= 0.1 * bool(image[0, 0, 0]) + 0.01 * (box.x != 30.0)
+        return Landmarks(points, None)
+
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[:, :50] = 255
+    box = Box(30.0, 20.0, 30.0, 30.0)
+    calm = smile.calm_measures(image, box, 7.0, find)
+    assert calm == pytest.approx(smile.calm_measures(image[:, ::-1], box.mirrored(100), -7.0, find))
+    plain = smile.measures(MEAN)["smile"]
+    assert plain + 0.05 < calm["smile"] < plain + 0.06
+    assert len(seen) == 4 * len(smile.BOXES)
+    assert {angle for left, _, angle in seen[: 2 * len(smile.BOXES)] if left} == {7.0}

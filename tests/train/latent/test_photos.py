@@ -40,7 +40,6 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """What faces are measured by is tested elsewhere."""
-    monkeypatch.setattr(edit, "has_identity", lambda: True)
     monkeypatch.setattr(edit, "FaceMeasures", Measured)
 
 
@@ -50,6 +49,9 @@ class Measured:
 
     def identity(self, picture: codec.RGB) -> np.ndarray:
         return np.ones(4) / 2
+
+    def with_identity(self, picture: codec.RGB) -> tuple[dict[str, float], np.ndarray]:
+        return self(picture), self.identity(picture)
 
 
 def names(folder: Path) -> set[str]:
