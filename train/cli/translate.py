@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curate.train.weights.format import Direction
 
 RUNS = Path("processed/runs")
+LAST_STYLE = 999_999_999
 
 WhichSystem = Annotated[
     str | None,
@@ -55,7 +56,9 @@ Members = Annotated[
     typer.Option(metavar="all|N,N", help="Of council: who paints; of several, a sheet of all that they make."),
 ]
 Styles = Annotated[int | None, typer.Option(min=1, max=100, help="Of council: in how many styles; a sheet of them.")]
-Style = Annotated[int | None, typer.Option(min=0, help="Of council: the number of the style, or of the first one.")]
+Style = Annotated[
+    int | None, typer.Option(min=0, max=LAST_STYLE, help="Of council: the number of the style, or of the first one.")
+]
 Strength = Annotated[float, typer.Option(min=0.0, max=1.0, help="How much of the paint is laid over the photo.")]
 PemFile = Annotated[Path | None, typer.Option(metavar="FILE", help="For --mark: who signs; a PEM file.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there and that curate did not write.")]
@@ -107,19 +110,19 @@ def translate(
     output = replace(_output(layout, mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force)
     path = None if weights else (context.root / run if run else _find_run(context, article, split))
     networks = _loaded(context, path, best, weights or [], system, direction, map_, side, device)
-    if networks.is_try_on and not (weights and side):
-        _check_try_on(networks, direction, size, align=align, all_faces=all_faces)
-    progress = context.console.progress
+    if networks.is_try_on:
+        choice = members, styles, style
+        _check_try_on(networks, direction, None if weights else size, choice, align=align, all_faces=all_faces)
     if article or (split and networks.is_try_on):
         jobs = _jobs(context, inputs, article, worn, split)
-        results = try_on.run(try_on.TryOn(networks), jobs, out, output, progress=progress)
+        results = try_on.run(try_on.TryOn(networks), jobs, out, output, progress=context.console.progress)
     else:
         way = direction or networks.usual_direction
         translator = Translator(networks, way, all_faces=all_faces, align=align, size=side)
         translator, sheet = member_sheet.choose(translator, members, styles, style, output)
         output = replace(output, layout=output.layout if layout else translator.layout)
         named = stage.split_photos(context.root, translator.domain, split) if split else inputs or []
-        results = stage.run(translator, named, out, output, choice=sheet, progress=progress)
+        results = stage.run(translator, named, out, output, choice=sheet, progress=context.console.progress)
     context.console.result(results, "\n".join(_line(result) for result in results))
     _tell_failures(context, results, one_is_enough=bool(split))
 
@@ -158,11 +161,24 @@ def _check_options(
             raise UsageError(message, "leave one of them out")
 
 
-def _check_try_on(networks: Trained, direction: str | None, size: str | None, *, align: bool, all_faces: bool) -> None:
+def _check_try_on(
+    networks: Trained,
+    direction: str | None,
+    size: str | None,
+    choice: tuple[str | None, int | None, int | None],
+    *,
+    align: bool,
+    all_faces: bool,
+) -> None:
     """Raises UsageError for options that mean nothing to networks that put articles on people."""
-    given = {"--direction": direction, "--size": size, "--no-align": not align, "--all-faces": all_faces}
-    for option, value in given.items():
-        if value:
+    given = {
+        "--direction": direction,
+        "--size": size,
+        "--no-align": not align or None,
+        "--all-faces": all_faces or None,
+    }
+    for option, value in (given | dict(zip(("--members", "--styles", "--style"), choice, strict=True))).items():
+        if value is not None:
             raise UsageError(
                 f"{option}: {networks.source} puts articles on people, in whole photos at their own size",
                 f"leave {option} out",

@@ -53,8 +53,10 @@ class Pretrained:
 
         `photo` is a PIL image, read as the command reads the file that it was opened from, or uint8 RGB [height, width,
         3]; what comes back is of the same kind. Raises UsageError for another kind, for a direction that the weights
-        don't go, for a size that they don't take, and where no face is found.
+        don't go, for a size that they don't take, for a member or style that there is not, and where no face is found.
         """
+        if (member or style) and not self.trained.members:
+            raise UsageError(f"{self.trained.source}: has no members and no styles", "leave member and style out")
         seen = _photo(photo)
         if article is not None:
             put_on = TryOn(self.trained)(seen, _photo(article).shown, None if worn is None else _photo(worn).shown)
@@ -65,8 +67,6 @@ class Pretrained:
         translator = self._translators[key]
         if self.trained.members:
             translator = translator.chosen(member, style)
-        elif member or style:
-            raise UsageError(f"{self.trained.source}: has no members and no styles", "leave member and style out")
         if translator.takes_whole:
             return _as(photo, translator.on_whole(seen, strength))
         layout = layout or translator.layout

@@ -40,7 +40,9 @@ def parse_choice(translator: Translator, members: str | None, styles: int | None
     trained = translator.trained
     known = range(trained.members)
     if not known and (members, styles, style) != (None, None, None):
-        raise UsageError(f"--members, --styles, --style: {trained.source} has neither", "those of council have them")
+        given = {"--members": members, "--styles": styles, "--style": style}
+        option = next(name for name, value in given.items() if value is not None)
+        raise UsageError(f"{option}: {trained.source} has no members and no styles", f"leave {option} out")
     numbers = list(known) if members == "all" else [0]
     if members is not None and members != "all":
         parts = members.split(",")

@@ -66,6 +66,13 @@ def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
         (["--key", "key.pem"], "without --mark"),
         (["--direction", "a2c"], "--direction a2c"),
         (["-o", "x.tiff"], "not written as .tiff"),
+        (["--members", "all"], "/mine has no members and no styles"),
+        (["--members", "all", "--article", "{photo}"], "puts no articles on people"),
+        (["--styles", "2"], "leave --styles out"),
+        (["--style", "0"], "leave --style out"),
+        (["--style", "seven"], "Invalid value for '--style'"),
+        (["--style", "99999999999999999999"], "Invalid value for '--style'"),
+        (["--styles", "0"], "Invalid value for '--styles'"),
     ],
 )
 def test_an_option_without_effect_is_a_usage_error_and_nothing_is_written(

@@ -90,9 +90,13 @@ def test_python_chooses_a_member_and_a_style(trained: Path) -> None:
     made = [translate(pixels, align=False, member=m, style=s) for m, s in ((0, 0), (1, 0), (0, 1))]
     assert len({picture.tobytes() for picture in made}) == 3
     assert np.array_equal(made[0], translate(pixels, align=False))
+    with pytest.raises(UsageError, match="member 3: there are 0 to 2"):
+        translate(pixels, align=False, member=3)
+    with pytest.raises(UsageError, match="style -1"):
+        translate(pixels, align=False, style=-1)
 
 
-@pytest.mark.parametrize("members", ["3", "one", "0,", "-1"])
+@pytest.mark.parametrize("members", ["3", "one", "0,", "-1", "", "²", "1-2"])
 def test_members_that_there_are_not_are_refused(trained: Path, members: str) -> None:
     with pytest.raises(UsageError, match="there are 0 to 2"):
         member_sheet.parse_choice(translator(trained), members, None, None)

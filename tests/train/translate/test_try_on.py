@@ -221,6 +221,8 @@ def test_from_python_a_photo_of_any_size_comes_back_in_the_article(trained: Path
     with pytest.raises(UsageError, match="puts articles on people") as caught:
         t(person)
     assert "article=shirt" in (caught.value.hint or "")
+    with pytest.raises(UsageError, match="has no members"):
+        t(person, article=shirt, style=3)
 
 
 def test_networks_of_two_domains_put_no_articles_on_people(tmp_path: Path) -> None:
@@ -260,3 +262,6 @@ def test_the_command_takes_an_article_and_finds_the_run(
     assert "--article shirt.jpg" in capsys.readouterr().err
     assert call(monkeypatch, "--split", "val", "--article", red, "--root", trained) == 2
     assert "a split has both" in capsys.readouterr().err
+    for words in (["--members", "0"], ["--styles", "1"], ["--style", "0"]):
+        assert call(monkeypatch, anna, "--article", red, *words, "-o", out, "--root", trained) == 2
+        assert f"leave {words[0]} out" in capsys.readouterr().err

@@ -131,6 +131,8 @@ class Council(nn.Module):
     def _numbered(self, asked: Tensor | None, images: Tensor) -> Tensor:
         """z of the styles with these numbers, [N, style]."""
         numbers = [0] if asked is None else asked.flatten().tolist()
+        if min(numbers) < 0:
+            raise UsageError(f"style {min(numbers)}: there are 0, 1, and so on", "name one of them")
         drawn = torch.stack([torch.randn(self.config.style, generator=generator("style", n)) for n in numbers])
         return drawn.to(images.device).expand(len(images), -1)
 
