@@ -27,6 +27,7 @@ class DataConfig(Section, frozen=True, kw_only=True):
     width: Annotated[int, Meta(ge=16, le=1024, multiple_of=4)] | None = None  # px, of pairs; None: square
     load: Positive | None = None  # px, side before the random crop; None: size * 286 / 256, but of two domains alone
     flip: Share = 0.5  # probability of a mirror image
+    grey: Share = 0.0  # probability of an image without its colours, so that shapes count; of two domains alone
     windows: Mapping[Literal["a", "b"], Window] = {}  # instead of load and the random crop: shift and zoom
     candidates: Positive = 1  # other articles drawn for a pair, of which the one most unlike its own in colour is taken
 

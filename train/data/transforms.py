@@ -15,6 +15,8 @@ from torch import Tensor
 
 from curate.train.engine.rng import PerImageRng, to_device
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue
+
 
 def resize(images: Tensor, height: int, width: int | None = None) -> Tensor:
     """`images` at exactly `height` x `width`, square without a width, bicubic and antialiased as Pillow does it.
@@ -68,6 +70,17 @@ def shift_and_zoom(
 def mirror(images: Tensor, chosen: Tensor) -> Tensor:
     """`images` [N, C, H, W], those that are `chosen`, bool [N], mirrored left to right."""
     return torch.where(to_device(chosen, images.device)[:, None, None, None], images.flip(3), images)
+
+
+def grey(images: Tensor, chosen: Tensor) -> Tensor:
+    """`images` [N, C, H, W], those that are `chosen`, bool [N], with their luma in red, green and blue.
+
+    Luma is ITU-R BT.601's, as Pillow has it. Further channels, such as masks, stay.
+    """
+    colours = images[:, :3]
+    luma = (colours * colours.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True).clamp(-1.0, 1.0)
+    kept = torch.where(to_device(chosen, images.device)[:, None, None, None], luma, colours)
+    return torch.cat([kept, images[:, 3:]], 1)
 
 
 def to_float(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:

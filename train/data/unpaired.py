@@ -90,6 +90,8 @@ class UnpairedBatches:
         else:
             loaded = transforms.resize(pictures, config.load_side)
             cut = transforms.crop_and_flip(loaded, config.size, config.flip, rng)
+        if config.grey:
+            cut = transforms.grey(cut, rng.rand() < config.grey)
         return {key: cut[:, :3], f"face_{key}": cut[:, 3:].clamp(0.0, 1.0)} if self.faces else {key: cut}
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from curate.train.data.transforms import crop_and_flip, resize, to_float, to_uint8
+from curate.train.data.transforms import crop_and_flip, grey, resize, to_float, to_uint8
 from curate.train.engine.rng import PerImageRng, generator
 
 
@@ -60,3 +60,12 @@ def test_the_same_draws_make_the_same_batch() -> None:
     images = ramp(4, 8)
     assert torch.equal(crop_and_flip(images, 5, 0.5, each(4)), crop_and_flip(images, 5, 0.5, each(4)))
     assert not torch.equal(crop_and_flip(images, 5, 0.5, each(4)), crop_and_flip(images, 5, 0.5, each(4, 8)))
+
+
+def test_grey_is_pillows_and_of_the_chosen_images_alone() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    masked = torch.cat([to_float(torch.from_numpy(pixels)), torch.rand(2, 1, 8, 8)], 1)
+    made = grey(masked, torch.tensor([True, False]))
+    assert torch.equal(made[1], masked[1]) and torch.equal(made[:, 3:], masked[:, 3:])
+    expected = np.asarray(Image.fromarray(pixels[0]).convert("L"))[..., None]
+    assert np.abs(to_uint8(made[:1, :3])[0].numpy().astype(int) - expected).max() <= 1

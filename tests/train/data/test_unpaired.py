@@ -80,6 +80,18 @@ def test_batches_have_the_shape_and_range_of_the_contract(tmp_path: Path) -> Non
         assert value.abs().max() <= 1.0
 
 
+@pytest.mark.parametrize(("grey", "least", "most"), [(0.0, 0, 0), (0.3, 12, 36), (1.0, 80, 80)])
+def test_so_many_images_are_without_colours(tmp_path: Path, grey: float, least: int, most: int) -> None:
+    dataset(tmp_path)
+    domains = [load(tmp_path, name, "train") for name in ("long", "short")]
+    batches = UnpairedBatches(*domains, DataConfig(size=16, load=16, grey=grey), batch=40, seed=0)
+    batch = batches(0)
+    without = [(image.amax(0) - image.amin(0)).max() < 1e-6 for key in "ab" for image in batch[key]]
+    assert least <= sum(without) <= most
+    assert any(without[:40]) == any(without[40:]) == (grey > 0)
+    assert all(torch.equal(batch[key], batches(0)[key]) for key in "ab")
+
+
 def test_crops_are_decoded_once_and_again_when_they_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset(tmp_path)
     first = load(tmp_path, "long", "train")

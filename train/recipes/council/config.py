@@ -54,7 +54,10 @@ class CouncilConfig(ModelConfig, frozen=True, kw_only=True):
     weight_decay: Weight = 1e-4  # added to the gradient; code
 
     DEFAULTS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "data": {"size": 128},  # code; the paper and the released networks: 256
+        "data": {
+            "size": 128,  # code; the paper and the released networks: 256
+            "grey": 0.05,  # code
+        },
         "run": {
             "steps": 1_000_000,  # those of the released networks
             "batch": 3,  # code
