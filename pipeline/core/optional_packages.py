@@ -16,6 +16,9 @@ PACKAGES = {  # module -> extra
     "pillow_heif": "heic",
     "c2pa": "c2pa",
     "dvc": "dvc",
+    "fastapi": "web",
+    "starlette": "web",
+    "uvicorn": "web",
     "ray": "ray",
 }
 

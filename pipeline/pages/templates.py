@@ -12,10 +12,11 @@ from jinja2 import ChoiceLoader, Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 _HERE = "curate.pipeline.pages"
+STYLES = ("palette.css", "page.css")  # what stands in a template as `css`
 
 
 def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
-    """The template `name` of `package`'s folder for `view`; this folder's page.css stands in it as `css`.
+    """The template `name` of `package`'s folder for `view`; this folder's STYLES stand in it as `css`.
 
     Templates import this folder's others by their names.
     """
@@ -24,7 +25,7 @@ def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.filters |= {"web": _web, "count": _count, "size": _size}
-    return environment.get_template(name).render(view, css=Markup(_text(_HERE, "page.css") or ""))
+    return environment.get_template(name).render(view, css=Markup("".join(_text(_HERE, name) or "" for name in STYLES)))
 
 
 def _text(package: str, name: str) -> str | None:

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "pipeline.export": "pipeline.core pipeline.imaging pipeline.tables",
     "pipeline.demo": "pipeline.core pipeline.imaging pipeline.tables",
     "pipeline.pages": "pipeline.core pipeline.imaging pipeline.tables",
+    "pipeline.web": "pipeline.core pipeline.pages",
     "pipeline.scrape.web": "pipeline.core pipeline.scrape.config",
     "pipeline.scrape.sources": (
         "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.scrape.web pipeline.scrape.config"
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "pipeline.dedup": "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.faces",
     "pipeline.pairs": "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.faces",
     "pipeline.review": (
-        "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.faces pipeline.pages"
+        "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.faces pipeline.pages pipeline.web"
     ),
     "pipeline.stats": "pipeline.core pipeline.tables pipeline.imaging pipeline.pages",
     "pipeline.cli": "pipeline presets",

@@ -1,0 +1,65 @@
+"""Runs a page on 127.0.0.1 until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from curate.pipeline.core.errors import UsageError
+
+HOST = "127.0.0.1"
+PORT = 8765
+_TRIES = 20  # ports from PORT on
+_GRACE = 2  # seconds that open requests have at the end
+
+
+def new_token() -> str:
+    """A token that nobody can guess, of 32 letters that an address needs no escapes for."""
+    return secrets.token_urlsafe(24)
+
+
+def listen(port: int | None = None) -> socket.socket:
+    """A socket that listens on `port` of 127.0.0.1, 0 for any; without one on the first that is free from PORT on.
+
+    Raises UsageError for one that is taken or not permitted.
+    """
+    for candidate in [port] if port is not None else range(PORT, PORT + _TRIES):
+        with contextlib.suppress(OSError):
+            return socket.create_server((HOST, candidate))
+    if port is not None:
+        raise UsageError(f"port {port} is taken or not permitted", "choose another with --port, or leave it out")
+    raise UsageError(f"no port is free from {PORT} to {PORT + _TRIES - 1}", "choose one with --port; 0 takes any")
+
+
+def address(listening: socket.socket, token: str) -> str:
+    """What a person opens in a browser."""
+    return f"http://{HOST}:{listening.getsockname()[1]}/{token}/"
+
+
+def run(app: ASGIApp, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Answers on `listening` until Ctrl-C, which is how it ends; closes it. Calls `ready` just before."""
+    server = uvicorn.Server(configuration(app))
+    ready()
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    finally:
+        listening.close()
+
+
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """How a page is run: silently, since its addresses hold the token, and without trust in forwarded headers."""
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="error",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+        ws="none",
+    )
