@@ -87,7 +87,7 @@ def _ranges(texts: list[str]) -> dict[str, tuple[float, float]]:
 
 def export(
     context: Context,
-    to: Annotated[str, typer.Option(help="folders, webdataset, stylegan-zip or huggingface.")],
+    to: Annotated[str, typer.Option(help="folders, webdataset, stylegan-zip, huggingface or viton-hd.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder, or one exported to before.")],
     domain: Domains = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Article/Human pairs instead of crops.")] = False,
@@ -98,12 +98,13 @@ def export(
 ) -> None:
     """Write what trains in another trainer's layout, with its licences and credits."""
     from curate.pipeline.export import stage
+    from curate.pipeline.export.layouts import OF_PAIRS
 
     readers = {"--shard": (shard, ["webdataset"]), "--link": (link, ["folders", "huggingface"])}
     for option, (given, layouts) in readers.items():
         if given is not None and to not in layouts:
             raise UsageError(f"{option}: no effect with --to {to}", f"leave it out, or: --to {' or '.join(layouts)}")
-    context.note_stale("pairs" if pairs else "dataset")
+    context.note_stale("pairs" if pairs or to in OF_PAIRS else "dataset")
     section = context.section("export", Export, size=size, shard=shard, link=link)
     progress = context.console.progress
     done = stage.run(to, section, context.root, out, domains=domain or (), pairs=pairs, force=force, progress=progress)

@@ -19,7 +19,7 @@ from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.export import export_set, licences
 from curate.pipeline.export.config import Export
-from curate.pipeline.export.layouts import LAYOUTS, Layout
+from curate.pipeline.export.layouts import LAYOUTS, OF_PAIRS, Layout
 from curate.pipeline.tables import manifest
 
 MARKER = ".curate-export.json"
@@ -48,7 +48,8 @@ def run(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> Exported:
-    """Writes what trains of `domains` (of all for none) into the folder `out`: crops, or Article/Human pairs.
+    """Writes what trains of `domains` (of all for none) into the folder `out`: crops, or Article/Human pairs,
+    as those layouts do that hold nothing else.
 
     An interrupted export goes on; one of other rows or settings takes the place of what was exported there before.
     Raises UsageError for an unknown layout, a set that does not fit it, a folder that holds anything else or, without
@@ -56,7 +57,7 @@ def run(
     TableError without dataset.parquet or pairs.parquet; CurateError for a crop that is missing and for a disk that
     refuses.
     """
-    make = LAYOUTS.resolve(to)
+    make, pairs = LAYOUTS.resolve(to), pairs or to in OF_PAIRS
     chosen = export_set.read(root, domains, pairs=pairs, size=section.size)
     layout: Layout = make(chosen, section)
     files = (*layout.names, licences.LICENSES, licences.ATTRIBUTION)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.faces import skin
+from curate.pipeline.imaging import plain_ground
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Box
 from curate.pipeline.pairs import heads
@@ -22,9 +23,6 @@ _GRID = 48  # px, longest side at which colours are compared: one sample per few
 _ALIKE = 12.0  # of CIELAB with half the weight on lightness: folds and shadows stay one colour
 _SKIN = 16.0  # the same, between the middle of a face and the rest of the skin
 _PRESENT = 0.01  # share of a region that a colour covers to count as being there
-_GROUND = 24  # 0..255 in the worst channel: farther from the ground's colour, something lies on it
-_FAINT = 8  # the same, where less than _FAINT_BELOW of the picture lies farther
-_FAINT_BELOW = 0.03
 _STROKE = 0.03  # of the shorter side: how thick at most the strokes of writing are
 
 Lab: TypeAlias = NDArray[np.float32]  # [..., 3], CIE L*a*b* with L halved, so that Euclid's distance is the one above
@@ -32,34 +30,20 @@ Lab: TypeAlias = NDArray[np.float32]  # [..., 3], CIE L*a*b* with L halved, so t
 
 def border(rgb: RGB) -> float:
     """How plain the ground of `rgb`, uint8 [H, W, 3], is: share of its outermost px near their median colour, 0..1."""
-    ring = _ring(rgb)
-    return float((np.abs(ring.astype(np.int16) - np.median(ring, axis=0)).max(axis=1) <= _GROUND).mean())
-
-
-def figure(rgb: RGB) -> NDArray[np.bool_]:
-    """Where `rgb`, uint8 [H, W, 3], shows something other than the colour of its border: [H, W].
-
-    Where hardly anything stands out, what does so faintly counts: a white garment on a white ground.
-    """
-    ring = _ring(rgb).astype(np.int16)
-    apart = np.abs(rgb.astype(np.int16) - np.median(ring, axis=0)).max(axis=2)
-    found: NDArray[np.bool_] = apart > _GROUND
-    if found.mean() < _FAINT_BELOW:
-        noise = np.percentile(np.abs(ring - np.median(ring, axis=0)).max(axis=1), 95)
-        found = apart > max(_FAINT, 2 * float(noise))
-    return found
+    ring = plain_ground.rim(rgb)
+    return float((np.abs(ring.astype(np.int16) - np.median(ring, axis=0)).max(axis=1) <= plain_ground.GROUND).mean())
 
 
 def shown(rgb: RGB) -> float:
     """Share of `rgb`, uint8 [H, W, 3], 0..1, that shows something: without thin strokes, such as those of writing."""
     side = max(3, round(_STROKE * min(rgb.shape[:2])))
-    whole = cv2.morphologyEx(figure(rgb).astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    whole = cv2.morphologyEx(plain_ground.figure(rgb).astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
     return float(whole.mean())
 
 
 def aspect(rgb: RGB) -> float | None:
     """Height of what `rgb`, uint8 [H, W, 3], shows over its width; None for a plain picture."""
-    ys, xs = np.nonzero(figure(rgb))
+    ys, xs = np.nonzero(plain_ground.figure(rgb))
     return float((np.ptp(ys) + 1) / (np.ptp(xs) + 1)) if len(ys) else None
 
 
@@ -74,7 +58,7 @@ def worn(article: RGB, human: RGB, faces: Sequence[Box]) -> dict[str, float | No
     the picture then. All are None for a blank article.
     """
     small_article, small_human = _sampled(article), _sampled(human)
-    cloth = _lab(small_article)[figure(small_article)]
+    cloth = _lab(small_article)[plain_ground.figure(small_article)]
     if not len(cloth):
         return {"agreement": None, "others": None, "worn_at": None, "hair": None}
     colours = _lab(small_human)
@@ -82,7 +66,7 @@ def worn(article: RGB, human: RGB, faces: Sequence[Box]) -> dict[str, float | No
     scaled = face.scaled(small_human.shape[1] / human.shape[1]) if face else None
     bare = np.linalg.norm(colours - _skin(colours, scaled), axis=-1) < _SKIN if scaled else skin.mask(small_human)
     own = _near(colours.reshape(-1, 3), cloth).reshape(bare.shape)
-    shows = figure(small_human)
+    shows = plain_ground.figure(small_human)
     clothed = shows & ~bare
     torso = _torso(small_human.shape[0], small_human.shape[1], scaled)
     garment = torso if scaled else heads.extent(shows & own)
@@ -99,13 +83,6 @@ def _height(clothed: NDArray[np.bool_], face: Box) -> float | None:
     chin = face.y + face.height
     rows = np.nonzero(clothed[max(0, round(chin)) :])[0]
     return float((rows.mean() + max(0, round(chin)) - chin) / face.height) if len(rows) else None
-
-
-def _ring(rgb: RGB) -> NDArray[np.uint8]:
-    """The px along the four sides, [n, 3]: a fiftieth of the shorter side deep."""
-    deep = max(1, min(rgb.shape[:2]) // 50)
-    sides = (rgb[:deep], rgb[-deep:], rgb[:, :deep], rgb[:, -deep:])
-    return np.concatenate([side.reshape(-1, 3) for side in sides])
 
 
 def _sampled(rgb: RGB) -> RGB:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "pipeline.tables": "pipeline.core",
     "pipeline.faces": "pipeline.core pipeline.imaging pipeline.tables",
     "pipeline.build": "pipeline.core pipeline.tables",
-    "pipeline.export": "pipeline.core pipeline.imaging pipeline.tables",
+    "pipeline.export": "pipeline.core pipeline.imaging pipeline.tables pipeline.faces",
     "pipeline.demo": "pipeline.core pipeline.imaging pipeline.tables",
     "pipeline.pages": "pipeline.core pipeline.imaging pipeline.tables",
     "pipeline.web": "pipeline.core pipeline.pages",

@@ -16,8 +16,10 @@ LAYOUTS = Registry(
         "webdataset": "curate.pipeline.export.layouts.webdataset:WebDataset",
         "stylegan-zip": "curate.pipeline.export.layouts.stylegan:StyleGan",
         "huggingface": "curate.pipeline.export.layouts.huggingface:HuggingFace",
+        "viton-hd": "curate.pipeline.export.layouts.viton:VitonHd",
     },
 )
+OF_PAIRS = frozenset({"viton-hd"})  # layouts that hold nothing but pairs
 
 
 class Layout(Protocol):
