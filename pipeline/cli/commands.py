@@ -219,12 +219,13 @@ def stats(
 ) -> None:
     """Show the funnel from found to trained, with the reason for every loss."""
     from curate.pipeline.cli import next_steps
-    from curate.pipeline.stats import funnel as funnel_
+    from curate.pipeline.stats import funnel_text
+    from curate.pipeline.stats.funnel import funnel
 
-    funnel = funnel_.funnel(context.root)
-    changed = [f"{found}: {commands}" for found, commands in next_steps.changed_settings(context.root)]
-    told = funnel_.text(funnel, counts_alone=html)  # the page has the rest
-    context.console.result(funnel, "\n\n".join([told, *changed]))
+    found = funnel(context.root)
+    changed = [f"{what}: {commands}" for what, commands in next_steps.changed_settings(context.root)]
+    told = funnel_text.text(found, counts_alone=html)  # the page has the rest
+    context.console.result(found, "\n\n".join([told, *changed]))
     if html:
         from curate.pipeline.stats import stage as report
 

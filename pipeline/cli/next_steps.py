@@ -44,7 +44,7 @@ def changed_settings(root: Path) -> Iterator[tuple[str, str]]:
         params = load(root)
         for name, section in _SECTIONS.items() if params.path else ():
             table = manifest.TABLES[name]
-            if manifest.exists(table, root):
+            if manifest.exists(table, root) and manifest.read(table, root, [table.key]):  # no rows were made with none
                 kind: type[Section] = SECTIONS.resolve(section)
                 now = json.loads(json.dumps(as_dict(params.section(section, kind)), default=str))
                 made = manifest.meta(table, root).get("section", {})

@@ -16,7 +16,7 @@ STYLES = ("palette.css", "page.css")  # what stands in a template as `css`
 
 
 def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
-    """The template `name` of `package`'s folder for `view`; this folder's STYLES stand in it as `css`.
+    """The template `name` of `package`'s folder for `view`; `css` in it: this folder's STYLES, then the package's own.
 
     Templates import this folder's others by their names.
     """
@@ -25,7 +25,8 @@ def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.filters |= {"web": _web, "count": _count, "size": _size}
-    return environment.get_template(name).render(view, css=Markup("".join(_text(_HERE, name) or "" for name in STYLES)))
+    styles = [_text(_HERE, style) for style in STYLES] + [_text(package, "page.css") if package != _HERE else ""]
+    return environment.get_template(name).render(view, css=Markup("".join(style or "" for style in styles)))
 
 
 def _text(package: str, name: str) -> str | None:

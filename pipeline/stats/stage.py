@@ -7,6 +7,7 @@ give equal bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from curate.pipeline.core.files import write_text
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumbs
-from curate.pipeline.stats import before_after, funnel, gather, map_of_suspects, measures, runs
+from curate.pipeline.stats import before_after, funnel, funnel_text, gather, map_of_suspects, measures, runs
 from curate.pipeline.stats.config import Stats
+from curate.pipeline.stats.funnel_steps import UNITS, Part
 from curate.pipeline.stats.reasons import STAGES
 from curate.pipeline.stats.run_tables import run_folders, write_run_tables
 from curate.pipeline.tables import attribution, manifest
@@ -28,6 +30,15 @@ FOLDER = "processed/report"
 WATCH_SECONDS = 10  # from one look at the runs to the next
 CREDITED = 20  # images that the page itself credits; attribution.csv has them all
 _CREDIT_COLUMNS = ("title", "creator", "license", "license_url", "page_url", "image_url", "source", "path")
+
+
+@dataclass(frozen=True)
+class Total:
+    """One number at the head of the page."""
+
+    count: int
+    label: str
+    note: str = ""  # of what the set holds: its splits
 
 
 def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Progress = SILENT) -> Path:
@@ -66,7 +77,7 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
         task.advance()
     thumbs.sweep()
     attribution.write_csv(folder / "attribution.csv", photos, used, _CREDIT_COLUMNS)
-    funnel.write_metrics(counts, folder)
+    funnel_text.write_metrics(counts, folder)
     write_run_tables(root, folder)
     return page
 
@@ -83,7 +94,7 @@ def _write_watch(root: Path, folder: Path, planned: Iterable[str]) -> list[str]:
 def render(view: Mapping[str, Any]) -> str:
     """The page for `view`. Everything in it that came from the web is escaped."""
     return templates.render(
-        "page.html", {**view, "stages": STAGES, "totals": _totals(view["funnel"])}, "curate.pipeline.stats"
+        "page.html", {**view, "stages": STAGES, "totals": _totals(view["funnel"].parts)}, "curate.pipeline.stats"
     )
 
 
@@ -94,14 +105,18 @@ def _photos_in_use(tables: gather.Tables, used: Mapping[str, str]) -> pa.Table:
     return photos.sort_by([(name, "ascending") for name in ("domain", "rank", "candidate_id")])
 
 
-def _totals(funnel: funnel.Funnel) -> dict[str, int]:
-    """Sums over the domains, for the head of the page; steps that nobody has reached are left out."""
-    totals: dict[str, int] = {}
-    for part in funnel.parts:
-        for step in ("found", "fetched"):
-            totals[step] = totals.get(step, 0) + (part.steps[step] or 0)
-        kept = [part.steps[split] for split in SPLITS]
-        if None not in kept:
-            name = "crops" if part.kind == "faces" else "pairs"
-            totals[name] = totals.get(name, 0) + sum(n or 0 for n in kept)
+def _totals(parts: Iterable[Part]) -> list[Total]:
+    """Sums over the domains, for the head of the page; what nobody has reached is left out."""
+    parts = list(parts)
+    totals = []
+    for name in ("found", "fetched"):
+        counts = [part.steps[name].count for part in parts if name in part.steps]
+        if counts:
+            totals.append(Total(sum(counts), f"pictures {name}"))
+    for kind in UNITS:
+        splits = [part.split for part in parts if part.kind == kind and part.split]
+        if splits:
+            held = {name: sum(split[name] for split in splits) for name in SPLITS}
+            note = ", ".join(f"{n:,} {name}" for name, n in held.items())
+            totals.append(Total(sum(held.values()), f"{kind} in the set", note))
     return totals

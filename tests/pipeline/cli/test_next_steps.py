@@ -7,9 +7,10 @@ from pathlib import Path
 from curate.pipeline.cli import next_steps
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.dedup.config import Dedup
+from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.stats import funnel
 from curate.pipeline.tables import manifest
-from tests.support.tables import image_row
+from tests.support.tables import dedup_row, image_row
 
 
 def images(root: Path, *rows: dict[str, object]) -> None:
@@ -28,7 +29,8 @@ def test_products_alone_need_only_pairs(tmp_path: Path) -> None:
 
 def test_a_table_made_with_other_settings_is_named_with_its_keys(tmp_path: Path) -> None:
     section = as_dict(Dedup(radius=3))
-    manifest.write(manifest.DEDUP, manifest.empty(manifest.DEDUP), tmp_path, {"section": section})
+    rows = [dedup_row({"crop_id": "ab" * 16, "domain": "long"})]
+    manifest.write(manifest.DEDUP, manifest.from_rows(manifest.DEDUP, rows), tmp_path, {"section": section})
     assert list(next_steps.changed_settings(tmp_path)) == []  # nothing says otherwise
     (tmp_path / "params.yaml").write_text("dedup:\n  radius: 7\n")
     found, commands = next(next_steps.changed_settings(tmp_path))
@@ -36,6 +38,9 @@ def test_a_table_made_with_other_settings_is_named_with_its_keys(tmp_path: Path)
     assert commands == "curate dedup"
     (tmp_path / "params.yaml").write_text("dedup:\n  radius: 3\n")
     assert list(next_steps.changed_settings(tmp_path)) == []
+    (tmp_path / "params.yaml").write_text("dedup:\n  radius: 3\npairs:\n  radius: 7\n")
+    manifest.write(manifest.PAIRS, manifest.empty(manifest.PAIRS), tmp_path, {"section": as_dict(Pairs())})
+    assert list(next_steps.changed_settings(tmp_path)) == []  # a project of faces has no pairs to make anew
 
 
 def test_the_steps_after_init_begin_where_one_stands(tmp_path: Path) -> None:
