@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -53,6 +53,15 @@ class Translate(Section, frozen=True, kw_only=True):
     shipped: tuple[str, ...] = ()  # drawn-hair, drawn-icon: networks that come with curate; before all that is trained
 
 
+class Evaluate(Section, frozen=True, kw_only=True):
+    """How trained runs are measured on held-out images: `curate evaluate`."""
+
+    split: Literal["test", "val", "train"] = "test"  # whose images; the next one where a domain has fewer than 2 there
+    images: Annotated[int, Meta(ge=2, le=5000)] = 500  # of each domain, at the most
+    features: str | None = None  # the net of KID and the like, as train.NAME.run.features; None: lite0 if it is there
+    resamples: Annotated[int, Meta(ge=10, le=10000)] = 200  # bootstrap samples of the images, for the spread
+
+
 SECTIONS = Registry(
     "section",
     {
@@ -64,6 +73,7 @@ SECTIONS = Registry(
         "select": "curate.pipeline.review.config:Select",
         "export": "curate.pipeline.export.config:Export",
         "translate": "curate.pipeline.core.config:Translate",
+        "evaluate": "curate.pipeline.core.config:Evaluate",
         "stats": "curate.pipeline.stats.config:Stats",
         "engine": "curate.pipeline.core.parallel:Engine",
     },

@@ -60,6 +60,10 @@ MAY_IMPORT = {
         f"{DATA} train.translate train.evaluation train.weights train.runs train.recipes train.gan train.data "
         "train.networks train.engine"
     ),
+    "train.comparison": (
+        f"{DATA} train.evaluation train.weights train.runs train.recipes train.gan train.data train.networks "
+        "train.engine"
+    ),
     "train.trainer": (
         f"{DATA} train.evaluation train.weights train.runs train.recipes train.gan train.data train.networks "
         "train.engine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class PairSet:
     articles: Tensor  # uint8 [A, side, side, 3], memory-mapped
     worn: Tensor  # int64 [N]
     digest: str  # of names and pixels
+    ids: Sequence[str] = ()  # pair_id
 
     def __len__(self) -> int:
         return len(self.humans)
@@ -53,7 +55,7 @@ def load(root: Path, split: str, *, progress: Progress = SILENT) -> PairSet:
     human_images, one = cache.load_decoded(root, f"pairs\n{split}\nhuman", humans, "curate pairs", progress)
     article_images, other = cache.load_decoded(root, f"pairs\n{split}\narticle", articles, "curate pairs", progress)
     worn = torch.tensor([products[row["domain"], row["group_id"]] for row in rows], dtype=torch.int64)
-    return PairSet(human_images, article_images, worn, f"{one}+{other}")
+    return PairSet(human_images, article_images, worn, f"{one}+{other}", [name for name, _ in humans])
 
 
 class PairedBatches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ class Domain:
     images: Tensor  # uint8 [N, side, side, 3], memory-mapped, or on a GPU
     digest: str  # of names, shape and pixels
     landmarks: Tensor  # float32 [N, 68, 2], px; NaN where none were found
+    ids: Sequence[str] = ()  # crop_id
 
     def __len__(self) -> int:
         return len(self.images)
@@ -122,7 +123,8 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
     rows = [row for row in table.to_pylist() if row["domain"] == domain and row["split"] == split]
     crops = [(row["crop_id"], row["path"]) for row in rows]
     pictures, digest = cache.load_decoded(root, f"{domain}\n{split}", crops, CUT, progress)
-    return Domain(domain, pictures, digest, face_masks.landmarks([row["landmarks"] for row in rows]))
+    landmarks = face_masks.landmarks([row["landmarks"] for row in rows])
+    return Domain(domain, pictures, digest, landmarks, [name for name, _ in crops])
 
 
 def resolve_domains(root: Path, config: DataConfig) -> Mapping[str, str]:

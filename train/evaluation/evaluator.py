@@ -5,28 +5,23 @@ Every number of a feature net carries the net's name: numbers of two nets are ne
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from curate.pipeline.core.files import atomic_write
 from curate.train.data import transforms
-from curate.train.data.cache import CACHE
 from curate.train.engine.contract import Recipe
-from curate.train.evaluation import metrics
+from curate.train.evaluation import metrics, real_features
 from curate.train.evaluation.features.extractor import FeatureNet
 from curate.train.evaluation.held_out import HeldOut, TranslationTask
 from curate.train.evaluation.metrics import METRICS
+from curate.train.evaluation.real_features import BATCH
 
 GROUP = "val"  # of the scalars that come from here: val/kid_standin_a2b
 ALWAYS_MEASURED = ("diversity",)  # cheap, and low where all outputs are alike
 MIN_MEASURED = 2  # images per task
-BATCH = 8  # images at once
 SMALLEST = 16  # px, sides of the part of an image that is measured
 
 
@@ -91,7 +86,7 @@ class Evaluator:
     def real(self, task: TranslationTask) -> Tensor:
         """Features of the task's sources, float32 [N, d]."""
         if task.name not in self._features:
-            self._features[task.name] = self._cached(task)
+            self._features[task.name] = real_features.load(task, self.net, self.root)
         return self._features[task.name]
 
     def _scores(self, real: Tensor, made: Tensor, task: TranslationTask) -> Mapping[str, float]:
@@ -126,24 +121,6 @@ class Evaluator:
             made_features += [self.net(made)] if len(made) else []
         features, real = (torch.cat(part) if part else torch.empty(0, 1) for part in (made_features, real_features))
         return features, real, {name: torch.cat(values).mean().item() for name, values in beside.items()}
-
-    def _cached(self, task: TranslationTask) -> Tensor:
-        label, content = (hashlib.sha256(text.encode()).hexdigest() for text in (task.label, task.digest))
-        kind = f"features-{self.net.name}-{label[:8]}"
-        path = self.root / CACHE / f"{kind}-{content[:8]}{self.net.digest[:8]}.npy"
-        try:
-            return torch.from_numpy(np.load(path, allow_pickle=False))
-        except (FileNotFoundError, ValueError, EOFError):  # not there, or not whole
-            pass
-        for stale in path.parent.glob(f"{kind}-*"):
-            stale.unlink(missing_ok=True)
-        starts = range(0, task.count, BATCH)
-        features = torch.cat([self.net(task.sources(start, min(start + BATCH, task.count))) for start in starts])
-        whole = io.BytesIO()
-        np.save(whole, features.numpy(), allow_pickle=False)  # to memory: written to a full disk, it names no cause
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(whole.getvalue())
-        return features
 
 
 def painted_boxes(masks: Tensor) -> Iterator[tuple[int, int, int, int] | None]:

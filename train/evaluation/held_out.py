@@ -18,9 +18,11 @@ from curate.train.data.transforms import to_float
 from curate.train.engine.contract import Batch
 from curate.train.engine.precision import select_device
 from curate.train.engine.rng import generator
+from curate.train.recipes import RECIPES
 from curate.train.runs.config import TrainConfig
 
 MIN_IMAGES = 2  # training images per domain, articles to swap
+WHILE_TRAINING = ("val", "train")  # the first of these splits that has as many: those of test are never looked at
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class TranslationTask:
     label: str  # which images its sources are
     digest: str  # and what they are
     batch: Callable[[int, int], Batch]  # what render is given for the images from one number to another
+    ids: Sequence[str]  # of its images: crop_id, pair_id, or seed 0 and so on
     translates: bool = True  # whether what is made keeps anything of its source
+    landmarks: Tensor | None = None  # float32 [N, 68, 2], px of its images; NaN where none were found
     mask: str = ""  # the key of where it was painted, for a recipe that paints on its source: render(batch)[mask]
 
     def sources(self, start: int, stop: int) -> Tensor:
@@ -49,10 +53,10 @@ class TranslationTask:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the images that were held out are translated as: those of val; for want of them those that train."""
+    """What the images that were held out are translated as."""
 
     tasks: Mapping[str, TranslationTask]
-    split: str  # val or train: those of test are never looked at while training
+    split: str  # that they are of
 
     @property
     def count(self) -> int:
@@ -60,16 +64,36 @@ class HeldOut:
         return min(task.count for task in self.tasks.values())
 
 
+def load(config: TrainConfig, root: Path, splits: Sequence[str], *, progress: Progress) -> HeldOut:
+    """What a run of `config` translates of the first of `splits` that has MIN_IMAGES of a kind, else of the last.
+
+    `config` is one that leaves nothing open, as a run's config.json holds it. At most run.held_out images of each kind.
+    Raises UsageError for domains that the dataset hasn't, and what data.unpaired.load and data.paired.load raise.
+    """
+    keys, domains = RECIPES.resolve(config.recipe).keys(config.model), config.data.domains
+    if "human" in keys:
+        return pair_tasks(*held_out_pairs(root, splits, progress), config)
+    if "b" in keys:
+        return unpaired_tasks(root, domains, config, splits, masked="face_a" in keys, progress=progress)
+    return generated_tasks(root, config.data.classes or [domains["a"]], config, splits, progress=progress)
+
+
 def unpaired_tasks(
-    root: Path, domains: Mapping[str, str], config: TrainConfig, *, masked: bool, progress: Progress
+    root: Path,
+    domains: Mapping[str, str],
+    config: TrainConfig,
+    splits: Sequence[str] = WHILE_TRAINING,
+    *,
+    masked: bool,
+    progress: Progress,
 ) -> HeldOut:
-    """The ways between the domains that the recipe goes, on images of val; of train where a domain has fewer than
-    MIN_IMAGES there.
+    """The ways between the domains that the recipe goes, on images of the first of `splits` that has MIN_IMAGES of
+    either domain, else of the last.
     """
     model: Any = config.model
     size, device = config.data.size, select_device(config.run.device)
     most, tasks = max(config.run.samples, config.run.held_out), {}
-    for split in ("val", "train"):
+    for split in splits:
         found = {key: unpaired.load(root, domains[key], split, progress=progress) for key in "ab"}
         if min(len(part) for part in found.values()) >= MIN_IMAGES:
             break
@@ -83,9 +107,11 @@ def unpaired_tasks(
             made=f"{key}2{other}" if f"{key}2{other}" in model.directions else "",
             goal=f"{other}2{key}",
             count=len(pictures),
-            label=f"{domains[key]} {size}",
+            label=f"{domains[key]} {split} {size}",
             digest=f"{part.digest} {len(pictures)}",
             batch=partial(_batch, key, pictures, points, size, device),
+            ids=part.ids[:most],
+            landmarks=part.landmarks[:most] * (size / max(1, part.images.shape[1])),
         )
     return HeldOut(tasks, split)
 
@@ -102,9 +128,18 @@ def _batch(
     return batch
 
 
-def generated_tasks(root: Path, names: Sequence[str], config: TrainConfig, *, progress: Progress) -> HeldOut:
-    """Pictures made of noise, which should look like the images of val, or of train where there are few, of `names`."""
-    for split in ("val", "train"):
+def generated_tasks(
+    root: Path,
+    names: Sequence[str],
+    config: TrainConfig,
+    splits: Sequence[str] = WHILE_TRAINING,
+    *,
+    progress: Progress,
+) -> HeldOut:
+    """Pictures made of noise, which should look like the images of `names`, of the first of `splits` that has
+    MIN_IMAGES of each, else of the last.
+    """
+    for split in splits:
         found = [unpaired.load(root, name, split, progress=progress) for name in names]
         if min(map(len, found)) >= MIN_IMAGES:
             break
@@ -118,9 +153,10 @@ def generated_tasks(root: Path, names: Sequence[str], config: TrainConfig, *, pr
         made="image",
         goal=name,
         count=count,
-        label=f"{' '.join(names)} {config.data.size}",
+        label=f"{' '.join(names)} {split} {config.data.size}",
         digest=f"{digests} {count}",
         batch=partial(_noise_batch, whole, order, config),
+        ids=[f"seed {seed}" for seed in range(count)],
         translates=False,
     )
     return HeldOut({name: task}, split)
@@ -134,13 +170,16 @@ def _noise_batch(whole: SingleBatches, order: Sequence[int], config: TrainConfig
     return {**images, "a": transforms.resize(images["a"], config.data.size), "z": z}
 
 
-def held_out_pairs(root: Path, training: paired.PairSet, progress: Progress) -> tuple[paired.PairSet, str]:
-    """The pairs of val, else those that train, for two articles to swap; and which they are."""
-    pair_set = paired.load(root, "val", progress=progress)
-    return (pair_set, "val") if len(pair_set.articles) >= MIN_IMAGES else (training, "train")
+def held_out_pairs(root: Path, splits: Sequence[str], progress: Progress) -> tuple[paired.PairSet, str]:
+    """The pairs of the first of `splits` that has two articles to swap, else of the last; and which it is."""
+    for split in splits:
+        pair_set = paired.load(root, split, progress=progress)
+        if len(pair_set.articles) >= MIN_IMAGES:
+            break
+    return pair_set, split
 
 
-def pair_tasks(pair_set: paired.PairSet, config: TrainConfig, split: str) -> HeldOut:
+def pair_tasks(pair_set: paired.PairSet, split: str, config: TrainConfig) -> HeldOut:
     """Everyone of `pair_set`, each in the article after the own one; they should look like people in their own.
 
     What is compared is what was painted, "repainted" in the names of its numbers.
@@ -152,9 +191,10 @@ def pair_tasks(pair_set: paired.PairSet, config: TrainConfig, split: str) -> Hel
         made="swapped",
         goal=name,
         count=count,
-        label=f"people {config.data.size}x{config.data.width}",
+        label=f"people {split} {config.data.size}x{config.data.width}",
         digest=f"{pair_set.digest} {count}",
         batch=partial(paired.with_next_article, pair_set, config.data, device=select_device(config.run.device)),
+        ids=pair_set.ids[:count],
         mask="alpha",
     )
     return HeldOut({name: task}, split)

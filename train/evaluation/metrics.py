@@ -46,7 +46,7 @@ def kid(real: Tensor, fake: Tensor) -> Mapping[str, float]:
     real, fake = real.double(), fake.double()
     if min(len(real), len(fake)) < 2:
         raise ValueError("KID needs two images on either side")
-    within, across, between = _kernel(real, real), _kernel(fake, fake), _kernel(real, fake)
+    within, across, between = kernel(real, real), kernel(fake, fake), kernel(real, fake)
     scores = {"kid": _mmd(within, across, between).item()}
     size = min(len(real) // 2, len(fake) // 2, BLOCK)
     if size >= 2:
@@ -59,7 +59,8 @@ def kid(real: Tensor, fake: Tensor) -> Mapping[str, float]:
     return scores
 
 
-def _kernel(x: Tensor, y: Tensor) -> Tensor:
+def kernel(x: Tensor, y: Tensor) -> Tensor:
+    """How alike the features of either side are in KID's eyes: [m, d] and [n, d] to [m, n]."""
     return (x @ y.T / x.shape[1] + 1.0) ** 3
 
 

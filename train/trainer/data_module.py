@@ -26,6 +26,7 @@ from curate.train.engine.precision import select_device
 from curate.train.engine.rng import BatchSlice
 from curate.train.evaluation.held_out import (
     MIN_IMAGES,
+    WHILE_TRAINING,
     HeldOut,
     generated_tasks,
     held_out_pairs,
@@ -139,7 +140,7 @@ def _paired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: 
             _more("them", batch),
         )
     batches = PairedBatches(training, config.data, batch=batch, seed=seed, device=device, batch_slice=batch_slice)
-    pair_set, split = held_out_pairs(root, training, progress)
+    pair_set, split = held_out_pairs(root, WHILE_TRAINING, progress)
     previewed = paired.all_combinations(pair_set, config.data, config.run.samples, device)
     people = math.isqrt(len(previewed["human"]))
     turns = [(i + 1) % people * people + i for i in range(people)]  # person i in the next one's article
@@ -148,7 +149,7 @@ def _paired(config: TrainConfig, root: Path, batch_slice: BatchSlice, progress: 
         epoch=batches.epoch,
         per_step=batch * batch_slice.parts * batch_slice.ranks,
         preview=Preview(previewed, try_on_grid, {"swapped": ("human", turns)}),
-        held_out=pair_tasks(pair_set, config, split),
+        held_out=pair_tasks(pair_set, split, config),
         config=config.data,
         dataset={
             "human": {"images": len(training), "name": "pairs", "digest": training.digest},
