@@ -11,6 +11,7 @@ import typer
 
 from curate.pipeline.build.config import Build
 from curate.pipeline.cli.context import Context, add_command, show_summary
+from curate.pipeline.cli.judging import JUDGING
 from curate.pipeline.cli.review import CHOOSING
 from curate.pipeline.cli.scrape import credits_, forget, scrape, sources
 from curate.pipeline.core.config import Section, override
@@ -29,7 +30,7 @@ Workers = Annotated[int | None, typer.Option(help="Processes; 0 for one per core
 def register(app: typer.Typer) -> None:
     """Adds every data command to `app`."""
     data = (init, doctor, sources, scrape, credits_, forget, crop, models, dedup, pairs, build, stats, demo)
-    for body in (*data, *CHOOSING):
+    for body in (*data, *JUDGING, *CHOOSING):
         add_command(app, body)
 
 

@@ -37,6 +37,7 @@ class Console:
         """A line of the result, for people."""
         if not (self.quiet or self.as_json):
             sys.stdout.write(text + "\n")
+            sys.stdout.flush()  # into a pipe, too: what serves a page says where, and then waits
 
     def result(self, value: Any, text: str) -> None:
         """The result: `value` as one JSON document under --json, else `text`."""

@@ -38,6 +38,7 @@ class Shown:
     note: str = ""
     reason: str = ""  # why it does not train
     beside: Sequence[Tile] = ()  # what it is compared with, smaller
+    id: str = ""  # what `curate keep` and `curate reject` know it by
 
 
 @dataclass(frozen=True)

@@ -91,4 +91,6 @@ def _shown(photos: Sequence[dict[str, Any]], root: Path, task: Task) -> Iterator
         boxes = percent(photo["boxes"], (picture.shape[1] * divisor, picture.shape[0] * divisor))
         tile = Tile(inside(picture, _SIDE), photo["source_path"], boxes)
         caption = f"{len(photo['boxes'])} faces" if photo["boxes"] else photo["domain"]
-        yield Shown(tile, caption, photo["domain"] if photo["boxes"] else "", photo["decided"] or "")
+        yield Shown(
+            tile, caption, photo["domain"] if photo["boxes"] else "", photo["decided"] or "", id=photo["image_id"]
+        )

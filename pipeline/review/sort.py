@@ -68,22 +68,23 @@ def run(query: SortQuery, root: Path, *, progress: Progress = SILENT) -> contact
     )
 
 
-def picture(row: Mapping[str, Any], sizes: Mapping[str, int], root: Path) -> codec.RGB | None:
-    """What a row of crops.parquet shows, small: its crop, or what its crop would be, or the photo; None without a file.
+def picture(row: Mapping[str, Any], sizes: Mapping[str, int], root: Path, side: int = SIDE) -> codec.RGB | None:
+    """What a row of crops.parquet shows: its crop, or what its crop would be, or the photo; None without a file.
 
-    `row` holds path, source_path, affine and domain, `sizes` the side of a domain's crops in px.
+    `row` holds path, source_path, affine and domain, `sizes` the side of a domain's crops in px. What a crop would be
+    is of `side` px; of a photo the longer side has that at least, or is whole.
     """
     try:
         if row["path"]:
             return codec.decode(shards.read(root, row["path"]))
         data = shards.read(root, row["source_path"])
         if row["affine"] is None:
-            return (codec.preview(data, SIDE) or (codec.decode(data), 1))[0]
+            return (codec.preview(data, side) or (codec.decode(data), 1))[0]
         photo = codec.decode(data)
         affine = np.array(row["affine"]).reshape(2, 3)
-        scale = SIDE / sizes.get(row["domain"], SIDE)
+        scale = side / sizes.get(row["domain"], side)
         affine = np.column_stack([affine[:, :2] * scale, (affine[:, 2] + 0.5) * scale - 0.5])
-        return warp.cut(photo, affine, SIDE)
+        return warp.cut(photo, affine, side)
     except (OSError, codec.ImageError):
         return None
 
@@ -109,7 +110,13 @@ def _shown(
             why = f"{row['reason']}: {decision.reason}" if decision and decision.reason else row["reason"]
             value_text = "no value" if np.isnan(value) else f"{value:.4g}"
             refused = row["status"] == manifest.REJECTED
-            yield Shown(Tile(inside(small), row["crop_id"]), value_text, row["domain"], why if refused else "")
+            yield Shown(
+                Tile(inside(small), row["crop_id"]),
+                value_text,
+                row["domain"],
+                why if refused else "",
+                id=row["crop_id"],
+            )
 
 
 def _rows(table: pa.Table, values: sort_keys.Values) -> Iterator[tuple[object, ...]]:

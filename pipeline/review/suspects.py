@@ -199,7 +199,7 @@ def _shown(
         if crop := tile(one.path, one.crop_id):
             beside = [tile(paths[at], domains[at], _BESIDE) for at in row if at >= 0]
             value = f"{one.rank}: {one.score:.2f}"
-            yield Shown(crop, value, f"{one.domain} → {one.voted}", beside=[t for t in beside if t])
+            yield Shown(crop, value, f"{one.domain} → {one.voted}", beside=[t for t in beside if t], id=one.crop_id)
 
 
 def table(root: Path) -> pa.Table:

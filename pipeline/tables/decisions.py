@@ -6,8 +6,9 @@ One JSON object per line, in the order in which they were made, so that git can 
 
 `item` is a crop_id, a pair_id or an image_id; what is said of an image holds for every crop and pair made of it. A crop
 that is moved trains in the `domain` that its line names. Of several decisions on one item the last line wins, but a
-person's outranks a command's, whichever came first. Lines that are no decisions are reported and left where they are;
-they decide nothing.
+person's outranks a command's, whichever came first. The decision "undo" takes back the newest one that the same person
+made on the item and did not take back yet, so that what was said before it holds again. Lines that are no decisions are
+reported and left where they are; they decide nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +32,7 @@ from curate.pipeline.core.locks import has_no_locks, waiting_lock
 FILE = "manifests/review.jsonl"
 SELECT = "select"
 SUSPECTS = "suspects"  # writes down what a person has said at a sheet: no command's own decision
+UNDO: Final = "undo"
 COMMANDS = frozenset({SELECT})  # whoever else has decided is a person
 
 _Word = Annotated[str, Meta(min_length=1)]
@@ -39,7 +42,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided on one item."""
 
     item: _Word  # crop_id, pair_id or image_id
-    decision: Literal["keep", "reject", "move"]
+    decision: Literal["keep", "reject", "move", "undo"]
     domain: str = ""  # that a moved crop belongs to
     reason: str = ""
     by: _Word  # "select", or who it was
@@ -60,21 +63,31 @@ class Decisions:
 
     def __init__(self, made: Iterable[Decision]) -> None:
         """`made` in the order of the file."""
-        self._by_person: dict[str, Decision] = {}
-        self._by_command: dict[str, Decision] = {}
-        for one in made:
-            (self._by_person if one.by_person else self._by_command)[one.item] = one
+        self._by_person: dict[str, list[Decision]] = {}  # those that stand on an item, the one that holds last
+        self._by_command: dict[str, list[Decision]] = {}
+        self.add(made)
 
     def __bool__(self) -> bool:
         return bool(self._by_person or self._by_command)
 
+    def add(self, made: Iterable[Decision]) -> None:
+        """Counts `made`, which came after all others."""
+        for one in made:
+            known = self._by_person if one.by_person else self._by_command
+            if one.decision != UNDO:
+                known.setdefault(one.item, []).append(one)
+            elif (stack := known.get(one.item)) and (own := [at for at, old in enumerate(stack) if old.by == one.by]):
+                del stack[own[-1]]
+                if not stack:
+                    del known[one.item]
+
     def by_persons(self) -> Decisions:
         """Those of persons alone."""
-        return Decisions(self._by_person.values())
+        return Decisions(chain.from_iterable(self._by_person.values()))
 
     def by_command(self, name: str) -> Mapping[str, Decision]:
         """Those of the command `name`, by item."""
-        return {item: one for item, one in self._by_command.items() if one.by == name}
+        return {item: stack[-1] for item, stack in self._by_command.items() if stack[-1].by == name}
 
     def decision(self, item: str | None, *images: str | None) -> Decision | None:
         """What holds for `item`, which is made of `images`; None when nothing was decided.
@@ -84,8 +97,8 @@ class Decisions:
         """
         for known in (self._by_person, self._by_command):
             if item in known:
-                return known[item]
-            found = [known[image] for image in images if image in known]
+                return known[item][-1]
+            found = [known[image][-1] for image in images if image in known]
             if found:
                 return next((one for one in found if one.decision == "reject"), found[0])
         return None
@@ -189,13 +202,18 @@ def _rewrite(root: Path, keep: Callable[[Decision], bool], new: Callable[[], lis
 
 
 def _lines(root: Path) -> Iterator[tuple[int, bytes, Decision | str]]:
-    """Number, text and decision of each line; instead of a decision, what is wrong with the line: "" for a blank."""
+    """The lines of the file, as `parse` gives them; none without a file."""
     try:
         data = (root / FILE).read_bytes()
     except FileNotFoundError:
         return
     except OSError as error:
         raise CurateError(f"{root / FILE}: cannot read: {error.strerror}", "mend the file or its rights") from None
+    yield from parse(data)
+
+
+def parse(data: bytes) -> Iterator[tuple[int, bytes, Decision | str]]:
+    """The lines of `data`, numbered from 1; instead of a decision, what is wrong with the line: "" for a blank."""
     for number, text in enumerate(data.splitlines(), 1):
         found: Decision | str = ""
         if text.strip():

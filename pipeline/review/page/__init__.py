@@ -1,0 +1,1 @@
+"""The review page: no build step, nothing from outside."""

@@ -1,0 +1,81 @@
+"""What the review page asks for: views, facts, pictures, decisions. Strangers' bytes are decoded, never passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, Field
+
+from curate.pipeline.imaging import codec
+from curate.pipeline.review import facts, pictures
+from curate.pipeline.review.session import ReviewQuery, ReviewSession
+from curate.pipeline.web.application import application
+from curate.pipeline.web.page_guard import PageGuard
+
+_AT_ONCE = 50_000  # items of one decision
+_FACTS = 200  # items of one question for facts
+_KEPT = "private, max-age=31536000, immutable"  # a crop_id or an image_id never stands for other px
+_HERE = "curate.pipeline.review.page"
+_SCRIPTS = "review asking dialogs filters grid pace shown".split()
+FILES = dict.fromkeys(("index.html", "review.css", *(f"{script}.js" for script in _SCRIPTS)), _HERE)
+
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Judgement(BaseModel):
+    """What the page decides on some items at once."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=_AT_ONCE)]
+    decision: Literal["keep", "reject", "move"]
+    reason: Annotated[str, Field(max_length=200)] = ""
+    domain: Annotated[str, Field(max_length=200)] = ""
+
+
+def page(session: ReviewSession, reasons: Mapping[str, Sequence[str]], token: str) -> PageGuard:
+    """The review page of `session`; `reasons` to reject by, by kind."""
+    return application(_routes(session, reasons), FILES, token=token)
+
+
+def _routes(session: ReviewSession, reasons: Mapping[str, Sequence[str]]) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/start")
+    def start() -> dict[str, Any]:
+        kinds = {kind: session.counts(kind) | {"why": reasons[kind]} for kind in session.kinds}
+        return {"by": session.by, "kinds": kinds}
+
+    @router.get("/view")
+    def view(query: Annotated[ReviewQuery, Depends()]) -> dict[str, Any]:
+        ids, states = session.view(query)
+        return {"ids": ids, "states": states}
+
+    @router.get("/facts/{kind}")
+    def facts_(kind: str, ids: Annotated[list[str], Query(max_length=_FACTS)]) -> list[dict[str, Any]]:
+        return [facts.of_item(session, kind, name) for name in ids]
+
+    @router.get("/picture/{kind}/{name}/{part}")
+    def picture(kind: str, name: str, part: Literal["crop", "article", "human"]) -> Response:
+        return _png(pictures.picture(session, kind, name, part))
+
+    @router.get("/photo/{image}")
+    def photo(image: str) -> Response:
+        found = pictures.photo(session, image)
+        return Response(codec.encode_jpeg(found, 90), media_type="image/jpeg", headers={"Cache-Control": _KEPT})
+
+    @router.post("/decide/{kind}")
+    def decide(kind: str, given: Judgement) -> dict[str, Any]:
+        changed = session.decide(kind, given.ids, given.decision, reason=given.reason, domain=given.domain)
+        return {"states": changed}
+
+    @router.post("/undo/{kind}")
+    def undo(kind: str) -> dict[str, Any]:
+        taken, changed = session.undo(kind)
+        return {"states": changed, "count": len(taken)}
+
+    return router
+
+
+def _png(data: bytes) -> Response:
+    return Response(data, media_type="image/png", headers={"Cache-Control": _KEPT})
