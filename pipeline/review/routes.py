@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from curate.pipeline.imaging import codec
-from curate.pipeline.review import facts, pictures
+from curate.pipeline.review import item_facts, pictures
 from curate.pipeline.review.session import ReviewQuery, ReviewSession
 from curate.pipeline.web.application import application
 from curate.pipeline.web.page_guard import PageGuard
@@ -53,7 +53,7 @@ def _routes(session: ReviewSession, reasons: Mapping[str, Sequence[str]]) -> API
 
     @router.get("/facts/{kind}")
     def facts_(kind: str, ids: Annotated[list[str], Query(max_length=_FACTS)]) -> list[dict[str, Any]]:
-        return [facts.of_item(session, kind, name) for name in ids]
+        return [item_facts.of_item(session, kind, name) for name in ids]
 
     @router.get("/picture/{kind}/{name}/{part}")
     def picture(kind: str, name: str, part: Literal["crop", "article", "human"]) -> Response:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.review import items
-from curate.pipeline.review.items import FALLING, KINDS, ReviewItems
+from curate.pipeline.review import review_items
+from curate.pipeline.review.review_items import FALLING, KINDS, ReviewItems
 from curate.pipeline.tables.decision_log import DecisionLog
 from curate.pipeline.tables.decisions import UNDO, Decision
 from curate.pipeline.tables.manifest import OK
@@ -37,7 +37,7 @@ class ReviewQuery:
     domain: str = ""
     state: str = ""  # of STATES, or DECIDED
     reason: str = ""  # of the stages: "ok", REFUSED for any other, or one of them
-    order: str = items.DOUBT  # a key of the items
+    order: str = review_items.DOUBT  # a key of the items
     reverse: bool = False
     low: float | None = None  # of the key, of those that are shown
     high: float | None = None
@@ -51,7 +51,7 @@ class ReviewSession:
     def __init__(self, root: Path, by: str) -> None:
         """`by` is whose decisions these are. Raises TableError where there is nothing to review."""
         self.root, self.by = root, by
-        self.kinds = items.kinds(root)
+        self.kinds = review_items.kinds(root)
         self._log = DecisionLog(root)
         self._lock = threading.RLock()
         self._loaded: dict[str, tuple[tuple[int, int], ReviewItems]] = {}
@@ -209,7 +209,7 @@ def _states_fit(states: NDArray[np.str_], wanted: str) -> NDArray[np.bool_]:
     return states == STATES[wanted]
 
 
-def _reasons_fit(reasons: items.Names, wanted: str) -> NDArray[np.bool_]:
+def _reasons_fit(reasons: review_items.Names, wanted: str) -> NDArray[np.bool_]:
     if not wanted:
         return np.ones(len(reasons), np.bool_)
     return np.asarray(reasons != OK if wanted == REFUSED else reasons == wanted, np.bool_)

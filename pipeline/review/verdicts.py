@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.review import items
+from curate.pipeline.review import review_items
 from curate.pipeline.review.session import precisely_now
 from curate.pipeline.tables import decisions, manifest
 from curate.pipeline.tables.decisions import Decision
@@ -56,8 +56,8 @@ def person(name: str) -> str:
 def _known(root: Path) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
     """Every id that a decision may name, sorted."""
     found: set[str] = set()
-    for kind in items.kinds(root):
-        table, _ = items.KINDS[kind]
+    for kind in review_items.kinds(root):
+        table, _ = review_items.KINDS[kind]
         columns = {table.key, "image_id", "article_image_id", "human_image_id"} & set(table.schema.names)
         data = manifest.read(table, root, sorted(columns))
         for column in data.columns:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.pipeline.review.items import ReviewItems
+from curate.pipeline.review.review_items import ReviewItems
 from curate.pipeline.review.session import ReviewSession
 
 _SHOWN = {
