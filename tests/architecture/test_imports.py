@@ -61,8 +61,8 @@ MAY_IMPORT = {
         "train.networks train.engine"
     ),
     "train.comparison": (
-        f"{DATA} train.evaluation train.weights train.runs train.recipes train.gan train.data train.networks "
-        "train.engine"
+        f"{DATA} pipeline.pages train.evaluation train.weights train.runs train.recipes train.gan train.data "
+        "train.networks train.engine"
     ),
     "train.trainer": (
         f"{DATA} train.evaluation train.weights train.runs train.recipes train.gan train.data train.networks "

@@ -64,4 +64,4 @@ def browser() -> Iterator[Any]:
 
 def _leaves(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1"
+    return parts.scheme not in {"data", "blob", "file"} and parts.hostname != "127.0.0.1"

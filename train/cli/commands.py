@@ -11,7 +11,7 @@ from curate.pipeline.cli.context import Context, add_command
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import UsageError
 from curate.train.cli import params
-from curate.train.cli.evaluate import evaluate
+from curate.train.cli.evaluate import compare, evaluate
 from curate.train.cli.latent import direction, generate, label
 from curate.train.cli.latent_photos import edit, project
 from curate.train.cli.suspects import suspects
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     add_command(app, train)
     add_command(app, translate)
     add_command(app, evaluate)
+    add_command(app, compare)
     add_command(app, generate)
     add_command(app, label)
     add_command(app, direction)

@@ -1,20 +1,54 @@
-"""The numbers of evaluated runs as a table for a terminal."""
+"""The numbers of evaluated runs side by side: for a terminal, and as the rows of a page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
-from curate.pipeline.core.text_table import table
+from curate.pipeline.core import text_table
 from curate.train.comparison.catalogue import CATALOGUE, shown
-from curate.train.comparison.evaluation import Evaluation, over_seeds
+from curate.train.comparison.evaluation import Evaluation, Way, over_seeds
 from curate.train.comparison.scores import Score
 
-ARROWS = {"less": "less is better", "more": "more is better", "": ""}
+BETTER = {"less": "less is better", "more": "more is better", "": ""}
+
+
+@dataclass(frozen=True)
+class Going:
+    """A run that goes a way, which it calls `name`."""
+
+    evaluation: Evaluation
+    name: str
+    way: Way
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """The number of each image, by its id."""
+        return {photo.id: number for number, photo in enumerate(self.way.photos)}
+
+
+class Row(NamedTuple):
+    """A number of each run."""
+
+    label: str
+    values: Sequence[str | None]
+    beside: str  # what they are read against
+    better: str
+
+
+class WayTable(NamedTuple):
+    """The rows of a way under the names of runs; then what was not measured, and why."""
+
+    header: Sequence[str]
+    rows: Sequence[Row]
+    unmeasured: Sequence[str]
 
 
 def text(evaluations: Sequence[Evaluation]) -> str:
-    """A table per way, the runs side by side, then what was not measured, and why."""
-    return "\n\n".join(_way(label, evaluations) for label in labels(evaluations))
+    """A table per way, the runs side by side."""
+    return "\n\n".join(_text(label, evaluations) for label in labels(evaluations))
 
 
 def labels(evaluations: Sequence[Evaluation]) -> list[str]:
@@ -22,34 +56,43 @@ def labels(evaluations: Sequence[Evaluation]) -> list[str]:
     return list(dict.fromkeys(way.label for one in evaluations for way in one.ways.values()))
 
 
-def _way(label: str, evaluations: Sequence[Evaluation]) -> str:
-    going = [(one, name, way) for one in evaluations for name, way in one.ways.items() if way.label == label]
-    first = going[0]
-    columns = [way.scores for _, _, way in going]
-    header = [f"{label}", *(one.run for one, _, _ in going)]
-    for group, scores in over_seeds(evaluations):
-        name = next((name for name, way in group[0].ways.items() if way.label == label), None)
-        if name is not None:
-            columns.append(scores[name])
-            header.append(f"{len(group)} seeds")
-    rows = []
-    for measure, about in CATALOGUE.items():
-        found = [scores.get(measure) for scores in columns]
-        if any(found):
-            beside = next(
-                f"{shown(measure, s.reference)} {about.reference}" if s.reference is not None else ""
-                for s in found
-                if s
-            )
-            rows.append([about.label, *(_cell(measure, score) for score in found), beside, ARROWS[about.better]])
-    lines = [table([*header, "", ""], rows)]
-    lines.append(f"{len(first[2].photos)} images of {first[0].split}, net {first[0].net}; ± is the bootstrap's spread")
-    for one, _, way in going:
-        for why in dict.fromkeys(way.unmeasured.values()):
-            names = ", ".join(CATALOGUE[name].label for name, reason in way.unmeasured.items() if reason == why)
-            lines.append(f"{one.run}: no {names}: {why}")
-    return "\n".join(lines)
+def going(label: str, evaluations: Sequence[Evaluation]) -> list[Going]:
+    """The runs that go the way `label`."""
+    return [Going(one, name, way) for one in evaluations for name, way in one.ways.items() if way.label == label]
 
 
-def _cell(measure: str, score: Score | None) -> str | None:
-    return shown(measure, score.value, score.spread) if score else None
+def way_table(label: str, evaluations: Sequence[Evaluation]) -> WayTable:
+    """The numbers of the runs that go the way `label`, and of those that differ by their seed their mean."""
+    runs = going(label, evaluations)
+    columns = [one.way.scores for one in runs]
+    header = [one.evaluation.run for one in runs]
+    for group, scores in over_seeds([one.evaluation for one in runs]):
+        name = next(one.name for one in runs if one.evaluation is group[0])
+        columns.append(scores[name])
+        header.append(f"{len(group)} seeds")
+    found = ((name, [scores.get(name) for scores in columns]) for name in CATALOGUE)
+    rows = [_row(name, scores) for name, scores in found if any(scores)]
+    return WayTable(header, rows, [line for one in runs for line in _unmeasured(one)])
+
+
+def _row(name: str, scores: Sequence[Score | None]) -> Row:
+    about = CATALOGUE[name]
+    reference = next((one.reference for one in scores if one and one.reference is not None), None)
+    beside = "" if reference is None else f"{shown(name, reference)} {about.reference}"
+    values = [shown(name, one.value, one.spread) if one else None for one in scores]
+    return Row(about.label, values, beside, BETTER[about.better])
+
+
+def _unmeasured(one: Going) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for name, why in one.way.unmeasured.items():
+        reasons.setdefault(why, []).append(CATALOGUE[name].label)
+    return [f"{one.evaluation.run}: no {', '.join(names)}: {why}" for why, names in reasons.items()]
+
+
+def _text(label: str, evaluations: Sequence[Evaluation]) -> str:
+    found, first = way_table(label, evaluations), going(label, evaluations)[0]
+    rows = [[row.label, *row.values, row.beside, row.better] for row in found.rows]
+    measured = f"{len(first.way.photos)} images of {first.evaluation.split}, net {first.evaluation.net}"
+    lines = [text_table.table([label, *found.header, "", ""], rows), f"{measured}; ± is the bootstrap's spread"]
+    return "\n".join([*lines, *found.unmeasured])

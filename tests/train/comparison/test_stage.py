@@ -90,6 +90,20 @@ def test_runs_that_differ_by_their_seed_are_summed_up(root: Path) -> None:
     assert not list(evaluation.over_seeds(both[:1]))
 
 
+def test_runs_are_compared_on_one_page_and_it_may_be_written_again(root: Path, tmp_path: Path) -> None:
+    evaluate(root, "c0", "c1")
+    out = tmp_path / "page.html"
+    flags = ("--features", "standin", "--device", "cpu", "--out", out)
+    (root / "params.yaml").write_text("evaluate: {resamples: 10}")
+    for _ in range(2):
+        told = curate("compare", "c0", "c1", *flags, "--root", root).stderr
+        assert told.count("nothing has changed") == 2
+    (root / "params.yaml").unlink()
+    text = out.read_text("utf-8")
+    assert text.count("data-photo=") == 2 * 5
+    assert text.count('data-who="c1"') == 2 * 5
+
+
 def test_mistakes_are_told(root: Path, tmp_path: Path) -> None:
     assert "no trained run is here" in evaluate(tmp_path, code=2)
     assert "not a run folder" in evaluate(root, "nobody", code=2)
