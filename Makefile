@@ -109,7 +109,7 @@ bench: dev  ## measures speed and memory; takes long
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock"
 lock:  ## resolves the five locks anew, with uv
-	$(LOCK) pyproject.toml requirements.in $(foreach extra,train dvc web video heic tensorboard keras,--extra $(extra)) --output-file requirements.lock
+	$(LOCK) pyproject.toml requirements.in $(foreach extra,train dvc web video heic tensorboard keras onnx,--extra $(extra)) --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --extra ray --constraint requirements.lock --output-file requirements-ray.lock
 	$(LOCK) pyproject.toml --extra c2pa --constraint requirements.lock --output-file requirements-c2pa.lock

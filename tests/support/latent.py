@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +84,7 @@ def style_run(folder: Path, rules: CropRules | None = None) -> LatentRun:
     weights = folder / "style.bin"
     weights.write_bytes(b"style")
     own = {"a": rules or CropRules(align="none", size=32)}
-    return LatentRun.of(
-        Trained(recipe, str(folder / "run"), 1, SIDE, {"a": "portrait"}, own, (), frozenset(), files=(weights,))
-    )
+    return LatentRun.of(_trained(recipe, folder, own, weights))
 
 
 def tiny_run(folder: Path, *, seed: int = 0, classes: int = 0) -> LatentRun:
@@ -98,5 +95,18 @@ def tiny_run(folder: Path, *, seed: int = 0, classes: int = 0) -> LatentRun:
     weights.parent.mkdir(parents=True, exist_ok=True)
     weights.write_bytes(bytes([seed]))
     rules = {"a": CropRules(align="ffhq", size=32)}
-    trained = Trained(recipe, str(folder / "run"), 1, SIDE, {"a": "portrait"}, rules, (), frozenset(), files=(weights,))
-    return LatentRun.of(replace(trained))
+    return LatentRun.of(_trained(recipe, folder, rules, weights))
+
+
+def _trained(recipe: Any, folder: Path, rules: dict[str, CropRules], weights: Path) -> Trained:
+    return Trained(
+        recipe=recipe,
+        source=str(folder / "run"),
+        step=1,
+        side=SIDE,
+        domains={"a": "portrait"},
+        rules=rules,
+        directions=(),
+        keys=frozenset(),
+        files=(weights,),
+    )

@@ -43,4 +43,13 @@ def painter(
     cut = CropRules(size=size, **rules)  # type: ignore[arg-type]
     keys, recipe = frozenset("ab"), Painter(paints, same=same)
     domains = {"a": "long", "b": "short"}
-    return Trained(recipe, "runs/painter", 7, side, domains, {"a": cut, "b": cut}, ("a2b",), keys)  # type: ignore[arg-type]
+    return Trained(
+        recipe=recipe,  # type: ignore[arg-type]
+        source="runs/painter",
+        step=7,
+        side=side,
+        domains=domains,
+        rules={"a": cut, "b": cut},
+        directions=("a2b",),
+        keys=keys,
+    )

@@ -97,22 +97,32 @@ def export(
     system: WhichSystem = None,
     map_: Renames = None,
     layout: Annotated[
-        str | None, typer.Option(help="official; compact (cyclegan), image_converter (ugatit), keras-npz (cagan).")
+        str | None,
+        typer.Option(help="official; onnx; compact (cyclegan), image_converter (ugatit), keras-npz (cagan)."),
     ] = None,
     generators_only: GeneratorsOnly = False,
     force: Force = False,
 ) -> None:
-    """Write trained networks as the project that they come from reads them."""
+    """Write trained networks as the project that they come from reads them, or as ONNX."""
     from curate.train.weights import exchange
     from curate.train.weights.unwrap import parse_rename
 
     renames = [parse_rename(text) for text in map_ or ()]
-    imported = exchange.read(source, system, renames=renames)
-    paths = exchange.write(imported, out, layout, generators_only=generators_only, sources=[source], force=force)
+    if layout == "onnx":
+        from curate.train.weights import onnx_export
+
+        networks, _ = exchange.load([source], system, renames=renames, device="cpu")
+        name, progress = networks.system.lower(), context.console.progress
+        paths = onnx_export.write(networks, out, sources=[source], force=force, progress=progress)
+    else:
+        imported = exchange.read(source, system, renames=renames)
+        name = imported.system
+        paths = exchange.write(imported, out, layout, generators_only=generators_only, sources=[source], force=force)
     written = [str(path) for path in paths]
-    context.console.result(
-        {"system": imported.system, "written": written}, "\n".join(f"wrote {path}" for path in written)
-    )
+    told = [f"wrote {path}" for path in written]
+    if layout == "onnx":
+        told.append(f"next: curate translate photo.jpg --onnx {written[0]}")
+    context.console.result({"system": name, "written": written}, "\n".join(told))
 
 
 def show(

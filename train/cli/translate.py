@@ -10,10 +10,11 @@ import typer
 
 from curate.pipeline.cli.context import Context
 from curate.pipeline.core.errors import CurateError, UsageError
+from curate.train.cli.translate_options import check_onnx, check_options, check_try_on, known_output, known_size
 
 if TYPE_CHECKING:
-    from curate.train.runs.trained import Trained
-    from curate.train.translate.pictures import Layout, Output
+    from curate.train.runs.photo_networks import PhotoNetworks
+    from curate.train.translate.pictures import Output
     from curate.train.translate.results import TranslationResult
     from curate.train.translate.translator import Size
     from curate.train.translate.try_on import Job
@@ -30,6 +31,10 @@ Weights = Annotated[
     list[Path] | None,
     typer.Option(metavar="RUN|FILE", help="Files of weights, RUN@STEP, RUN@best, drawn-hair, drawn-icon; repeatable."),
 ]
+OnnxFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A generator that weights export --layout onnx wrote; without torch."),
+]
 Renames = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="FROM=TO", help="How names of other projects' weights begin here; repeatable."),
@@ -41,6 +46,10 @@ Articles = Annotated[
 Best = Annotated[
     str | None, typer.Option(metavar="METRIC", help="The run's best networks by kid or fid, not its last.")
 ]
+WhichRun = Annotated[
+    Path | None, typer.Option(help="The trained run's folder, below the root; the only one that fits.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="A folder, or the .png, .jpg or .webp for one photo.")]
 WhichSize = Annotated[
     str | None, typer.Option(metavar="N|photo", help="Px, side of what the networks see; or the photo's own.")
 ]
@@ -68,19 +77,16 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 def translate(
     context: Context,
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT...", help="Photos, or folders of them.")] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="The trained run's folder, below the root; the only one that fits.")
-    ] = None,
+    run: WhichRun = None,
     best: Best = None,
     weights: Weights = None,
+    onnx: OnnxFile = None,
     system: WhichSystem = None,
     map_: Renames = None,
     direction: Annotated[str | None, typer.Option(help="a2b or b2a; without it a2b, or the only one.")] = None,
     article: Articles = None,
     worn: Annotated[Path | None, typer.Option(metavar="FILE", help="The article that the people wear now.")] = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="A folder, or the .png, .jpg or .webp for one photo.")
-    ] = Path("translated"),
+    out: Out = Path("translated"),
     split: Annotated[str | None, typer.Option(help="Instead of INPUT: the raw images of train, val or test.")] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Not only the largest of a photo.")] = False,
     align: Annotated[bool, typer.Option("--align/--no-align", help="Cut the faces out; or take photos whole.")] = True,
@@ -102,20 +108,20 @@ def translate(
 
     With --article, put it on the people in the photos.
     """
-    _check_options(inputs, split, article, worn, weights, run, best, system, map_, align=align, all_faces=all_faces)
-    from curate.train.translate import member_sheet, stage, try_on
+    check_options(inputs, split, article, worn, weights, run, best, system, map_, align=align, all_faces=all_faces)
+    check_onnx(onnx, {"--weights": weights, "--run": run, "--best": best, "--article": article, "--device": device})
+    from curate.train.translate import member_sheet, stage
     from curate.train.translate.translator import Translator
 
-    side = _known_size(size)
-    output = replace(_output(layout, mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force)
-    path = None if weights else (context.root / run if run else _find_run(context, article, split))
-    networks = _loaded(context, path, best, weights or [], system, direction, map_, side, device)
+    side = known_size(size)
+    output = replace(known_output(layout, mark, certificate, key, gif=gif), strength=strength, rgba=rgba, force=force)
+    path = None if weights or onnx else (context.root / run if run else _find_run(context, article, split))
+    networks = _loaded(context, onnx, path, best, weights or [], system, direction, map_, side, device)
     if networks.is_try_on:
         choice = members, styles, style
-        _check_try_on(networks, direction, None if weights else size, choice, align=align, all_faces=all_faces)
+        check_try_on(networks, direction, None if weights else size, choice, align=align, all_faces=all_faces)
     if article or (split and networks.is_try_on):
-        jobs = _jobs(context, inputs, article, worn, split)
-        results = try_on.run(try_on.TryOn(networks), jobs, out, output, progress=context.console.progress)
+        results = _try_on(context, networks, _jobs(context, inputs, article, worn, split), out, output)
     else:
         way = direction or networks.usual_direction
         translator = Translator(networks, way, all_faces=all_faces, align=align, size=side)
@@ -125,97 +131,6 @@ def translate(
         results = stage.run(translator, named, out, output, choice=sheet, progress=context.console.progress)
     context.console.result(results, "\n".join(_line(result) for result in results))
     _tell_failures(context, results, one_is_enough=bool(split))
-
-
-def _check_options(
-    inputs: list[Path] | None,
-    split: str | None,
-    article: list[Path] | None,
-    worn: Path | None,
-    weights: list[Path] | None,
-    run: Path | None,
-    best: str | None,
-    system: str | None,
-    map_: list[str] | None,
-    *,
-    align: bool,
-    all_faces: bool,
-) -> None:
-    """Raises UsageError for options of which one has no effect beside the other."""
-    if bool(inputs) == bool(split):
-        raise UsageError(
-            "INPUT or --split: one of them says what to translate", "curate translate photo.jpg -o out.png"
-        )
-    without_effect = (
-        (weights and run, "--weights with --run: two places of networks"),
-        (weights and best, "--best with --weights: only a run knows its best networks"),
-        (system and not weights, "--system without --weights: a run knows its recipe"),
-        (map_ and not weights, "--map without --weights: it renames what is in another project's file"),
-        (split and (article or worn), "--split with --article or --worn: a split has both"),
-        (worn and not article, "--worn without --article: nothing is changed for anything"),
-        (all_faces and not align, "--all-faces with --no-align: a photo that is taken whole has no faces"),
-        (article and (all_faces or not align), "--article: whole photos, in which no faces are looked for"),
-    )
-    for found, message in without_effect:
-        if found:
-            raise UsageError(message, "leave one of them out")
-
-
-def _check_try_on(
-    networks: Trained,
-    direction: str | None,
-    size: str | None,
-    choice: tuple[str | None, int | None, int | None],
-    *,
-    align: bool,
-    all_faces: bool,
-) -> None:
-    """Raises UsageError for options that mean nothing to networks that put articles on people."""
-    given = {
-        "--direction": direction,
-        "--size": size,
-        "--no-align": not align or None,
-        "--all-faces": all_faces or None,
-    }
-    for option, value in (given | dict(zip(("--members", "--styles", "--style"), choice, strict=True))).items():
-        if value is not None:
-            raise UsageError(
-                f"{option}: {networks.source} puts articles on people, in whole photos at their own size",
-                f"leave {option} out",
-            )
-
-
-def _known_size(text: str | None) -> Size | None:
-    """What --size says. Raises UsageError."""
-    if text is None or text == "photo":
-        return "photo" if text else None
-    if not text.isascii() or not text.isdigit():
-        raise UsageError(f"--size {text}: neither px nor 'photo'", "--size 256, or --size photo with --no-align")
-    return int(text)
-
-
-def _output(layout: str | None, mark: str | None, certificate: Path | None, key: Path | None, *, gif: bool) -> Output:
-    """What is wanted of each photo. Raises UsageError for words that mean nothing, alone or together."""
-    from curate.train.translate.content_credentials import ContentCredentials
-    from curate.train.translate.pictures import Output
-
-    known: dict[str, Layout] = {"photo": "photo", "crop": "crop", "compare": "compare"}
-    if layout is not None and layout not in known:
-        raise UsageError(f"--layout {layout}: there are {', '.join(known)}", "photo is what you get without it")
-    shown = known[layout or "photo"]
-    if gif and layout == "compare":
-        raise UsageError("--gif with --layout compare: each shows before and after", "leave one of them out")
-    if mark not in (None, "c2pa"):
-        raise UsageError(f"--mark {mark}: there is c2pa", "that they are synthetic stands in all pictures without it")
-    if mark is None and (certificate or key):
-        raise UsageError("--certificate and --key without --mark: nothing is signed", "add --mark c2pa")
-    if mark is None:
-        return Output(shown, gif=gif)
-    if certificate is None or key is None:
-        raise UsageError(
-            "--mark c2pa: by whom?", "--certificate chain.pem --key key.pem; docs/guide/training.md says how"
-        )
-    return Output(shown, gif=gif, mark=ContentCredentials(certificate, key))
 
 
 def _find_run(context: Context, article: list[Path] | None, split: str | None) -> Path:
@@ -238,8 +153,19 @@ def _jobs(
     return try_on.split_jobs(context.root, split) if split else try_on.list_jobs(inputs or [], articles or [], worn)
 
 
+def _try_on(
+    context: Context, networks: PhotoNetworks, jobs: list[Job], out: Path, output: Output
+) -> list[TranslationResult]:
+    from curate.train.runs.trained import Trained
+    from curate.train.translate import try_on
+
+    assert isinstance(networks, Trained), "only torch puts articles on people"
+    return try_on.run(try_on.TryOn(networks), jobs, out, output, progress=context.console.progress)
+
+
 def _loaded(
     context: Context,
+    onnx: Path | None,
     run: Path | None,
     best: str | None,
     files: list[Path],
@@ -248,8 +174,12 @@ def _loaded(
     renames: list[str] | None,
     size: Size | None,
     device: str | None,
-) -> Trained:
-    """The networks of the run in `run`, or those in `files`, whoever made them."""
+) -> PhotoNetworks:
+    """The networks in the file `onnx`, of the run in `run`, or those in `files`, whoever made them."""
+    if onnx is not None:
+        from curate.train.translate import onnx_networks
+
+        return onnx_networks.load(onnx)
     from curate.train.runs.trained import load_run
     from curate.train.weights import exchange
     from curate.train.weights.unwrap import parse_rename

@@ -12,7 +12,7 @@ from PIL import Image
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.photo import Photo, from_pillow, to_pillow
-from curate.train.data.transforms import to_uint8
+from curate.pipeline.imaging.values import rounded
 from curate.train.engine.contract import Recipe
 from curate.train.runs.trained import Trained
 from curate.train.translate.translator import Size, Translator
@@ -76,8 +76,8 @@ class Pretrained:
                 return _as(photo, made.photo)
         for face in translator(seen.shown) if layout == "crop" else ():
             if face.made is not None and face.seen is not None:
-                crop = face.seen + strength * (face.made - face.seen)
-                return _as(photo, Photo.of(to_uint8(crop)[0].numpy()))
+                crop = face.seen + np.float32(strength) * (face.made.picture - face.seen)
+                return _as(photo, Photo.of(rounded(crop)))
         raise UsageError("no face was found that can be translated", "pass align=False for a photo that is cut already")
 
 

@@ -19,6 +19,7 @@ from curate.pipeline.imaging import geometry, srgb
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Affine
 from curate.pipeline.imaging.photo import Photo
+from curate.pipeline.imaging.values import rounded
 
 Floats = NDArray[np.float32]
 
@@ -64,11 +65,11 @@ def laid_over(photo: Photo, layer: Layer) -> Photo:
         if own is not shown:
             paint = piece.paint
             if photo.profile is not None:
-                paint = srgb.to_profile(_bytes(paint), photo.profile).astype(np.float32)
+                paint = srgb.to_profile(rounded(paint), photo.profile).astype(np.float32)
             under = None if photo.alpha is None else photo.alpha[piece.place]
             own[piece.place] = _mixed(photo.own[piece.place], paint, _share(piece.mask, under))
             if alpha is not None and under is not None:
-                alpha[piece.place] = _bytes(under + (_SRGB_ALPHA - under) * piece.mask)
+                alpha[piece.place] = rounded(under + (_SRGB_ALPHA - under) * piece.mask)
     return Photo(shown, own, alpha, photo.profile, photo.exif)
 
 
@@ -103,7 +104,7 @@ def surroundings(layer: Layer, width: int, height: int) -> Floats:
 
 
 def _mixed(under: RGB, paint: Floats, share: Floats) -> RGB:
-    return _bytes(under + (paint - under) * share[..., None])
+    return rounded(under + (paint - under) * share[..., None])
 
 
 def _share(mask: Floats, alpha: NDArray[np.uint8] | None) -> Floats:
@@ -113,10 +114,6 @@ def _share(mask: Floats, alpha: NDArray[np.uint8] | None) -> Floats:
     covered = alpha.astype(np.float32) / _SRGB_ALPHA * (1 - mask)
     share: Floats = np.divide(mask, mask + covered, out=np.zeros_like(mask), where=mask > 0)
     return share
-
-
-def _bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def _pieces(layer: Layer, width: int, height: int) -> Iterator[_Piece]:

@@ -10,9 +10,8 @@ import numpy as np
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.imaging.codec import RGB
-from curate.train.data.image_grid import GAP
-from curate.train.data.transforms import to_uint8
-from curate.train.translate.pictures import Output
+from curate.pipeline.imaging.values import rounded
+from curate.train.translate.pictures import GAP, Output
 from curate.train.translate.translator import TranslatedFace, Translator
 
 CELL = 256  # px, the longer side of a picture, at the most
@@ -37,12 +36,12 @@ def parse_choice(translator: Translator, members: str | None, styles: int | None
 
     Raises UsageError for networks without members, and for members that there are not.
     """
-    trained = translator.trained
-    known = range(trained.members)
+    networks = translator.networks
+    known = range(networks.members)
     if not known and (members, styles, style) != (None, None, None):
         given = {"--members": members, "--styles": styles, "--style": style}
         option = next(name for name, value in given.items() if value is not None)
-        raise UsageError(f"{option}: {trained.source} has no members and no styles", f"leave {option} out")
+        raise UsageError(f"{option}: {networks.source} has no members and no styles", f"leave {option} out")
     numbers = list(known) if members == "all" else [0]
     if members is not None and members != "all":
         parts = members.split(",")
@@ -62,7 +61,7 @@ def choose(
     Raises UsageError for options that mean nothing to these networks, or to a sheet.
     """
     choice = parse_choice(translator, members, styles, style)
-    if translator.trained.members:
+    if translator.networks.members:
         translator = translator.chosen(choice.members[0], choice.styles[0])
     if choice.is_one:
         return translator, None
@@ -95,8 +94,8 @@ def draw(translator: Translator, photo: RGB, choice: MemberChoice) -> tuple[RGB,
     faces = [[translator.chosen(m, s).translated(cut) for s in choice.styles] for m in choice.members]
     seen = faces[0][0]
     assert seen.seen is not None
-    rows = [[to_uint8(face.made)[0].numpy() for face in row if face.made is not None] for row in faces]
-    return _laid_out(to_uint8(seen.seen)[0].numpy(), rows, choice), seen
+    rows = [[rounded(face.made.picture) for face in row if face.made is not None] for row in faces]
+    return _laid_out(rounded(seen.seen), rows, choice), seen
 
 
 def _laid_out(source: RGB, rows: Sequence[Sequence[RGB]], choice: MemberChoice) -> RGB:

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.imaging import synthetic
-from curate.train.runs.trained import Trained
+from curate.train.runs.photo_networks import PhotoNetworks
 
 _EXIF = ExifTags.IFD.Exif
 # What tells where a photo was taken and by which very device, and what is no longer true of the picture: how it lies,
@@ -60,10 +60,10 @@ class MadeBy(NamedTuple):
         return ", ".join([*step, *(f"sha256 {digest}" for digest in self.weights)])
 
     @classmethod
-    def of(cls, trained: Trained) -> MadeBy:
-        """Reads the files of `trained` to the end. Raises CurateError for one that is gone."""
-        digests = tuple(_digest(path) for path in trained.files)
-        return cls(type(trained.recipe).__name__, Path(trained.source).name, trained.step, digests)
+    def of(cls, networks: PhotoNetworks) -> MadeBy:
+        """Reads the files of `networks` to the end. Raises CurateError for one that is gone."""
+        digests = tuple(_digest(path) for path in networks.files)
+        return cls(networks.system, Path(networks.source).name, networks.step, digests)
 
 
 def xmp(made_by: MadeBy, source_type: str = synthetic.SOURCE_TYPE) -> bytes:

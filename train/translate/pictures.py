@@ -14,7 +14,6 @@ import numpy as np
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.photo import Photo
-from curate.train.data.image_grid import GAP
 from curate.train.translate import animation, metadata, picture_files
 from curate.train.translate.content_credentials import ContentCredentials
 from curate.train.translate.metadata import MadeBy
@@ -36,6 +35,7 @@ class Output:
 
 
 PHOTO = Output()
+GAP = 2  # px of white between small pictures
 
 
 class PictureWriter:

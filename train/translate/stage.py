@@ -14,9 +14,9 @@ from curate.pipeline.core.errors import DetectorLostError, UsageError
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.photo import Photo
+from curate.pipeline.imaging.values import rounded
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.manifest import OK
-from curate.train.data.transforms import to_uint8, to_values
 from curate.train.translate import composite, member_sheet
 from curate.train.translate.composite import Layer
 from curate.train.translate.member_sheet import MemberChoice
@@ -65,7 +65,7 @@ def run(
         interruptible(results, len(names)),
         progress.task(f"translate {translator.direction}", len(names)) as task,
     ):
-        writer = PictureWriter(plan, output, MadeBy.of(translator.trained), animated=place.is_animation)
+        writer = PictureWriter(plan, output, MadeBy.of(translator.networks), animated=place.is_animation)
         for path, name in zip(photos.files, names, strict=True):
             photo = read_photo(path)
             if isinstance(photo, UnreadablePhoto):
@@ -148,10 +148,10 @@ def _crops(
         results.append(_result(translator, path, face, target))
         if face.made is None or face.seen is None:
             continue
-        made = face.seen + writer.output.strength * (face.made - face.seen)
-        seen, after = (replace(Photo.of(to_uint8(one)[0].numpy()), exif=photo.exif) for one in (face.seen, made))
+        made = face.seen + np.float32(writer.output.strength) * (face.made.picture - face.seen)
+        seen, after = (replace(Photo.of(rounded(one)), exif=photo.exif) for one in (face.seen, made))
         layer = translator.crop_layer(face).weakened(writer.output.strength)
-        between = [] if face.attention is None else [to_uint8(face.attention)[0].numpy()]
+        between = [] if face.made.attention is None else [rounded(face.made.attention)]
         writer.result(target, seen, after, partial(composite.cut_out, seen, [layer]), partial(list, between))
         writer.notes(target, results[-1], _more(translator))
     return results or [TranslationResult(str(path), None, "no_face")]
@@ -168,11 +168,11 @@ def _result(translator: Translator, path: Path, face: TranslatedFace, target: Pa
 def _attention(photo: Photo, made: TranslatedPhoto) -> list[RGB]:
     """Where the networks looked, laid over the photo; nothing of networks that don't say it."""
     shown = photo
-    for face, layer in zip((face for face in made.faces if face.made is not None), made.layers, strict=True):
-        if face.attention is None:
+    for painted, layer in zip((face.made for face in made.faces if face.made is not None), made.layers, strict=True):
+        if painted.attention is None:
             return []
         mask = np.ones_like(layer.mask)
-        shown = composite.laid_over(shown, Layer(to_values(face.attention), mask, layer.affine))
+        shown = composite.laid_over(shown, Layer(painted.attention, mask, layer.affine))
     return [shown.shown]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.imaging.codec import RGB
+from curate.pipeline.imaging.values import rounded
 from curate.train.networks.whole_image import WholeImage
 
 STEP = 4  # px: networks that halve their maps twice take multiples of it
@@ -26,7 +27,7 @@ def through(photo: RGB, render: Render) -> RGB:
     """What `render` makes of `photo`, uint8 [H, W, 3] of any size, at that size."""
     height, width = photo.shape[:2]
     if height * width <= TILE * TILE:
-        return _to_uint8(_padded(photo, render))
+        return rounded(_padded(photo, render))
     whole, made = WholeImage(), np.empty_like(photo)
     with whole.measure():
         _padded(_shrunk(photo), render)
@@ -43,7 +44,7 @@ def through(photo: RGB, render: Render) -> RGB:
         strip *= weight[:, None, None]
         strip[: len(pending)] += pending
         later = next((start for start, _ in rows if start > top), height)
-        made[done:later] = _to_uint8(strip[: later - top])
+        made[done:later] = rounded(strip[: later - top])
         pending, done = strip[later - top :], later
     return made
 
@@ -90,7 +91,3 @@ def _padded(photo: RGB, render: Render) -> NDArray[np.float32]:
     if any(more):
         photo = np.pad(photo, ((0, more[0]), (0, more[1]), (0, 0)), mode="reflect")
     return render(photo)[:height, :width]
-
-
-def _to_uint8(values: NDArray[np.float32]) -> RGB:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

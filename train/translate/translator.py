@@ -12,23 +12,18 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from curate.pipeline.core.config import override
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.faces import face_hull
 from curate.pipeline.faces.alignment import Aligner, Cut
 from curate.pipeline.faces.config import CropRules
-from curate.pipeline.imaging import codec, geometry, srgb
+from curate.pipeline.imaging import codec, geometry, srgb, values
 from curate.pipeline.imaging.geometry import Affine
 from curate.pipeline.imaging.photo import Photo
 from curate.pipeline.tables.manifest import OK
-from curate.train.data import face_masks, transforms
-from curate.train.data.transforms import to_float, to_values
-from curate.train.engine.contract import Batch
-from curate.train.runs.trained import Trained
-from curate.train.translate import colour_match, composite, tiles
+from curate.train.runs.photo_networks import Floats, NetworkOutput, PhotoNetworks
+from curate.train.translate import colour_match, composite
 from curate.train.translate.composite import Layer
 
 Size = int | Literal["photo"]  # px, side of what the networks see; or the photo's own size
@@ -36,17 +31,11 @@ Size = int | Literal["photo"]  # px, side of what the networks see; or the photo
 
 @dataclass(frozen=True)
 class TranslatedFace:
-    """A face of a photo, and what the networks made of it; one that is refused has no tensors.
-
-    They are [1, 3, side, side] in [-1, 1].
-    """
+    """A face of a photo, and what the networks made of it; one that is refused has been seen by none."""
 
     cut: Cut
-    seen: Tensor | None = None
-    made: Tensor | None = None
-    mask: Tensor | None = None  # [1, 1, side, side] in [0, 1], of networks that have one
-    paint: Tensor | None = None  # what they paint where the mask is 1
-    attention: Tensor | None = None  # where they looked, laid over what they saw, if they say so
+    seen: Floats | None = None  # [side, side, 3] in 0..255
+    made: NetworkOutput | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +52,7 @@ class Translator:
 
     def __init__(
         self,
-        trained: Trained,
+        networks: PhotoNetworks,
         direction: str,
         *,
         all_faces: bool = False,
@@ -75,19 +64,19 @@ class Translator:
 
         Raises UsageError for a direction that the networks don't go, and for a size that they don't take.
         """
-        trained.check_direction(direction)
+        networks.check_direction(direction)
         if size is not None:
-            trained.check_size(size)
+            networks.check_size(size)
         if size == "photo" and align:
             raise UsageError("--size photo: a face that is cut out has no size of a photo", "add --no-align")
-        self.trained, self.recipe = trained, trained.recipe
-        self.takes_whole = not align and (size == "photo" or (size is None and trained.any_size))
-        self.side = None if self.takes_whole else size if isinstance(size, int) else trained.side
+        self.networks = networks
+        self.takes_whole = not align and (size == "photo" or (size is None and networks.any_size))
+        self.side = None if self.takes_whole else size if isinstance(size, int) else networks.side
         self.direction, self.source = direction, direction[0]
         self.all_faces = all_faces
         self.choice: Mapping[str, int] = {}  # of a council: the member, and the style
-        self.domain = trained.domains[self.source]
-        rules = trained.rules[self.source]
+        self.domain = networks.domains[self.source]
+        rules = networks.rules[self.source]
         if isinstance(size, int) and size > rules.size:
             rules = override(rules, "crop", size=size)  # cut so large, not enlarged afterwards
         self.aligner = Aligner(lenient(rules if align else override(rules, "crop", align="none"), all_faces))
@@ -133,6 +122,8 @@ class Translator:
 
     def whole(self, photo: codec.RGB) -> codec.RGB:
         """What the networks make of `photo`, uint8 [H, W, 3] of any size, at that size; large ones tile by tile."""
+        from curate.train.translate import tiles  # which stands on torch; only its networks take photos of any size
+
         return tiles.through(photo, self._render)
 
     def on_whole(self, photo: Photo, strength: float = 1.0) -> Photo:
@@ -156,52 +147,40 @@ class Translator:
         photo's at the border, over which it fades out.
         """
         layer = self.crop_layer(face)._replace(affine=self.affine(face.cut))
-        if face.mask is not None or face.seen is None:
+        if face.seen is None or (face.made is not None and face.made.mask is not None):
             return composite.grown(layer)._replace(fade=composite.EDGE)
         layer = layer._replace(fade=composite.AREA)
         around = composite.surroundings(layer, *photo.size)
-        return layer._replace(paint=colour_match.matched(layer.paint, to_values(face.seen), around))
+        return layer._replace(paint=colour_match.matched(layer.paint, face.seen, around))
 
     def crop_layer(self, face: TranslatedFace) -> Layer:
         """What the networks painted on `face`, to be laid over what they saw of it."""
-        assert face.made is not None, "a refused face has no paint"
-        paint = to_values(face.made if face.paint is None else face.paint)
-        mask = np.ones(paint.shape[:2], np.float32) if face.mask is None else face.mask[0, 0].float().cpu().numpy()
+        made = face.made
+        assert made is not None, "a refused face has no paint"
+        paint = made.picture if made.paint is None else made.paint
+        mask = np.ones(paint.shape[:2], np.float32) if made.mask is None else made.mask
         return Layer(paint, mask, np.eye(2, 3), 0.0)
 
     def translated(self, cut: Cut) -> TranslatedFace:
         """A face that is cut out already."""
         if cut.reason != OK:
             return TranslatedFace(cut)
-        seen = to_float(torch.from_numpy(cut.image)[None], self.trained.device)
-        seen = transforms.resize(seen, self.side) if self.side else seen
-        made = self.recipe.render(self._batch(cut, seen))
-        more = (made.get(f"{self.direction}_{part}") for part in ("mask", "paint", "attention"))
-        return TranslatedFace(cut, seen, made[self.direction], *more)
-
-    def _render(self, pixels: codec.RGB) -> NDArray[np.float32]:
-        seen = to_float(torch.from_numpy(pixels)[None], self.trained.device)
-        batch = {self.source: seen, **self._chosen()}
-        if (key := f"face_{self.source}") in self.trained.keys:
-            batch[key] = torch.zeros_like(seen[:, :1])  # nobody looked for a face
-        made = self.recipe.render(batch)[self.direction]
-        return to_values(made)
-
-    def _batch(self, cut: Cut, seen: torch.Tensor) -> Batch:
-        """What the recipe renders: the crop and, where it wants one, the mask of its face; empty without landmarks."""
-        key = f"face_{self.source}"
-        if key not in self.trained.keys:
-            return {self.source: seen, **self._chosen()}
-        flat = None if cut.landmarks is None else geometry.apply(cut.affine, cut.landmarks).ravel().tolist()
-        mask = (
-            face_masks.masks(face_masks.landmarks([flat]), cut.image.shape[1])
-            if flat
-            else torch.zeros(1, 1, *seen.shape[2:])
+        seen = cut.image.astype(np.float32)
+        seen = values.resized(seen, self.side) if self.side else seen
+        return TranslatedFace(
+            cut, seen, self.networks.painted(seen, self.direction, self._face(cut, seen), self.choice)
         )
-        return {self.source: seen, key: transforms.resize(mask.to(seen), *seen.shape[2:]).clamp(0.0, 1.0)}
 
-    def _chosen(self) -> Batch:
-        return {key: torch.tensor([number]) for key, number in self.choice.items()}
+    def _render(self, pixels: codec.RGB) -> Floats:
+        """All of `pixels`, in which nobody looked for a face."""
+        return self.networks.painted(pixels.astype(np.float32), self.direction, None, self.choice).picture
+
+    def _face(self, cut: Cut, seen: Floats) -> Floats | None:
+        """Where the face is in `seen`, for networks that want to know; None without landmarks."""
+        if f"face_{self.source}" not in self.networks.keys or cut.landmarks is None:
+            return None
+        hull = face_hull.draw(geometry.apply(cut.affine, cut.landmarks), cut.image.shape[1])
+        return values.resized(hull, len(seen), most=1.0)
 
 
 def affine_at(cut: Cut, side: int) -> Affine:

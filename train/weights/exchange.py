@@ -23,8 +23,9 @@ from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
 from curate.train.engine.precision import select_device
 from curate.train.recipes import RECIPES
+from curate.train.runs.photo_networks import PhotoRules
 from curate.train.runs.stored import StoredCheckpoint
-from curate.train.runs.trained import PhotoRules, Trained, load_checkpoint
+from curate.train.runs.trained import Trained, load_checkpoint
 from curate.train.weights import files, network_pickle, saved
 from curate.train.weights.format import CheckpointFormat, Direction, ImportedNetworks, State, StateDict
 from curate.train.weights.own import (

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from curate.pipeline.core.config import Section
 from curate.pipeline.core.errors import UsageError
-from curate.train.runs.trained import PhotoRules
+from curate.train.runs.photo_networks import PhotoRules
 
 State = Mapping[str, Tensor]
 Direction = Literal["a2b", "b2a"]

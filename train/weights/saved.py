@@ -17,7 +17,7 @@ from curate.train.engine import checkpoint, safetensors_file
 from curate.train.networks.shapes import shapes_only
 from curate.train.recipes import RECIPES
 from curate.train.runs.factory import check_bounds
-from curate.train.runs.trained import PhotoRules
+from curate.train.runs.photo_networks import PhotoRules
 from curate.train.weights import files
 from curate.train.weights.format import ImportedNetworks, StateDict, fitted
 from curate.train.weights.own import average_of

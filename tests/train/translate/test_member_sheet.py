@@ -74,7 +74,7 @@ def test_a_sheet_has_a_row_for_each_member_and_a_column_for_each_style(trained: 
     assert len({tile.tobytes() for tile in inside}) == 6
     (face,) = whole.chosen(1, 6)(codec.decode(photo(tmp_path).read_bytes()))
     assert face.made is not None
-    wanted = (face.made[0].permute(1, 2, 0).numpy() + 1) * 127.5
+    wanted = face.made.picture
     assert np.abs(inside[3] - wanted).max() <= 0.501
 
 

@@ -56,7 +56,18 @@ class Painter:
 def painted_try_on(side: int = 32, width: int | None = None) -> tuple[TryOn, Painter]:
     painter = Painter()
     keys = frozenset(("human", "article", "other"))
-    return TryOn(Trained(painter, "here", 7, side, {}, {}, (), keys, width)), painter  # type: ignore[arg-type]
+    trained = Trained(
+        recipe=painter,  # type: ignore[arg-type]
+        source="here",
+        step=7,
+        side=side,
+        domains={},
+        rules={},
+        directions=(),
+        keys=keys,
+        width=width,
+    )
+    return TryOn(trained), painter
 
 
 def photo(height: int, width: int, seed: int = 0) -> codec.RGB:

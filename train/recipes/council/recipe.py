@@ -109,12 +109,13 @@ class Council(nn.Module):
             return {}
         images, way = batch[self.source], self.config.direction
         z = self._given(batch["z"], images, 1)[0] if "z" in batch else self._numbered(batch.get("style"), images)
-        parts = [self._rendered(n, images[rows], z[rows]) for n, rows in self._turns(batch.get("member"), images)]
+        parts = [self.painted_by(n, images[rows], z[rows]) for n, rows in self._turns(batch.get("member"), images)]
         order = torch.cat([rows for _, rows in self._turns(batch.get("member"), images)]).argsort()
         names = (way, f"{way}_mask", f"{way}_paint", f"{way}_masks")
         return {name: torch.cat(part)[order] for name, part in zip(names, zip(*parts, strict=True), strict=True)}
 
-    def _rendered(self, n: int, images: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def painted_by(self, n: int, images: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What member `n` makes of `images` in the styles z [N, style]: image, mask, paint and masks, as `render`."""
         network = self.get_submodule(f"average_{n}" if self.config.ema else f"g_{n}")
         made: Layered = network(images, z)
         mask, paint = flattened(made)

@@ -1,0 +1,117 @@
+"""Generators as ONNX: what they are given and give, and that onnxruntime computes what torch does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.faces.config import CropRules
+from curate.train.recipes import RECIPES
+from curate.train.runs.trained import Trained
+from curate.train.translate import onnx_networks
+from curate.train.translate.translator import Translator
+from curate.train.weights import onnx_export
+from curate.train.weights.onnx_export import OneWay
+from tests.support import drawn_people
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
+    "unet": ("cyclegan", {"width": 8, "backbone": "unet", "generator": "masked"}),
+    "faces": ("cyclegan", {"width": 4, "blocks": 1, "face_branch": True, "upsampling": "nearest"}),
+    "ugatit": ("ugatit", {"width": 4, "blocks": 1, "light": True}),
+    "council": ("council", {"width": 4, "members": 2}),
+}
+
+
+def trained(name: str) -> Trained:
+    torch.manual_seed(3)
+    system, given = MODELS[name]
+    kind: Any = RECIPES.resolve(system)
+    config = kind.Config(**given)
+    recipe = kind(config)
+    for parameter in recipe.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)  # as trained ones, which paint something
+    keys = frozenset(kind.keys(config))
+    ways = tuple(way for way in config.directions if way == "a2b")
+    rules = dict.fromkeys("ab", CropRules(size=32))
+    return Trained(
+        recipe=recipe,
+        source="here",
+        step=1,
+        side=32,
+        domains={"a": "long", "b": "short"},
+        rules=rules,
+        directions=ways,
+        keys=keys,
+        members=getattr(config, "members", 0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "outputs"),
+    [
+        ("faces", ["image", "face"], ["translated"]),
+        ("unet", ["image"], ["translated", "mask", "paint"]),
+        ("ugatit", ["image"], ["translated", "attention"]),
+        ("council", ["image", "z"], ["translated", "mask", "paint"]),
+    ],
+)
+def test_a_generator_is_a_function_of_tensors_that_gives_what_render_does(
+    name: str, inputs: list[str], outputs: list[str]
+) -> None:
+    one = trained(name)
+    network = OneWay(one.recipe, "a2b", member=1 if one.members else None, face="face_a" in one.keys)
+    given = network.pictures(32, 3)
+    with torch.no_grad():
+        assert (list(given), network.names(given)) == (inputs, outputs)
+        made = dict(zip(outputs, network(*given.values()), strict=True))
+    batch = {"a": given["image"]}
+    batch |= {"face_a": given["face"]} if "face" in given else {}
+    batch |= {"member": torch.tensor([1]), "style": torch.arange(3)} if "z" in given else {}
+    wanted = one.recipe.render(batch)
+    assert torch.equal(made.pop("translated"), wanted["a2b"])
+    assert all(torch.equal(value, wanted[f"a2b_{part}"]) for part, value in made.items())
+
+
+@pytest.mark.slow
+def test_onnxruntime_translates_eight_photos_as_torch_does(tmp_path: Path) -> None:
+    one = trained("unet")  # whose attention is translated by us
+    (path,) = onnx_export.write(one, tmp_path)
+    assert path.name == "a2b.onnx"
+    both = [Translator(networks, "a2b") for networks in (one, onnx_networks.load(path))]
+    seen = 0
+    for seed in range(8):
+        (torch_face,), (onnx_face,) = (list(each(drawn_people.photo(seed))) for each in both)
+        if torch_face.made is None or onnx_face.made is None:
+            continue
+        seen += 1
+        assert np.abs(torch_face.made.picture - onnx_face.made.picture).max() < 0.05
+        assert torch_face.seen is not None and np.abs(torch_face.made.picture - torch_face.seen).mean() > 1
+    assert seen >= 6
+
+
+def test_what_computes_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.support import onnx_painter
+
+    path = onnx_painter.write(tmp_path / "other.onnx")
+    network = OneWay(trained("ugatit").recipe, "a2b", member=None, face=False)
+    network.parts = ("translated",)
+    with pytest.raises(CurateError, match="ONNX gives another translated"):
+        onnx_export.check(network, path.read_bytes(), onnx_painter.SIDE, "here")
+
+
+def test_networks_that_translate_nothing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no generator"):
+        onnx_export.write(replace(trained("unet"), directions=()), tmp_path)
+    with pytest.raises(UsageError, match="no generator"):
+        onnx_export.write(replace(trained("unet"), keys=frozenset({"human"})), tmp_path)
+    assert not list(tmp_path.iterdir())
