@@ -29,6 +29,11 @@ def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
     return environment.get_template(name).render(view, css=Markup("".join(style or "" for style in styles)))
 
 
+def script(name: str, package: str) -> Markup:
+    """The file `name` of `package`'s folder, to stand in a page between script tags as it is."""
+    return Markup(_text(package, name) or "")
+
+
 def _text(package: str, name: str) -> str | None:
     file = resources.files(package) / name
     return file.read_text("utf-8") if file.is_file() else None

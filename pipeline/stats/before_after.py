@@ -1,4 +1,4 @@
-"""What became of held-out photos: the first thing that the report shows, and before-after.jpg, a picture to send on."""
+"""What became of held-out photos: the first thing that the report shows, all networks that had them side by side."""
 
 from __future__ import annotations
 
@@ -9,23 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
-from curate.pipeline.core.files import atomic_write
-from curate.pipeline.imaging import codec, synthetic
-from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.pages.thumbnails import Thumb, Thumbs
 from curate.pipeline.stats.run_tables import RUNS
 
 TRANSLATED = "processed/translated"
-PICTURE = "before-after.jpg"
 SHOWN = 6  # photos of one folder on the page
-SIDE = 360  # px, the longer side of one there
-TILE = 360  # px, width and height of one in the picture
-COLUMNS = 6  # of the picture
-QUALITY = 88
-_GAP = 8  # px
+SIDE = 480  # px, the longer side of one there
+_ALIKE = 0.02  # by which the shapes of two pictures may differ that a slider lays over each other
 
 
 @dataclass(frozen=True)
@@ -50,11 +40,32 @@ class Translation:
 
 @dataclass(frozen=True)
 class ShownChange:
-    """An example on the page."""
+    """A photo on the page and what the networks of the folder `name` made of it."""
 
+    name: str
     before: Thumb
     after: Thumb
     article: Thumb | None
+    file: str  # the photo's, below the root
+
+    @property
+    def alike(self) -> bool:
+        """Whether the two have one shape, so that one can lie over the other."""
+        shapes = [thumb.width / thumb.height for thumb in (self.before, self.after)]
+        return abs(shapes[0] / shapes[1] - 1.0) < _ALIKE
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Folders whose networks were given the same photos."""
+
+    translations: Sequence[Translation]
+    photos: Sequence[Sequence[ShownChange]]  # for each photo what each made of it
+
+    @property
+    def total(self) -> int:
+        """Photos that there are."""
+        return max(len(one.examples) for one in self.translations)
 
 
 def translations(root: Path) -> list[Translation]:
@@ -64,49 +75,28 @@ def translations(root: Path) -> list[Translation]:
     return sorted((one for one in found if one.examples), key=lambda one: (not one.trained_here, _order(one.name)))
 
 
-def show(translation: Translation, root: Path, thumbs: Thumbs) -> Iterator[ShownChange]:
-    """The first photos of `translation` with what was made of them."""
-    for example in translation.examples[:SHOWN]:
-        before, after, article = (
-            thumbs.thumbnail(path.relative_to(root).as_posix(), SIDE, _digest(path)) if path else None
-            for path in (example.before, example.after, example.article)
-        )
-        if before and after:
-            yield ShownChange(before, after, article)
+def side_by_side(found: Sequence[Translation], root: Path, thumbs: Thumbs) -> Iterator[Comparison]:
+    """The first photos of each of `found` with what was made of them; those that had the same photos together."""
+    groups: dict[tuple[Path, str], list[Translation]] = {}
+    for one in found:
+        groups.setdefault((one.examples[0].before, one.ways), []).append(one)
+    for group in groups.values():
+        photos = [example.before for example in group[0].examples[:SHOWN]]
+        rows = [[change for one in group for change in _changes(one, photo, root, thumbs)] for photo in photos]
+        yield Comparison(group, [row for row in rows if row])
 
 
-def write_picture(found: Sequence[Translation], folder: Path) -> Path | None:
-    """Writes before-after.jpg into `folder`: photos on top, below each what was made of it, none of them chosen.
-
-    Of each run the first ones, as many as of the others; of networks that were given the same photos, by those
-    that were trained for longer; none that would be shown much enlarged. Without any, one that is there is taken away.
-    """
-    target = folder / PICTURE
-    longest = {one.examples[0].before: one for one in sorted(found, key=lambda one: one.step or 0)}
-    own = [longest[one.examples[0].before] for one in found if one.trained_here] or list(found)
-    own = [one for one in own if _is_large(one.examples[0].after)]
-    columns = [column for one, count in zip(own, _shares(len(own))) for column in _columns(one.examples[:count])]
-    if not columns:
-        target.unlink(missing_ok=True)
-        return None
-    gap = np.full((len(columns[0]), _GAP, 3), 255, np.uint8)
-    row = np.concatenate([part for column in columns for part in (column, gap)][:-1], axis=1)
-    with atomic_write(target) as temporary:
-        temporary.write_bytes(synthetic.marked(codec.encode_jpeg(row, QUALITY), synthetic.xmp()))
-    return target
-
-
-def _is_large(path: Path) -> bool:
-    """Whether the picture at `path` fills a third of a tile's sides."""
-    try:
-        return min(codec.decode(path.read_bytes()).shape[:2]) >= TILE // 3
-    except (OSError, codec.ImageError):
-        return False
-
-
-def _shares(count: int) -> list[int]:
-    """How many columns each of `count` folders has; the first ones have one more where they don't divide evenly."""
-    return [COLUMNS // count + (n < COLUMNS % count) for n in range(min(count, COLUMNS))] if count else []
+def _changes(translation: Translation, photo: Path, root: Path, thumbs: Thumbs) -> Iterator[ShownChange]:
+    """What `translation` made of `photo`; nothing where it was not given that one."""
+    for example in translation.examples:
+        if example.before == photo:
+            before, after, article = (
+                thumbs.thumbnail(path.relative_to(root).as_posix(), SIDE, _digest(path)) if path else None
+                for path in (example.before, example.after, example.article)
+            )
+            if before and after:
+                yield ShownChange(translation.name, before, after, article, photo.relative_to(root).as_posix())
+            return
 
 
 def _order(name: str) -> tuple[int, str]:
@@ -155,27 +145,3 @@ def _below(named: str, root: Path) -> Path | None:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _columns(examples: Sequence[Example]) -> Iterator[RGB]:
-    """Before above after, as tiles on white; an article stands small in the corner of the second."""
-    for example in examples:
-        try:
-            before, after = (_tile(path, TILE) for path in (example.before, example.after))
-            if example.article:
-                small = _tile(example.article, TILE // 3)
-                after[-len(small) :, -small.shape[1] :] = small
-        except (OSError, codec.ImageError):
-            continue
-        yield np.concatenate([before, np.full((_GAP, TILE, 3), 255, np.uint8), after])
-
-
-def _tile(path: Path, side: int) -> RGB:
-    """The middle of the picture at `path` that is square, its top where it is tall, `side` px."""
-    rgb = codec.decode(path.read_bytes())
-    height, width = rgb.shape[:2]
-    edge = min(height, width)
-    left, top = (width - edge) // 2, (height - edge) // 8
-    square = np.ascontiguousarray(rgb[top : top + edge, left : left + edge])
-    smaller = cv2.INTER_AREA if edge > side else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(square, (side, side), interpolation=smaller), np.uint8)

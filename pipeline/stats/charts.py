@@ -1,4 +1,6 @@
-"""Histograms and curves as inline SVG: numbers in, markup out, no script and nothing to fetch."""
+"""Histograms and curves as inline SVG: numbers in, markup out, no script and nothing to fetch.
+
+Numbers beside them are HTML, which stays as large as the page's words, however small the drawing is."""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from markupsafe import Markup, escape
 from numpy.typing import ArrayLike
 
 BINS = 24
-_WIDTH, _HEIGHT, _FLOOR = 240, 72, 58  # px of the view box; the axis stands on the floor
+_WIDTH, _HEIGHT, _FLOOR = 240, 60, 58  # px of the view box; the axis stands on the floor
 
 
 def histogram(values: ArrayLike, low: float, high: float, label: str) -> Markup:
@@ -31,36 +33,42 @@ def histogram(values: ArrayLike, low: float, high: float, label: str) -> Markup:
         f'<g class="bars">{bars}</g>'
         f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{_FLOOR}" y2="{_FLOOR}"/>'
         f'<line class="median" x1="{at:.1f}" x2="{at:.1f}" y1="2" y2="{_FLOOR}"/>'
-        f'<text x="0" y="{_HEIGHT - 2}">{number(low)}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 2}" text-anchor="end">{number(high)}</text></svg>'
+        f'</svg><p class="ends"><span>{number(low)}</span><span>{number(high)}</span></p>'
     )
 
 
-def curves(steps: Sequence[float], series: Mapping[str, Sequence[float | None]], label: str) -> Markup:
-    """One line per series over `steps`, scaled together; gaps where a value is None."""
-    width, height, floor = 560, 190, 170
-    known = [v for values in series.values() for v in values if v is not None]
-    if not known or len(steps) < 2:
+def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float | None]]], label: str) -> Markup:
+    """One line per name over its steps, scaled together; gaps where a value is None, a dot where there is one alone."""
+    points = {
+        name: [(step, value) for step, value in zip(steps, values, strict=True) if value is not None]
+        for name, (steps, values) in lines.items()
+    }
+    known = [point for line in points.values() for point in line]
+    if not known:
         return Markup("")
-    low, high = min(0.0, *known), float(np.quantile(known, 0.995))
+    width, height, top, floor = 360, 112, 5, 108
+    low, high = min(0.0, *(v for _, v in known)), float(np.quantile([v for _, v in known], 0.995))
     high = high if high > low else low + 1.0
-    first, last = steps[0], steps[-1]
+    first, last = min(step for step, _ in known), max(step for step, _ in known)
 
-    def place(step: float, value: float) -> str:
-        x = (step - first) / max(last - first, 1e-9) * width
-        return f"{x:.1f},{floor - (min(value, high) - low) / (high - low) * (floor - 8):.1f}"
+    def place(step: float, value: float) -> tuple[str, str]:
+        x = (step - first) / (last - first) * (width - 6) if last > first else width / 2
+        return f"{x + 3:.1f}", f"{floor - (min(value, high) - low) / (high - low) * (floor - top):.1f}"
 
-    lines = "".join(
-        f'<polyline class="c{i % 8}" points="'
-        f'{" ".join(place(s, v) for s, v in zip(steps, values, strict=True) if v is not None)}"/>'
-        for i, values in enumerate(series.values())
-    )
-    zero = floor - (0.0 - low) / (high - low) * (floor - 8)
+    drawn = []
+    for i, line in enumerate(points.values()):
+        style = f"c{i % 8}" + (" again" if i >= 8 else "")
+        places = [place(*point) for point in line]
+        if len(places) == 1:
+            drawn.append(f'<circle class="{style}" cx="{places[0][0]}" cy="{places[0][1]}" r="4"/>')
+        elif places:
+            drawn.append(f'<polyline class="{style}" points="{" ".join(map(",".join, places))}"/>')
+    zero = place(first, 0.0)[1] if low < 0 else f"{floor}"
     return Markup(
-        f'<svg class="curves" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
-        f'<line class="axis" x1="0" x2="{width}" y1="{zero:.1f}" y2="{zero:.1f}"/>{lines}'
-        f'<text x="0" y="12">{number(high)}</text><text x="0" y="{height - 4}">step {number(first)}</text>'
-        f'<text x="{width}" y="{height - 4}" text-anchor="end">{number(last)}</text></svg>'
+        f'<p class="top">{number(high)}</p>'
+        f'<svg class="curves" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)} over steps">'
+        f'<line class="axis" x1="0" x2="{width}" y1="{zero}" y2="{zero}"/>{"".join(drawn)}</svg>'
+        f'<p class="ends"><span>step {number(first)}</span><span>{number(last) if last > first else ""}</span></p>'
     )
 
 

@@ -53,7 +53,7 @@ def write_run_tables(root: Path, folder: Path) -> None:
     header alone. Files of runs that are gone are removed. Raises CurateError for a disk that refuses.
     """
     runs = run_folders(root)
-    metrics = {path.name: found for path in runs if (found := _read_metrics(path / "metrics.json"))}
+    metrics = {path.name: found for path in runs if (found := read_metrics(path / "metrics.json"))}
     for name, found in metrics.items():
         write_text(folder / "metrics" / f"{name}.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     (folder / "metrics").mkdir(parents=True, exist_ok=True)  # DVC misses the folder where no run has ended yet
@@ -84,13 +84,19 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     return [points[round(n * (len(points) - 1) / (POINTS - 1))] for n in range(POINTS)]
 
 
-def _read_metrics(path: Path) -> dict[str, Any]:
-    """The finite numbers of a metrics.json, in its groups; empty when it is missing or not one."""
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file of a run; empty when it is missing or none."""
     try:
-        found = _numbers(json.loads(path.read_text("utf-8")))
+        found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The finite numbers of a metrics.json, in its groups; empty when it is missing or not one."""
+    found: dict[str, Any] = _numbers(read_json(path))
+    return found
 
 
 def _numbers(value: Any) -> Any:

@@ -1,22 +1,45 @@
-"""What trained runs left behind: the newest sample grid and the losses, as far as they are there."""
+"""What trained runs left behind: how good they are, over steps and side by side; samples, health and losses."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
 from curate.pipeline.pages.thumbnails import Thumb, Thumbs
-from curate.pipeline.stats.charts import curves
-from curate.pipeline.stats.run_tables import UNSHOWN, read_scalars, run_folders
+from curate.pipeline.stats.charts import curves, number
+from curate.pipeline.stats.run_tables import UNSHOWN, Scalars, read_json, read_metrics, read_scalars, run_folders
 
 SAMPLE_SIDE = 1600  # px, longest side of a sample grid on the page
 POINTS = 240  # of a curve
+_TASK = re.compile(r"_([a-z]+2[a-z]+)$")  # how the names of scores end that are of one direction
+_SPREAD = "_std_"
+_FIRST = ("kid", "fid")  # what runs are judged by
+_MEANINGS = {  # by what the name of a metric begins with
+    "kid": "distance from real ones; 0 is best",
+    "fid": "distance from real ones; 0 is best",
+    "diversity": "1: as unlike each other as real ones",
+    "structure": "edges kept, of 1",
+    "colour": "colours kept, of 1",
+    "change": "mean change of a pixel, of 1",
+    "checkerboard": "pattern over the pictures; 0 is best",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over steps under a heading."""
+
+    heading: str
+    svg: Markup
+    lines: tuple[str, ...]
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,24 +47,75 @@ class RunSummary:
     """One folder below processed/runs."""
 
     name: str
+    recipe: str
+    steps: int | None  # done
+    health: str  # as its last diagnosis has it; "" without one
     samples: Thumb | None
     sample_name: str
-    charts: tuple[tuple[str, Markup, tuple[str, ...]], ...]  # heading, SVG, names of its lines
+    latest: Mapping[str, str]  # the last score of each metric that runs are judged by, as text
+    best: str  # the step of the best networks, and by what
+    scores: tuple[Chart, ...]
+    losses: tuple[Chart, ...]
+
+    @property
+    def healthy(self) -> bool:
+        return self.health == "nothing unusual"
 
 
-def gather(root: Path, thumbs: Thumbs) -> list[RunSummary]:
+@dataclass(frozen=True)
+class Runs:
+    """Every run, and what they have in common."""
+
+    summaries: Sequence[RunSummary]
+    compared: Sequence[Chart]  # one metric of several runs
+    judged_by: Sequence[str]  # the metrics that any run's `latest` has
+
+
+def gather(root: Path, thumbs: Thumbs) -> Runs:
     """Every run below `root` that has something to show, by name."""
-    runs = [_run(path, root, thumbs) for path in run_folders(root)]
-    return [run for run in runs if run.samples or run.charts]
+    folders = run_folders(root)
+    scores = {folder.name: _scores(folder) for folder in folders}
+    found = [_run(folder, scores[folder.name], root, thumbs) for folder in folders]
+    shown = [run for run in found if run.samples or run.losses or run.scores]
+    judged = dict.fromkeys(name for run in shown for name in run.latest)
+    return Runs(shown, tuple(_compared({run.name: scores[run.name] for run in shown})), tuple(judged))
 
 
-def _run(folder: Path, root: Path, thumbs: Thumbs) -> RunSummary:
+def _run(folder: Path, scores: Scalars, root: Path, thumbs: Thumbs) -> RunSummary:
     newest = newest_sample(folder / "samples")
     thumb = None
     if newest:
         content = hashlib.sha256(newest.read_bytes()).hexdigest()
         thumb = thumbs.thumbnail(newest.relative_to(root).as_posix(), SAMPLE_SIDE, content)
-    return RunSummary(folder.name, thumb, newest.name if newest else "", tuple(_charts(folder / "scalars.tsv")))
+    losses = _thinned(read_scalars(folder / "scalars.tsv"))
+    best = read_metrics(folder / "metrics.json").get("best", {})
+    return RunSummary(
+        name=folder.name,
+        recipe=str(read_json(folder / "config.json").get("recipe", "")),
+        steps=int(losses.steps[-1]) if losses.steps else None,
+        health=_health(folder / "health.txt"),
+        samples=thumb,
+        sample_name=newest.name if newest else "",
+        latest=_latest(scores),
+        best=_best(best),
+        scores=tuple(_charts(scores, by_direction=True)),
+        losses=tuple(_charts(losses, by_direction=False)),
+    )
+
+
+def _best(found: Any) -> str:
+    """The best step by each metric, in words."""
+    ranked = found.items() if isinstance(found, dict) else ()
+    told = [(name, one) for name, one in ranked if isinstance(one, dict) and {"step", "value"} <= one.keys()]
+    return "; ".join(f"{name} {number(one['value'])} after {one['step']:,} steps" for name, one in told)
+
+
+def _health(path: Path) -> str:
+    """The last diagnosis, without the line that names its step."""
+    try:
+        return path.read_text("utf-8").partition("\n")[2].strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def newest_sample(folder: Path) -> Path | None:
@@ -51,21 +125,63 @@ def newest_sample(folder: Path) -> Path | None:
 
 def _step(grid: Path) -> tuple[int, str]:
     """By what the newest grid is found: its step, as a number; names that have none come before all others."""
-    number = re.search(r"(\d+)$", grid.stem)
-    return int(number[1]) if number else -1, grid.name
+    found = re.search(r"(\d+)$", grid.stem)
+    return int(found[1]) if found else -1, grid.name
 
 
-def _charts(path: Path) -> Iterator[tuple[str, Markup, tuple[str, ...]]]:
-    """One chart per optimiser: the scalars that share what stands before the slash of their name."""
-    scalars = read_scalars(path)
+def _scores(folder: Path) -> Scalars:
+    """What was measured on held-out images, without the group that all the names begin with."""
+    scores = _thinned(read_scalars(folder / "scores.tsv"))
+    return Scalars(scores.steps, {name.rpartition("/")[2]: values for name, values in scores.columns.items()})
+
+
+def _thinned(scalars: Scalars) -> Scalars:
+    """At most POINTS steps, the last one among them."""
     stride = max(1, math.ceil(len(scalars.steps) / POINTS))
-    groups: dict[str, dict[str, list[float | None]]] = {}
-    for name, column in scalars.columns.items():
-        values = column[::stride]
-        group, _, line = name.rpartition("/")
-        if line not in UNSHOWN and any(v is not None for v in values):
-            groups.setdefault(group or "loss", {})[line] = values
-    for group, series in groups.items():
-        chart = curves(scalars.steps[::stride], series, f"{group} over steps")
-        if chart:
-            yield group, chart, tuple(series)
+    return Scalars(scalars.steps[::-stride][::-1], {name: v[::-stride][::-1] for name, v in scalars.columns.items()})
+
+
+def _metric(name: str) -> tuple[str, str]:
+    """A score's metric and its direction: kid_standin_a2b is ("kid_standin", "a2b")."""
+    task = _TASK.search(name)
+    return (name[: task.start()], task[1]) if task else (name, "")
+
+
+def _is_judge(metric: str) -> bool:
+    return metric.startswith(_FIRST) and _SPREAD not in metric
+
+
+def _latest(scores: Scalars) -> dict[str, str]:
+    """The last value of each score that runs are judged by, with its spread where one was measured."""
+    found = {}
+    for name, values in scores.columns.items():
+        if _is_judge(_metric(name)[0]) and (value := _last(values)) is not None:
+            spread = _last(scores.columns.get(name.replace("_", _SPREAD, 1), ()))
+            found[name] = number(value) + (f" ± {number(spread)}" if spread is not None else "")
+    return found
+
+
+def _last(values: Sequence[float | None]) -> float | None:
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _charts(scalars: Scalars, *, by_direction: bool) -> Iterator[Chart]:
+    """A chart per metric with a line per direction; or one per optimiser: what stands before the slash of a name."""
+    groups: dict[str, dict[str, Sequence[float | None]]] = {}
+    for name, values in scalars.columns.items():
+        group, line = _metric(name) if by_direction else (name.rpartition("/")[0] or "loss", name.rpartition("/")[2])
+        if line not in UNSHOWN and _SPREAD not in name and any(v is not None for v in values):
+            groups.setdefault(group, {})[line] = values
+    for group in sorted(groups, key=lambda group: not _is_judge(group)) if by_direction else groups:
+        lines = {name: (scalars.steps, values) for name, values in groups[group].items()}
+        meaning = _MEANINGS.get(group.partition("_")[0], "") if by_direction else ""
+        yield Chart(group, curves(lines, group), tuple(lines), meaning)
+
+
+def _compared(scores: Mapping[str, Scalars]) -> Iterator[Chart]:
+    """For each score that several runs are judged by, a chart with a line for each of these."""
+    names = dict.fromkeys(name for one in scores.values() for name in one.columns if _is_judge(_metric(name)[0]))
+    for name in names:
+        lines = {run: (one.steps, one.columns[name]) for run, one in scores.items() if name in one.columns}
+        if len(lines) > 1:
+            yield Chart(name, curves(lines, name), tuple(lines))

@@ -1,7 +1,7 @@
 """The report of `curate stats --html`: one page that shows what was found, what was lost and why, and what trains.
 
-The page stands on its own: no script, nothing fetched, its pictures beside it. It holds no times, so equal tables
-give equal bytes.
+The page stands on its own: nothing is fetched, its pictures lie beside it, and without its script it can be read, too.
+It holds no times, so equal tables give equal bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from curate.pipeline.core.files import write_text
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumbs
-from curate.pipeline.stats import before_after, funnel, funnel_text, gather, map_of_suspects, measures, runs
+from curate.pipeline.stats import (
+    before_after,
+    before_after_picture,
+    funnel,
+    funnel_text,
+    gather,
+    map_of_suspects,
+    measures,
+    runs,
+)
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.funnel_steps import UNITS, Part
 from curate.pipeline.stats.reasons import STAGES
@@ -27,6 +36,7 @@ from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.splits import SPLITS
 
 FOLDER = "processed/report"
+_HERE = "curate.pipeline.stats"
 WATCH_SECONDS = 10  # from one look at the runs to the next
 CREDITED = 20  # images that the page itself credits; attribution.csv has them all
 _CREDIT_COLUMNS = ("title", "creator", "license", "license_url", "page_url", "image_url", "source", "path")
@@ -55,8 +65,8 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
     counts = funnel.funnel(root)
     with progress.task("report", 6) as task:
         translated = before_after.translations(root)
-        view: dict[str, Any] = {"results": [(one, list(before_after.show(one, root, thumbs))) for one in translated]}
-        before_after.write_picture(translated, folder)
+        view: dict[str, Any] = {"results": list(before_after.side_by_side(translated, root, thumbs))}
+        before_after_picture.write_picture(translated, folder)
         task.advance()
         view |= {"funnel": counts, "losses": list(gather.losses(tables, thumbs))}
         task.advance()
@@ -86,16 +96,15 @@ def _write_watch(root: Path, folder: Path, planned: Iterable[str]) -> list[str]:
     """Writes watch.html; returns the `planned` runs that have not ended yet."""
     there = {path.name: (path / "metrics.json").is_file() for path in run_folders(root)}
     names = [*there, *(name for name in planned if name not in there)]
-    page = templates.render("watch.html", {"runs": names, "seconds": WATCH_SECONDS}, "curate.pipeline.stats")
+    page = templates.render("watch.html", {"runs": names, "seconds": WATCH_SECONDS}, _HERE)
     write_text(folder / "watch.html", page)
     return [name for name in planned if not there.get(name)]
 
 
 def render(view: Mapping[str, Any]) -> str:
-    """The page for `view`. Everything in it that came from the web is escaped."""
-    return templates.render(
-        "page.html", {**view, "stages": STAGES, "totals": _totals(view["funnel"].parts)}, "curate.pipeline.stats"
-    )
+    """The page for `view`. Everything in it that came from the web is escaped; the script is this folder's page.js."""
+    fixed = {"stages": STAGES, "totals": _totals(view["funnel"].parts), "script": templates.script("page.js", _HERE)}
+    return templates.render("page.html", {**view, **fixed}, _HERE)
 
 
 def _photos_in_use(tables: gather.Tables, used: Mapping[str, str]) -> pa.Table:

@@ -26,17 +26,23 @@ def translation_grid(recipe: Recipe, held_out: Batch) -> RGB:
     """A row per image: a, a made into b, and back again; then the same from b. uint8 [H, W, 3].
 
     Where a recipe draws its attention, that stands after the image that it is laid over; where it paints through a
-    mask, that stands after what was made, white where it painted.
+    mask, that stands after what was made, white where it painted. Above each column stands what it is.
     """
     there = recipe.render(held_out)
     masks = {f"face_{key}": held_out[f"face_{other}"] for key, other in ("ab", "ba") if f"face_{other}" in held_out}
     back = recipe.render({"a": there["b2a"], "b": there["a2b"], **masks})  # a mask goes with the original face
-    groups = []
+    groups, labels = [], []
     for source, key, way_back in (("a", "a2b", "b2a"), ("b", "b2a", "a2b")):
-        attention = [there[f"{key}_attention"]] if f"{key}_attention" in there else []
-        mask = [(there[f"{key}_mask"] * 2 - 1).expand_as(there[key])] if f"{key}_mask" in there else []
-        groups.append([held_out[source], *attention, there[key], *mask, back[way_back]])
-    return grid(*groups)
+        columns = {"input": held_out[source]}
+        if f"{key}_attention" in there:
+            columns["heat map"] = there[f"{key}_attention"]
+        columns["there"] = there[key]
+        if f"{key}_mask" in there:
+            columns["mask"] = (there[f"{key}_mask"] * 2 - 1).expand_as(there[key])
+        columns["back"] = back[way_back]
+        groups.append(list(columns.values()))
+        labels.append(list(columns))
+    return grid(*groups, labels=labels)
 
 
 def generated_grid(recipe: Recipe, held_out: Batch) -> RGB:
@@ -51,14 +57,15 @@ def member_grid(recipe: Recipe, held_out: Batch, *, way: str, members: int) -> R
     Between the two stands the first one's mask, white where it painted.
     """
     source = held_out[way[0]]
-    groups = [[source]]
+    groups, labels = [[source]], [["input"]]
     for number in range(members):
         member = torch.tensor([number])
         first, second = (
             recipe.render({way[0]: source, "member": member, "style": torch.tensor([style])}) for style in range(2)
         )
         groups.append([first[way], (first[f"{way}_mask"] * 2 - 1).expand_as(source), second[way]])
-    return grid(*groups)
+        labels.append([f"member {number}", "mask", "style 2"])
+    return grid(*groups, labels=labels)
 
 
 def try_on_grid(recipe: Recipe, held_out: Batch) -> RGB:
@@ -74,4 +81,4 @@ def try_on_grid(recipe: Recipe, held_out: Batch) -> RGB:
         [torch.cat([held_out["human"][i : i + 1], made[key][i::n].cpu()]) for i in range(n)]
         for key in ("swapped", "alpha")
     )
-    return grid([articles, *people], masks)
+    return grid([articles, *people], masks, labels=[["article", *["worn"] * n], ["painted"] * n])

@@ -11,7 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from curate.pipeline.imaging import codec
-from curate.pipeline.stats import before_after
+from curate.pipeline.stats import before_after, before_after_picture
 from curate.pipeline.stats import stage as report
 from curate.pipeline.stats.config import Stats
 
@@ -56,8 +56,26 @@ def test_the_first_photos_of_each_folder_stand_at_the_top_with_who_made_them(tmp
     assert "not by what is trained here" in shipped.get_text()
     assert [len(card.select(".change")) for card in (own, shipped)] == [before_after.SHOWN, 2]
     assert [len(card.select(".change")[0].select("img")) for card in (own, shipped)] == [3, 2]
+    assert not shipped.select("figcaption"), "of one folder alone, its name stands above"
     for image in sections[0].select("img"):
         assert (tmp_path / report.FOLDER / str(image["src"])).is_file()
+
+
+def test_networks_that_were_given_the_same_photos_stand_side_by_side(tmp_path: Path) -> None:
+    translated(tmp_path, "cyclegan", 3)
+    for number in range(2):  # the third photo has not been given to the second
+        path = tmp_path / f"{before_after.TRANSLATED}/cyclegan/cyclegan{number}"
+        notes = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        other = grey(tmp_path / f"{before_after.TRANSLATED}/drawn-hair/{number}.png", AFTER, 50, 180)
+        notes["output"] = str(other.relative_to(tmp_path))
+        other.with_suffix(".json").write_text(json.dumps(notes), "utf-8")
+    (card,) = page(tmp_path).select("#results .card")
+    names = [[name.get_text() for name in change.select("figcaption")] for change in card.select(".change")]
+    assert names == [["cyclegan", "drawn-hair"], ["cyclegan", "drawn-hair"], ["cyclegan"]]
+    first = card.select_one(".change")
+    assert first is not None
+    kinds = [figure["class"] for figure in first.select("figure")]
+    assert kinds == [["slider"], ["apart"]], "pictures of two shapes are never laid over each other"
 
 
 def test_the_picture_has_photos_above_what_became_of_them_from_own_runs_alone(tmp_path: Path) -> None:
@@ -67,9 +85,9 @@ def test_the_picture_has_photos_above_what_became_of_them_from_own_runs_alone(tm
     for name in ("cyclegan", "cagan"):
         (tmp_path / "processed/runs" / name).mkdir(parents=True)
     page(tmp_path)
-    path = tmp_path / report.FOLDER / before_after.PICTURE
+    path = tmp_path / report.FOLDER / before_after_picture.PICTURE
     shown = codec.decode(path.read_bytes())
-    pitch, tile = before_after.TILE + 8, before_after.TILE
+    pitch, tile = before_after_picture.TILE + 8, before_after_picture.TILE
     assert shown.shape == (tile + pitch, 6 * pitch - 8, 3)
     levels = [[int(shown[row * pitch + 50, column * pitch + 50, 0]) for column in range(6)] for row in (0, 1)]
     assert np.abs(np.subtract(levels, [[BEFORE] * 6, [AFTER] * 6])).max() <= 2
@@ -93,18 +111,18 @@ def test_of_the_same_photos_the_picture_has_what_longer_training_made(tmp_path: 
         replace(one, examples=[before_after.Example(tmp_path / "a.png", tmp_path / f"{one.name}.png", None)])
         for one in (own, other)
     ]
-    path = before_after.write_picture(found, tmp_path)
+    path = before_after_picture.write_picture(found, tmp_path)
     assert path is not None
     shown = codec.decode(path.read_bytes())
     assert abs(int(shown[-50, 50, 0]) - AFTER) <= 2
     grey(tmp_path / "drawn-hair.png", AFTER, 64, 64)
-    assert before_after.write_picture(found, tmp_path) is None, "an icon of 64 px would be shown as a blur"
+    assert before_after_picture.write_picture(found, tmp_path) is None, "an icon of 64 px would be shown as a blur"
 
 
 def test_before_anything_is_trained_the_picture_shows_what_came_with_curate(tmp_path: Path) -> None:
     translated(tmp_path, "drawn-hair", 2)
     page(tmp_path)
-    assert codec.decode((tmp_path / report.FOLDER / before_after.PICTURE).read_bytes()).shape[1] < 2 * 400
+    assert codec.decode((tmp_path / report.FOLDER / before_after_picture.PICTURE).read_bytes()).shape[1] < 2 * 400
 
 
 @pytest.mark.parametrize("notes", ["nonsense", "[]", '{"input": "raw/none.png", "output": "x.png"}', '{"input": 3}'])

@@ -1,0 +1,105 @@
+"""The report in a browser, from disk: what one can do with it, at the width of a phone and of a desk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from curate.pipeline.imaging import codec
+from curate.pipeline.stats import before_after
+from curate.pipeline.stats import stage as report
+from curate.pipeline.stats.config import Stats
+from curate.pipeline.tables import manifest
+from tests.support.tables import image_row, small_world
+from tests.support.web import browser
+
+LONG = "http://demo.curate.test/" + "a-very-long-address-without-a-place-to-break" * 5
+
+
+@pytest.fixture(scope="module")
+def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of faces, products, refused addresses, and photos that were translated."""
+    root = tmp_path_factory.mktemp("report")
+    small_world(root)
+    refused = {"status": manifest.REJECTED, "path": None, "reason": "network", "image_url": LONG}
+    rows = [*manifest.read(manifest.IMAGES, root).to_pylist(), image_row(root, None, "long", 99, **refused)]
+    manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, rows), root)
+    for number in range(2):
+        photo = root / "raw/images" / f"photo{number}.png"
+        made = root / before_after.TRANSLATED / "cyclegan" / f"{number}.png"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        for path, level in ((photo, 40), (made, 200)):
+            path.write_bytes(codec.encode_png(np.full((120, 90, 3), level, np.uint8)))
+        notes = {"input": str(photo.relative_to(root)), "output": made.name, "direction": "a2b", "step": 7}
+        made.with_suffix(".json").write_text(json.dumps(notes), "utf-8")
+    return report.run(Stats(), root)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as context:
+        yield context
+
+
+@pytest.fixture
+def page(chromium: Any, page_path: Path) -> Iterator[Any]:
+    opened = chromium.new_page()
+    troubles: list[str] = []
+    opened.on("pageerror", lambda error: troubles.append(str(error)))
+    opened.on("console", lambda message: troubles.append(message.text))
+    opened.goto(page_path.as_uri())
+    yield opened
+    opened.close()
+    assert not troubles
+
+
+def split_at(slider: Any) -> int:
+    return int(slider.get_attribute("aria-valuenow"))
+
+
+def test_the_line_between_before_and_after_follows_the_pointer_and_the_keys(page: Any) -> None:
+    slider = page.locator(".slider").first
+    box = slider.bounding_box()
+    assert split_at(slider) == 50
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 20)
+    assert split_at(slider) == pytest.approx(20, abs=1)
+    assert slider.locator(".after").evaluate("e => getComputedStyle(e).clipPath").endswith(" 20%)")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert split_at(slider) == pytest.approx(25, abs=1)
+    page.keyboard.press("End")
+    assert split_at(slider) == 100
+
+
+def test_without_script_both_pictures_stand_side_by_side(chromium: Any, page_path: Path) -> None:
+    context = chromium.browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(page_path.as_uri())
+    before, after = (page.locator(f".slider .{which}").first.bounding_box() for which in ("before", "after"))
+    assert before["x"] + before["width"] <= after["x"] and before["y"] == after["y"]
+    assert not page.locator(".scripted").first.is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_window(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    address = page.get_by_text(LONG).first
+    assert address.bounding_box()["width"] < width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_the_ground(page: Any, scheme: str) -> None:
+    """A page that knows one scheme alone shows dark words on a dark ground in the other."""
+    page.emulate_media(color_scheme=scheme)
+    ink, ground = page.evaluate(
+        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+        ".map(c => c.match(/\\d+/g).slice(0, 3).reduce((sum, n) => sum + +n, 0) / 3)"
+    )
+    assert (ink > 200 and ground < 60) if scheme == "dark" else (ink < 60 and ground > 200)
