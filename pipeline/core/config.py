@@ -56,6 +56,7 @@ class Translate(Section, frozen=True, kw_only=True):
 class Evaluate(Section, frozen=True, kw_only=True):
     """How trained runs are measured on held-out images: `curate evaluate`."""
 
+    runs: tuple[str, ...] = ()  # recipes; those whose runs `dvc repro` measures
     split: Literal["test", "val", "train"] = "test"  # whose images; the next one where a domain has fewer than 2 there
     images: Annotated[int, Meta(ge=2, le=5000)] = 500  # of each domain, at the most
     features: str | None = None  # the net of KID and the like, as train.NAME.run.features; None: lite0 if it is there

@@ -30,6 +30,7 @@ BY_NAME = {
 STARTS = {
     "train": ["curate.train.trainer.run"],
     "translate": ["curate.train.translate.stage", "curate.train.translate.try_on"],
+    "evaluate": ["curate.train.comparison.stage"],
 }
 
 
@@ -115,7 +116,10 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Repo.init(str(root), no_scm=True).close()
     for stage in STAGES.values():
         inner = stage.get("do", stage)
-        paths = [p if isinstance(p, str) else next(iter(p)) for p in [*inner["deps"], *inner["outs"]]]
+        paths = [
+            p if isinstance(p, str) else next(iter(p))
+            for p in [*inner["deps"], *inner["outs"], *inner.get("metrics", ())]
+        ]
         for path in paths:
             for name in [*RECIPES, *SHIPPED] if "$" in path else [""]:
                 made = root / re.sub(r"\$\{\w+\}", name, path)
@@ -132,7 +136,9 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 FROM_SHIPPED = {f"shipped@{name}" for name in PARAMS["translate"]["shipped"]}
-TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in PARAMS["train"]} | FROM_SHIPPED
+EVALUATED = {f"evaluate@{recipe}" for recipe in PARAMS["evaluate"]["runs"]}
+TRAINED = {f"{stage}@{recipe}" for stage in ("train", "translate") for recipe in PARAMS["train"]}
+TRAINED |= FROM_SHIPPED | EVALUATED
 EDITS = {
     "pipeline/scrape/config.py": ("delay: Seconds = 1.0", "delay: Seconds = 1.5", {"scrape"}),
     "pipeline/demo/config.py": ("seed: int = 7", "seed: int = 8", {"scrape"}),
@@ -148,7 +154,7 @@ EDITS = {
         f"train/recipes/{name}/config.py": (
             "    width: Positive = 64",
             "    width: Positive = 32",
-            {f"train@{name}", f"translate@{name}", *FROM_SHIPPED},
+            {f"train@{name}", f"translate@{name}", *FROM_SHIPPED, *(EVALUATED & {f"evaluate@{name}"})},
         )
         for name in PARAMS["train"]
     },

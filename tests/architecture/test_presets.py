@@ -59,3 +59,4 @@ def test_a_preset_has_every_section_that_a_stage_depends_on(name: str) -> None:
     assert wanted <= written.keys(), "dvc repro refuses a stage whose params are missing"
     assert isinstance(written["train"], dict), "it goes through them"
     assert all(isinstance(written["translate"][key], list) for key in ("runs", "shipped"))
+    assert set(written["evaluate"]["runs"]) <= written["train"].keys()

@@ -2,9 +2,9 @@
 
 evaluation.json       all of it, the pictures' names and what was not measured, and why
 metrics.json          the numbers alone, for `dvc metrics show` and `dvc metrics diff`
-WAY/before/0000.jpg   an image as the networks saw it, WAY/after what they made of it, WAY/article what people were
-                      given to wear, WAY/nearest the training picture nearest to what was made
 nearest.jpg           the made pictures that come nearest to training pictures, beside these
+pictures/WAY          before/0000.jpg, an image as the networks saw it; after/, what they made of it; article/, what
+                      people were given to wear; nearest/, the training picture nearest to what was made
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from curate.train.comparison.catalogue import CATALOGUE, key
 from curate.train.comparison.scores import Score
 
 FOLDER = Path("processed/evaluated")
-DOCUMENT, METRICS = "evaluation.json", "metrics.json"
+DOCUMENT, METRICS, PICTURES = "evaluation.json", "metrics.json", "pictures"
 KINDS = ("before", "after", "article", "nearest")  # folders of a way's pictures
 
 

@@ -65,9 +65,10 @@ class Measurer:
         found |= self._pixels(rendered)
         face = faces.measure(rendered, self.resamples, self.progress) if task.translates else NOT_TRANSLATED
         found |= dict.fromkeys(("face_distance", "face_kept"), face) if isinstance(face, str) else face
-        if self.trained.members:
-            self.progress.note(f"{task.name}: members and styles")
-        found |= members.measure(self.trained.recipe, self.config.model, task, self.net, real, self.resamples)
+        if task.translates:
+            found |= members.measure(self.trained.recipe, self.config.model, task, self.net, real, self.resamples)
+        else:
+            found |= dict.fromkeys(("members", "styles"), NOT_TRANSLATED)
         nearest = self._nearest(rendered, made)
         found["nearest"] = nearest.score(self.resamples)
         return Measured(found, nearest)

@@ -15,7 +15,7 @@ from curate.pipeline.imaging import codec
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumb, inside
 from curate.train.comparison import table
-from curate.train.comparison.evaluation import FOLDER, Evaluation
+from curate.train.comparison.evaluation import FOLDER, PICTURES, Evaluation
 
 SIDE = 256  # px, the longer side of a picture at the most
 NEAREST = 6  # training pictures that are shown per run
@@ -93,7 +93,7 @@ class _Pictures:
                 }
 
     def _picture(self, one: table.Going, kind: str, number: int) -> Thumb | None:
-        path = self.root / FOLDER / one.evaluation.run / one.name / kind / f"{number:04}.jpg"
+        path = self.root / FOLDER / one.evaluation.run / PICTURES / one.name / kind / f"{number:04}.jpg"
         try:
             return inside(codec.decode(path.read_bytes()), SIDE)
         except (OSError, codec.ImageError):

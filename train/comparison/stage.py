@@ -71,7 +71,8 @@ def _evaluate(
     trained = load_checkpoint(stored, device)
     measurer = Measurer(trained, config, held, training, net, section.resamples, root, progress)
     folder = root / evaluation.FOLDER / name
-    shutil.rmtree(folder, ignore_errors=True)
+    (folder / evaluation.DOCUMENT).unlink(missing_ok=True)  # from here on, and until it is there again, it is not whole
+    shutil.rmtree(folder / evaluation.PICTURES, ignore_errors=True)
     ways: dict[str, Way] = {}
     rows: list[tuple[float, Sequence[Tensor]]] = []
     for task in held.tasks.values():
@@ -80,7 +81,7 @@ def _evaluate(
             measured = measurer.measure(rendered)
             goal = training.tasks[task.goal]
             ways[task.name] = _way(rendered, measured.scores, measured.nearest, goal, _label(config, task))
-            _write_pictures(folder / task.name, rendered, measured.nearest, goal, progress)
+            _write_pictures(folder / evaluation.PICTURES / task.name, rendered, measured.nearest, goal, progress)
             rows += _copies(rendered, measured.nearest, goal)
     _write_jpeg(folder / NEAREST, _nearest_grid(rows), synthetic.xmp())
     found = Evaluation(
@@ -131,7 +132,8 @@ def _settings(config_json: Mapping[str, Any]) -> str:
 def _label(config: TrainConfig, task: TranslationTask) -> str:
     """What a way is called, whichever of a run's domains is its a."""
     if task.name == task.goal:
-        return "people in other articles" if task.translates else "pictures made of noise"
+        names = ", ".join(config.data.classes or config.data.domains.values())
+        return "people in other articles" if task.translates else f"{names} made of noise"
     return f"{config.data.domains[task.name[0]]} to {config.data.domains[task.name[-1]]}"
 
 

@@ -22,7 +22,7 @@ from curate.pipeline.scrape.sources.site_file import read as read_site
 from curate.pipeline.tables import decisions
 
 # What a preset that asks real sites wants to be filled in, and what dvc.yaml reads, however it stands.
-PLAIN = {"scrape.contact", "translate.runs", "translate.shipped", "scrape.demo"}
+PLAIN = {"scrape.contact", "translate.runs", "translate.shipped", "evaluate.runs", "scrape.demo"}
 
 EXPECTED = ["demo", "hair", "icon", "selfie2anime", "smile", "study", "swimwear"]
 

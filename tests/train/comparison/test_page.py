@@ -29,7 +29,7 @@ def evaluated(run: str, number: int, root: Path) -> Evaluation:
     for kind in ("before", "after", "nearest"):
         for n, name in enumerate(names):
             level = {"before": 10 + 20 * PHOTOS.index(name), "after": 100 + 50 * number, "nearest": 250}[kind]
-            path = root / evaluation.FOLDER / run / "a2b" / kind / f"{n:04}.jpg"
+            path = root / evaluation.FOLDER / run / "pictures/a2b" / kind / f"{n:04}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(codec.encode_jpeg(np.full((32, 32, 3), level, np.uint8)))
     score = Score(value=0.25, spread=0.5, images=3, reference=0.75)
@@ -65,7 +65,7 @@ def test_a_run_alone_has_nothing_to_vote_on(tmp_path: Path) -> None:
 
 def test_a_picture_that_is_gone_leaves_a_gap(tmp_path: Path) -> None:
     both = [evaluated(run, n, tmp_path) for n, run in enumerate(RUNS)]
-    (tmp_path / evaluation.FOLDER / "sunny/a2b/after/0000.jpg").unlink()
+    (tmp_path / evaluation.FOLDER / "sunny/pictures/a2b/after/0000.jpg").unlink()
     assert page.render(both, tmp_path).count("not there") == 2, "in the gallery and beside the training picture"
 
 

@@ -51,11 +51,11 @@ def test_all_is_measured_or_said_why_not_and_its_pictures_lie_there(root: Path) 
             assert not way.scores.keys() & way.unmeasured.keys()
             assert all(math.isfinite(score.value) and score.spread >= 0 for score in way.scores.values())
             for kind in way.kinds:
-                pictures = sorted((folder / key / kind).iterdir())
+                pictures = sorted((folder / "pictures" / key / kind).iterdir())
                 assert [picture.name for picture in pictures] == [f"{n:04}.jpg" for n in range(len(way.photos))]
                 assert codec.decode(pictures[0].read_bytes()).shape == (32, 32, 3)
-            assert b"TrainedAlgorithmicMedia" in (folder / key / "after/0000.jpg").read_bytes()
-            assert b"AlgorithmicMedia" not in (folder / key / "nearest/0000.jpg").read_bytes()
+            assert b"TrainedAlgorithmicMedia" in (folder / "pictures" / key / "after/0000.jpg").read_bytes()
+            assert b"AlgorithmicMedia" not in (folder / "pictures" / key / "nearest/0000.jpg").read_bytes()
         assert codec.decode((folder / "nearest.jpg").read_bytes()).ndim == 3
     first = evaluation.read("c0", root)
     assert first is not None
