@@ -19,7 +19,7 @@ from curate.pipeline.cli import params_writer, project
 from curate.pipeline.cli.commented_yaml import Tree, overlaid, read
 from curate.pipeline.core.errors import CurateError, UsageError, nearest
 from curate.pipeline.core.files import write_text
-from curate.pipeline.tables import decisions
+from curate.pipeline.tables import decisions, placements
 
 _SITE = ".site.yaml"
 
@@ -65,7 +65,8 @@ def named_by(root: Path) -> str:
 def write(name: str, root: Path, *, force: bool = False) -> list[Path]:
     """Writes the preset `name` as root/params.yaml, its site files beside it, and makes the folders of a project.
 
-    So that DVC finds it, manifests/review.jsonl is made, too, empty; one that is there is left alone. A dvc.yaml comes
+    So that DVC finds them, what persons write, review.jsonl and faces.jsonl in manifests, is made, too, empty; what is
+    there is left alone. A dvc.yaml comes
     with it, where none stands.
 
     A site file that stands below `root` under the name that the preset gives is used as it is. Returns what was
@@ -90,7 +91,8 @@ def write(name: str, root: Path, *, force: bool = False) -> list[Path]:
     try:
         for folder in (*project.FOLDERS, *project.READ_WHOLE):
             (root / folder).mkdir(parents=True, exist_ok=True)
-        (root / decisions.FILE).touch()
+        for file in (decisions.FILE, placements.FILE):
+            (root / file).touch()
     except OSError as error:
         raise CurateError(f"{root}: cannot make folders: {error.strerror}", "choose another --root") from error
     for path in edited:

@@ -21,7 +21,7 @@ import curate
 from curate.pipeline.core.errors import CurateError, TableError, UsageError
 from curate.pipeline.core.files import disk_error, write_text
 from curate.pipeline.core.locks import exclusive_lock
-from curate.pipeline.tables import decisions, manifest
+from curate.pipeline.tables import decisions, manifest, placements
 
 FOLDERS = ("raw", "processed", "manifests")
 READ_WHOLE = ("processed/runs", "processed/translated")  # by a stage that comes after others, which may be none
@@ -193,9 +193,9 @@ def _move(root: Path, target: Path) -> None:
 
 def _clear(path: Path) -> None:
     """Removes a folder of a root that holds no data: the repository's own files in it, and empty folders."""
-    review = path / Path(decisions.FILE).name
+    written = [path / Path(file).name for file in (decisions.FILE, placements.FILE)]
     try:
-        for kept in [*(found for name in _KEPT for found in path.rglob(name)), review]:
+        for kept in [*(found for name in _KEPT for found in path.rglob(name)), *written]:
             if kept.is_file() and (kept.name in _KEPT or not kept.stat().st_size):
                 kept.unlink()
         for folder in sorted((found for found in path.rglob("*") if found.is_dir()), reverse=True):

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from curate.pipeline.core.config import digest
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.crop import rows
-from curate.pipeline.faces import criteria
+from curate.pipeline.crop.placing import Placing
+from curate.pipeline.faces import criteria, placed
 from curate.pipeline.faces.config import CropRules, framing, looking
 from curate.pipeline.faces.detected import DetectedFace
 from curate.pipeline.imaging import shards
@@ -52,13 +53,15 @@ def finished(
     partial: PartialTable,
     works: Mapping[str, Work],
     rules: Mapping[str, CropRules],
+    placing: Placing,
     images: pa.Table | None = None,
 ) -> pa.Table:
     """The rows of images that need not be opened, with what `rules` (by domain) say of them: their crops are all there.
 
     With `images` those of these images alone; the disk is asked for every crop of the rest.
     """
-    tables = [_before(root, works, lambda own: own.name), *_unfinished(partial, works)]
+    tables = [_before(root, works, lambda own: own.name), *_unfinished(partial, works, placing)]
+    tables = [placing.current(table) for table in tables]
     if images is not None:
         tables = [table.filter(rows.among(table, images)) for table in tables]
     found = pa.concat_tables([_whole(with_reasons(table, rules), root) for table in tables])
@@ -79,13 +82,14 @@ def with_reasons(table: pa.Table, rules: Mapping[str, CropRules]) -> pa.Table:
     A crop that lies in a shard stays there; any other one has a file of its own.
     """
     reason, loose = table["reason"], pa.nulls(len(table), pa.string())
-    measured = table.select(["crop_id", "face_index", *criteria.COLUMNS])
+    measured = table.select(["crop_id", "face_index", "detector", *criteria.COLUMNS])
     photo = table["image_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     for domain, own in rules.items():
         mask = pc.and_(pc.is_valid(table["affine"]), pc.equal(table["domain"], domain))
         faces, at = measured.filter(mask), np.flatnonzero(mask)
         measures = {name: arrow.as_float(faces[name]) for name in criteria.COLUMNS}
-        verdicts = criteria.reasons(measures, photo[at], arrow.as_float(faces["face_index"]), own)
+        by_person = np.asarray(pc.equal(faces["detector"], placed.DETECTOR), np.bool_)
+        verdicts = criteria.reasons(measures, photo[at], arrow.as_float(faces["face_index"]), own, by_person)
         reason = pc.replace_with_mask(reason, mask.combine_chunks(), pa.array(verdicts, pa.string()))
         loose = pc.replace_with_mask(loose, mask.combine_chunks(), rows.paths(domain, faces["crop_id"]))
     packed = pc.fill_null(pc.match_substring(table["path"], ".tar/"), False)
@@ -106,14 +110,22 @@ def gone(root: Path, wanted: pa.Table) -> set[str]:
 
 
 class Faces:
-    """The faces of images that were looked at before, by the same settings of looking."""
+    """The faces of images that were looked at before, by the same settings of looking.
 
-    def __init__(self, root: Path, partial: PartialTable, works: Mapping[str, Work], wanted: pa.Table) -> None:
-        found = [_before(root, works, lambda own: own.looking), *_unfinished(partial, works)]
-        table = pa.concat_tables(one.select(["domain", "image_id", "reason", *rows.FACE_COLUMNS]) for one in found)
+    Where a person has placed one, what had been found there is not known any more.
+    """
+
+    def __init__(
+        self, root: Path, partial: PartialTable, works: Mapping[str, Work], placing: Placing, wanted: pa.Table
+    ) -> None:
+        found = [_before(root, works, lambda own: own.looking), *_unfinished(partial, works, placing)]
+        columns = ["domain", "image_id", "reason", "detector", *rows.FACE_COLUMNS]
+        table = pa.concat_tables(one.select(columns) for one in found)
         table = table.filter(
             pc.and_(rows.among(table, wanted), pc.invert(arrow.is_in(table["reason"], _NOT_LOOKED_AT)))
         )
+        by_person = table.filter(pc.equal(table["detector"], placed.DETECTOR))
+        table = arrow.filter_rows(table, pc.invert(rows.among(table, by_person)))
         self._table = table.sort_by([(name, "ascending") for name in ("domain", "image_id", "face_index")])
         own = rows.key(self._table)
         starts = arrow.first_occurrence(own)
@@ -139,6 +151,7 @@ def _before(root: Path, works: Mapping[str, Work], what: Callable[[Work], str]) 
     return manifest.empty(manifest.CROPS)
 
 
-def _unfinished(partial: PartialTable, works: Mapping[str, Work]) -> Iterator[pa.Table]:
+def _unfinished(partial: PartialTable, works: Mapping[str, Work], placing: Placing) -> Iterator[pa.Table]:
     """What each kind of work has left of runs that did not end, one after the other."""
-    return (partial.read(name) for name in sorted({own.name for own in works.values()}))
+    names = sorted({own.name for own in works.values()})
+    return (partial.read(name + ending) for name in names for ending in dict.fromkeys(["", placing.work]))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.crop import storage
-from curate.pipeline.faces import person_mask
+from curate.pipeline.faces import person_mask, placed
 from curate.pipeline.faces.alignment import Cut
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace
@@ -59,12 +59,14 @@ def image_row(item: CropInput, reason: str, rules: CropRules, align: str, faces:
 def face_row(item: CropInput, cut: Cut, rules: CropRules, align: str, faces: int) -> Row:
     """The row of one face; its path is there when it is accepted."""
     row = image_row(item, cut.reason, rules, align, faces)
-    row |= {**cut.measures, "crop_id": crop_id(item, cut, rules, align), "face_index": cut.index}
+    row |= {**cut.measures, "crop_id": crop_id(item, cut.detected, rules, align), "face_index": cut.index}
     row |= {"affine": cut.affine.ravel(), "is_grey": bool(cut.measures["is_grey"])}
     if cut.reason == manifest.OK:
         row["path"] = path(item.domain, row["crop_id"])
     if cut.detected:
         face, points = cut.detected.face, cut.detected.landmarks
+        if cut.detected.placed:
+            row["detector"] = placed.DETECTOR
         row |= {"box": face.box, "scores": face.scores, "angle": face.angle}
         row["landmarks"] = None if points is None else points.ravel()
         row |= cut.colours
@@ -96,17 +98,20 @@ def detected_face(row: Mapping[str, Any]) -> DetectedFace:
     return DetectedFace(face, np.reshape(np.array(points, np.float64), (POINTS, 2)), row["unrest"], row["second_score"])
 
 
-def crop_id(item: CropInput, cut: Cut, rules: CropRules, align: str) -> str:
+def crop_id(item: CropInput, detected: DetectedFace | None, rules: CropRules, align: str) -> str:
     """Names a crop by what it shows: image, face and framing. Thresholds don't change it, so decisions stay valid."""
-    box = [round(value, 1) for value in cut.box] if cut.box else []
-    frame: list[object] = [rules.framing, rules.scale, rules.shift_y] if cut.box else []
+    box = [round(value, 1) for value in detected.face.box] if detected else []
+    frame: list[object] = [rules.framing, rules.scale, rules.shift_y] if detected else []
     if rules.background != person_mask.KEEP:
         frame.append(rules.background)
     if align in {"box", "anime"}:
         frame += [rules.margin, rules.rotate]
     if align == "ffhq" and rules.landmarks != "dlib68":
         frame.append(rules.landmarks)  # the same box is framed by other points; ids of before there was a choice stay
-    detector = rules.detector if cut.box else "none"
+    detector = rules.detector if detected else "none"
+    if detected and detected.placed:
+        detector = placed.DETECTOR
+        box += [round(value, 1) for value in detected.placed]
     return _hashed(item.domain, item.image_id, detector, align, rules.size, *frame, *box)
 
 

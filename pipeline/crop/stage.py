@@ -10,7 +10,7 @@ detection. Whichever way, table and files equal those of one run over everything
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,10 +29,12 @@ from curate.pipeline.core.parallel import run as run_batches
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.crop import resume, rows, storage
 from curate.pipeline.crop.config import Crop
+from curate.pipeline.crop.placing import Numbers, Placing
 from curate.pipeline.crop.rows import CropInput, Row
 from curate.pipeline.faces.alignment import Aligner, Cut, alignment, prepare
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace
+from curate.pipeline.faces.placed import joined
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import arrow, manifest, provenance
 from curate.pipeline.tables.partial import PartialTable
@@ -48,6 +50,7 @@ class Batch(NamedTuple):
     work: str  # the name of what the rows are made by
     items: tuple[CropInput, ...]
     known: tuple[tuple[DetectedFace, ...] | None, ...]  # the faces of each image that was looked at before
+    placed: tuple[tuple[Numbers, ...], ...]  # where persons have placed faces in each image
 
 
 def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Progress = SILENT) -> manifest.Summary:
@@ -65,15 +68,16 @@ def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Pr
     works = {domain: resume.work(own, VERSION) for domain, own in rules.items()}
     barred = _without_model(rules, progress)
     partial = PartialTable(manifest.CROPS, root / CROPS.pictures / ".parts")
-    before = resume.finished(root, partial, works, rules)
+    placing = Placing(root, rules, progress)
+    before = resume.finished(root, partial, works, rules, placing)
     left = items.filter(pc.invert(rows.among(items, before)))
     out = arrow.is_in(left["domain"], barred)
     todo = left.filter(pc.invert(out))
-    batches = _batches(todo, rules, works, resume.Faces(root, partial, works, todo), engine.batch)
+    batches = _batches(todo, rules, works, resume.Faces(root, partial, works, placing, todo), placing, engine.batch)
     settings = {"root": root.resolve(), "rules": {digest(config.as_dict(own)): own for own in rules.values()}}
     lost = list(_work(batches, settings, engine, partial, progress, todo.num_rows))
     lost += [_without_faces(item, "no_model", rules[item.domain]) for item in rows.items(left.filter(out))]
-    made = resume.finished(root, partial, works, rules, todo)
+    made = resume.finished(root, partial, works, rules, placing, todo)
     data = _current(pa.concat_tables([before, made, manifest.from_rows(manifest.CROPS, lost)]), items)
     del batches, left, todo, before, made
     if gone := resume.gone(root, items):
@@ -108,18 +112,22 @@ def _batches(
     rules: dict[str, CropRules],
     works: dict[str, resume.Work],
     faces: resume.Faces,
+    placing: Placing,
     size: int,
 ) -> Iterator[Batch]:
-    """`todo` in batches of one set of rules each."""
+    """`todo` in batches of one set of rules each, photos in which persons have placed faces apart from the others."""
     groups: dict[str, list[str]] = {}
     for domain, own in rules.items():
         groups.setdefault(digest(config.as_dict(own)), []).append(domain)
     for name, domains in groups.items():
-        places = np.flatnonzero(arrow.is_in(todo["domain"], domains))
-        for start in range(0, len(places), size):
-            chosen = places[start : start + size]
-            known = tuple(faces.at(place) for place in chosen)
-            yield Batch(name, works[domains[0]].name, rows.items(todo.take(pa.array(chosen))), known)
+        own, placed = arrow.is_in(todo["domain"], domains), placing.among(todo)
+        for ending, mask in (("", pc.and_not(own, placed)), (placing.work, pc.and_(own, placed))):
+            places = np.flatnonzero(mask)
+            for start in range(0, len(places), size):
+                chosen = places[start : start + size]
+                known = tuple(faces.at(place) for place in chosen)
+                items = rows.items(todo.take(pa.array(chosen)))
+                yield Batch(name, works[domains[0]].name + ending, items, known, tuple(map(placing.at, items)))
 
 
 def _work(
@@ -137,8 +145,8 @@ def _work(
         for result in run_batches(CropWorker, settings, batches, section):
             if isinstance(result, WorkerDied):
                 # Only one of its images need be the killer: each is tried alone.
-                name, work, items, known = result.batch
-                died += [Batch(name, work, (one,), (faces,)) for one, faces in zip(items, known, strict=True)]
+                name, work, *columns = result.batch
+                died += [Batch(name, work, *((value,) for value in one)) for one in zip(*columns, strict=True)]
                 continue
             work, found = result
             partial.add(work, [row for row in found if row["reason"] not in resume.TRANSIENT])
@@ -168,19 +176,25 @@ class CropWorker:
         if batch.rules not in self.aligners:
             self.aligners[batch.rules] = Aligner(self.rules[batch.rules])
         aligner = self.aligners[batch.rules]
-        pairs = zip(batch.items, batch.known, strict=True)
-        return batch.work, [row for item, known in pairs for row in self._rows(aligner, item, known)]
+        photos = zip(batch.items, batch.known, batch.placed, strict=True)
+        return batch.work, [row for photo in photos for row in self._rows(aligner, *photo)]
 
-    def _rows(self, aligner: Aligner, item: CropInput, known: tuple[DetectedFace, ...] | None) -> list[Row]:
+    def _rows(
+        self,
+        aligner: Aligner,
+        item: CropInput,
+        known: tuple[DetectedFace, ...] | None,
+        placed: tuple[Numbers, ...],
+    ) -> list[Row]:
         rules, align = aligner.rules, aligner.align
-        if known == () and align != "none":
+        if known == () and not placed and align != "none":
             return [rows.image_row(item, "no_face", rules, align)]
         try:
             data = shards.read(self.root, item.path)
         except OSError:
             return [rows.image_row(item, "missing_file", rules, align)]
         try:
-            count, cuts = _cuts(aligner, data, known)
+            count, cuts = _cuts(aligner, data, known, placed)
         except codec.ImageError as error:
             reason = "bomb" if error.reason == "bomb" else "decode_failed"
             return [rows.image_row(item, reason, rules, align)]
@@ -196,14 +210,18 @@ class CropWorker:
         return found
 
 
-def _cuts(aligner: Aligner, data: bytes, known: tuple[DetectedFace, ...] | None) -> tuple[int, list[Cut]]:
+def _cuts(
+    aligner: Aligner, data: bytes, known: Sequence[DetectedFace] | None, placed: Sequence[Numbers]
+) -> tuple[int, list[Cut]]:
     """How many faces the photo in `data` shows, and their crops; a large photo is decoded whole only for faces.
 
     Raises ImageError.
     """
     views = Views(data)
     if known is None:
-        known = tuple(aligner.find_in(views))
+        known = aligner.find_in(views)
+    if placed:
+        known = joined(known, [aligner.placed(views.whole, numbers) for numbers in placed])
     return len(known), aligner.cut(views.whole, known) if known or aligner.search is None else []
 
 

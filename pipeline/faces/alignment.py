@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.faces import criteria, detectors, drawn, hair_share, landmarkers, model_files, person_mask, skin
+from curate.pipeline.faces import (
+    criteria,
+    detectors,
+    drawn,
+    hair_share,
+    landmarkers,
+    model_files,
+    person_mask,
+    placed,
+    skin,
+)
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detected import DetectedFace, with_landmarks
 from curate.pipeline.faces.detected import measures as detected_measures
@@ -102,6 +112,11 @@ class Aligner:
         image, _ = view(WHOLE)
         return [with_landmarks(image, one.face.face, self.search.landmarker) for one in seen]
 
+    def placed(self, image: NDArray[np.uint8], numbers: Sequence[float]) -> DetectedFace:
+        """The face of `image` that a person has placed at `numbers`, as `placed.face` has them; detects nothing."""
+        find = self.search.landmarker if self.search else None
+        return placed.detected(numbers, image, find, parts=self.align == "anime")
+
     def cut(self, image: NDArray[np.uint8], detected: Sequence[DetectedFace]) -> list[Cut]:
         """The faces `detected` in `image` cut and measured, each with its reason; detects nothing."""
         if self.align == "none":
@@ -111,7 +126,8 @@ class Aligner:
             cuts = [self._cut(image, index, one, coloured=coloured) for index, one in enumerate(detected)]
         columns = {name: np.array([c.measures.get(name, np.nan) for c in cuts], float) for name in criteria.COLUMNS}
         index = np.array([cut.index for cut in cuts], float)
-        reasons = criteria.reasons(columns, np.zeros(len(cuts), int), index, self.rules)
+        by_person = np.array([cut.detected is not None and bool(cut.detected.placed) for cut in cuts], np.bool_)
+        reasons = criteria.reasons(columns, np.zeros(len(cuts), int), index, self.rules, by_person)
         return [replace(cut, reason=str(reason)) for cut, reason in zip(cuts, reasons, strict=True)]
 
     def recut(self, image: NDArray[np.uint8], cut: Cut) -> Cut:

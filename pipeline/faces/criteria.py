@@ -67,16 +67,26 @@ def crop_criteria(rules: CropRules) -> Iterator[Criterion]:
 COLUMNS = tuple(dict.fromkeys(c.column for make in (face_criteria, crop_criteria) for c in make(CropRules())))
 
 
-def reasons(measures: Mapping[str, Column], photo: NDArray[np.generic], index: Column, rules: CropRules) -> Reasons:
+def reasons(
+    measures: Mapping[str, Column],
+    photo: NDArray[np.generic],
+    index: Column,
+    rules: CropRules,
+    placed: NDArray[np.bool_] | None = None,
+) -> Reasons:
     """Why each face is refused, or "ok": [n].
 
     `measures` holds COLUMNS as they are in the table (float32 precision), `photo` tells which faces share one and
-    `index` is the face's in it. The faces rule chooses among those that count as faces, before their crops are judged.
+    `index` is the face's in it. The faces rule chooses among those that count as faces, before their crops are judged;
+    faces that a person has `placed`, [n], are chosen, and no others of their photos.
     """
     reasons: Reasons = np.full(len(photo), OK, dtype="<U16")
     _refuse(reasons, measures, face_criteria(rules))
     if rules.faces != "all":
-        _choose(reasons, measures["face_px"], photo, index, rules.faces)
+        chosen = np.zeros(len(photo), np.bool_) if placed is None else placed & (reasons == OK)
+        beside = np.isin(photo, photo[chosen]) & ~chosen
+        reasons[beside & (reasons == OK)] = "not_largest"
+        _choose(reasons, measures["face_px"], photo, index, rules.faces, chosen)
     _refuse(reasons, measures, crop_criteria(rules))
     return reasons
 
@@ -87,9 +97,14 @@ def _refuse(reasons: Reasons, measures: Mapping[str, Column], checks: Iterator[C
         reasons[(reasons == OK) & ((value < check.low) | (value > check.high))] = check.reason
 
 
-def _choose(reasons: Reasons, side: Column, photo: NDArray[np.generic], index: Column, faces: str) -> None:
-    """Refuses all but the largest standing face of each photo; with `single`, all of a photo with several."""
-    standing = np.flatnonzero(reasons == OK)
+def _choose(
+    reasons: Reasons, side: Column, photo: NDArray[np.generic], index: Column, faces: str, chosen: NDArray[np.bool_]
+) -> None:
+    """Refuses all but the largest standing face of each photo, or, with `single`, all of a photo with several.
+
+    Those that are `chosen` already stay.
+    """
+    standing = np.flatnonzero((reasons == OK) & ~chosen)
     order = standing[np.lexsort((index[standing], -side[standing], photo[standing]))]
     first = np.ones(len(order), np.bool_)
     first[1:] = photo[order][1:] != photo[order][:-1]

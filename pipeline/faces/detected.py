@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from curate.pipeline.faces import criteria, plausibility, skin
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.detectors import Face, Parts
+from curate.pipeline.faces.ffhq import eyes
 from curate.pipeline.faces.landmarkers import Landmarker
 from curate.pipeline.imaging.geometry import Box, Points
 
@@ -22,6 +23,7 @@ class DetectedFace(NamedTuple):
     landmarks: Points | None = None  # [68, 2], raw px, index coordinates; None for drawn faces
     instability: float | None = None  # how far the landmarks move when the box does, in eye distances
     second_score: float | None = None  # what another detector says of the box, where the landmarks leave doubt
+    placed: tuple[float, ...] = ()  # the px by which a person has placed it; none where a detector saw it
 
 
 def with_landmarks(image: NDArray[np.uint8], face: Face, find: Landmarker | None) -> DetectedFace:
@@ -37,9 +39,14 @@ def with_landmarks(image: NDArray[np.uint8], face: Face, find: Landmarker | None
 def measures(detected: DetectedFace, image: NDArray[np.uint8], *, coloured: bool) -> dict[str, float]:
     """What detection, landmarks and, in a photo that is `coloured`, the colours say of a face of `image`.
 
-    By column of crops.parquet; what does not apply is left out.
+    By column of crops.parquet; what does not apply is left out. What a person has placed is a face.
     """
     face = detected.face
+    if detected.placed:
+        apart = (
+            {} if detected.landmarks is None else {"eye_px": float(np.hypot(*np.subtract(*eyes(detected.landmarks))))}
+        )
+        return {"face_px": face.box.side} | apart
     found = {"face_px": face.box.side, "score": face.score}
     if face.agreement is not None:
         found["agreement"] = face.agreement

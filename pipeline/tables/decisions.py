@@ -13,9 +13,6 @@ reported and left where they are; they decide nothing.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
@@ -25,9 +22,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from curate.pipeline.core.errors import CurateError
-from curate.pipeline.core.files import atomic_write, disk_error
-from curate.pipeline.core.locks import has_no_locks, waiting_lock
+from curate.pipeline.core.files import atomic_write
+from curate.pipeline.tables import json_lines
 
 FILE = "manifests/review.jsonl"
 SELECT = "select"
@@ -143,19 +139,7 @@ def now() -> str:
 
 def append(root: Path, made: Iterable[Decision]) -> None:
     """Adds `made` at the end of the file, all or none; makes the file. Raises CurateError for a disk that refuses."""
-    text = b"".join(msgspec.json.encode(one) + b"\n" for one in made)
-    with _locked(root) as stream:
-        size = os.fstat(stream).st_size
-        if size and os.pread(stream, 1, size - 1) != b"\n":  # an editor, or a writer that was killed, left it open
-            text = b"\n" + text
-        try:
-            written = 0
-            while written < len(text):
-                written += os.write(stream, text[written:])
-            os.fsync(stream)
-        except OSError:
-            os.ftruncate(stream, size)
-            raise
+    json_lines.append(root / FILE, made)
 
 
 def replace(root: Path, by: str, made: Mapping[str, Decision]) -> None:
@@ -192,7 +176,7 @@ def remove(root: Path, by: str) -> int:
 
 def _rewrite(root: Path, keep: Callable[[Decision], bool], new: Callable[[], list[Decision]]) -> None:
     """Leaves out the decisions that `keep` does not want and adds what `new` says then."""
-    with _locked(root):
+    with json_lines.locked(root / FILE):
         lines = list(_lines(root))
         left = [text for _, text, found in lines if not isinstance(found, Decision) or keep(found)]
         left += [msgspec.json.encode(one) for one in new()]
@@ -201,58 +185,13 @@ def _rewrite(root: Path, keep: Callable[[Decision], bool], new: Callable[[], lis
                 temporary.write_bytes(b"".join(text + b"\n" for text in left))
 
 
-def _lines(root: Path) -> Iterator[tuple[int, bytes, Decision | str]]:
-    """The lines of the file, as `parse` gives them; none without a file."""
-    try:
-        data = (root / FILE).read_bytes()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise CurateError(f"{root / FILE}: cannot read: {error.strerror}", "mend the file or its rights") from None
-    yield from parse(data)
+def _lines(root: Path) -> Iterator[json_lines.Line[Decision]]:
+    return json_lines.read(root / FILE, _DECODER)
 
 
-def parse(data: bytes) -> Iterator[tuple[int, bytes, Decision | str]]:
-    """The lines of `data`, numbered from 1; instead of a decision, what is wrong with the line: "" for a blank."""
-    for number, text in enumerate(data.splitlines(), 1):
-        found: Decision | str = ""
-        if text.strip():
-            try:
-                found = _DECODER.decode(text)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                found = str(error)
-        yield number, text, found
+def parse(data: bytes) -> Iterator[json_lines.Line[Decision]]:
+    """The lines of `data`."""
+    return json_lines.parse(data, _DECODER)
 
 
 _DECODER = msgspec.json.Decoder(Decision)
-
-
-@contextlib.contextmanager
-def _locked(root: Path) -> Iterator[int]:
-    """The file, made if need be and open for appending, while no other process writes to it."""
-    path = root / FILE
-    stream, instead = -1, contextlib.ExitStack()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            stream = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX)
-            except OSError as error:
-                if not has_no_locks(error):
-                    raise
-                os.close(stream)
-                instead.enter_context(waiting_lock(path.with_name(f".{path.name}.lock")))
-                stream = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-                break
-            if path.exists() and os.path.samestat(os.fstat(stream), path.stat()):
-                break
-            os.close(stream)  # another process has put a new file in its place
-        yield stream
-    except OSError as error:
-        raise disk_error(path, error) from error
-    finally:
-        instead.close()
-        if stream >= 0:
-            with contextlib.suppress(OSError):
-                os.close(stream)

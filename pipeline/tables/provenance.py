@@ -17,16 +17,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.pipeline.tables import decisions
+from curate.pipeline.tables import decisions, placements
 from curate.pipeline.tables.schema import CROPS, DATASET, DEDUP, IMAGES, PAIRS, Table
 
 META, INPUTS = b"curate.meta", "inputs"
 ORDER: tuple[Table, ...] = (IMAGES, CROPS, DEDUP, PAIRS, DATASET)  # no table is made from a later one
 CUT = "curate crop && curate dedup && curate build"  # what makes a crop that trains, whatever it was that is missing
-_REVIEW = "review"
+_REVIEW, _PLACED = "review", "faces"  # what persons write
+_FILES = {_REVIEW: decisions.FILE, _PLACED: placements.FILE}
 _MADE_FROM: Mapping[str, Sequence[str]] = {
     "images": (),
-    "crops": ("images",),
+    "crops": ("images", _PLACED),
     "dedup": ("crops",),
     "pairs": ("images", _REVIEW),
     "dataset": ("images", "crops", "dedup", _REVIEW),
@@ -57,8 +58,7 @@ class Freshness:
         late = [one.table for one in self.stale]
         causes = dict.fromkeys(name for one in self.stale for name in one.older_than if name not in late)
         verb = "is" if len(late) == 1 else "are"
-        named = {_REVIEW: decisions.FILE}
-        than = _listed([named.get(name, name) for name in causes])
+        than = _listed([_FILES.get(name, name) for name in causes])
         return f"{_listed(late)} {verb} older than {than}: {' && '.join(self.commands)}"
 
 
@@ -78,7 +78,7 @@ def freshness(root: Path, tables: Iterable[Table] = ORDER) -> Freshness:
     Reads the bytes of the tables, not their rows.
     """
     wanted = _with_inputs({table.name for table in tables})
-    now = {name: _digest(name, root) for name in {_REVIEW, *wanted}}
+    now = {name: _digest(name, root) for name in {*_FILES, *wanted}}
     stale: dict[str, StaleTable] = {}
     for table in ORDER:
         if table.name not in wanted or not now[table.name]:
@@ -87,7 +87,7 @@ def freshness(root: Path, tables: Iterable[Table] = ORDER) -> Freshness:
         late = [name for name, digest in recorded.items() if name in stale or now.get(name, "") != digest]
         if late:
             stale[table.name] = StaleTable(table.name, tuple(late))
-    lost = {name for one in stale.values() for name in one.older_than if name != _REVIEW and not now[name]}
+    lost = {name for one in stale.values() for name in one.older_than if name not in _FILES and not now[name]}
     commands = tuple(table.made_by for table in ORDER if table.name in stale or table.name in lost)
     return Freshness(tuple(stale.values()), commands)
 
@@ -114,7 +114,7 @@ def first(table: Table, root: Path) -> str:
 def _with_inputs(names: set[str]) -> set[str]:
     for table in reversed(ORDER):
         if table.name in names:
-            names = names | {name for name in _MADE_FROM[table.name] if name != _REVIEW}
+            names = names | {name for name in _MADE_FROM[table.name] if name not in _FILES}
     return names
 
 
@@ -129,12 +129,12 @@ def _recorded(table: Table, root: Path) -> dict[str, str]:
 
 
 def _digest(name: str, root: Path) -> str:
-    """Names the content of a table, or of the decisions, below `root`; "" for what is not there or empty.
+    """Names the content of a table, or of what persons write, below `root`; "" for what is not there or empty.
 
     Of a table all bytes count but the footer, which holds its settings: equal rows give equal bytes.
     """
     paths = {table.name: table.path(root) for table in ORDER}
-    path = paths.get(name, root / decisions.FILE)
+    path = paths[name] if name in paths else root / _FILES[name]
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

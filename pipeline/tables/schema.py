@@ -97,7 +97,7 @@ CROPS = Table(
             _needed("source_path", pa.string()),  # the raw image
             _needed("domain", pa.string()),  # of the image
             _needed("license", pa.string()),  # of the image
-            _needed("detector", pa.string()),  # or several: haar+hog
+            _needed("detector", pa.string()),  # or several: haar+hog; person: somebody placed the face
             _needed("align", pa.string()),  # auto is resolved: ffhq, anime, box or none
             _needed("framing", pa.string()),  # face, ffhq, head, bust or person
             _needed("faces", pa.int32()),  # faces found in the image

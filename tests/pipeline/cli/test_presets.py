@@ -19,7 +19,7 @@ from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.plan import query_words
 from curate.pipeline.scrape.sources import SOURCES, facts
 from curate.pipeline.scrape.sources.site_file import read as read_site
-from curate.pipeline.tables import decisions
+from curate.pipeline.tables import decisions, placements
 
 # What a preset that asks real sites wants to be filled in, and what dvc.yaml reads, however it stands.
 PLAIN = {"scrape.contact", "translate.runs", "translate.shipped", "evaluate.runs", "scrape.demo"}
@@ -167,7 +167,7 @@ def test_a_typo_names_the_nearest(tmp_path: Path) -> None:
 
 def test_init_makes_an_empty_review_file_and_never_empties_one(tmp_path: Path) -> None:
     presets.write("demo", tmp_path)
-    assert (tmp_path / decisions.FILE).read_bytes() == b""
+    assert (tmp_path / decisions.FILE).read_bytes() == (tmp_path / placements.FILE).read_bytes() == b""
     (tmp_path / decisions.FILE).write_text("decided", "utf-8")
     presets.write("demo", tmp_path, force=True)
     assert (tmp_path / decisions.FILE).read_text("utf-8") == "decided"

@@ -361,7 +361,6 @@ def test_a_detector_that_is_lost_on_a_picture_costs_its_row_alone(
 def test_other_landmarks_are_another_crop_of_the_same_box_and_old_names_stay() -> None:
     item = rows_.CropInput("i" * 64, "raw/x", "long", "cc0")
     face = DetectedFace(Face(Box(1, 2, 30, 30), 1.0))
-    cut = alignment.Cut(0, np.eye(2, 3), np.zeros((64, 64, 3), np.uint8), {}, face)
     dlibs, meshs = CropRules(), CropRules(landmarks="mesh")
-    assert rows_.crop_id(item, cut, dlibs, "ffhq") != rows_.crop_id(item, cut, meshs, "ffhq")
-    assert rows_.crop_id(item, cut, dlibs, "box") == rows_.crop_id(item, cut, meshs, "box"), "framed by the box alone"
+    assert rows_.crop_id(item, face, dlibs, "ffhq") != rows_.crop_id(item, face, meshs, "ffhq")
+    assert rows_.crop_id(item, face, dlibs, "box") == rows_.crop_id(item, face, meshs, "box"), "framed by the box alone"

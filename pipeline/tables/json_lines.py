@@ -1,0 +1,92 @@
+"""Files of JSON objects, one a line: several writers add to one at the same time, and a crash costs no line."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.files import disk_error
+from curate.pipeline.core.locks import has_no_locks, waiting_lock
+
+T = TypeVar("T")
+Line: TypeAlias = tuple[int, bytes, T | str]  # number from 1, text, object; instead of it what is wrong, "" for a blank
+
+
+def append(path: Path, objects: Iterable[msgspec.Struct]) -> None:
+    """Adds `objects` at the end of the file, all or none, and waits until the disk has them; makes the file.
+
+    Raises CurateError for a disk that refuses.
+    """
+    text = b"".join(msgspec.json.encode(one) + b"\n" for one in objects)
+    with locked(path) as stream:
+        size = os.fstat(stream).st_size
+        if size and os.pread(stream, 1, size - 1) != b"\n":  # an editor, or a writer that was killed, left it open
+            text = b"\n" + text
+        try:
+            written = 0
+            while written < len(text):
+                written += os.write(stream, text[written:])
+            os.fsync(stream)
+        except OSError:
+            os.ftruncate(stream, size)
+            raise
+
+
+def read(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[Line[T]]:
+    """The lines of the file; none without one. Raises CurateError for a file that can't be read."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CurateError(f"{path}: cannot read: {error.strerror}", "mend the file or its rights") from None
+    yield from parse(data, decoder)
+
+
+def parse(data: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[Line[T]]:
+    """The lines of `data`."""
+    for number, text in enumerate(data.splitlines(), 1):
+        found: T | str = ""
+        if text.strip():
+            try:
+                found = decoder.decode(text)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                found = str(error)
+        yield number, text, found
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """The file at `path`, made if need be and open for appending, while no other process writes to it."""
+    stream, instead = -1, contextlib.ExitStack()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            stream = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            except OSError as error:
+                if not has_no_locks(error):
+                    raise
+                os.close(stream)
+                instead.enter_context(waiting_lock(path.with_name(f".{path.name}.lock")))
+                stream = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+                break
+            if path.exists() and os.path.samestat(os.fstat(stream), path.stat()):
+                break
+            os.close(stream)  # another process has put a new file in its place
+        yield stream
+    except OSError as error:
+        raise disk_error(path, error) from error
+    finally:
+        instead.close()
+        if stream >= 0:
+            with contextlib.suppress(OSError):
+                os.close(stream)
