@@ -51,6 +51,13 @@ class ReviewItems:
         return _names(self.table["domain"])
 
     @cached_property
+    def detectors(self) -> Names:
+        """What saw the face of each crop; None for pairs."""
+        if "detector" in self.table.schema.names:
+            return _names(self.table["detector"])
+        return np.full(len(self.ids), None, object)
+
+    @cached_property
     def places(self) -> Mapping[str, int]:
         """The row of each id."""
         return {name: place for place, name in enumerate(self.ids.tolist())}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from curate.pipeline.imaging import codec
 from curate.pipeline.review import item_facts, pictures
+from curate.pipeline.review.placer import FacePlacer
 from curate.pipeline.review.session import ReviewQuery, ReviewSession
 from curate.pipeline.web.application import application
 from curate.pipeline.web.page_guard import PageGuard
@@ -18,9 +20,10 @@ _AT_ONCE = 50_000  # items of one decision
 _FACTS = 200  # items of one question for facts
 _KEPT = "private, max-age=31536000, immutable"  # a crop_id or an image_id never stands for other px
 _HERE = "curate.pipeline.review.page"
-_SCRIPTS = "review asking dialogs filters grid pace shown".split()
+_SCRIPTS = "review asking dialogs filters grid pace placing shown".split()
 FILES = dict.fromkeys(("index.html", "review.css", *(f"{script}.js" for script in _SCRIPTS)), _HERE)
 
+Numbers = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Body(min_length=4, max_length=6)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -39,7 +42,7 @@ def page(session: ReviewSession, reasons: Mapping[str, Sequence[str]], token: st
 
 
 def _routes(session: ReviewSession, reasons: Mapping[str, Sequence[str]]) -> APIRouter:
-    router = APIRouter()
+    router, placer = APIRouter(), FacePlacer(session)
 
     @router.get("/start")
     def start() -> dict[str, Any]:
@@ -72,7 +75,17 @@ def _routes(session: ReviewSession, reasons: Mapping[str, Sequence[str]]) -> API
     @router.post("/undo/{kind}")
     def undo(kind: str) -> dict[str, Any]:
         taken, changed = session.undo(kind)
-        return {"states": changed, "count": len(taken)}
+        return {"states": changed, "count": taken}
+
+    @router.post("/cut/{name}")
+    def cut(name: str, numbers: Numbers) -> dict[str, str]:
+        found = placer.cut(name, numbers)
+        picture = base64.b64encode(codec.encode_png(found.image)).decode("ascii")
+        return {"picture": f"data:image/png;base64,{picture}", "reason": found.reason}
+
+    @router.post("/place/{name}")
+    def place(name: str, numbers: Numbers) -> dict[str, Any]:
+        return {"states": placer.place(name, numbers)}
 
     return router
 

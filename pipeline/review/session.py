@@ -17,13 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.faces.placed import DETECTOR
 from curate.pipeline.review import review_items
 from curate.pipeline.review.review_items import FALLING, KINDS, ReviewItems
+from curate.pipeline.tables import placements
 from curate.pipeline.tables.decision_log import DecisionLog
 from curate.pipeline.tables.decisions import UNDO, Decision
 from curate.pipeline.tables.manifest import OK
+from curate.pipeline.tables.placements import PlacedFace
 
-STATES = {"open": "", "kept": "k", "rejected": "r", "moved": "m"}  # and their letters, one for each item of a view
+STATES = {"open": "", "kept": "k", "rejected": "r", "moved": "m", "placed": "p"}  # and the letter of each
 Verdict: TypeAlias = Literal["keep", "reject", "move"]
 _LETTERS = {"keep": "k", "reject": "r", "move": "m"}
 DECIDED, REFUSED = "decided", "refused"
@@ -53,6 +56,8 @@ class ReviewSession:
         self.root, self.by = root, by
         self.kinds = review_items.kinds(root)
         self._log = DecisionLog(root)
+        self._placed_size = 0  # bytes of their file, which only grows
+        self._placed: dict[str, tuple[PlacedFace, ...]] = {}
         self._lock = threading.RLock()
         self._loaded: dict[str, tuple[tuple[int, int], ReviewItems]] = {}
         self._states: dict[str, NDArray[np.str_]] = {}  # by kind: the letter of each item
@@ -77,21 +82,36 @@ class ReviewSession:
             new = self._log.follow()
             if new is None:
                 self._states.clear()
-            elif new:
-                for known in self._states:
-                    self._judge(known, (place for one in new for place in self._rows(known, one.item)))
+            touched = {one.item for one in new or ()} | self._follow_placed()
+            for known in self._states:
+                self._judge(known, (place for item in touched for place in self._rows(known, item)))
             if kind not in self._states:
                 self._states[kind] = np.zeros(len(own.ids), "U1")
-                self._judge(kind, range(len(own.ids)) if self._log.decided else ())
+                self._judge(kind, range(len(own.ids)) if self._log.decided or self._placed else ())
             return self._states[kind]
+
+    def _follow_placed(self) -> set[str]:
+        """The photos in which faces were placed, or taken back, since it was asked last."""
+        path = self.root / placements.FILE
+        size = path.stat().st_size if path.exists() else 0
+        if size == self._placed_size:
+            return set()
+        before, self._placed, self._placed_size = self._placed, placements.read(self.root), size
+        return {image for image in {*before, *self._placed} if before.get(image) != self._placed.get(image)}
 
     def _rows(self, kind: str, item: str) -> Sequence[int]:
         return self._loaded[kind][1].rows_of.get(item, ())
 
     def _judge(self, kind: str, places: Iterable[int]) -> None:
         for place in places:
-            found = self.decision(self._loaded[kind][1], place)
-            self._states[kind][place] = _LETTERS[found.decision] if found and found.by_person else ""
+            own = self._loaded[kind][1]
+            found = self.decision(own, place)
+            letter = _LETTERS[found.decision] if found and found.by_person else ""
+            self._states[kind][place] = letter or ("p" if self._gives_way(own, place) else "")
+
+    def _gives_way(self, own: ReviewItems, place: int) -> bool:
+        """Whether a face that a person has placed in its photo takes its place with the next `curate crop`."""
+        return own.images[place][0] in self._placed and own.detectors[place] != DETECTOR
 
     def decision(self, own: ReviewItems, place: int) -> Decision | None:
         """What holds for an item."""
@@ -177,14 +197,24 @@ class ReviewSession:
         ]
         return self._write(kind, made)
 
-    def undo(self, kind: str) -> tuple[list[Decision], dict[str, str]]:
-        """Takes back what this person decided last at one time; what that was, and the letters that change."""
+    def undo(self, kind: str) -> tuple[int, dict[str, str]]:
+        """Takes back what this person decided, or placed, last at one time: how much, and the letters that change."""
         with self._lock:
             self.states(kind)
             taken = self._log.last_action(self.by)
+            mine = [face for faces in self._placed.values() for face in faces if face.by == self.by]
+            face = max(mine, key=lambda face: face.when, default=None)
             when = precisely_now()
+            if face and (not taken or face.when > taken[0].when):
+                placements.append(self.root, PlacedFace(item=face.item, by=self.by, when=when))
+                return 1, self.letters_of_photo(face.item)
             made = [Decision(item=one.item, decision=UNDO, by=self.by, when=when) for one in taken]
-            return taken, self._write(kind, made) if made else {}
+            return len(taken), self._write(kind, made) if made else {}
+
+    def letters_of_photo(self, image: str) -> dict[str, str]:
+        """The letters of all crops of a photo, by id."""
+        states, own = self.states("crops"), self.items("crops")
+        return {own.ids[place]: str(states[place]) or "-" for place in own.rows_of.get(image, ())}
 
     def _write(self, kind: str, made: Sequence[Decision]) -> dict[str, str]:
         with self._lock:

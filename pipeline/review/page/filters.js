@@ -21,6 +21,7 @@ export function offer(form, query, kinds) {
   const falls = ["doubt", "suspect"].includes(query.order) !== Boolean(query.reverse);
   find("#reverse").textContent = falls ? "highest first" : "lowest first";
   find("#one-cluster").hidden = !query.cluster;
+  find("#place").hidden = query.kind !== "crops";
   find("#move").hidden = query.kind !== "crops" || Object.keys(domains).length < 2;
 }
 
@@ -32,4 +33,23 @@ function options(form, query, name, entries) {
     return option;
   }));
   select.value = query[name];
+}
+
+// The buttons by which items are rejected.
+export function offerReasons(why, reject) {
+  find("#why").replaceChildren(...why.slice(0, 9).map((reason, at) => {
+    const made = node("button", node("kbd", String(at + 1)), " ", reason);
+    made.addEventListener("click", () => reject(reason));
+    return made;
+  }));
+}
+
+// What is said where the filters show nothing.
+export function nothing(query) {
+  const filtered = query.domain || query.find || query.low || query.high || query.cluster || query.reason !== "ok";
+  find("#none").replaceChildren(
+    node("h1", query.state === "open" ? "Nothing is left here." : "There is nothing of that kind."),
+    node("p", filtered ? "The filters above show less than there is." : "What you decided counts from the next build on:"),
+    ...(filtered ? [] : [node("p", node("code", "curate build"), " or ", node("code", "dvc repro"))]),
+  );
 }

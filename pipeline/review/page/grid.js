@@ -4,7 +4,7 @@ import { pictures } from "./asking.js";
 
 const LEAST = 146; // px, height of a tile; less on a phone
 const SPARE = 2; // rows above and below what is seen
-const CLASSES = { k: "kept", r: "rejected", m: "moved" };
+const CLASSES = { k: "kept", r: "rejected", m: "moved", p: "placed" };
 
 export class Grid {
   constructor(element, sheet, chosen) {

@@ -40,3 +40,11 @@ function told(each, left) {
   const rest = minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
   return `${Math.round(60_000 / each).toLocaleString("en")} a minute · ${rest} to go`;
 }
+
+// The next undecided one; the first of all where none follows; where there is none, the next.
+export function following(letters, at) {
+  const after = letters.indexOf("-", at + 1);
+  if (after >= 0) return after;
+  const before = letters.indexOf("-");
+  return before >= 0 ? before : Math.min(at + 1, letters.length - 1);
+}

@@ -2,9 +2,10 @@
 
 import { Ahead, ask, tell } from "./asking.js";
 import { choose, explain } from "./dialogs.js";
-import { FIRST, offer } from "./filters.js";
+import { FIRST, nothing, offer, offerReasons } from "./filters.js";
 import { Grid } from "./grid.js";
-import { Pace } from "./pace.js";
+import { Pace, following } from "./pace.js";
+import { Placing } from "./placing.js";
 import { Shown, node } from "./shown.js";
 
 const find = (selector) => document.querySelector(selector);
@@ -19,6 +20,7 @@ let anchor = 0;
 let busy = null; // what is being done
 const pace = new Pace();
 const shown = new Shown(document);
+const placing = new Placing(shown, placed);
 const grid = new Grid(find("#grid"), find("#sheet"), chosen);
 
 const ACTIONS = {
@@ -31,7 +33,8 @@ const ACTIONS = {
   back: ["ArrowLeft", "the one before", () => step(-1)],
   down: ["ArrowDown", "grid: a row down", () => step(mode === "grid" ? grid.columns : 1)],
   up: ["ArrowUp", "grid: a row up", () => step(mode === "grid" ? -grid.columns : -1)],
-  photo: ["o", "the photo, with the face framed", photo],
+  photo: ["o", "the photo, with the face framed", () => photo()],
+  place: ["f", "place the face: eyes and mouth by clicks, or a box", place],
   zoom: ["z", "zoom; the pointer moves it", () => toggle("zoom", shown.zoom())],
   grid: ["g", "grid, and back", () => change(mode === "grid" ? "single" : "grid")],
   open: ["Enter", "grid: the one that is framed, large", () => mode === "grid" && change("single")],
@@ -59,7 +62,7 @@ async function load() {
   const counts = start.kinds[query.kind];
   if (!counts.keys.includes(query.order)) query.order = counts.keys[0];
   offer(form, query, start.kinds);
-  reasons(counts.why);
+  offerReasons(counts.why, (reason) => decide("reject", { reason }));
   const { ids, states } = await ask("view", Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
   const places = new Map(ids.map((id, at) => [id, at]));
   view = { kind: query.kind, ids, letters: [...states], at: 0, selected: new Set(), places };
@@ -73,14 +76,6 @@ async function narrow(wish) {
   await load();
 }
 
-function reasons(why) {
-  find("#why").replaceChildren(...why.slice(0, 9).map((reason, at) => {
-    const made = node("button", node("kbd", String(at + 1)), " ", reason);
-    made.addEventListener("click", () => decide("reject", { reason }));
-    return made;
-  }));
-}
-
 async function draw() {
   const empty = !view.ids.length;
   find("#none").hidden = !empty;
@@ -89,7 +84,10 @@ async function draw() {
   find("#to-grid").firstChild.textContent = mode === "grid" ? "single " : "grid ";
   document.body.classList.toggle("whole", mode === "single");
   pace.show(view.letters);
-  if (empty) return nothing();
+  if (empty) {
+    delete document.body.dataset.shown;
+    return nothing(query);
+  }
   if (mode === "grid") {
     grid.show(view);
     grid.reveal(view.at);
@@ -104,22 +102,14 @@ async function single() {
   const at = view.at;
   const item = await ahead.item(id);
   if (id !== current() || mode !== "single") return; // somebody was faster
+  placing.end();
   shown.show(item, view.letters[at], { cluster: () => ACTIONS.cluster[2]() });
   find("#photo").disabled = !item.facts.photos.length;
+  find("#photo").classList.toggle("on", shown.photo);
   find("#zoom").classList.remove("on");
   shown.stage.classList.remove("zoomed");
   document.body.dataset.shown = id;
   ahead.want(view.ids.slice(at + 1, at + 10));
-}
-
-function nothing() {
-  delete document.body.dataset.shown;
-  const filtered = query.domain || query.find || query.low || query.high || query.cluster || query.reason !== "ok";
-  find("#none").replaceChildren(
-    node("h1", query.state === "open" ? "Nothing is left here." : "There is nothing of that kind."),
-    node("p", filtered ? "The filters above show less than there is." : "What you decided counts from the next build on:"),
-    ...(filtered ? [] : [node("p", node("code", "curate build"), " or ", node("code", "dvc repro"))]),
-  );
 }
 
 function current() {
@@ -173,7 +163,7 @@ async function decided(places, ids, decision, more) {
   say(`${whom} ${what}${more.reason ? `: ${more.reason}` : ""}`);
   took(states);
   view.selected.clear();
-  view.at = following(places.at(-1));
+  view.at = following(view.letters, places.at(-1));
   await draw();
 }
 
@@ -197,14 +187,6 @@ function took(states) {
   ahead.forget(Object.keys(states));
 }
 
-// The next undecided one; the first of all where none follows; where there is none, the next.
-function following(at) {
-  const after = view.letters.indexOf("-", at + 1);
-  if (after >= 0) return after;
-  const before = view.letters.indexOf("-");
-  return before >= 0 ? before : Math.min(at + 1, view.ids.length - 1);
-}
-
 async function undone() {
   const { states, count: taken } = await tell(`undo/${query.kind}`);
   took(states);
@@ -214,6 +196,26 @@ async function undone() {
   if (taken && !back.length) return load(); // decided before this view was made
   if (back.length) view.at = Math.min(...back);
   return draw();
+}
+
+// A face is placed in the photo of the current crop; then comes the next one.
+async function place() {
+  if (mode !== "single" || query.kind !== "crops" || !shown.item?.facts.photos[0]?.width) return;
+  shown.photo = true;
+  shown.stage.classList.remove("zoomed");
+  await single();
+  placing.begin(shown.item);
+}
+
+function placed(states) {
+  work(async () => {
+    pace.decided(1);
+    took(states);
+    say("the face is placed: it is cut with the next curate crop, or dvc repro");
+    photo(false);
+    view.at = following(view.letters, view.at);
+    await draw();
+  });
 }
 
 async function toDomain() {
@@ -236,8 +238,8 @@ async function change(to) {
   await draw();
 }
 
-function photo() {
-  shown.photo = !shown.photo;
+function photo(wanted = !shown.photo) {
+  shown.photo = wanted;
   find("#photo").classList.toggle("on", shown.photo);
   if (mode === "single" && shown.item) shown.draw();
 }
@@ -267,6 +269,7 @@ addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Enter" && event.target.closest("button, a")) return; // which does what it says
+  if (placing.active) return placing.key(event.key);
   const why = /^[1-9]$/.test(event.key) && start?.kinds[query.kind].why[Number(event.key) - 1];
   const name = KEYS[event.key];
   if (!why && !name) return;

@@ -1,6 +1,6 @@
 // One item, large: its picture, or the photo that it was cut from, and what is known of it.
 
-const STAMPS = { k: "kept", r: "rejected", m: "moved" };
+const STAMPS = { k: "kept", r: "rejected", m: "moved", p: "placed anew" };
 const SVG = "http://www.w3.org/2000/svg";
 const EYES = [[36, 42], [42, 48]];
 
@@ -44,17 +44,19 @@ export class Shown {
   }
 
   outline({ box, landmarks, photos }) {
-    const [x, y, width, height] = box;
     this.marks.setAttribute("viewBox", `0 0 ${photos[0].width} ${photos[0].height}`);
+    this.marks.removeAttribute("hidden");
+    if (!box) return this.marks.replaceChildren();
+    const [x, y, width, height] = box;
     const frame = element("rect", { x, y, width, height });
     const points = landmarks ? dots(landmarks, width / 90) : [];
-    this.marks.replaceChildren(frame, ...points);
+    return this.marks.replaceChildren(frame, ...points);
   }
 
   mark(letter) {
     this.stamp.hidden = letter === "-";
     this.stamp.textContent = STAMPS[letter] ?? "";
-    this.stamp.className = STAMPS[letter] ?? "";
+    this.stamp.className = { k: "kept", r: "rejected", m: "moved", p: "placed" }[letter] ?? "";
   }
 
   zoom() {
@@ -80,7 +82,7 @@ export class Shown {
     }
     for (const [name, value] of Object.entries(facts.numbers)) add(name.replaceAll("_", " "), String(value));
     if (facts.faces > 1) add("faces", `${facts.faces} in the photo`);
-    if (facts.copies > 0) add("copies", button(`${facts.copies} more`, () => cluster(facts.id), "c"));
+    if (facts.copies > 0) add(facts.product ? "alike" : "copies", button(`${facts.copies} more`, () => cluster(facts.id), "c"));
     if (facts.product) add("product", facts.product);
     for (const one of facts.photos) {
       add("title", one.title);

@@ -11,7 +11,7 @@ import requests
 
 from curate.pipeline.review import routes, verdicts
 from curate.pipeline.review.session import ReviewSession
-from curate.pipeline.tables import decisions, manifest
+from curate.pipeline.tables import decisions, manifest, placements
 from tests.support.tables import small_world
 from tests.support.web import TOKEN, browser, served
 
@@ -89,7 +89,7 @@ def test_hundreds_of_crops_by_keyboard_with_undo_and_reload(tmp_path: Path, chro
         assert "curate build" in page.inner_text("#none")
         page.close()
     decided = ReviewSession(tmp_path, "bob").counts("crops")["states"]
-    assert decided == {"open": 6, "kept": COUNT - ONE_BY_ONE // 10, "rejected": ONE_BY_ONE // 10, "moved": 0}
+    assert decided == {"open": 6, "kept": COUNT - ONE_BY_ONE // 10, "rejected": ONE_BY_ONE // 10, "moved": 0, "placed": 0}
 
 
 def test_a_range_in_the_grid_is_decided_and_taken_back_at_once(root: Path, chromium: Any) -> None:
@@ -106,6 +106,36 @@ def test_a_range_in_the_grid_is_decided_and_taken_back_at_once(root: Path, chrom
         page.wait_for_function("() => document.querySelectorAll('.tile.rejected').length === 0")
         assert not decisions.read(root)
         page.close()
+
+
+def test_a_missed_face_is_placed_by_clicks_and_cut_at_once(root: Path, chromium: Any) -> None:
+    images = {row["image_id"]: row for row in manifest.read(manifest.IMAGES, root).to_pylist() if row["image_id"]}
+    with page_of(root) as address:
+        page = opened(chromium, f"{address}#reason=no_face&domain=long")
+        image = ReviewSession(root, "ann").items("crops").images[_place(root, current(page))][0]
+        page.keyboard.press("f")
+        page.wait_for_selector("#placing:not([hidden])")
+        area = page.locator("#picture").bounding_box()
+        scale = min(area["width"] / 96, area["height"] / 96)
+        middle = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+        for x, y in ((60, 40), (36, 40), (48, 60)):  # the right eye first: it is seen which is which
+            page.mouse.click(middle[0] + (x + 0.5 - 48) * scale, middle[1] + (y + 0.5 - 48) * scale)
+        page.wait_for_selector("#placing img")
+        assert not (root / placements.FILE).exists(), "it is asked first"
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#none:not([hidden]), #stamp.placed")
+        (face,) = placements.read(root)[image]
+        assert face.points == pytest.approx((36, 40, 60, 40, 48, 60), abs=0.6) and face.by == "ann"
+        assert images[image]["width"] == 96
+        page.wait_for_selector("body:not([aria-busy])")
+        page.keyboard.press("u")
+        left(page, 1)
+        assert not placements.read(root) and not (root / decisions.FILE).exists()
+        page.close()
+
+
+def _place(root: Path, name: str) -> int:
+    return ReviewSession(root, "ann").items("crops").places[name]
 
 
 def test_what_strangers_wrote_is_text(root: Path, chromium: Any) -> None:
