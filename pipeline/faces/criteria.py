@@ -19,6 +19,7 @@ Column: TypeAlias = NDArray[np.float64]  # NaN where it was not measured, which 
 Reasons: TypeAlias = NDArray[np.str_]
 
 _INF = float("inf")
+_KEYS = {"face_px": "min_face", "is_grey": "reject_grey"}  # of which the names don't follow from the column's
 
 
 class Criterion(NamedTuple):
@@ -28,6 +29,12 @@ class Criterion(NamedTuple):
     column: str
     low: float = -_INF
     high: float = _INF
+
+    @property
+    def key(self) -> str:
+        """The key of CropRules that says the range."""
+        names = (_KEYS.get(self.column), self.column, f"min_{self.column}", f"max_{self.column}")
+        return next(name for name in names if name in CropRules.__struct_fields__)
 
 
 def face_criteria(rules: CropRules) -> Iterator[Criterion]:

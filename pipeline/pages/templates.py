@@ -24,7 +24,7 @@ def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
     environment = Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    environment.filters |= {"web": _web, "count": _count, "size": _size}
+    environment.filters |= {"web": web_address, "count": _count, "size": _size}
     styles = [_text(_HERE, style) for style in STYLES] + [_text(package, "page.css") if package != _HERE else ""]
     return environment.get_template(name).render(view, css=Markup("".join(style or "" for style in styles)))
 
@@ -39,7 +39,7 @@ def _text(package: str, name: str) -> str | None:
     return file.read_text("utf-8") if file.is_file() else None
 
 
-def _web(url: str | None) -> str | None:
+def web_address(url: str | None) -> str | None:
     """`url` if it is one that a browser may follow: addresses come from strangers."""
     return url if url and urlsplit(url).scheme in {"http", "https"} else None
 

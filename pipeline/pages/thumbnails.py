@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from curate.pipeline.imaging import codec, shards
 
 SIDE = 128  # px, longest side
 QUALITY = 82
+LARGE_QUALITY = 74  # of those that are larger: there are many of them
 
 
 @dataclass(frozen=True)
@@ -35,31 +37,46 @@ class Thumbs:
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.root, self.folder = root, folder
-        self._made: set[str] = set()
+        self._made: dict[str, Thumb | None] = {}
 
     def thumbnail(self, path: str | None, side: int = SIDE, content: str = "") -> Thumb | None:
         """The thumbnail of the file at `path` below the root; None when there is no such file or no image in it.
 
         Pictures are named after their content and never change. Of one that does, say its `content`.
         """
+        return self.thumbnails(path, (side,), content)[0]
+
+    def thumbnails(self, path: str | None, sides: Sequence[int], content: str = "") -> list[Thumb | None]:
+        """Those of several sizes, for which the file is decoded once."""
         if path is None:
-            return None
-        name = hashlib.sha256(f"{side}\n{path}\n{content}".encode()).hexdigest()[:20] + ".jpg"
-        target = self.folder / name
+            return [None for _ in sides]
+        names = [hashlib.sha256(f"{side}\n{path}\n{content}".encode()).hexdigest()[:20] + ".jpg" for side in sides]
+        lacking = {name: side for name, side in zip(names, sides, strict=True) if name not in self._made}
         try:
-            if not target.is_file():
-                small = codec.thumbnail(codec.decode(shards.read(self.root, path)), side)
-                with atomic_write(target, durable=False) as temporary:
-                    temporary.write_bytes(codec.encode_jpeg(small, QUALITY))
-            info = codec.inspect(target.read_bytes())
+            self._write({name: side for name, side in lacking.items() if not (self.folder / name).is_file()}, path)
+            self._made |= {name: self._read(name) for name in lacking}
         except (OSError, codec.ImageError):
-            return None
-        self._made.add(name)
+            self._made |= dict.fromkeys(lacking)
+        return [self._made[name] for name in names]
+
+    def _write(self, wanted: Mapping[str, int], path: str) -> None:
+        if not wanted:
+            return
+        data = shards.read(self.root, path)
+        coarse = codec.preview(data, max(wanted.values()))
+        rgb = coarse[0] if coarse else codec.decode(data)
+        for name, side in sorted(wanted.items(), key=lambda item: -item[1]):
+            rgb = codec.thumbnail(rgb, side)
+            with atomic_write(self.folder / name, durable=False) as temporary:
+                temporary.write_bytes(codec.encode_jpeg(rgb, QUALITY if side <= SIDE else LARGE_QUALITY))
+
+    def _read(self, name: str) -> Thumb:
+        info = codec.inspect((self.folder / name).read_bytes())
         return Thumb(f"{self.folder.name}/{name}", info.width, info.height)
 
     def sweep(self) -> None:
         """Takes away every file in the folder that this page does not show."""
         if self.folder.is_dir():
             for path in self.folder.iterdir():
-                if path.name not in self._made:
+                if not self._made.get(path.name):
                     path.unlink(missing_ok=True)

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.pipeline.pages.contact_sheet import Tile
-from curate.pipeline.pages.thumbnails import Thumb, Thumbs
+from curate.pipeline.stats.gallery import Gallery, Picture
 from curate.pipeline.tables import manifest, provenance
 from curate.pipeline.tables.suspects_table import SUSPECTS
 
@@ -30,7 +29,7 @@ class Spot:
     colour: int  # of its domain
     label: str
     rank: int | None = None  # of a suspect
-    thumb: Thumb | None = None
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,10 @@ class SetMap:
     pictures: Sequence[Spot]  # one of each part of the map
     suspects: Sequence[Spot]
     doubtful: int  # crops whose neighbours mostly are of another domain
-    tiles: Sequence[Tile]  # the suspects once more, with what their neighbours say
+    tiles: Sequence[Picture]  # the suspects once more, with what their neighbours say
 
 
-def found(root: Path, thumbs: Thumbs) -> SetMap | None:
+def found(root: Path, gallery: Gallery) -> SetMap | None:
     """The map, if `curate suspects` has looked at the crops that are there now; None if it has not."""
     if not provenance.is_fresh(SUSPECTS, root):
         return None
@@ -58,12 +57,12 @@ def found(root: Path, thumbs: Thumbs) -> SetMap | None:
     some = [rest[at] for at in np.unique(np.linspace(0, max(len(rest) - 1, 0), DOTS).astype(int))] if rest else []
 
     def spot(row: Mapping[str, Any], *, picture: bool = False) -> Spot:
-        thumb = thumbs.thumbnail(row["path"], _SIDE) if picture else None
+        shown = gallery.crop(row["crop_id"], side=_SIDE) if picture else None
         label = f"{row['rank']}: {_told(row)}" if row["crop_id"] in ringed else row["domain"]
         rank = row["rank"] if row["crop_id"] in ringed else None
-        return Spot(_at(row["x"]), _at(row["y"]), domains.index(row["domain"]), label, rank, thumb)
+        return Spot(_at(row["x"]), _at(row["y"]), domains.index(row["domain"]), label, rank, shown)
 
-    tiles = [(thumbs.thumbnail(row["path"]), _told(row)) for row in doubtful[:RINGED]]
+    tiles = [gallery.crop(row["crop_id"], _told(row)) for row in doubtful[:RINGED]]
     return SetMap(
         domains,
         manifest.meta(SUSPECTS, root).get("net", ""),
@@ -71,7 +70,7 @@ def found(root: Path, thumbs: Thumbs) -> SetMap | None:
         [spot(row, picture=True) for row in _examples(some)],
         [spot(row, picture=True) for row in doubtful[:RINGED]],
         len(doubtful),
-        [Tile(thumb, label) for thumb, label in tiles if thumb],
+        [picture for picture in tiles if picture],
     )
 
 

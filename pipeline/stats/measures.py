@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from curate.pipeline.stats.charts import histogram, number
-from curate.pipeline.stats.gather import Tables
+from curate.pipeline.stats.tables import Tables
 from curate.pipeline.tables import manifest
 
 MEASURES = {

@@ -29,8 +29,10 @@ from curate.pipeline.stats import (
 )
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.funnel_steps import UNITS, Part
+from curate.pipeline.stats.gallery import Gallery
 from curate.pipeline.stats.reasons import STAGES
 from curate.pipeline.stats.run_tables import run_folders, write_run_tables
+from curate.pipeline.stats.tables import Tables
 from curate.pipeline.tables import attribution, manifest
 from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.splits import SPLITS
@@ -61,20 +63,21 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
     """
     folder = root / FOLDER
     thumbs = Thumbs(root, folder / "thumbs")
-    tables = gather.Tables(root)
+    tables = Tables(root)
     counts = funnel.funnel(root)
     with progress.task("report", 6) as task:
         translated = before_after.translations(root)
         view: dict[str, Any] = {"results": list(before_after.side_by_side(translated, root, thumbs))}
         before_after_picture.write_picture(translated, folder)
         task.advance()
-        view |= {"funnel": counts, "losses": list(gather.losses(tables, thumbs))}
+        gallery = Gallery(root, tables, thumbs)
+        view |= {"funnel": counts, "losses": list(gather.losses(tables, gallery))}
         task.advance()
-        view["sheets"] = list(gather.kept(tables, thumbs, section.per_sheet))
+        view["sheets"] = list(gather.kept(tables, gallery, section.per_sheet))
         task.advance()
-        view["map"] = map_of_suspects.found(root, thumbs)
-        view["copies"] = list(gather.duplicates(tables, thumbs))
-        view["pairs"] = list(gather.pairs(tables, thumbs, section.per_sheet))
+        view["map"] = map_of_suspects.found(root, gallery)
+        view["copies"] = list(gather.duplicates(tables, gallery))
+        view["pairs"] = list(gather.pairs(tables, gallery, section.per_sheet))
         task.advance()
         view["runs"] = runs.gather(root, thumbs)
         view["learning"] = _write_watch(root, folder, planned)
@@ -83,6 +86,7 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
         photos = _photos_in_use(tables, used)
         view |= {"measures": list(measures.measures(tables)), "used": photos.num_rows}
         view["credits"] = list(attribution.credit_rows(photos.slice(0, CREDITED), used))
+        view["details"] = gallery.details()
         page = write_text(folder / "index.html", render(view))
         task.advance()
     thumbs.sweep()
@@ -107,7 +111,7 @@ def render(view: Mapping[str, Any]) -> str:
     return templates.render("page.html", {**view, **fixed}, _HERE)
 
 
-def _photos_in_use(tables: gather.Tables, used: Mapping[str, str]) -> pa.Table:
+def _photos_in_use(tables: Tables, used: Mapping[str, str]) -> pa.Table:
     """The rows of images.parquet of photos that train, by domain and order of discovery."""
     photos = manifest.accepted(tables.images)
     photos = photos.filter(is_in(photos["image_id"], used))

@@ -142,7 +142,7 @@ TRAINED |= FROM_SHIPPED | EVALUATED
 EDITS = {
     "pipeline/scrape/config.py": ("delay: Seconds = 1.0", "delay: Seconds = 1.5", {"scrape"}),
     "pipeline/demo/config.py": ("seed: int = 7", "seed: int = 8", {"scrape"}),
-    "pipeline/faces/config.py": ("= 1.15 ", "= 1.05 ", {"crop", "dedup", "pairs", *TRAINED}),
+    "pipeline/faces/config.py": ("= 1.15 ", "= 1.05 ", {"crop", "dedup", "pairs", "stats", *TRAINED}),
     "pipeline/crop/config.py": ("= 50_000 ", "= 60_000 ", {"crop"}),
     "pipeline/dedup/config.py": ("= 0.92 ", "= 0.9 ", {"dedup"}),
     "pipeline/pairs/config.py": ("val: Share = 0.1", "val: Share = 0.2", {"pairs"}),

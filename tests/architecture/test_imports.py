@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "pipeline.review": (
         "pipeline.core pipeline.tables pipeline.imaging pipeline.hashing pipeline.faces pipeline.pages pipeline.web"
     ),
-    "pipeline.stats": "pipeline.core pipeline.tables pipeline.imaging pipeline.pages",
+    "pipeline.stats": "pipeline.core pipeline.tables pipeline.imaging pipeline.faces pipeline.pages",
     "pipeline.cli": "pipeline presets",
     "presets": "",
     "train.networks": "",

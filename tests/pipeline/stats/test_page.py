@@ -20,6 +20,8 @@ from tests.support.web import browser
 
 LONG = "http://demo.curate.test/" + "a-very-long-address-without-a-place-to-break" * 5
 
+EVIL = '<img src=x onerror="window.alerted = 1"></script><script>window.alerted = 2</script>'
+
 
 @pytest.fixture(scope="module")
 def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -27,7 +29,8 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("report")
     small_world(root)
     refused = {"status": manifest.REJECTED, "path": None, "reason": "network", "image_url": LONG}
-    rows = [*manifest.read(manifest.IMAGES, root).to_pylist(), image_row(root, None, "long", 99, **refused)]
+    found = [row | {"title": EVIL} for row in manifest.read(manifest.IMAGES, root).to_pylist()]
+    rows = [*found, image_row(root, None, "long", 99, **refused)]
     manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, rows), root)
     for number in range(2):
         photo = root / "raw/images" / f"photo{number}.png"
@@ -74,6 +77,35 @@ def test_the_line_between_before_and_after_follows_the_pointer_and_the_keys(page
     assert split_at(slider) == pytest.approx(25, abs=1)
     page.keyboard.press("End")
     assert split_at(slider) == 100
+
+
+def test_a_picture_opens_with_its_photo_its_face_and_the_command_that_would_change_its_fate(page: Any) -> None:
+    link = page.locator("#kept a.tile").first
+    link.click()
+    dialog = page.locator("dialog")
+    assert dialog.locator(".photo rect").count() == 1 and dialog.locator(".photo line").count() == 68
+    told = dialog.inner_text()
+    assert "kept" in told and "curate reject" in told and "cc0" in told
+    assert dialog.get_by_role("link", name="http://demo.curate.test/long/").count() == 2, "page and address lead on"
+    page.wait_for_function(
+        "[...document.querySelectorAll('dialog .photo img')].every(e => e.src.includes('raw/images'))"
+    )
+    width = dialog.locator(".photo img").evaluate("image => image.decode().then(() => image.naturalWidth)")
+    assert width == 96, "the photo itself, which is there, and not its copy"
+    first = dialog.locator("dd").first.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert dialog.locator("dd").first.inner_text() != first
+    page.keyboard.press("ArrowLeft")
+    assert dialog.locator("dd").first.inner_text() == first
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+def test_what_strangers_wrote_opens_as_text(page: Any) -> None:
+    page.locator("#kept a.tile").first.click()
+    assert page.locator("dialog h3").inner_text() == EVIL
+    assert page.locator("[src='x']").count() == 0
+    assert page.evaluate("window.alerted") is None
 
 
 def test_without_script_both_pictures_stand_side_by_side(chromium: Any, page_path: Path) -> None:
