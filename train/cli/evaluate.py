@@ -35,7 +35,7 @@ def evaluate(
 
     flags: dict[str, Any] = {"split": split, "images": images, "features": features, "resamples": resamples}
     section = context.section("evaluate", Evaluate, **flags)
-    folders = run_folders(context.root, runs)
+    folders = _folders(context.root, runs)
     context.note_stale("dataset")
     found = stage.run(section, context.root, folders, device=device or "auto", progress=context.console.progress)
     numbers = {one.run: one.numbers for one in found}
@@ -63,7 +63,7 @@ def compare(
     from curate.train.comparison import page, stage
 
     section = context.section("evaluate", Evaluate, split=split, images=images, features=features)
-    folders = run_folders(context.root, runs)
+    folders = _folders(context.root, runs)
     with OutputPlan([out], force=force) as plan:
         found = stage.run(section, context.root, folders, device=device or "auto", progress=context.console.progress)
         text = page.render(found, context.root, context.console.progress)
@@ -84,17 +84,17 @@ def _count(context: Context, runs: list[str] | None, files: list[Path]) -> None:
     context.console.result(tallies, votes.text(ballots))
 
 
-def run_folders(root: Path, runs: list[str] | None) -> list[Path]:
+def _folders(root: Path, runs: list[str] | None) -> list[Path]:
     """The folders of `runs`, names below processed/runs or paths below `root`; without any, all that have a
     checkpoint. Raises UsageError where there is none.
     """
     from curate.train.engine import checkpoint
+    from curate.train.runs import find
     from curate.train.runs.run_dir import RunDir
 
     if runs:
         return [root / RUNS / name if "/" not in name else root / name for name in runs]
-    there = [path.parent for path in sorted((root / RUNS).glob("[!.]*/config.json"))]
-    found = [path for path in there if checkpoint.newest(RunDir(path).checkpoints)]
+    found = [path for path in find.run_folders(root / RUNS) if checkpoint.newest(RunDir(path).checkpoints)]
     if not found:
         raise UsageError(f"{root / RUNS}: no trained run is here", "train one: curate train cyclegan")
     return found

@@ -28,10 +28,10 @@ CATALOGUE: Mapping[str, Metric] = {
     "cycle_l1": Metric("cycle L1", "less", "", percent=True),
     "identity_l1": Metric("identity L1", "less", "", percent=True),
     "mask_area": Metric("mask area", "", "", percent=True),
-    "diversity": Metric("diversity", "more", "real ones", by_net=True),
-    "members": Metric("members", "more", "real ones", by_net=True),
-    "styles": Metric("styles", "more", "real ones", by_net=True),
-    "nearest": Metric("nearest training picture", "more", "unseen ones", by_net=True),
+    "diversity": Metric("diversity", "", "real ones", by_net=True),
+    "members": Metric("members", "", "real ones", by_net=True),
+    "styles": Metric("styles", "", "real ones", by_net=True),
+    "nearest": Metric("nearest training picture", "", "unseen ones", by_net=True),
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,8 +52,15 @@ def run(
     """Measures `runs`, folders or RUN@STEP, RUN@best, one after the other; one that was measured before, with the same
     networks, images and settings, is not measured again.
 
-    Raises UsageError for what is no run, and for fewer than MIN_IMAGES images; TableError without a dataset.
+    Raises UsageError for what is no run, for two of one name, and for fewer than MIN_IMAGES images; TableError without
+    a dataset.
     """
+    for name, times in Counter(path.name for path in runs).items():
+        if times > 1:
+            raise UsageError(
+                f"{name}: {times} runs of this name: their numbers would lie in one folder",
+                "name each once, or rename one",
+            )
     net = extractor.load(section.features, root, select_device(device))
     return [_evaluate(section, root, path, net, device, progress) for path in runs]
 
@@ -118,9 +127,9 @@ def _images(section: Evaluate, root: Path, config: TrainConfig, progress: Progre
 
 
 def _made_by(stored: StoredCheckpoint, section: Evaluate, net: FeatureNet, held: HeldOut, training: HeldOut) -> str:
-    stat = stored.path.stat()
+    with stored.path.open("rb") as file:
+        networks = hashlib.file_digest(file, "sha256").hexdigest()
     images = [(task.label, task.digest) for part in (held, training) for task in part.tasks.values()]
-    networks = [stored.path.name, stat.st_size, stat.st_mtime_ns, stored.config_json]
     return digest([VERSION, networks, net.name, net.digest, section.resamples, images])
 
 

@@ -69,7 +69,7 @@ def way_table(label: str, evaluations: Sequence[Evaluation]) -> WayTable:
     for group, scores in over_seeds([one.evaluation for one in runs]):
         name = next(one.name for one in runs if one.evaluation is group[0])
         columns.append(scores[name])
-        header.append(f"{len(group)} seeds")
+        header.append(f"{group[0].run}, {len(group)} seeds")
     found = ((name, [scores.get(name) for scores in columns]) for name in CATALOGUE)
     rows = [_row(name, scores) for name, scores in found if any(scores)]
     return WayTable(header, rows, [line for one in runs for line in _unmeasured(one)])

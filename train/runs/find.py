@@ -22,8 +22,7 @@ def find_run(folder: Path, *, try_on: bool | None = None) -> tuple[Path, list[Pa
     `try_on` asks for one that puts articles on people, or for none of those. Raises UsageError without a run, and for
     several without such a name.
     """
-    there = [path.parent for path in sorted(folder.glob("[!.]*/config.json")) if not _ASIDE.search(path.parent.name)]
-    known = {path: kind for path in there if (kind := _is_try_on(path)) is not None}
+    known = {path: kind for path in run_folders(folder) if (kind := _is_try_on(path)) is not None}
     fitting = [path for path, kind in known.items() if try_on in (None, kind)] or list(known)
     if not fitting:
         raise UsageError(
@@ -35,6 +34,12 @@ def find_run(folder: Path, *, try_on: bool | None = None) -> tuple[Path, list[Pa
         names = ", ".join(path.name for path in fitting)
         raise UsageError(f"{folder}: {len(fitting)} runs are here: {names}", f"name one: --run {fitting[0]}")
     return chosen, [path for path in fitting if path != chosen]
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """The runs in `folder`, by name, without those that were moved out of the way."""
+    there = [path.parent for path in sorted(folder.glob("[!.]*/config.json"))]
+    return [path for path in there if not _ASIDE.search(path.name)]
 
 
 def _is_try_on(path: Path) -> bool | None:

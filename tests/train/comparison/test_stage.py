@@ -80,7 +80,7 @@ def test_what_was_measured_is_kept_until_something_changes(root: Path) -> None:
 
 def test_runs_that_differ_by_their_seed_are_summed_up(root: Path) -> None:
     shown = evaluate(root, "c0", "c1", quiet=False)
-    assert "2 seeds" in shown
+    assert "c0, 2 seeds" in shown
     both = [one for name in ("c0", "c1") if (one := evaluation.read(name, root))]
     ((group, scores),) = evaluation.over_seeds(both)
     values = [one.ways["a2b"].scores["kid"].value for one in group]
@@ -106,6 +106,7 @@ def test_runs_are_compared_on_one_page_and_it_may_be_written_again(root: Path, t
 
 def test_mistakes_are_told(root: Path, tmp_path: Path) -> None:
     assert "no trained run is here" in evaluate(tmp_path, code=2)
+    assert "2 runs of this name" in evaluate(root, "c0", f"{RUNS}/c0", code=2)
     assert "not a run folder" in evaluate(root, "nobody", code=2)
     assert "there are 1" in evaluate(root, "c0@99", code=2)
     assert "split" in curate("evaluate", "c0", "--split", "dev", "--root", root, code=2).stderr
