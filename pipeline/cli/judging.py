@@ -29,7 +29,7 @@ def review(
     session = ReviewSession(context.root, verdicts.person(by) if by else verdicts.whoever())
     for kind in session.kinds:
         context.note_stale("pairs" if kind == "pairs" else "dedup")
-        session.states(kind)  # read before anybody waits for it
+    session.prepare()
     token = loopback.new_token()
     listening = loopback.listen(port)
     page = routes.page(session, {kind: reasons or verdicts.REASONS[kind] for kind in session.kinds}, token)

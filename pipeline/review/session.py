@@ -75,6 +75,13 @@ class ReviewSession:
                 self._states.pop(kind, None)
             return self._loaded[kind][1]
 
+    def prepare(self) -> None:
+        """Reads and orders all that a page asks for first, before somebody waits for it."""
+        for kind in self.kinds:
+            own = self.items(kind)
+            _ = own.places, own.rows_of, own.values(review_items.DOUBT)
+            self.states(kind)
+
     def states(self, kind: str) -> NDArray[np.str_]:
         """The letter of each item, [n]: what persons have decided on it, whoever wrote it down, up to now."""
         own = self.items(kind)

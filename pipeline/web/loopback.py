@@ -30,10 +30,23 @@ def listen(port: int | None = None) -> socket.socket:
     """
     for candidate in [port] if port is not None else range(PORT, PORT + _TRIES):
         with contextlib.suppress(OSError):
-            return socket.create_server((HOST, candidate))
+            return _listen(candidate)
     if port is not None:
         raise UsageError(f"port {port} is taken or not permitted", "choose another with --port, or leave it out")
     raise UsageError(f"no port is free from {PORT} to {PORT + _TRIES - 1}", "choose one with --port; 0 takes any")
+
+
+def _listen(port: int) -> socket.socket:
+    # Named TCP: asyncio sends small answers at once on such sockets alone, on others each waits 40 ms for the client.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+        listening.listen()
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def address(listening: socket.socket, token: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -124,6 +125,12 @@ def test_a_port_that_is_taken_is_named_and_the_next_one_is_tried() -> None:
     with loopback.listen() as one, loopback.listen() as other:
         assert one.getsockname()[0] == "127.0.0.1"
         assert one.getsockname()[1] != other.getsockname()[1]
+
+
+def test_small_answers_do_not_wait_for_the_client() -> None:
+    """asyncio turns Nagle's algorithm off on sockets that are named TCP alone."""
+    with loopback.listen(0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_interrupting_it_is_its_usual_end() -> None:
