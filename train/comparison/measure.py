@@ -15,13 +15,13 @@ from curate.train.comparison.memorisation import Nearest
 from curate.train.comparison.rendering import Rendered
 from curate.train.comparison.scores import LEAST, Score
 from curate.train.data.transforms import to_float
+from curate.train.engine.contract import Recipe
 from curate.train.evaluation import metrics, real_features
 from curate.train.evaluation.evaluator import cut_out
 from curate.train.evaluation.features.extractor import FeatureNet
 from curate.train.evaluation.held_out import HeldOut
 from curate.train.evaluation.real_features import BATCH
 from curate.train.runs.config import TrainConfig
-from curate.train.runs.trained import Trained
 
 Scores = Mapping[str, Score | str]  # by name in CATALOGUE; or why it was not measured
 
@@ -45,7 +45,7 @@ class Measured:
 class Measurer:
     """What measures the ways of one run. `training` has the tasks of `held_out`, of images that trained."""
 
-    trained: Trained
+    recipe: Recipe
     config: TrainConfig
     held_out: HeldOut
     training: HeldOut
@@ -66,7 +66,7 @@ class Measurer:
         face = faces.measure(rendered, self.resamples, self.progress) if task.translates else NOT_TRANSLATED
         found |= dict.fromkeys(("face_distance", "face_kept"), face) if isinstance(face, str) else face
         if task.translates:
-            found |= members.measure(self.trained.recipe, self.config.model, task, self.net, real, self.resamples)
+            found |= members.measure(self.recipe, self.config.model, task, self.net, real, self.resamples)
         else:
             found |= dict.fromkeys(("members", "styles"), NOT_TRANSLATED)
         nearest = self._nearest(rendered, made)

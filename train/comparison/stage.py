@@ -78,7 +78,7 @@ def _evaluate(
     if held.split != section.split:
         progress.note(f"{name}: fewer than {MIN_IMAGES} images of a kind in {section.split}: measured on {held.split}")
     trained = load_checkpoint(stored, device)
-    measurer = Measurer(trained, config, held, training, net, section.resamples, root, progress)
+    measurer = Measurer(trained.recipe, config, held, training, net, section.resamples, root, progress)
     folder = root / evaluation.FOLDER / name
     (folder / evaluation.DOCUMENT).unlink(missing_ok=True)  # from here on, and until it is there again, it is not whole
     shutil.rmtree(folder / evaluation.PICTURES, ignore_errors=True)
