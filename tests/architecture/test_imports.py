@@ -56,6 +56,7 @@ MAY_IMPORT = {
     "train.translate": (
         f"{DATA} train.weights train.runs train.recipes train.gan train.data train.networks train.engine"
     ),
+    "train.serve": f"{DATA} pipeline.web train.translate train.runs",
     "train.latent": (
         f"{DATA} train.translate train.evaluation train.weights train.runs train.recipes train.gan train.data "
         "train.networks train.engine"
@@ -68,7 +69,7 @@ MAY_IMPORT = {
         f"{DATA} train.evaluation train.weights train.runs train.recipes train.gan train.data train.networks "
         "train.engine"
     ),
-    "train.cli": f"{DATA} pipeline.cli pipeline.review train",
+    "train.cli": f"{DATA} pipeline.cli pipeline.review pipeline.demo pipeline.web train",
 }
 STAGES = "scrape crop dedup pairs build stats export".split()
 

@@ -39,10 +39,11 @@ def served(app: PageGuard) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[Any]:
+def browser(*, camera: bool = False) -> Iterator[Any]:
     """A headless Chromium; the test is skipped where there is none, and fails if anything left this machine.
 
-    It keeps no cookies beyond the context. Requests of pages that the test opens are answered by 127.0.0.1 alone.
+    With `camera` it has one, of moving shapes. It keeps no cookies beyond the context. Requests of pages that the test
+    opens are answered by 127.0.0.1 alone.
     """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make dev")
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -51,7 +52,9 @@ def browser() -> Iterator[Any]:
     outside: list[str] = []
     with sync_api.sync_playwright() as playwright:
         # Root, as whom containers run, may not use the sandbox.
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        pretended = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] if camera else []
+        arguments = ["--no-sandbox", "--disable-gpu", *pretended]
+        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
         context = chromium.new_context()
         context.set_default_timeout(10_000)
         context.on("request", lambda request: _leaves(request.url) and outside.append(request.url))

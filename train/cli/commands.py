@@ -14,6 +14,7 @@ from curate.train.cli import params
 from curate.train.cli.evaluate import compare, evaluate
 from curate.train.cli.latent import direction, generate, label
 from curate.train.cli.latent_photos import edit, project
+from curate.train.cli.serve import serve
 from curate.train.cli.suspects import suspects
 from curate.train.cli.train import train
 from curate.train.cli.translate import Force, Renames, WhichSystem, known_direction, translate
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     add_command(app, suspects)
     add_command(app, train)
     add_command(app, translate)
+    add_command(app, serve)
     add_command(app, evaluate)
     add_command(app, compare)
     add_command(app, generate)

@@ -22,7 +22,7 @@ def find_run(folder: Path, *, try_on: bool | None = None) -> tuple[Path, list[Pa
     `try_on` asks for one that puts articles on people, or for none of those. Raises UsageError without a run, and for
     several without such a name.
     """
-    known = {path: kind for path in run_folders(folder) if (kind := _is_try_on(path)) is not None}
+    known = {path: "human" in keys for path, keys in _keys(folder).items()}
     fitting = [path for path, kind in known.items() if try_on in (None, kind)] or list(known)
     if not fitting:
         raise UsageError(
@@ -42,13 +42,26 @@ def run_folders(folder: Path) -> list[Path]:
     return [path for path in there if not _ASIDE.search(path.name)]
 
 
-def _is_try_on(path: Path) -> bool | None:
-    """Whether a run puts articles on people; None for what can't translate."""
+def translating_runs(folder: Path) -> list[Path]:
+    """The runs in `folder` that go from one domain to another, by name. Raises UsageError where there are none."""
+    found = [path for path, keys in _keys(folder).items() if "b" in keys]
+    if not found:
+        raise UsageError(f"{folder}: no run that translates photos is here", "train one: curate train cyclegan")
+    return found
+
+
+def _keys(folder: Path) -> dict[Path, frozenset[str]]:
+    """What the batches hold of each run in `folder` that has a checkpoint."""
+    return {path: keys for path in run_folders(folder) if (keys := _keys_of(path)) is not None}
+
+
+def _keys_of(path: Path) -> frozenset[str] | None:
+    """None for what can't be used."""
     try:
         if checkpoint.newest(RunDir(path).checkpoints) is None:
             return None
         config = from_dict(RunDir(path).read())
         model: Any = config.model
-        return "human" in RECIPES.resolve(config.recipe).keys(model)
+        return frozenset(RECIPES.resolve(config.recipe).keys(model))
     except (CurateError, OSError):
         return None

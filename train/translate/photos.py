@@ -55,14 +55,22 @@ def list_photos(inputs: Iterable[Path]) -> Photos:
 def read_photo(path: Path) -> Photo | UnreadablePhoto:
     """The photo, up to MAX_PIXELS; or why it can't be read."""
     try:
-        return photo.decode(path.read_bytes(), max_pixels=MAX_PIXELS)
+        return open_photo(path.read_bytes(), MAX_PIXELS)
+    except OSError as error:
+        return UnreadablePhoto("unreadable", error.strerror or str(error))
+    except MemoryError:
+        return UnreadablePhoto("too_large", "not enough memory")
+
+
+def open_photo(data: bytes, max_pixels: int) -> Photo | UnreadablePhoto:
+    """The photo in the bytes `data`; or why it can't be read."""
+    try:
+        return photo.decode(data, max_pixels=max_pixels)
     except codec.ImageError as error:
         if error.reason == "bomb":
             side = f"{codec.MAX_SIDE:,} px a side are the most"
             return UnreadablePhoto("too_large", f"{str(error).removeprefix('bomb: ')}, {side}")
         return UnreadablePhoto(error.reason, str(error).removeprefix(f"{error.reason}: ").removeprefix(error.reason))
-    except OSError as error:
-        return UnreadablePhoto("unreadable", error.strerror or str(error))
     except MemoryError:
         return UnreadablePhoto("too_large", "not enough memory")
 

@@ -1,0 +1,71 @@
+"""What the page offers: trained networks, each in the directions that it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.pipeline.core.errors import UsageError
+from curate.train.runs.photo_networks import PhotoNetworks
+from curate.train.translate import metadata
+from curate.train.translate.metadata import MadeBy
+from curate.train.translate.translator import Translator
+
+
+@dataclass(frozen=True)
+class OfferedWay:
+    """One run in one direction. What is public goes to the page."""
+
+    name: str  # of the run, or of the file of weights
+    system: str
+    direction: str
+    source: str  # the domain of the photos
+    target: str  # what becomes of them
+    members: int  # of a council; 0 of networks without
+
+
+class Ways:
+    """The ways that are offered, by number."""
+
+    def __init__(self, runs: Sequence[PhotoNetworks]) -> None:
+        """Raises UsageError for networks that translate no photos, or that need a second picture for it."""
+        self._networks: list[PhotoNetworks] = []
+        self.all: list[OfferedWay] = []
+        for networks in runs:
+            if networks.is_try_on:
+                raise UsageError(
+                    f"{networks.source}: puts articles on people, which the page does not",
+                    "curate translate me.jpg --article shirt.jpg",
+                )
+            networks.check_direction(networks.usual_direction)
+            for direction in networks.directions:
+                names = networks.domains[direction[0]], networks.domains[direction[2]]
+                name = Path(networks.source).name.removesuffix(".safetensors")
+                self.all.append(OfferedWay(name, networks.system, direction, *names, networks.members))
+                self._networks.append(networks)
+        self._xmp = {id(networks): metadata.xmp(MadeBy.of(networks)) for networks in runs}
+        self._translators: dict[tuple[int, bool], Translator] = {}
+
+    def translator(self, number: int, member: int, style: int, *, whole: bool) -> Translator:
+        """What goes the way `number`; `whole` takes photos as they are, without looking for faces.
+
+        Raises UsageError for a way or a member that there is not.
+        """
+        networks = self._of(number)
+        if member not in range(max(networks.members, 1)):
+            raise UsageError(f"member {member}: there are 0 to {networks.members - 1}", "load the page again")
+        key = number, whole
+        if key not in self._translators:
+            self._translators[key] = Translator(networks, self.all[number].direction, align=not whole)
+        translator = self._translators[key]
+        return translator.chosen(member, style) if networks.members else translator
+
+    def xmp(self, number: int) -> bytes:
+        """The mark of what this way makes. Raises UsageError for one that there is not."""
+        return self._xmp[id(self._of(number))]
+
+    def _of(self, number: int) -> PhotoNetworks:
+        if number not in range(len(self.all)):
+            raise UsageError(f"way {number}: there are {len(self.all)}", "load the page again")
+        return self._networks[number]
