@@ -59,6 +59,14 @@ class Thumbs:
             self._made |= dict.fromkeys(lacking)
         return [self._made[name] for name in names]
 
+    def drawn(self, rgb: codec.RGB, named: str) -> Thumb:
+        """A picture that no file has, uint8 [H, W, 3]; `named` says all that it follows from."""
+        name = hashlib.sha256(named.encode()).hexdigest()[:20] + ".jpg"
+        with atomic_write(self.folder / name, durable=False) as temporary:
+            temporary.write_bytes(codec.encode_jpeg(rgb, QUALITY))
+        self._made[name] = thumb = self._read(name)
+        return thumb
+
     def _write(self, wanted: Mapping[str, int], path: str) -> None:
         if not wanted:
             return

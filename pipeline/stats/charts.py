@@ -14,27 +14,49 @@ BINS = 24
 _WIDTH, _HEIGHT, _FLOOR = 240, 60, 58  # px of the view box; the axis stands on the floor
 
 
-def histogram(values: ArrayLike, low: float, high: float, label: str) -> Markup:
-    """Bars of `values` between `low` and `high`, with a line at the median; values outside count in the end bars."""
-    numbers = np.asarray(values, np.float64)
+def histogram(
+    kept: ArrayLike, refused: ArrayLike, low: float, high: float, label: str, limits: Sequence[float] = ()
+) -> Markup:
+    """Bars of the values that were `kept`, those `refused` on top of them, between `low` and `high`.
+
+    Values outside count in the end bars. A dashed line stands at the median of what was kept, a whole one at each of
+    `limits` that is between the two.
+    """
+    numbers, others = np.asarray(kept, np.float64), np.asarray(refused, np.float64)
     high = high if high > low else low + 1.0
-    counts, _ = np.histogram(numbers.clip(low, high), BINS, (low, high))
-    tallest = max(int(counts.max()), 1)
-    step = _WIDTH / BINS
-    bars = "".join(
-        f'<rect x="{i * step + 0.5:.1f}" y="{_FLOOR - h:.1f}" width="{step - 1:.1f}" height="{h:.1f}" rx="1"/>'
-        for i, n in enumerate(counts)
-        if (h := max(n / tallest * (_FLOOR - 6), 1.0 if n else 0.0))
-    )
-    middle = float(np.median(numbers)) if numbers.size else low
-    at = (min(max(middle, low), high) - low) / (high - low) * _WIDTH
+    counts, more = (np.histogram(each.clip(low, high), BINS, (low, high))[0] for each in (numbers, others))
+    tallest = max(int((counts + more).max()), 1)
+    below: list[str] = []
+    above: list[str] = []
+    for i, (n, m) in enumerate(zip(counts.tolist(), more.tolist(), strict=True)):
+        foot = _FLOOR
+        for count, bars in ((n, below), (m, above)):
+            height = max(count / tallest * (_FLOOR - 6), 1.0 if count else 0.0)
+            foot -= height
+            if height:
+                bars.append(_bar(i, foot, height))
+
+    def at(value: float) -> float:
+        return (min(max(value, low), high) - low) / (high - low) * _WIDTH
+
+    middle = at(float(np.median(numbers))) if numbers.size else None
+    lines = "" if middle is None else _line("median", middle)
+    lines += "".join(_line("limit", at(limit)) for limit in limits if low <= limit <= high)
     return Markup(
         f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
-        f'<g class="bars">{bars}</g>'
-        f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{_FLOOR}" y2="{_FLOOR}"/>'
-        f'<line class="median" x1="{at:.1f}" x2="{at:.1f}" y1="2" y2="{_FLOOR}"/>'
+        f'<g class="bars">{"".join(below)}</g><g class="refused">{"".join(above)}</g>'
+        f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{_FLOOR}" y2="{_FLOOR}"/>{lines}'
         f'</svg><p class="ends"><span>{number(low)}</span><span>{number(high)}</span></p>'
     )
+
+
+def _bar(place: int, top: float, height: float) -> str:
+    step = _WIDTH / BINS
+    return f'<rect x="{place * step + 0.5:.1f}" y="{top:.1f}" width="{step - 1:.1f}" height="{height:.1f}" rx="1"/>'
+
+
+def _line(kind: str, x: float) -> str:
+    return f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{_FLOOR}"/>'
 
 
 def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float | None]]], label: str) -> Markup:

@@ -35,15 +35,17 @@ _SCRAPE = {  # reason -> the key that would have to say something else; "" for o
     **dict.fromkeys(("http_4xx", "http_5xx", "network", "quota", "host_off", "robots_unreachable"), ""),
 }
 _CROP = {
-    "no_face": "crop.detector or crop.rotations",
     "many_faces": "crop.faces",
     "not_largest": "crop.faces",
 }
 
 
 def of_candidate(row: Row) -> Fate:
-    """Of a row of images.parquet that was refused."""
+    """Of a row of images.parquet."""
     reason = row["reason"]
+    if reason == OK:
+        command = f'curate reject {row["image_id"]} --reason "..." && curate build'
+        return Fate("fetched", "", "Take out whatever is made of it:", command)
     state, because = f"refused: {reason}", REASONS["scrape"].get(reason, "")
     if reason not in _SCRAPE:
         return Fate(state, because)
@@ -78,6 +80,8 @@ def _refused_crop(row: Row, limits: Iterable[Threshold]) -> Fate:
     broken = next((one for one in limits if one.reason == reason and one.broken_by(row.get(one.column))), None)
     if broken:
         return Fate(state, broken.words(row[broken.column]), f"Change {broken.key} in params.yaml, then", CUT)
+    if reason == "no_face":
+        return Fate(state, because, "Click on its eyes and mouth on the page of", "curate review")
     if reason in _CROP:
         return Fate(state, because, f"Change {_CROP[reason]} in params.yaml, then", CUT)
     return Fate(state, because)

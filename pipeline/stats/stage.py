@@ -18,6 +18,7 @@ from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumbs
 from curate.pipeline.stats import (
+    averages,
     before_after,
     before_after_picture,
     funnel,
@@ -74,6 +75,7 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
         view |= {"funnel": counts, "losses": list(gather.losses(tables, gallery))}
         task.advance()
         view["sheets"] = list(gather.kept(tables, gallery, section.per_sheet))
+        view["averages"] = averages.averages(tables.crops, root, thumbs)
         task.advance()
         view["map"] = map_of_suspects.found(root, gallery)
         view["copies"] = list(gather.duplicates(tables, gallery))
@@ -84,7 +86,7 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
         task.advance()
         used = attribution.uses(tables.dataset, tables.pairs)
         photos = _photos_in_use(tables, used)
-        view |= {"measures": list(measures.measures(tables)), "used": photos.num_rows}
+        view |= {"measures": list(measures.measures(tables, gallery)), "used": photos.num_rows}
         view["credits"] = list(attribution.credit_rows(photos.slice(0, CREDITED), used))
         view["details"] = gallery.details()
         page = write_text(folder / "index.html", render(view))

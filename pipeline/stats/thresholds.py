@@ -42,16 +42,25 @@ class Threshold(NamedTuple):
         return f"{self.column} {value:.3g}, {side} {self.key} {bound:.4g}"
 
     def bounds(self) -> Iterator[float]:
-        """The ends of the range that are somewhere."""
-        yield from (bound for bound in (self.low, self.high) if math.isfinite(bound))
+        """The ends of the range that can refuse something: a least share of 0 or a largest of 1 are no thresholds."""
+        name = self.key.partition(".")[2]
+        off = 0.0 if name.startswith("min_") else 1.0 if name.startswith("max_") else None
+        yield from (bound for bound in (self.low, self.high) if math.isfinite(bound) and bound != off)
 
 
 class Thresholds:
     """Those of the tables below a root; none of a table that does not say."""
 
     def __init__(self, root: Path) -> None:
-        self._crop, self._pairs = (_section(table, root) for table in (manifest.CROPS, manifest.PAIRS))
+        self._scrape, self._crop, self._pairs = (
+            _section(table, root) for table in (manifest.IMAGES, manifest.CROPS, manifest.PAIRS)
+        )
         self._by_domain: dict[str, list[Threshold]] = {}
+
+    def of_images(self) -> Iterator[Threshold]:
+        """The one on `side`, the shorter side of an image in px."""
+        if isinstance(least := self._scrape.get("min_side"), int):
+            yield Threshold("too_small", "side", "scrape.min_side", float(least), math.inf)
 
     def of_crops(self, domain: str) -> list[Threshold]:
         """In the order in which they are asked."""

@@ -47,7 +47,7 @@ def limits(tmp_path: Path) -> Thresholds:
             "face_px 20, below crop.min_face 40",
             "curate crop",
         ),
-        ({"reason": "no_face"}, "refused: no_face", "the detector found no face", "curate crop"),
+        ({"reason": "no_face"}, "refused: no_face", "the detector found no face", "curate review"),
         ({"reason": "decode_failed"}, "refused: decode_failed", "the file is damaged or cut short", ""),
         ({"reason": "review"}, "taken out by a person", "", "curate keep c"),
     ],
@@ -112,7 +112,7 @@ def test_the_commands_can_be_typed(tmp_path: Path) -> None:
     told += [fate.of_crop(CROP | {"reason": reason}, None, None, []) for reason in manifest.CROPS.reasons]
     commands = {part.strip() for one in told for part in one.command.split("&&") if part.strip()}
     named = {re.sub(r"=\w+|\"...\"| c\b", "", command) for command in commands}
-    assert {command.split()[1] for command in named} == {"scrape", "crop", "dedup", "build", "keep", "reject"}
+    assert {command.split()[1] for command in named} == {"scrape", "crop", "dedup", "build", "keep", "reject", "review"}
     for command in named:
         name, *options = command.split()[1:]
         text = curate(name, "--help").stdout

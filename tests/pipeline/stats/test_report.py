@@ -14,7 +14,6 @@ from curate.pipeline.core.parallel import Engine
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.stats import stage as report
-from curate.pipeline.stats.charts import histogram
 from curate.pipeline.stats.config import Stats
 from curate.pipeline.stats.reasons import REASONS
 from curate.pipeline.tables import manifest
@@ -184,10 +183,3 @@ def test_every_reason_has_words(stage: str) -> None:
     made = (manifest.IMAGES, manifest.CROPS, manifest.DEDUP, manifest.DATASET, manifest.PAIRS)
     table = dict(zip(("scrape", "crop", "dedup", "build", "pairs"), made, strict=True))[stage]
     assert REASONS[stage].keys() == table.reasons - {manifest.OK}
-
-
-def test_a_histogram_stands_on_its_axis() -> None:
-    svg = BeautifulSoup(str(histogram([1, 1, 1, 9], 0, 10, "n")), "lxml")
-    heights = [float(str(bar["height"])) for bar in svg.select(".bars rect")]
-    assert len(heights) == 2
-    assert heights[0] == pytest.approx(3 * heights[1], abs=0.2)
