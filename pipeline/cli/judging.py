@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from curate.pipeline.cli.context import Context
+from curate.pipeline.core.errors import UsageError
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Of crops, pairs or photos; 8 letters are enough.")]
 By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; the user's name without it.")]
@@ -20,8 +22,22 @@ def review(
         list[str] | None,
         typer.Option("--reason", metavar="TEXT", help="To reject by, on the keys 1 to 9; repeatable."),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="For a second person, who does not see your decisions; no page is shown."),
+    ] = None,
+    import_: Annotated[
+        Path | None,
+        typer.Option("--import", metavar="FOLDER", help="Take a second person's decisions; how far do you agree?"),
+    ] = None,
+    domain: Annotated[list[str] | None, typer.Option(metavar="NAME", help="That --export takes; repeatable.")] = None,
 ) -> None:
     """Look at crops or pairs on a page, by keyboard, and decide: a decision is on the disk before the next picture."""
+    if export or import_:
+        _second_opinion(context, export, import_, domain, by)
+        return
+    if domain:
+        raise UsageError("--domain: chooses what to export", "leave it out, or add --export FOLDER")
     from curate.pipeline.review import routes, verdicts
     from curate.pipeline.review.session import ReviewSession
     from curate.pipeline.web import loopback
@@ -36,6 +52,29 @@ def review(
     told = f"review: {loopback.address(listening, token)}   (for this machine alone; Ctrl-C ends it)"
     loopback.run(page, listening, lambda: context.console.say(told))
     context.console.say("\nwhat was decided counts from the next build on: curate build, or dvc repro")
+
+
+def _second_opinion(
+    context: Context, export: Path | None, import_: Path | None, domain: list[str] | None, by: str | None
+) -> None:
+    from curate.pipeline.review import second_opinion, verdicts
+
+    if export and import_:
+        raise UsageError("--export and --import: one at a time", "leave one of them out")
+    if import_:
+        if domain:
+            raise UsageError("--domain: no effect with --import", "leave it out")
+        found = second_opinion.take(context.root, import_, by=verdicts.person(by) if by else None)
+        context.console.result(found, second_opinion.text(found))
+    elif export:
+        done = second_opinion.export(context.root, export, domains=domain or (), progress=context.console.progress)
+        told = ", ".join(f"{count:,} {kind}" for kind, count in done.items.items())
+        lines = [
+            f"{told} in {export}, without photos and decisions",
+            f"hand it on; there: curate review --root {export} --by NAME",
+            f"then here: curate review --import {export}",
+        ]
+        context.console.result(done, "\n".join(lines))
 
 
 def keep(context: Context, ids: Ids, by: By = None) -> None:

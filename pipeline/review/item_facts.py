@@ -53,4 +53,9 @@ def _photo(own: ReviewItems, image: str) -> dict[str, Any]:
     known = own.photos.get(image, {})
     page = known.get("page_url") or ""
     told = {name: known.get(name) for name in ("title", "license", "creator", "width", "height")}
-    return {"image": image, "page": page if page.lower().startswith(_WEB) else None, **told}
+    return {
+        "image": image,
+        "there": bool(known.get("path")),
+        "page": page if page.lower().startswith(_WEB) else None,
+        **told,
+    }

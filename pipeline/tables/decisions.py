@@ -81,6 +81,10 @@ class Decisions:
         """Those of persons alone."""
         return Decisions(chain.from_iterable(self._by_person.values()))
 
+    def persons(self) -> set[str]:
+        """Whose decisions stand."""
+        return {one.by for stack in self._by_person.values() for one in stack}
+
     def by_command(self, name: str) -> Mapping[str, Decision]:
         """Those of the command `name`, by item."""
         return {item: stack[-1] for item, stack in self._by_command.items() if stack[-1].by == name}

@@ -104,7 +104,8 @@ async function single() {
   if (id !== current() || mode !== "single") return; // somebody was faster
   placing.end();
   shown.show(item, view.letters[at], { cluster: () => ACTIONS.cluster[2]() });
-  find("#photo").disabled = !item.facts.photos.length;
+  find("#photo").disabled = !item.facts.photos.some((one) => one.there);
+  find("#place").disabled = !item.facts.photos[0]?.there;
   find("#photo").classList.toggle("on", shown.photo);
   find("#zoom").classList.remove("on");
   shown.stage.classList.remove("zoomed");
@@ -200,7 +201,7 @@ async function undone() {
 
 // A face is placed in the photo of the current crop; then comes the next one.
 async function place() {
-  if (mode !== "single" || query.kind !== "crops" || !shown.item?.facts.photos[0]?.width) return;
+  if (mode !== "single" || query.kind !== "crops" || !shown.item?.facts.photos[0]?.there) return;
   shown.photo = true;
   shown.stage.classList.remove("zoomed");
   await single();

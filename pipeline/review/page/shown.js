@@ -26,7 +26,7 @@ export class Shown {
 
   draw() {
     const { facts, pictures } = this.item;
-    const raw = this.photo && facts.photos[0];
+    const raw = this.photo && facts.photos[0]?.there && facts.photos[0];
     this.stage.classList.toggle("raw", Boolean(raw));
     this.put(this.picture, raw ? photo(facts.photos[0]) : pictures[0]?.src, facts.id);
     const second = raw ? facts.photos[1] && photo(facts.photos[1]) : pictures[1]?.src;
