@@ -24,7 +24,14 @@ from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.schema import CROPS, IMAGES
 
 # Pictures of the pictures, and the pages where they were found: made or read anew by the next command that needs them.
-_DERIVED = ("processed/cache", "processed/dedup", "processed/report", "processed/views", "raw/.pages")
+_DERIVED = (
+    "processed/cache",
+    "processed/dedup",
+    "processed/evaluated",
+    "processed/report",
+    "processed/views",
+    "raw/.pages",
+)
 _RUNS = "processed/runs"
 # Images last: their rows find the others when this is interrupted.
 _TABLES = (manifest.DATASET, manifest.DEDUP, manifest.PAIRS, CROPS, IMAGES)

@@ -61,14 +61,20 @@ def run(
                 f"{name}: {times} runs of this name: their numbers would lie in one folder",
                 "name each once, or rename one",
             )
+    found = [(path.name, find_in_run(path)) for path in runs]  # all, before the first one takes its time
     net = extractor.load(section.features, root, select_device(device))
-    return [_evaluate(section, root, path, net, device, progress) for path in runs]
+    return [_evaluate(section, root, name, stored, net, device, progress) for name, stored in found]
 
 
 def _evaluate(
-    section: Evaluate, root: Path, path: Path, net: FeatureNet, device: str, progress: Progress
+    section: Evaluate,
+    root: Path,
+    name: str,
+    stored: StoredCheckpoint,
+    net: FeatureNet,
+    device: str,
+    progress: Progress,
 ) -> Evaluation:
-    stored, name = find_in_run(path), path.name
     config = _config(stored, section, device)
     held, training = _images(section, root, config, progress)
     made_by = _made_by(stored, section, net, held, training)

@@ -57,7 +57,8 @@ def collected(site: Site, root: Path) -> Query:
     trains = {"crop_id": "c1", "path": crop["path"], "source_path": path, "domain": "things", "split": "train"}
     fate = {"status": manifest.ACCEPTED, "reason": manifest.OK}
     write(root, manifest.DATASET, {**trains, **fate, "cluster_id": "c1", "license": "cc-by-4.0"})
-    for name in (crop["path"], "processed/cache/a.npy", "processed/report/sheet.jpg"):
+    derived = ("cache/a.npy", "report/sheet.jpg", "evaluated/hair/pictures/a2b/before/0000.jpg")
+    for name in (crop["path"], *(f"processed/{path}" for path in derived)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"pixels")
     config = root / "processed/runs/hair/config.json"
@@ -87,7 +88,9 @@ def test_forgetting_leaves_no_trace_and_lasts(site: Site, tmp_path: Path, by: st
     assert {row["image_url"] for row in rows(tmp_path)} == {site.url(f"/{n}.jpg") for n in (0, 2, 4)}
     assert manifest.read(manifest.CROPS, tmp_path)["crop_id"].to_pylist() == ["c2"]
     left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "list.csv"]
-    assert not [path for path in left if image in path.name or path.name in {"c1.png", "a.npy", "sheet.jpg"}]
+    assert not [
+        path for path in left if image in path.name or path.name in {"c1.png", "a.npy", "sheet.jpg", "0000.jpg"}
+    ]
     journal = (tmp_path / "raw/images/journal.jsonl").read_text("utf-8")
     assert image not in journal and site.url("/1.jpg") not in journal and '"Bo"' not in journal
 
