@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
@@ -46,10 +46,7 @@ def _routes(ways: Ways, samples: Samples, turnstile: Turnstile) -> APIRouter:
         return Response(samples[name], media_type="image/jpeg")
 
     @router.post("/translate")
-    async def translate(
-        request: Request, way: Number, member: Number = 0, style: Number = 0, *, whole: bool = False
-    ) -> Response:
-        wish = Wish(way, member, style, whole)
+    async def translate(request: Request, wish: Annotated[Wish, Depends(_wish)]) -> Response:
         data = await request.body()
 
         def answer() -> Response:
@@ -59,10 +56,7 @@ def _routes(ways: Ways, samples: Samples, turnstile: Turnstile) -> APIRouter:
         return await run_in_threadpool(_in_turn, turnstile, answer)
 
     @router.post("/picture/{kind}")
-    async def picture(
-        request: Request, kind: Kind, way: Number, member: Number = 0, style: Number = 0, *, whole: bool = False
-    ) -> Response:
-        wish = Wish(way, member, style, whole)
+    async def picture(request: Request, kind: Kind, wish: Annotated[Wish, Depends(_wish)]) -> Response:
         data = await request.body()
 
         def answer() -> Response:
@@ -72,6 +66,10 @@ def _routes(ways: Ways, samples: Samples, turnstile: Turnstile) -> APIRouter:
         return await run_in_threadpool(_in_turn, turnstile, answer)
 
     return router
+
+
+def _wish(way: Number, member: Number = 0, style: Number = 0, *, whole: bool = False, every: bool = False) -> Wish:
+    return Wish(way, member, style, whole, every)
 
 
 def _in_turn(turnstile: Turnstile, answer: Callable[[], Response]) -> Response:

@@ -28,21 +28,22 @@ MEDIA_TYPES: dict[Kind, str] = {"png": "image/png", "jpg": "image/jpeg", "gif": 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for: a way by its number, of a council who paints and how; `whole`: nobody looks for a face."""
+    """What is asked for: a way by its number, of a council who paints and how, and what of the photo."""
 
     way: int
     member: int = 0
     style: int = 0
-    whole: bool = False
+    whole: bool = False  # nobody looks for a face
+    every: bool = False  # face, not only the largest
 
 
 @dataclass(frozen=True)
 class ServedPhoto:
-    """A photo before and after, of one size; where its face was found, if one was looked for."""
+    """A photo before and after, of one size; where faces were found, if any were looked for."""
 
     before: Photo
     after: Photo
-    face: Box | None  # px of `before`
+    faces: tuple[Box, ...] = ()  # px of `before`
 
 
 def translated(ways: Ways, data: bytes, wish: Wish) -> ServedPhoto:
@@ -51,9 +52,9 @@ def translated(ways: Ways, data: bytes, wish: Wish) -> ServedPhoto:
     Raises UsageError for bytes that are no photo, for one that is too large, and where no face is found.
     """
     photo = _photo(data)
-    translator = ways.translator(wish.way, wish.member, wish.style, whole=wish.whole)
+    translator = ways.translator(wish.way, wish.member, wish.style, whole=wish.whole, every=wish.every)
     if translator.takes_whole:
-        return ServedPhoto(photo, translator.on_whole(photo), None)
+        return ServedPhoto(photo, translator.on_whole(photo))
     made = _crop(translator, photo) if translator.layout == "crop" else _in_photo(translator, photo)
     if made is None:
         raise UsageError(f"no face of '{translator.domain}' was found", "try another photo, or let it be taken whole")
@@ -61,15 +62,16 @@ def translated(ways: Ways, data: bytes, wish: Wish) -> ServedPhoto:
 
 
 def to_look_at(ways: Ways, wish: Wish, made: ServedPhoto) -> dict[str, Any]:
-    """Both pictures as data: addresses, and the face as shares of width and height: x, y, width, height."""
+    """Both pictures as data: addresses, and the faces as shares of width and height: x, y, width, height."""
     width, height = made.before.size
-    face = made.face and [round(value / side, 5) for value, side in zip(made.face, (width, height) * 2, strict=True)]
+    sides = (width, height) * 2
+    faces = [[round(value / side, 5) for value, side in zip(face, sides, strict=True)] for face in made.faces]
     return {
         "before": _address(made.before, b""),
         "after": _address(made.after, ways.xmp(wish.way)),
         "width": width,
         "height": height,
-        "face": face,
+        "faces": faces,
     }
 
 
@@ -94,8 +96,10 @@ def _photo(data: bytes) -> Photo:
 def _in_photo(translator: Translator, photo: Photo) -> ServedPhoto | None:
     """The whole photo with its face translated."""
     made = translator.on_photo(photo)
-    face = next((face for face in made.faces if face.made is not None), None)
-    return None if face is None else ServedPhoto(photo, made.photo, face.cut.box)
+    if not made.layers:
+        return None
+    boxes = [face.cut.box for face in made.faces if face.made is not None]
+    return ServedPhoto(photo, made.photo, tuple(box for box in boxes if box))
 
 
 def _crop(translator: Translator, photo: Photo) -> ServedPhoto | None:
@@ -103,7 +107,7 @@ def _crop(translator: Translator, photo: Photo) -> ServedPhoto | None:
     for face in translator(photo.shown):
         if face.made is not None and face.seen is not None:
             before, after = (replace(Photo.of(rounded(one)), exif=photo.exif) for one in (face.seen, face.made.picture))
-            return ServedPhoto(before, after, None)
+            return ServedPhoto(before, after)
     return None
 
 

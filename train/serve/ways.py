@@ -45,19 +45,22 @@ class Ways:
                 self.all.append(OfferedWay(name, networks.system, direction, *names, networks.members))
                 self._networks.append(networks)
         self._xmp = {id(networks): metadata.xmp(MadeBy.of(networks)) for networks in runs}
-        self._translators: dict[tuple[int, bool], Translator] = {}
+        self._translators: dict[tuple[int, bool, bool], Translator] = {}
 
-    def translator(self, number: int, member: int, style: int, *, whole: bool) -> Translator:
-        """What goes the way `number`; `whole` takes photos as they are, without looking for faces.
+    def translator(self, number: int, member: int, style: int, *, whole: bool, every: bool) -> Translator:
+        """What goes the way `number`; `whole` takes photos as they are, without looking for faces; `every` takes each
+        face, not only the largest, of those that look for any.
 
         Raises UsageError for a way or a member that there is not.
         """
         networks = self._of(number)
         if member not in range(max(networks.members, 1)):
             raise UsageError(f"member {member}: there are 0 to {networks.members - 1}", "load the page again")
-        key = number, whole
+        direction = self.all[number].direction
+        every = every and not whole and networks.rules[direction[0]].align != "none"
+        key = number, whole, every
         if key not in self._translators:
-            self._translators[key] = Translator(networks, self.all[number].direction, align=not whole)
+            self._translators[key] = Translator(networks, direction, align=not whole, all_faces=every)
         translator = self._translators[key]
         return translator.chosen(member, style) if networks.members else translator
 

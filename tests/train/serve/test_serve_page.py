@@ -118,6 +118,20 @@ def test_several_runs_members_and_styles_stand_side_by_side(chromium: Any) -> No
         page.close()
 
 
+def test_every_face_is_translated_where_that_is_wanted(chromium: Any) -> None:
+    two = np.concatenate([drawn_people.photo(1), drawn_people.photo(3)], axis=1)
+    with served(routes.page(Ways([painter()]), TOKEN)) as address:
+        page = opened(chromium, address)
+        drop(page, two)
+        page.wait_for_selector(".result.done")
+        assert page.locator(".before rect").count() == 1
+        page.check("#every")
+        page.wait_for_function("() => document.querySelectorAll('.before rect').length === 2")
+        made = codec.decode(kept(page, "png")[1])
+        assert all((half != own).any() for half, own in zip(np.split(made, 2, 1), np.split(two, 2, 1), strict=True))
+        page.close()
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_a_phone_and_a_desk(chromium: Any, width: int) -> None:
     with served(routes.page(Ways([painter(), council()]), TOKEN, {"long-1": b"", "short-1": b""})) as address:

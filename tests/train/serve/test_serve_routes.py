@@ -59,7 +59,7 @@ def test_equal_photos_give_equal_files_and_turned_faces_a_picture_of_their_own(p
     face = codec.decode(post(page, "picture/png", photo, way=1).content)
     assert face.shape == (64, 64, 3)
     told = post(page, "translate", photo, way=1).json()
-    assert (told["width"], told["height"], told["face"]) == (64, 64, None)
+    assert (told["width"], told["height"], told["faces"]) == (64, 64, [])
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_onnx_file_is_served_too(tmp_path: Path) -> None:
 
     ways = Ways([onnx_networks.load(onnx_painter.write(tmp_path / "a2b.onnx"))])
     made = translation.translated(ways, codec.encode_png(drawn_people.photo(1)), translation.Wish(0))
-    assert made.face is not None and (made.after.shown != made.before.shown).any()
+    assert made.faces and (made.after.shown != made.before.shown).any()
 
 
 def test_the_networks_of_the_demo_find_the_face_of_each_sample() -> None:

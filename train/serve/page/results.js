@@ -36,7 +36,7 @@ export class Result {
       [before.src, after.src] = [made.before, made.after];
       [before.alt, after.alt] = ["before", `after: ${this.title.what}`];
       await Promise.all([before.decode(), after.decode()]);
-      this.frame(made.face);
+      this.frame(made.faces);
       this.card.classList.add("done");
     } catch (error) {
       this.tell(error.message);
@@ -45,11 +45,12 @@ export class Result {
     }
   }
 
-  frame(face) {
-    const rect = this.part("rect");
-    rect.toggleAttribute("hidden", !face);
-    this.part("svg").classList.toggle("none", !face);
-    if (face) ["x", "y", "width", "height"].forEach((name, at) => rect.setAttribute(name, face[at]));
+  frame(faces) {
+    this.part("svg").replaceChildren(...faces.map((face) => {
+      const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+      ["x", "y", "width", "height"].forEach((name, at) => rect.setAttribute(name, face[at]));
+      return rect;
+    }));
   }
 
   async takeWhole() {

@@ -18,7 +18,6 @@ async function begin() {
   choose(chosen, 0, true);
   const count = Math.max(...start.ways.map((way) => way.members));
   for (let member = 0; member < count; member += 1) find("#members").append(pill(String(member), members, member));
-  find("#ways").hidden = start.ways.length < 2 && !count;
   find("#demo").hidden = !start.samples.length;
   find("#samples").hidden = !start.samples.length;
   find("#drawn").replaceChildren(...start.samples.map(sample));
@@ -110,10 +109,11 @@ function wishes() {
   return [...chosen].sort((a, b) => a - b).flatMap((number) => {
     const way = start.ways[number];
     const title = { what: label(way), by: `${way.name} · ${way.system}`, file: way.target };
-    if (!way.members) return [[{ way: number }, title]];
+    const wish = { way: number, every: find("#every").checked };
+    if (!way.members) return [[wish, title]];
     return inside(way).map(([member, style]) => {
       const by = `${title.by} · member ${member}, style ${style}`;
-      return [{ way: number, member, style }, { ...title, by, file: `${way.target}-${member}-${style}` }];
+      return [{ ...wish, member, style }, { ...title, by, file: `${way.target}-${member}-${style}` }];
     });
   });
 }
@@ -146,7 +146,7 @@ find("#file").addEventListener("change", (event) => {
   event.target.value = "";
 });
 find("#camera").addEventListener("click", camera);
-for (const one of ["#style", "#styles"]) find(one).addEventListener("change", draw);
+for (const one of ["#style", "#styles", "#every"]) find(one).addEventListener("change", draw);
 addEventListener("dragover", (event) => {
   event.preventDefault();
   place.classList.add("over");
