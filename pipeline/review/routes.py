@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import BaseModel, Field
 
@@ -50,9 +51,10 @@ def _routes(session: ReviewSession, reasons: Mapping[str, Sequence[str]]) -> API
         return {"by": session.by, "kinds": kinds}
 
     @router.get("/view")
-    def view(query: Annotated[ReviewQuery, Depends()]) -> dict[str, Any]:
+    def view(query: Annotated[ReviewQuery, Depends()]) -> Response:
         ids, states = session.view(query)
-        return {"ids": ids, "states": states}
+        # Encoded here: FastAPI looks at each of a hundred thousand ids in turn.
+        return Response(msgspec.json.encode({"ids": ids, "states": states}), media_type="application/json")
 
     @router.get("/facts/{kind}")
     def facts_(kind: str, ids: Annotated[list[str], Query(max_length=_FACTS)]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.scrape.journal import Journal
 from curate.pipeline.scrape.raw_store import open_store
-from curate.pipeline.tables import manifest, provenance
+from curate.pipeline.tables import decisions, json_lines, manifest, placements, provenance
 from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.schema import CROPS, IMAGES
 
@@ -60,6 +60,8 @@ def run(what: str, root: Path) -> Forgotten:
         found = _find(what, root)
         journal.avoid(_looks(found.images, root, found.ids))
         journal.forget([what.strip(), *sorted(found.ids), *_addresses(found.images, found.keys[IMAGES.name])])
+        for file in (decisions.FILE, placements.FILE):  # what persons said of it, and where its face is
+            json_lines.forget(root / file, found.ids | found.keys[CROPS.name] | found.keys[manifest.PAIRS.name])
         counts = [(kind, *_remove(kind, root, found.keys[kind.name])) for kind in _TABLES]
         for folder in _DERIVED if found.ids else ():
             shutil.rmtree(root / folder, ignore_errors=True)

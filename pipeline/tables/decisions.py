@@ -22,7 +22,6 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import json_lines
 
 FILE = "manifests/review.jsonl"
@@ -180,13 +179,13 @@ def remove(root: Path, by: str) -> int:
 
 def _rewrite(root: Path, keep: Callable[[Decision], bool], new: Callable[[], list[Decision]]) -> None:
     """Leaves out the decisions that `keep` does not want and adds what `new` says then."""
-    with json_lines.locked(root / FILE):
-        lines = list(_lines(root))
-        left = [text for _, text, found in lines if not isinstance(found, Decision) or keep(found)]
-        left += [msgspec.json.encode(one) for one in new()]
-        if left != [text for _, text, _ in lines]:
-            with atomic_write(root / FILE) as temporary:
-                temporary.write_bytes(b"".join(text + b"\n" for text in left))
+
+    def lines() -> tuple[list[bytes], list[bytes]]:
+        found = list(_lines(root))
+        left = [text for _, text, one in found if not isinstance(one, Decision) or keep(one)]
+        return [text for _, text, _ in found], left + [msgspec.json.encode(one) for one in new()]
+
+    json_lines.rewrite(root / FILE, lines)
 
 
 def _lines(root: Path) -> Iterator[json_lines.Line[Decision]]:

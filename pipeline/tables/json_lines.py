@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from curate.pipeline.core.errors import CurateError
-from curate.pipeline.core.files import disk_error
+from curate.pipeline.core.files import atomic_write, disk_error
 from curate.pipeline.core.locks import has_no_locks, waiting_lock
 
 T = TypeVar("T")
@@ -60,6 +60,36 @@ def parse(data: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[Line[T]]:
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 found = str(error)
         yield number, text, found
+
+
+def rewrite(path: Path, lines: Callable[[], tuple[list[bytes], list[bytes]]]) -> None:
+    """Puts other lines in place of those that stand: `lines` says which stand and which are to, while nobody writes.
+
+    The file takes its place whole or not at all, and not where nothing changes. Raises CurateError.
+    """
+    with locked(path):
+        before, after = lines()
+        if before != after:
+            with atomic_write(path) as temporary:
+                temporary.write_bytes(b"".join(text + b"\n" for text in after))
+
+
+class _Named(msgspec.Struct):
+    item: str
+
+
+def forget(path: Path, items: Set[str]) -> None:
+    """Takes out the lines about any of `items`; all others stay as they are, those that nobody can read, too."""
+    decoder = msgspec.json.Decoder(_Named)
+
+    def lines() -> tuple[list[bytes], list[bytes]]:
+        entries = read(path, decoder)
+        found = list(entries)
+        kept = [text for _, text, one in found if not isinstance(one, _Named) or one.item not in items]
+        return [text for _, text, _ in found], kept
+
+    if items and path.exists():
+        rewrite(path, lines)
 
 
 @contextlib.contextmanager

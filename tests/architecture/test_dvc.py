@@ -19,6 +19,7 @@ from tests.support import ROOT
 
 PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+WRITTEN = ("review.jsonl", "faces.jsonl")  # by persons
 DATA = "scrape crop dedup pairs build stats".split()
 
 # What a stage reaches by name, through a registry: the folder that the registry names.
@@ -52,6 +53,12 @@ def needed(starts: list[str]) -> set[str]:
 
 def code(deps: list[str]) -> set[str]:
     return {dep for dep in deps if dep.startswith(("pipeline/", "train/"))}
+
+
+def test_a_decision_runs_what_reads_it_and_a_placed_face_the_crops() -> None:
+    """So neither looks at photos again, beyond those in which a face was placed."""
+    read = {name: [stage for stage in DATA if f"manifests/{name}" in STAGES[stage]["deps"]] for name in WRITTEN}
+    assert read == {"review.jsonl": ["pairs", "build"], "faces.jsonl": ["crop"]}
 
 
 @pytest.mark.parametrize("stage", DATA)

@@ -17,7 +17,9 @@ from curate.pipeline.scrape import forget
 from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.stats import credits as crediting
-from curate.pipeline.tables import manifest
+from curate.pipeline.tables import decisions, manifest, placements
+from curate.pipeline.tables.decisions import Decision
+from curate.pipeline.tables.placements import PlacedFace
 from tests.pipeline.scrape.test_stage import html_site, listed, rows, section
 from tests.support.command import curate
 from tests.support.http_server import Site, drawing, encoded, photo
@@ -61,6 +63,8 @@ def collected(site: Site, root: Path) -> Query:
     for name in (crop["path"], *(f"processed/{path}" for path in derived)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"pixels")
+    decisions.append(root, [Decision(item=item, decision="reject", by="ann") for item in ("c2", "c1", image)])
+    placements.append(root, PlacedFace(item=image, box=(1, 2, 30, 30), by="ann"))
     config = root / "processed/runs/hair/config.json"
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps({"data": {"domains": {"a": "things", "b": "others"}}}))
@@ -87,6 +91,8 @@ def test_forgetting_leaves_no_trace_and_lasts(site: Site, tmp_path: Path, by: st
     assert (done.datasets, done.runs) == (["dataset: things, train"], ["processed/runs/hair"])
     assert {row["image_url"] for row in rows(tmp_path)} == {site.url(f"/{n}.jpg") for n in (0, 2, 4)}
     assert manifest.read(manifest.CROPS, tmp_path)["crop_id"].to_pylist() == ["c2"]
+    assert [line.split('"')[3] for line in (tmp_path / decisions.FILE).read_text().splitlines()] == ["c2"]
+    assert not (tmp_path / placements.FILE).read_text()
     left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "list.csv"]
     assert not [
         path for path in left if image in path.name or path.name in {"c1.png", "a.npy", "sheet.jpg", "0000.jpg"}
