@@ -83,6 +83,7 @@ def test_votes_by_keyboard_outlive_a_reload_and_are_counted(written: Path, tmp_p
         sheet.on("pageerror", lambda error: troubles.append(str(error)))
         sheet.goto(written.as_uri())
         sheet.click("#begin")
+        assert sheet.evaluate("document.activeElement.id") == "state", "no side looks as if it were chosen"
         asked = []
         for _ in range(2):
             asked.append(level(sheet, "#asked img"))
