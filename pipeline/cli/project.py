@@ -24,7 +24,8 @@ from curate.pipeline.core.locks import exclusive_lock
 from curate.pipeline.tables import decisions, manifest, placements
 
 FOLDERS = ("raw", "processed", "manifests")
-READ_WHOLE = ("processed/runs", "processed/translated")  # by a stage that comes after others, which may be none
+# By a stage that comes after others, which may be none.
+READ_WHOLE = ("processed/runs", "processed/translated", "processed/evaluated")
 PARAMS, STAGES = "params.yaml", "dvc.yaml"
 ASIDE = "aside"  # the folder below which older projects of a root stand
 CODE = ".code"  # a link to the installed package: DVC ignores byte code below the root alone

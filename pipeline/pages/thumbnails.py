@@ -13,7 +13,7 @@ from curate.pipeline.imaging import codec, shards
 
 SIDE = 128  # px, longest side
 QUALITY = 82
-LARGE_QUALITY = 74  # of those that are larger: there are many of them
+LARGE_QUALITY = 70  # of those that are larger: there are many of them
 
 
 @dataclass(frozen=True)

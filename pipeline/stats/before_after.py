@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.pipeline.pages.thumbnails import Thumb, Thumbs
+from curate.pipeline.pages.thumbnails import Thumb
+from curate.pipeline.stats.gallery import Fact, Gallery
 from curate.pipeline.stats.run_tables import RUNS
 
 TRANSLATED = "processed/translated"
@@ -46,7 +47,7 @@ class ShownChange:
     before: Thumb
     after: Thumb
     article: Thumb | None
-    file: str  # the photo's, below the root
+    number: int  # of what it opens to
 
     @property
     def alike(self) -> bool:
@@ -75,27 +76,34 @@ def translations(root: Path) -> list[Translation]:
     return sorted((one for one in found if one.examples), key=lambda one: (not one.trained_here, _order(one.name)))
 
 
-def side_by_side(found: Sequence[Translation], root: Path, thumbs: Thumbs) -> Iterator[Comparison]:
+def side_by_side(found: Sequence[Translation], root: Path, gallery: Gallery) -> Iterator[Comparison]:
     """The first photos of each of `found` with what was made of them; those that had the same photos together."""
     groups: dict[tuple[Path, str], list[Translation]] = {}
     for one in found:
         groups.setdefault((one.examples[0].before, one.ways), []).append(one)
     for group in groups.values():
         photos = [example.before for example in group[0].examples[:SHOWN]]
-        rows = [[change for one in group for change in _changes(one, photo, root, thumbs)] for photo in photos]
+        rows = [[change for one in group for change in _changes(one, photo, root, gallery)] for photo in photos]
         yield Comparison(group, [row for row in rows if row])
 
 
-def _changes(translation: Translation, photo: Path, root: Path, thumbs: Thumbs) -> Iterator[ShownChange]:
+def _changes(translation: Translation, photo: Path, root: Path, gallery: Gallery) -> Iterator[ShownChange]:
     """What `translation` made of `photo`; nothing where it was not given that one."""
     for example in translation.examples:
         if example.before == photo:
-            before, after, article = (
-                thumbs.thumbnail(path.relative_to(root).as_posix(), SIDE, _digest(path)) if path else None
-                for path in (example.before, example.after, example.article)
-            )
-            if before and after:
-                yield ShownChange(translation.name, before, after, article, photo.relative_to(root).as_posix())
+            files = [path for path in (example.before, example.article, example.after) if path]
+            paths = [path.relative_to(root).as_posix() for path in files]
+            thumbs = [
+                thumb
+                for path, file in zip(paths, files, strict=True)
+                if (thumb := gallery.thumbs.thumbnail(path, SIDE, _digest(file)))
+            ]
+            if len(thumbs) == len(files):
+                facts = [Fact("direction", translation.ways)] if translation.ways else []
+                facts += [Fact("steps", f"{translation.step:,}")] if translation.step else []
+                number = gallery.change(translation.name, paths, thumbs, facts, translation.trained_here)
+                article = thumbs[1] if example.article else None
+                yield ShownChange(translation.name, thumbs[0], thumbs[-1], article, number)
             return
 
 

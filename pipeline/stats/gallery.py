@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -122,6 +123,17 @@ class Gallery:
             for image, thumb in found
             if thumb
         ]
+
+    def change(self, name: str, paths: Sequence[str], thumbs: Sequence[Thumb], facts: Sequence[Fact], run: bool) -> int:
+        """The number of what a photo and what the networks `name` made of it open to; `run`: one of this project."""
+        photos = [
+            LargePhoto(thumb.src, f"{_UP}/{path}", thumb.width, thumb.height)
+            for path, thumb in zip(paths, thumbs, strict=True)
+        ]
+        command = f"curate translate --run {shlex.quote(f'processed/runs/{name}')} PHOTO.jpg" if run else ""
+        became = Fate(f"before and after, by {name}", "", "For a photo of your own:", command)
+        told = [Fact("photo", paths[0]), Fact("made of it", paths[-1]), *facts]
+        return self._number(f"{name}\n{paths[-1]}", Detail(Path(paths[0]).name, photos, "", told, became))
 
     def _of_crop(self, row: Row, thumb: Thumb, cut: Thumb | None, label: str, boxes: Sequence[Percent] = ()) -> Picture:
         crop_id, image = row["crop_id"], self.tables.image(row["image_id"])

@@ -1,6 +1,10 @@
 "use strict";
 document.documentElement.classList.add("js");
 
+// A phone shows headings first: what stands below them opens at a touch.
+if (matchMedia("(max-width: 600px)").matches)
+  for (const folded of document.querySelectorAll("details.fold")) folded.open = false;
+
 // A photo and what became of it lie over each other; the line between them follows the pointer, or the arrow keys.
 for (const slider of document.querySelectorAll(".slider")) {
   const show = (percent) => {

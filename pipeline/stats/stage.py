@@ -29,6 +29,7 @@ from curate.pipeline.stats import (
     runs,
 )
 from curate.pipeline.stats.config import Stats
+from curate.pipeline.stats.evaluated import evaluated
 from curate.pipeline.stats.funnel_steps import UNITS, Part
 from curate.pipeline.stats.gallery import Gallery
 from curate.pipeline.stats.reasons import STAGES
@@ -65,13 +66,13 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
     folder = root / FOLDER
     thumbs = Thumbs(root, folder / "thumbs")
     tables = Tables(root)
+    gallery = Gallery(root, tables, thumbs)
     counts = funnel.funnel(root)
     with progress.task("report", 6) as task:
         translated = before_after.translations(root)
-        view: dict[str, Any] = {"results": list(before_after.side_by_side(translated, root, thumbs))}
+        view: dict[str, Any] = {"results": list(before_after.side_by_side(translated, root, gallery))}
         before_after_picture.write_picture(translated, folder)
         task.advance()
-        gallery = Gallery(root, tables, thumbs)
         view |= {"funnel": counts, "losses": list(gather.losses(tables, gallery))}
         task.advance()
         view["sheets"] = list(gather.kept(tables, gallery, section.per_sheet))
@@ -81,7 +82,7 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
         view["copies"] = list(gather.duplicates(tables, gallery))
         view["pairs"] = list(gather.pairs(tables, gallery, section.per_sheet))
         task.advance()
-        view["runs"] = runs.gather(root, thumbs)
+        view |= {"runs": runs.gather(root, thumbs), "evaluated": evaluated(root)}
         view["learning"] = _write_watch(root, folder, planned)
         task.advance()
         used = attribution.uses(tables.dataset, tables.pairs)

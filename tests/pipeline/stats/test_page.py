@@ -108,6 +108,25 @@ def test_what_strangers_wrote_opens_as_text(page: Any) -> None:
     assert page.evaluate("window.alerted") is None
 
 
+def test_before_and_after_open_large_with_their_files(page: Any) -> None:
+    page.locator(".slider .open").first.click()
+    dialog = page.locator("dialog")
+    assert dialog.locator(".photo img").count() == 2
+    assert "raw/images/photo0.png" in dialog.inner_text()
+    assert "processed/translated/cyclegan/0.png" in dialog.inner_text()
+
+
+def test_a_phone_shows_headings_first(chromium: Any, page_path: Path) -> None:
+    page = chromium.new_page()
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(page_path.as_uri())
+    chart = page.locator("#measures svg").first
+    assert not chart.is_visible()
+    page.locator("#measures summary").first.click()
+    assert chart.is_visible()
+    page.close()
+
+
 def test_without_script_both_pictures_stand_side_by_side(chromium: Any, page_path: Path) -> None:
     context = chromium.browser.new_context(java_script_enabled=False)
     page = context.new_page()

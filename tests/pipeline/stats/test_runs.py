@@ -92,3 +92,31 @@ def test_files_of_a_run_that_are_broken_leave_their_part_out(tmp_path: Path) -> 
     (folder / "health.txt").write_bytes(b"\xff\xfe\n\xff")
     cells = [cell.get_text() for cell in section(tmp_path).select("td")]
     assert cells == ["first", "–", "9,999", "–", "–"]
+
+
+def evaluation(root: Path, name: str, scores: dict[str, object], label: str = "long to short") -> None:
+    path = root / "processed/evaluated" / name / "evaluation.json"
+    path.parent.mkdir(parents=True)
+    document = {"net": "lite0", "ways": {"a2b": {"label": label, "scores": scores}}}
+    path.write_text(json.dumps(document), "utf-8")
+
+
+def test_what_evaluate_measured_stands_side_by_side_with_what_nobody_translated(tmp_path: Path) -> None:
+    run(tmp_path, "first", kid=[0.5])
+    evaluation(
+        tmp_path, "first", {"kid": {"value": 0.5, "spread": 0.02, "reference": 1.5}, "cycle_l1": {"value": 0.01}}
+    )
+    evaluation(tmp_path, "second", {"kid": {"value": 0.25, "spread": 0.0, "reference": 1.5}})
+    evaluation(tmp_path, "third", {"kid": {"value": 3}}, label="short to long")
+    evaluation(tmp_path, "broken", {"kid": "nonsense", "fid": None})
+    tables = section(tmp_path).select(".evaluated details")
+    assert [table.get_text(" ", strip=True).split(" Metric")[0] for table in tables] == [
+        "Evaluated: long to short by lite0",
+        "Evaluated: short to long by lite0",
+    ]
+    rows = [[cell.get_text() for cell in row.select("th, td")] for row in tables[0].select("tr")]
+    assert rows == [
+        ["Metric", "first", "second", "Untranslated"],
+        ["kid", "0.5 ± 0.02", "0.25", "1.5"],
+        ["cycle_l1", "0.01", "–", "–"],
+    ]
