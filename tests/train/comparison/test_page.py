@@ -120,6 +120,13 @@ def test_a_phone_shows_it_without_sideways_scroll(written: Path, colours: str) -
         assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 200) == (colours == "dark")
         sheet.click(".photo")
         assert sheet.locator("#large figure").count() == 3
+        assert sheet.evaluate("document.getElementById('large').scrollTop") == 0
+        sheet.keyboard.press("Escape")
+        sheet.click("#begin")
+        for part in ("#asked", "#choices", "#save", "#choices button:last-child"):
+            box = sheet.locator(part).bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 390, part
+            assert box["y"] >= 0 and box["y"] + box["height"] <= 800, part
 
 
 def test_the_command_refuses_to_write_over_what_is_not_its_own(tmp_path: Path) -> None:
