@@ -21,6 +21,7 @@ define DEMO_ENDS
 	'Photos:    demo/processed/translated/{drawn-hair,drawn-icon,cyclegan,ugatit,cagan}/' \
 	'Look on:   source .venv/bin/activate && cd demo   (README: a tour in five minutes)' \
 	'Yours:     curate translate me.jpg --weights drawn-hair -o me-short.png' \
+	'Page:      curate serve --demo   (the same in a browser)' \
 	'Next:      curate init hair   (your own data, in the folder of this clone; the demo stays in demo/)'
 endef
 .PHONY: help install dev demo test test-scrape test-data test-training lint format docs picture bench gpu wheels lock clean

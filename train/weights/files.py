@@ -39,6 +39,8 @@ def read(path: Path) -> Mapping[Any, Any]:
     """
     if path.is_dir():
         raise UsageError(f"{path}: a folder, not a file of weights", "name a file in it")
+    if path.suffix.lower() == ".onnx":
+        raise UsageError(f"{path}: a network as it is computed, without names of weights", f"--onnx {path}")
     if safetensors_file.is_one(path):
         return safetensors_file.read(path)[1]
     if path.stat().st_size == 0:

@@ -68,6 +68,12 @@ def test_options_that_say_nothing_to_an_onnx_file_are_refused(tmp_path: Path, wo
     assert not (tmp_path / "out").exists()
 
 
+def test_as_weights_it_is_told_where_it_goes(tmp_path: Path) -> None:
+    networks = onnx_painter.write(tmp_path / "a2b.onnx")
+    done = curate("translate", "anna.png", "--weights", networks, "-o", tmp_path / "out", code=2)
+    assert f"--onnx {networks}" in done.stderr
+
+
 def test_a_file_of_one_size_says_so(tmp_path: Path) -> None:
     networks = onnx_networks.load(onnx_painter.write(tmp_path / "a2b.onnx"))
     assert networks.directions == ("a2b",) and networks.members == 0 and networks.system == "Painter"

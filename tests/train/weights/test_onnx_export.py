@@ -18,7 +18,7 @@ from curate.train.translate import onnx_networks
 from curate.train.translate.translator import Translator
 from curate.train.weights import onnx_export
 from curate.train.weights.onnx_export import OneWay
-from tests.support import drawn_people
+from tests.support import drawn_people, onnx_painter
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
@@ -69,7 +69,7 @@ def test_a_generator_is_a_function_of_tensors_that_gives_what_render_does(
     name: str, inputs: list[str], outputs: list[str]
 ) -> None:
     one = trained(name)
-    network = OneWay(one.recipe, "a2b", member=1 if one.members else None, face="face_a" in one.keys)
+    network = OneWay(one.recipe, "a2b", member=1 if one.members else None, face=name == "faces")
     given = network.pictures(32, 3)
     with torch.no_grad():
         assert (list(given), network.names(given)) == (inputs, outputs)
@@ -100,13 +100,38 @@ def test_onnxruntime_translates_eight_photos_as_torch_does(tmp_path: Path) -> No
 
 
 def test_what_computes_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.support import onnx_painter
-
     path = onnx_painter.write(tmp_path / "other.onnx")
     network = OneWay(trained("ugatit").recipe, "a2b", member=None, face=False)
     network.parts = ("translated",)
     with pytest.raises(CurateError, match="ONNX gives another translated"):
         onnx_export.check(network, path.read_bytes(), onnx_painter.SIDE, "here")
+
+
+class SwappedColours(torch.nn.Module):
+    """What onnx_painter's file computes, with another paint at one px."""
+
+    parts = ("translated", "mask", "paint")
+
+    def __init__(self, row: int) -> None:
+        super().__init__()
+        self.row = row
+
+    def pictures(self, side: int, count: int) -> dict[str, torch.Tensor]:
+        return {"image": torch.linspace(-1, 1, count * 3 * side * side).view(count, 3, side, side)}
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        mask, paint = torch.zeros_like(image[:, :1]), image[:, [1, 2, 0]].clone()
+        mask[..., 16:48, 16:48] = 1
+        made = mask * paint + (1 - mask) * image
+        paint[..., self.row, 30] += 1
+        return made, mask, paint
+
+
+def test_paint_is_compared_where_it_shows(tmp_path: Path) -> None:
+    data = onnx_painter.write(tmp_path / "a2b.onnx").read_bytes()
+    onnx_export.check(SwappedColours(2), data, onnx_painter.SIDE, "here")  # type: ignore[arg-type]
+    with pytest.raises(CurateError, match=r"ONNX gives another paint, by 12[78]"):
+        onnx_export.check(SwappedColours(30), data, onnx_painter.SIDE, "here")  # type: ignore[arg-type]
 
 
 def test_networks_that_translate_nothing_are_refused(tmp_path: Path) -> None:
