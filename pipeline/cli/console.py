@@ -6,6 +6,7 @@ Progress and notes go to stderr, results to stdout, so that `--json` can be pipe
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from dataclasses import asdict, is_dataclass
@@ -15,6 +16,7 @@ from typing import Any, Self
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.progress import SILENT, Progress, Task
 
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 WIDE = 100  # columns of a terminal from which there is room for a bar
 
 
@@ -36,7 +38,7 @@ class Console:
     def say(self, text: str) -> None:
         """A line of the result, for people."""
         if not (self.quiet or self.as_json):
-            sys.stdout.write(text + "\n")
+            sys.stdout.write(harmless(text) + "\n")
             sys.stdout.flush()  # into a pipe, too: what serves a page says where, and then waits
 
     def result(self, value: Any, text: str) -> None:
@@ -58,7 +60,7 @@ class Console:
         """Whether a person says yes to `about`; where nobody can be asked, in a script or a pipe, it counts as yes."""
         if self.quiet or self.as_json or not (sys.stdin and sys.stdin.isatty()):
             return True
-        sys.stderr.write(f"{about}\ngo on? [y/N] ")
+        sys.stderr.write(f"{harmless(about)}\ngo on? [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
@@ -67,7 +69,13 @@ class Console:
         if self.as_json:
             document = {"error": error.message, "hint": error.hint, "code": error.code}
             sys.stdout.write(json.dumps(document, ensure_ascii=_narrow()) + "\n")
-        sys.stderr.write(f"curate: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+        told = f"curate: {error.message}\n" + (f"  {error.hint}\n" if error.hint else "")
+        sys.stderr.write(harmless(told))
+
+
+def harmless(text: str) -> str:
+    """`text` with what would steer a terminal, or turn its line around, as codes: names and titles are strangers'."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _narrow() -> bool:
@@ -87,7 +95,7 @@ class _Lines:
         return _Line(name, total)
 
     def note(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(harmless(f"{text}\n"))
 
 
 class _Line:
@@ -125,7 +133,7 @@ class _Bars:
         return _Bar(name, total)
 
     def note(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(harmless(f"{text}\n"))
 
 
 class _Bar:

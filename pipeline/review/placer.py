@@ -36,14 +36,23 @@ class FacePlacer:
         data = shards.load_bytes(self._session.root, self._session.photo_path(image), "curate scrape")
         photo = codec.decode(data)
         with self._lock:
-            if domain not in self._aligners:
-                rules = review_items.crop_rules(self._session.root, [domain])[domain]
-                if alignment(rules) == "none":
-                    raise UsageError(f"{domain} is cut without looking for faces (align: none)", "choose another align")
-                self._aligners[domain] = Aligner(rules)
-            aligner = self._aligners[domain]
+            aligner = self._aligner(domain)
             (found,) = aligner.cut(photo, [aligner.placed(photo, face.numbers)])
         return found
+
+    def prepare(self, name: str) -> None:
+        """Loads what cutting a face of the crop `name` needs, so that nobody waits for it after the last click."""
+        _, domain = self._photo(name)
+        with self._lock:
+            self._aligner(domain)
+
+    def _aligner(self, domain: str) -> Aligner:
+        if domain not in self._aligners:
+            rules = review_items.crop_rules(self._session.root, [domain])[domain]
+            if alignment(rules) == "none":
+                raise UsageError(f"{domain} is cut without looking for faces (align: none)", "choose another align")
+            self._aligners[domain] = Aligner(rules)
+        return self._aligners[domain]
 
     def place(self, name: str, numbers: Sequence[float]) -> dict[str, str]:
         """Writes a face down, as `cut` takes it; returns the letters of all items that this changes, by id."""

@@ -79,6 +79,10 @@ def _routes(session: ReviewSession, reasons: Mapping[str, Sequence[str]]) -> API
         taken, changed = session.undo(kind)
         return {"states": changed, "count": taken}
 
+    @router.get("/prepare/{name}", status_code=204)
+    def prepare(name: str) -> None:
+        placer.prepare(name)
+
     @router.post("/cut/{name}")
     def cut(name: str, numbers: Numbers) -> dict[str, str]:
         found = placer.cut(name, numbers)

@@ -194,7 +194,7 @@ class ReviewSession:
         needs_crop = kind == "crops" and decision in {"keep", "move"}
         if refused := [place for place in places if needs_crop and own.reasons[place] != OK]:
             raise UsageError(
-                f"{own.ids[refused[0]][:12]} was refused ({own.reasons[refused[0]]}): nothing was cut that could train",
+                f"{own.ids[refused[0]][:12]} was refused ({own.reasons[refused[0]]}): this brings nothing back",
                 "place its face, or change the threshold in params.yaml",
             )
         when = precisely_now()

@@ -26,6 +26,7 @@ export class Placing {
   begin(item) {
     this.item = item;
     this.shown.stage.classList.add("placing");
+    fetch(`prepare/${encodeURIComponent(item.facts.id)}`); // while the person clicks
     this.again();
   }
 
@@ -85,7 +86,7 @@ export class Placing {
   }
 
   down(event) {
-    if (!this.active || this.numbers || event.target.closest("#placing")) return;
+    if (!this.active || this.numbers) return;
     event.preventDefault();
     this.start = { at: this.where(event), x: event.clientX, y: event.clientY };
     this.shown.stage.setPointerCapture(event.pointerId);

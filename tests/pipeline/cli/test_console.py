@@ -10,6 +10,7 @@ from rich.console import Console as RichConsole
 
 from curate import __main__ as command
 from curate.pipeline.cli import console
+from curate.pipeline.core.errors import UsageError
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])
@@ -36,3 +37,15 @@ def test_ctrl_c_in_a_command_says_that_the_same_command_goes_on(
         command.main()
     assert ended.value.code == 130
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_names_of_strangers_do_not_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b]0;pwned\x07\x1b[2J\x9b1mロング\u202egnp.exe\r\tok\nnext"
+    voice = console.Console()
+    voice.say(name)
+    voice.result({}, name)
+    voice.error(UsageError(name, name))
+    voice.progress.note(name)
+    said = "".join(capsys.readouterr())
+    assert not set("\x1b\x07\x9b\u202e\r") & set(said)
+    assert said.count("\\x1b]0;pwned\\x07\\x1b[2J\\x9b1mロング\\u202egnp.exe\\r\tok\nnext") == 5
