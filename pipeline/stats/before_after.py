@@ -11,7 +11,7 @@ from typing import Any
 
 from curate.pipeline.pages.thumbnails import Thumb
 from curate.pipeline.stats.gallery import Fact, Gallery
-from curate.pipeline.stats.run_tables import RUNS
+from curate.pipeline.stats.run_tables import RUNS, direction
 
 TRANSLATED = "processed/translated"
 SHOWN = 6  # photos of one folder on the page
@@ -34,7 +34,7 @@ class Translation:
 
     name: str
     examples: Sequence[Example]
-    ways: str  # "a2b", say
+    ways: str  # "long to short", say, or "a2b" by networks that came from elsewhere
     step: int | None  # that the networks were trained for
     trained_here: bool  # by a run of this project; else with networks that came from elsewhere
 
@@ -78,9 +78,9 @@ def translations(root: Path) -> list[Translation]:
 
 def side_by_side(found: Sequence[Translation], root: Path, gallery: Gallery) -> Iterator[Comparison]:
     """The first photos of each of `found` with what was made of them; those that had the same photos together."""
-    groups: dict[tuple[Path, str], list[Translation]] = {}
+    groups: dict[Path, list[Translation]] = {}
     for one in found:
-        groups.setdefault((one.examples[0].before, one.ways), []).append(one)
+        groups.setdefault(one.examples[0].before, []).append(one)
     for group in groups.values():
         photos = [example.before for example in group[0].examples[:SHOWN]]
         rows = [[change for one in group for change in _changes(one, photo, root, gallery)] for photo in photos]
@@ -121,7 +121,7 @@ def _translation(folder: Path, root: Path) -> Translation:
     return Translation(
         folder.name,
         examples,
-        str(first.get("direction") or ""),
+        direction(root / RUNS / folder.name, str(first.get("direction") or "")),
         step if isinstance(step, int) else None,
         (root / RUNS / folder.name).is_dir(),
     )

@@ -32,6 +32,14 @@ def run_folders(root: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
+def direction(run: Path, way: str) -> str:
+    """A direction such as a2b in the words of the run's folder, "long to short"; as it is where that does not say."""
+    data = read_json(run / "config.json").get("data")
+    domains = data.get("domains") if isinstance(data, dict) else None
+    ends = [domains.get(end) for end in way.split("2")] if isinstance(domains, dict) else []
+    return f"{ends[0]} to {ends[1]}" if len(ends) == 2 and all(ends) else way
+
+
 def read_scalars(path: Path) -> Scalars:
     """A run's scalars.tsv or scores.tsv; empty when it is missing or not one. What is not finite reads as None."""
     try:

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,15 @@ from markupsafe import Markup
 
 from curate.pipeline.pages.thumbnails import Thumb, Thumbs
 from curate.pipeline.stats.charts import curves, number
-from curate.pipeline.stats.run_tables import UNSHOWN, Scalars, read_json, read_metrics, read_scalars, run_folders
+from curate.pipeline.stats.run_tables import (
+    UNSHOWN,
+    Scalars,
+    direction,
+    read_json,
+    read_metrics,
+    read_scalars,
+    run_folders,
+)
 
 SAMPLE_SIDE = 1600  # px, longest side of a sample grid on the page
 POINTS = 240  # of a curve
@@ -98,9 +106,14 @@ def _run(folder: Path, scores: Scalars, root: Path, thumbs: Thumbs) -> RunSummar
         sample_name=newest.name if newest else "",
         latest=_latest(scores),
         best=_best(best),
-        scores=tuple(_charts(scores, by_direction=True)),
+        scores=tuple(_named(chart, folder) for chart in _charts(scores, by_direction=True)),
         losses=tuple(_charts(losses, by_direction=False)),
     )
+
+
+def _named(chart: Chart, run: Path) -> Chart:
+    """`chart` with the directions of its lines in words."""
+    return replace(chart, lines=tuple(direction(run, line) for line in chart.lines))
 
 
 def _best(found: Any) -> str:

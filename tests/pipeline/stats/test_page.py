@@ -108,6 +108,16 @@ def test_what_strangers_wrote_opens_as_text(page: Any) -> None:
     assert page.evaluate("window.alerted") is None
 
 
+def test_a_browser_runs_no_script_but_the_page_s_own(chromium: Any, page_path: Path) -> None:
+    page = chromium.new_page()
+    page.goto(page_path.as_uri())
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x id=evil onerror=window.alerted=1>')")
+    page.wait_for_function("document.getElementById('evil').complete")
+    assert page.evaluate("window.alerted") is None
+    assert page.locator("html.js").count() == 1
+    page.close()
+
+
 def test_before_and_after_open_large_with_their_files(page: Any) -> None:
     page.locator(".slider .open").first.click()
     dialog = page.locator("dialog")

@@ -11,6 +11,7 @@ from PIL import Image
 from curate.pipeline.stats import stage as report
 from curate.pipeline.stats.charts import curves
 from curate.pipeline.stats.config import Stats
+from curate.pipeline.stats.run_tables import direction
 
 
 def run(root: Path, name: str, *, kid: list[float], health: str = "nothing unusual") -> Path:
@@ -18,7 +19,9 @@ def run(root: Path, name: str, *, kid: list[float], health: str = "nothing unusu
     folder = root / "processed/runs" / name
     (folder / "samples").mkdir(parents=True)
     Image.new("RGB", (300, 100), "red").save(folder / "samples" / "step-000100.png")
-    (folder / "config.json").write_text(json.dumps({"recipe": "cyclegan"}), "utf-8")
+    (folder / "config.json").write_text(
+        json.dumps({"recipe": "cyclegan", "data": {"domains": {"a": "long", "b": "short"}}}), "utf-8"
+    )
     (folder / "health.txt").write_text(f"step 100\n{health}\n", "utf-8")
     steps = range(100, 100 * len(kid) + 1, 100)
     scalars = ["step\tG/gan_a2b\tD/d_a\tG/lr", *(f"{step}\t1.0\t0.5\t0.1" for step in (*steps, 9999))]
@@ -69,7 +72,14 @@ def test_one_metric_of_several_runs_is_one_chart_and_losses_are_folded(tmp_path:
         assert [heading.get_text() for heading in folded] == ["G", "D"], "a learning rate is no loss"
         shown = [chart for chart in card.select(".curve") if chart.find_parent("details") is None]
         assert [chart.get_text(" ", strip=True).split()[0] for chart in shown] == ["kid_standin", "structure"]
+        assert [line.get_text() for line in shown[0].select(".legend span")] == ["long to short"]
         assert "Health: nothing unusual" in card.get_text()
+
+
+def test_a_direction_keeps_its_name_where_its_run_says_no_domains(tmp_path: Path) -> None:
+    for text in ('{"data": {"domains": ["a"]}}', '{"data": 3}', '{"data": {"domains": {"a": "long"}}}', "nothing"):
+        (tmp_path / "config.json").write_text(text, "utf-8")
+        assert direction(tmp_path, "a2b") == "a2b"
 
 
 def test_lines_of_other_lengths_share_one_scale() -> None:
