@@ -62,7 +62,7 @@ class Placing:
             return set()
         rules = self._rules[domain]
         align = alignment(rules)
-        faces = [DetectedFace(placed.face(one, parts=align == "anime"), placed=one) for one in numbers]
+        faces = [DetectedFace(placed.face(one, rules), placed=one) for one in numbers]
         return {rows.crop_id(item, face, rules, align) for face in placed.joined((), faces)}
 
 

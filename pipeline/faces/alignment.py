@@ -115,7 +115,7 @@ class Aligner:
     def placed(self, image: NDArray[np.uint8], numbers: Sequence[float]) -> DetectedFace:
         """The face of `image` that a person has placed at `numbers`, as `placed.face` has them; detects nothing."""
         find = self.search.landmarker if self.search else None
-        return placed.detected(numbers, image, find, parts=self.align == "anime")
+        return placed.detected(numbers, image, find, self.rules)
 
     def cut(self, image: NDArray[np.uint8], detected: Sequence[DetectedFace]) -> list[Cut]:
         """The faces `detected` in `image` cut and measured, each with its reason; detects nothing."""

@@ -5,12 +5,20 @@ const KEPT = 400; // items that are remembered
 
 export async function ask(path, parameters = {}) {
   const query = new URLSearchParams(parameters).toString();
-  return answer(await fetch(query ? `${path}?${query}` : path));
+  return answer(await reach(query ? `${path}?${query}` : path));
 }
 
 export async function tell(path, body = {}) {
   const headers = { "Content-Type": "application/json" };
-  return answer(await fetch(path, { method: "POST", headers, body: JSON.stringify(body) }));
+  return answer(await reach(path, { method: "POST", headers, body: JSON.stringify(body) }));
+}
+
+async function reach(...what) {
+  try {
+    return await fetch(...what);
+  } catch {
+    throw new Error("nobody answers: is curate review still running? What was decided is written down");
+  }
 }
 
 async function answer(response) {
@@ -53,7 +61,7 @@ export class Ahead {
     const missing = ids.slice(0, AHEAD).filter((id) => !this.known.get(id)?.facts);
     if (!missing.length) return;
     const query = new URLSearchParams(missing.map((id) => ["ids", id]));
-    const facts = fetch(`facts/${this.kind}?${query}`).then(answer);
+    const facts = reach(`facts/${this.kind}?${query}`).then(answer);
     facts.catch(() => {});
     missing.forEach((id, at) => {
       const own = facts.then((all) => all[at]);

@@ -12,6 +12,7 @@ from curate.pipeline.core.parallel import Engine
 from curate.pipeline.crop import stage as crop
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import placed
+from curate.pipeline.faces.config import CropRules
 from curate.pipeline.faces.ffhq import eyes, ffhq_quad, mouth
 from curate.pipeline.imaging import codec, geometry
 from curate.pipeline.tables import manifest, placements
@@ -46,9 +47,9 @@ def files(root: Path) -> dict[str, bytes]:
 def test_three_points_are_where_the_eyes_and_the_mouth_of_the_landmarks_are() -> None:
     points = placed.landmarks(POINTS)
     np.testing.assert_allclose([*eyes(points), mouth(points)], np.reshape(POINTS, (3, 2)), atol=1e-4)
-    face = placed.face(POINTS, parts=True)
+    face = placed.face(POINTS, CropRules(detector="animeface"))
     assert face.parts and face.parts.left_eye.centre == pytest.approx(POINTS[:2], abs=1e-3)
-    assert geometry.overlap(face.box, geometry.Box(60, 60, 130, 130)) > 0.5
+    assert geometry.overlap(face.box, geometry.Box(48, 34, 151, 151)) > 0.9
 
 
 def test_a_missed_face_is_cut_and_no_other_photo_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,5 +122,8 @@ def test_lines_that_place_nothing_are_told_and_the_last_face_wins(tmp_path: Path
     told: list[str] = []
     faces = placements.read(tmp_path, told.append)[image]
     assert [one.split(":")[1] for one in told] == ["1", "2"]
-    both = [placed.detected(face.numbers, np.zeros((9, 9, 3), np.uint8), None, parts=False) for face in faces]
+    both = [
+        placed.detected(face.numbers, np.zeros((9, 9, 3), np.uint8), None, CropRules(detector="anime"))
+        for face in faces
+    ]
     assert [face.placed for face in placed.joined((), both)] == [faces[1].numbers]

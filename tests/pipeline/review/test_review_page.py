@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,9 @@ import pytest
 import requests
 
 from curate.pipeline.review import routes, verdicts
-from curate.pipeline.review.session import ReviewSession
+from curate.pipeline.review.session import ReviewQuery, ReviewSession
 from curate.pipeline.tables import decisions, manifest, placements
+from tests.support import ROOT
 from tests.support.tables import small_world
 from tests.support.web import TOKEN, browser, served
 
@@ -172,6 +177,37 @@ def test_no_other_page_and_no_other_name_decides_anything(root: Path) -> None:
         assert requests.post(f"{address}decide/crops", json=wish | {"ids": ["../x"]}, headers=bare).status_code == 400
         assert requests.post(f"{address}decide/crops", json=wish, headers=bare).status_code == 200
         assert lines(root) == [("reject", "")]
+
+
+def test_a_killed_server_loses_nothing_and_the_page_says_so(root: Path, chromium: Any) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "curate", "review", "--root", str(root), "--by", "ann", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        page = opened(chromium, process.stdout.readline().split()[1])
+        press(page, "k")
+        press(page, "1")
+        process.kill()
+        process.wait()
+        page.keyboard.press("k")
+        page.wait_for_selector("#said.wrong")
+        assert "nobody answers" in page.inner_text("#said")
+        page.close()
+    assert lines(root) == [("keep", ""), ("reject", verdicts.REASONS["crops"][0])]
+
+
+def test_two_pages_at_once_lose_no_line(root: Path) -> None:
+    ann, bob = ReviewSession(root, "ann"), ReviewSession(root, "bob")
+    names = ann.view(ReviewQuery(reason="ok"))[0]
+
+    def decide(session: ReviewSession) -> None:
+        for number in range(40):
+            session.decide("crops", [names[number % len(names)]], "reject" if number % 3 else "keep")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(decide, [ann, ann, bob, bob]))
+    assert len(lines(root)) == len((root / decisions.FILE).read_bytes().splitlines()) == 160
+    assert ann.view(ReviewQuery())[1] == bob.view(ReviewQuery())[1]
 
 
 def test_pictures_are_made_here_and_never_passed_on_as_they_came(root: Path) -> None:
