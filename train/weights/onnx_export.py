@@ -76,7 +76,7 @@ def exported(trained: Trained, way: str, member: int, side: int) -> bytes:
             input_names=list(inputs),
             output_names=parts,
             dynamic_shapes=tuple({0: "batch"} for _ in inputs),
-            custom_translation_table={torch.ops.aten.scaled_dot_product_attention.default: _attention},
+            custom_translation_table=TRANSLATIONS,
             dynamo=True,
             verbose=False,
         )
@@ -168,6 +168,9 @@ def _attention(query: Any, key: Any, value: Any, *_: Any, scale: float | None = 
     factor = scale if scale is not None else 1 / math.sqrt(query.shape[-1])
     likeness = op.MatMul(query, op.Transpose(key, perm=[0, 2, 1]))
     return op.MatMul(op.Softmax(op.Mul(likeness, op.Constant(value_float=float(factor))), axis=-1), value)
+
+
+TRANSLATIONS: dict[Any, Any] = {torch.ops.aten.scaled_dot_product_attention.default: _attention}
 
 
 @contextlib.contextmanager
