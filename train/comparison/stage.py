@@ -202,7 +202,8 @@ def _copies(
 def _nearest_grid(rows: Sequence[tuple[float, Sequence[Tensor]]]) -> RGB:
     """The SHOWN rows that are nearest, a source, what was made of it, and the training picture; uint8 [H, W, 3]."""
     chosen = [row for _, row in sorted(rows, key=lambda row: row[0])[:SHOWN]]
-    return grid(*([torch.cat(column)] for column in zip(*chosen, strict=True)))
+    columns = [[torch.cat(column)] for column in zip(*chosen, strict=True)]
+    return grid(*columns, labels=[[word] for word in ("input", "output", "trained on")[-len(columns) :]])
 
 
 def _write_jpeg(path: Path, picture: RGB, mark: bytes | None) -> None:

@@ -144,7 +144,7 @@ def test_a_run_trains_on_pairs_and_shows_the_grid(tmp_path: Path) -> None:
     assert result.metrics.keys() >= {"D", "G"} and result.metrics["D"].keys() == {"real", "swapped", "wrong"}
     assert 0 < result.metrics["seen"]["mask"] < 1 and 0 <= result.metrics["seen"]["painted"] <= 1
     picture = codec.decode((tmp_path / "run" / "samples" / "latest.png").read_bytes())
-    assert picture.shape[:2] == (3 * 36, 5 * 36 + 8), "2 people and 2 articles with their headers, and the masks"
+    assert picture.shape[:2] == (14 + 3 * 36, 5 * 36 + 8), "a heading; 2 people, 2 articles, the masks"
     again = run.run(tiny_modern(), tmp_path, tmp_path / "run")
     assert again.trained == 0
 

@@ -72,7 +72,11 @@ def test_sample_grids_show_the_same_held_out_images(root: Path, tmp_path: Path) 
     grids = sorted((tmp_path / "run/samples").glob("step-*.png"))
     assert [grid.name for grid in grids] == ["step-000004.png", "step-000006.png"]
     first, last = (np.asarray(Image.open(grid)) for grid in grids)
-    assert first.shape == (2 * 36, 6 * 36 + 8, 3)  # two rows; input, translated and back, for each domain
+    assert first.shape == (
+        14 + 2 * 36,
+        6 * 36 + 8,
+        3,
+    )  # a heading, two rows; input, translated and back, for each domain
     assert np.array_equal(first[:, :36], last[:, :36])
     assert not np.array_equal(first[:, 36:72], last[:, 36:72])
     assert (tmp_path / "run/samples/latest.png").read_bytes() == grids[-1].read_bytes()
