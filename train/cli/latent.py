@@ -86,6 +86,7 @@ def direction(
     check: Annotated[
         int, typer.Option(min=0, help="Then try it on so many seeds beyond those of the manifest, and plot it.")
     ] = 0,
+    amount: Annotated[str, typer.Option(metavar="-3..3", help="Of --check: from how far to how far.")] = "-3..3",
     run: Annotated[
         Path | None, typer.Option(help="For sefa and --check: the run, if it is not where the manifest says.")
     ] = None,
@@ -94,8 +95,9 @@ def direction(
     device: Device = None,
 ) -> None:
     """Find the direction along which generated pictures get a label, or those that change them most."""
-    from curate.train.latent import check_direction, direction_files, find_directions, picture_set
+    from curate.train.latent import check_direction, direction_files, edit, find_directions, picture_set
 
+    amounts = edit.parse_amounts(amount)
     chosen = find_directions.parse_method(method)
     if (label or name) and chosen not in find_directions.LABELLED:
         raise UsageError(f"--method {method}: takes no --label and no --name; it names what it finds", "leave it out")
@@ -110,12 +112,12 @@ def direction(
         first, psi, progress = max(pictures.seeds) + 1, float(pictures.settings["psi"]), context.console.progress
         for one in found:
             told = check_direction.run(
-                source, one, range(first, first + check), psi, out, force=force, progress=progress
+                source, one, range(first, first + check), psi, out, amounts, force=force, progress=progress
             )
             checked.append(told)
             lines.append(_checked(told))
     said = [{"name": one.name, "step": one.step, "layers": one.layers, **one.about} for one in found]
-    lines.append(f"next: curate edit {pictures.files[0]} --direction {found[0].name} --amount -3..3")
+    lines.append(f"next: curate edit {pictures.files[0]} --direction {found[0].name} --amount {amount}")
     context.console.result({"directions": said, "checked": checked}, "\n".join(lines))
 
 

@@ -41,7 +41,7 @@ class Checked:
     faces: int  # seeds of which every picture shows a face: the shares are of these
     rising: float  # share whose measure rises with every amount
     rising_and_same: float  # share that also stays the same person at every amount
-    identity: float | None  # mean cosine of the outermost amounts with the middle; None where it is not known
+    identity: float | None  # mean cosine of the outermost amounts with what was not moved; None where it is not known
     means: tuple[float, ...]  # of the measure, by amount
     plot: str
 
@@ -52,46 +52,55 @@ def run(
     seeds: Sequence[int],
     psi: float,
     out: Path,
+    amounts: Sequence[float] = AMOUNTS,
     *,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> Checked:
-    """Edits the pictures of `seeds` by AMOUNTS and measures them. Raises UsageError where none of them shows a face."""
+    """Edits the pictures of `seeds` by rising `amounts` and measures them; "same": as at the amount nearest to 0.
+
+    Raises UsageError where none of them shows a face.
+    """
     measure, faces = edit.measure_of(direction), FaceMeasures()
     direction.check(source.generator.w_dim, source.generator.num_ws, source.trained.source)
-    measured = np.full((len(seeds), len(AMOUNTS)), np.nan)
-    cosines = np.full((len(seeds), len(AMOUNTS)), np.nan)
+    measured = np.full((len(seeds), len(amounts)), np.nan)
+    cosines, unmoved = np.full_like(measured, np.nan), int(np.argmin(np.abs(amounts)))
     picture, notes = (out / f"{direction.name}-check{ending}" for ending in (".png", ".json"))
     with OutputPlan([picture, notes], force=force) as plan:
         with progress.task(f"check {direction.name}", len(seeds)) as task:
             for row, ws in enumerate(source.codes(list(seeds), psi).split(1)):
-                shown = [source.pictures(direction.added(ws, amount))[0] for amount in AMOUNTS]
+                shown = [source.pictures(direction.added(ws, amount))[0] for amount in amounts]
                 seen = [faces.with_identity(one) for one in shown]
                 measured[row] = [found.get(measure, np.nan) for found, _ in seen]
-                cosines[row] = _cosines([who for _, who in seen])
+                cosines[row] = _cosines([who for _, who in seen], unmoved)
                 task.advance()
         whole = np.isfinite(measured).all(axis=1)
         if not whole.any():
             raise UsageError(
-                f"direction {direction.name}: no face in all {len(AMOUNTS)} pictures of any of {len(seeds)} seeds",
+                f"direction {direction.name}: no face in all {len(amounts)} pictures of any of {len(seeds)} seeds",
                 "the generator may need more training, or the direction smaller steps",
             )
         result = _summary(direction.name, measure, measured, cosines, whole, picture)
-        drawn = _plot(measured[whole], measure, result)
+        drawn = _plot(measured[whole], amounts, measure, result)
         with plan.write(picture) as temporary:
             xmp = metadata.xmp(source.made_by, synthetic.GENERATED)
             temporary.write_bytes(picture_files.encode(Photo.of(drawn), ".png", xmp))
         with plan.write(notes) as temporary:
             rows = [[None if np.isnan(value) else round(float(value), 4) for value in row] for row in measured]
-            said = {**asdict(result), "amounts": AMOUNTS, "psi": psi, "by_seed": dict(zip(seeds, rows, strict=True))}
+            said = {
+                **asdict(result),
+                "amounts": list(amounts),
+                "psi": psi,
+                "by_seed": dict(zip(seeds, rows, strict=True)),
+            }
             temporary.write_text(json.dumps(said, indent=2) + "\n", "utf-8")
     return result
 
 
-def _cosines(vectors: Sequence[Identity | None]) -> list[float]:
-    """Of each picture with the middle one, NaN where there is no face, or nothing to know it by."""
-    middle = vectors[len(vectors) // 2]
-    return [np.nan if one is None or middle is None else float(one @ middle) for one in vectors]
+def _cosines(vectors: Sequence[Identity | None], unmoved: int) -> list[float]:
+    """Of each picture with the one that was not moved, NaN where there is no face, or nothing to know it by."""
+    before = vectors[unmoved]
+    return [np.nan if one is None or before is None else float(one @ before) for one in vectors]
 
 
 def _summary(
@@ -118,12 +127,12 @@ def _summary(
     )
 
 
-def _plot(measured: NDArray[np.float64], measure: str, result: Checked) -> NDArray[np.uint8]:
+def _plot(measured: NDArray[np.float64], amounts: Sequence[float], measure: str, result: Checked) -> NDArray[np.uint8]:
     """A line for each seed, and their mean, over the amounts."""
     canvas: NDArray[np.uint8] = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
     low, high = float(measured.min()), float(measured.max())
     high = high if high > low else low + 1.0
-    x = np.linspace(_EDGE, _WIDTH - 16, len(AMOUNTS))
+    x = np.linspace(_EDGE, _WIDTH - 16, len(amounts))
 
     def line(values: NDArray[np.float64], colour: tuple[int, int, int], thick: int) -> None:
         y = _HEIGHT - 40 - (values - low) / (high - low) * (_HEIGHT - 40 - 34)
@@ -137,7 +146,7 @@ def _plot(measured: NDArray[np.float64], measure: str, result: Checked) -> NDArr
     def say(text: str, left: int, base: int) -> None:
         cv2.putText(canvas, text, (left, base), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, cv2.LINE_AA)
 
-    for place, amount in zip(x, AMOUNTS, strict=True):
+    for place, amount in zip(x, amounts, strict=True):
         say(f"{amount:+g}", int(place) - 10, _HEIGHT - 18)
     say(f"{high:.2f}", 6, 38)
     say(f"{low:.2f}", 6, _HEIGHT - 40)

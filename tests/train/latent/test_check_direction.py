@@ -49,6 +49,15 @@ def test_shares_plot_and_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert check_direction.run(source, brighter(tmp_path, -1.0), range(8), 1.0, out).rising == 0.0
 
 
+def test_other_amounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_direction, "FaceMeasures", Brightness)
+    source, out = tiny_run(tmp_path), tmp_path / "d"
+    told = check_direction.run(source, brighter(tmp_path), range(3), 1.0, out, (-2.0, 0.0, 0.5))
+    assert len(told.means) == 3
+    assert told.means[2] - told.means[1] < told.means[1] - told.means[0]
+    assert json.loads((out / "brighter-check.json").read_text())["amounts"] == [-2.0, 0.0, 0.5]
+
+
 def test_without_faces_nothing_is_known(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no face in all 7 pictures"):
         way = Direction("smile", np.eye(WIDTH)[0], 0.1, (0, LAYERS - 1), {"label": "smile"})

@@ -46,7 +46,8 @@ def blur(x: Tensor, padding: int, stride: int = 1, gain: float = 1.0) -> Tensor:
 
 
 def clamped(x: Tensor, limit: float | None) -> Tensor:
-    return x if limit is None else x.clamp(-limit, limit)
+    """x within `limit`; as hardtanh, whose gradient is one pass over a map, where clamp's is four."""
+    return x if limit is None else F.hardtanh(x, -limit, limit)
 
 
 class Dense(nn.Module):

@@ -87,7 +87,7 @@ class StyleGAN2(nn.Module):
             yield self._path_length_update(batch)
         with torch.no_grad():
             fake, _ = self._generate(batch, len(batch["a"]))
-        scores_fake, scores_real = self._judge(fake, batch), self._judge(batch["a"], batch)
+        scores_fake, scores_real = self._judge_both(fake, batch)
         if self.ada is not None:
             self.ada.observe(scores_real)
         weight, seen = config.adversarial_weight, {"accuracy": accuracy(scores_real, scores_fake, 0.0)}
@@ -134,10 +134,21 @@ class StyleGAN2(nn.Module):
             ws = torch.cat((ws[:, :first], other.expand(-1, generator.num_ws - first, -1)), 1)
         return generator.synthesis(ws, _noise(batch, "random")), ws
 
-    def _judge(self, images: Tensor, batch: Batch) -> Tensor:
-        """Scores [N, 1] of images through adaptive augmentation."""
-        scores: Tensor = self.discriminator(images if self.ada is None else self.ada(images), batch.get("labels"))
+    def _judge(self, images: Tensor, batch: Batch, compared: int | None = None) -> Tensor:
+        """Scores [N, 1] of images through adaptive augmentation; groups as if they were `compared` images."""
+        shown = images if self.ada is None else self.ada(images)
+        scores: Tensor = self.discriminator(shown, batch.get("labels"), compared)
         return scores
+
+    def _judge_both(self, fake: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Scores [N, 1] of made images and of the batch's, in one pass, which reads the weights once.
+
+        They take turns, so that each group whose images the discriminator compares is of one kind alone.
+        """
+        both = torch.stack((fake, batch["a"]), 1).flatten(0, 1)
+        turns = {"labels": batch["labels"].repeat_interleave(2, 0)} if "labels" in batch else {}
+        scores = self._judge(both, turns, compared=len(fake)).unflatten(0, (-1, 2))
+        return scores[:, 0], scores[:, 1]
 
     def _path_length_update(self, batch: Batch) -> Update:
         """arXiv 1912.04958, section 3.2 and appendix B: a step in w shall change pictures as much everywhere."""

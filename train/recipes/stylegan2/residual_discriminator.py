@@ -33,13 +33,15 @@ class Block(nn.Module):
         return self.skip(x) + y if self.residual else y
 
 
-def differences(x: Tensor, group: int) -> Tensor:
+def differences(x: Tensor, group: int, compared: int | None = None) -> Tensor:
     """[N, 1, H, W]: the mean standard deviation over groups of `group` maps [N, C, H, W], or fewer where N wants it.
 
     Of the N / group groups, map n belongs to number n modulo N / group; Karras et al., arXiv 1710.10196, section 3.
+    `compared` stands for N where several batches of so many images take turns in x.
     """
     count = len(x)
-    size = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
+    whole = compared or count
+    size = next(size for size in range(min(group, whole), 0, -1) if whole % size == 0)
     grouped = x.reshape(size, count // size, *x.shape[1:])
     deviation = ((grouped - grouped.mean(0)).square().mean(0) + EPSILON).sqrt()
     return deviation.mean((1, 2, 3)).repeat(size)[:, None, None, None].expand(-1, 1, *x.shape[2:])
@@ -55,13 +57,17 @@ class Head(nn.Module):
         self.fc = Dense(inputs * SMALLEST**2, inputs)
         self.out = Dense(inputs, outputs, linear=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.out(self.fc(self.conv(torch.cat((x, differences(x, self.group)), 1)).flatten(1)))
+    def forward(self, x: Tensor, compared: int | None = None) -> Tensor:
+        seen = torch.cat((x, differences(x, self.group, compared)), 1)
+        scores: Tensor = self.out(self.fc(self.conv(seen).flatten(1)))
         return scores
 
 
 class Discriminator(nn.Module):
-    """Images [N, 3, resolution, resolution], and labels [N, c_dim] -> scores [N, 1], positive for real."""
+    """Images [N, 3, resolution, resolution], and labels [N, c_dim] -> scores [N, 1], positive for real.
+
+    `compared`: how many of the images are of one kind, where kinds take turns; others are not compared with them.
+    """
 
     def __init__(
         self,
@@ -88,14 +94,14 @@ class Discriminator(nn.Module):
             self.mapping = Mapping(0, c_dim, last, mapping_layers)
         self.b4 = Head(last, last if c_dim else 1, group_size, conv_clamp)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor | None = None, compared: int | None = None) -> Tensor:
         x = images
         for side in self.sides:
             half = is_half(side, self.resolution, self.half_levels)
             with nullcontext() if half else without_autocast(images):
                 x = self.get_submodule(f"b{side}")(x if half else x.float())
         with without_autocast(images):
-            scores = self.b4(x.float())
+            scores = self.b4(x.float(), compared)
             if not self.c_dim:
                 return scores
             wanted = self.mapping.styles(None, labels)

@@ -166,6 +166,10 @@ def test_differences_are_those_of_each_group() -> None:
         assert torch.allclose(found[first::2], expected.expand(4, 1, 4, 4), atol=1e-6)
     assert differences(x[:2], 4).shape == (2, 1, 4, 4)
     assert torch.equal(differences(x[:6], 4), differences(x[:6], 3)), "6 have no groups of 4"
+    first, second = x[:4], x[4:8]
+    turns = differences(torch.stack((first, second), 1).flatten(0, 1), 2, compared=4)
+    assert torch.equal(turns[0::2], differences(first, 2)), "of two batches that take turns, each is for itself"
+    assert torch.equal(turns[1::2], differences(second, 2))
 
 
 def test_gradient_penalties_have_gradients() -> None:
