@@ -24,7 +24,7 @@ from curate.train.engine import safetensors_file
 from curate.train.latent import code_files
 from curate.train.latent.code_files import Codes
 from curate.train.latent.direction_files import Direction
-from curate.train.latent.face_measures import MEASURES, FaceMeasures
+from curate.train.latent.face_measures import COLUMNS, MEASURES, FaceMeasures
 from curate.train.latent.latent_run import LatentGenerator, LatentRun
 from curate.train.latent.projection import synthesised
 from curate.train.translate import animation, colour_match, composite, metadata, picture_files
@@ -138,7 +138,9 @@ def parse_amounts(text: str, steps: int = 7) -> tuple[float, ...]:
 
 def measure_of(direction: Direction) -> str:
     """The measure that says how far a direction went: its label where that is one, else what goes with it most."""
+    names = {column: name for name, column in COLUMNS.items()}
     label = str(direction.about.get("label", ""))
+    label = names.get(label, label)
     return label if label in MEASURES else next(iter(direction.about.get("correlations") or {}), "smile")
 
 

@@ -35,6 +35,7 @@ MEASURES = {
     "colourfulness": "Hasler and Suesstrunk's, 0 for greys",
     "cascade": "hits of OpenCV's smile cascade around the mouth",
 }
+COLUMNS = {"smile": "smile_measure"}  # of labels.parquet, where an answer has the measure's own name
 
 
 class FaceMeasures:

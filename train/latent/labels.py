@@ -23,12 +23,11 @@ from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging import codec
 from curate.pipeline.tables.arrow import as_float
 from curate.train.latent import label_tables, picture_set
-from curate.train.latent.face_measures import MEASURES, FaceMeasures
+from curate.train.latent.face_measures import COLUMNS, MEASURES, FaceMeasures
 from curate.train.latent.picture_set import LABELS, PictureSet
 
 SMILE = "smile"
 ANSWERS = {"smile": "smile_measure", "smile_cascade": "cascade"}  # of --by smile: from which measure each comes
-_COLUMN = {"smile": "smile_measure"}  # what a measure is called in the table, where an answer has its name
 _SHARE = 1 / 3  # of the pictures, at either end of a label that is a number
 
 
@@ -123,7 +122,7 @@ def classes(pictures: PictureSet, wanted: str) -> tuple[NDArray[np.bool_], NDArr
 
 def measure_column(measure: str) -> str:
     """The column of labels.parquet that a measure of a face stands in."""
-    return _COLUMN.get(measure, measure)
+    return COLUMNS.get(measure, measure)
 
 
 def as_flags(column: pa.ChunkedArray) -> NDArray[np.float64] | None:
