@@ -1,11 +1,12 @@
 """The four parts of a step of StyleGAN2-ADA, ours and the authors' by turns in one process. JSON on stdout.
 
-    CURATE_STYLEGAN2=CHECKOUT python -m tests.bench.stylegan2_phases 64
+    CURATE_STYLEGAN2=CHECKOUT python -m tests.bench.stylegan2_phases 64 [256]
 
 The checkout is of NVlabs/stylegan2-ada-pytorch, whose own loss class runs; without it only ours does. Config `auto` at
-that many px, full width, batch 4, one thread of a CPU, single precision (the authors' --fp32, without clamps on both
-sides), no augmentation. CPU seconds of each part, forward and backward and without the optimiser's step: the least of
-ROUNDS; and per step, where the path length counts every fourth and R1 every sixteenth time.
+that many px, full width, batch 4, one thread of a CPU, single precision, no augmentation. The second number clamps
+maps, as the authors' default; without it they are not clamped, as with their --fp32. CPU seconds of each part, forward
+and backward and without the optimiser's step: the least of ROUNDS; and per step, where the path length counts every
+fourth and R1 every sixteenth time.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ ROUNDS = int(os.environ.get("CURATE_STEPS", "5"))
 SHARES = {"Gmain": 1.0, "Greg": 1 / 4, "Dmain": 1.0, "Dreg": 1 / 16}  # of a part in a step
 
 
-def ours(images: Tensor) -> Callable[[], Mapping[str, float]]:
+def ours(images: Tensor, clamp: float | None) -> Callable[[], Mapping[str, float]]:
     """A step at which all four parts are due."""
     side = images.shape[-1]
-    config = StyleGAN2Config(size=side, mapping_layers=MAPPING, channel_base=BASE, conv_clamp=None, ada_target=0.0)
+    config = StyleGAN2Config(size=side, mapping_layers=MAPPING, channel_base=BASE, conv_clamp=clamp, ada_target=0.0)
     recipe = StyleGAN2(config)
 
     def run() -> Mapping[str, float]:
@@ -52,7 +53,7 @@ def ours(images: Tensor) -> Callable[[], Mapping[str, float]]:
     return run
 
 
-def authors(images: Tensor, checkout: str) -> Callable[[], Mapping[str, float]]:
+def authors(images: Tensor, clamp: float | None, checkout: str) -> Callable[[], Mapping[str, float]]:
     """Their own networks and their own loss class."""
     sys.path.insert(0, checkout)
     from training.loss import StyleGAN2Loss  # type: ignore[import-not-found]
@@ -60,7 +61,7 @@ def authors(images: Tensor, checkout: str) -> Callable[[], Mapping[str, float]]:
 
     side = images.shape[-1]
     common = {"c_dim": 0, "img_resolution": side, "img_channels": 3}
-    widths = {"channel_base": BASE, "channel_max": 512, "num_fp16_res": 0, "conv_clamp": None}
+    widths = {"channel_base": BASE, "channel_max": 512, "num_fp16_res": 0, "conv_clamp": clamp}
     mapping = {"num_layers": MAPPING}
     g = Generator(**common, z_dim=512, w_dim=512, mapping_kwargs=mapping, synthesis_kwargs=widths).train()
     d = Discriminator(**common, **widths, epilogue_kwargs={"mbstd_group_size": 4}).train()
@@ -85,7 +86,7 @@ def authors(images: Tensor, checkout: str) -> Callable[[], Mapping[str, float]]:
     return run
 
 
-def main(side: int) -> None:
+def main(side: int, clamp: float | None = None) -> None:
     """Measures and prints."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
@@ -93,7 +94,7 @@ def main(side: int) -> None:
     memory.keep_freed_blocks()
     images = torch.rand(BATCH, 3, side, side) * 2 - 1
     checkout = os.environ.get("CURATE_STYLEGAN2")
-    runs = {"ours": ours(images)} | ({"authors": authors(images, checkout)} if checkout else {})
+    runs = {"ours": ours(images, clamp)} | ({"authors": authors(images, clamp, checkout)} if checkout else {})
     least: dict[str, dict[str, float]] = {whose: {} for whose in runs}
     for _ in range(ROUNDS + 1):  # the first one fills the pools of memory
         for whose, run in runs.items():
@@ -101,11 +102,17 @@ def main(side: int) -> None:
                 least[whose][part] = min(seconds, least[whose].get(part, seconds))
     rows = {whose: {part: round(seconds, 3) for part, seconds in parts.items()} for whose, parts in least.items()}
     steps = {whose: sum(SHARES[part] * seconds for part, seconds in parts.items()) for whose, parts in least.items()}
-    row = {"side": side, "batch": BATCH, "cpu_s": rows, "cpu_s_per_step": {k: round(v, 3) for k, v in steps.items()}}
+    row = {
+        "side": side,
+        "clamp": clamp,
+        "batch": BATCH,
+        "cpu_s": rows,
+        "cpu_s_per_step": {k: round(v, 3) for k, v in steps.items()},
+    }
     if checkout:
         row["ratio"] = round(steps["authors"] / steps["ours"], 3)
     sys.stdout.write(json.dumps(row) + "\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *map(float, sys.argv[2:3]))
