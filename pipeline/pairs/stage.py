@@ -79,6 +79,7 @@ def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILE
     for row in rows:
         row["split"] = splits.split_of(row["cluster_id"], val=section.val, test=section.test)
     data = manifest.from_rows(PAIRS, rows)
+    (root / PAIRS.pictures).mkdir(parents=True, exist_ok=True)  # an output of the stage, be there pairs or not
     os.sync()  # the pictures reach the disk before the table that names them
     manifest.write(PAIRS, data, root, meta={"section": as_dict(section), "work": work, provenance.INPUTS: inputs})
     partial.clear()

@@ -114,6 +114,7 @@ def test_products_that_are_not_whole_are_told(tmp_path: Path) -> None:
 def test_pictures_without_a_role_are_for_others(tmp_path: Path) -> None:
     world(tmp_path, [image_row(tmp_path, png(1), "long", 0)])
     assert run(tmp_path) == []
+    assert (tmp_path / "processed" / "pairs").is_dir(), "dvc wants the output of a stage that made nothing, too"
 
 
 def test_a_copy_of_a_pair_gives_way_to_the_first(tmp_path: Path) -> None:
