@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.optional_packages import how_to_install
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import detectors, model_files
+from curate.pipeline.stats import funnel
 from curate.pipeline.tables import manifest, provenance
 
 State = Literal["ok", "warn", "fail"]
@@ -205,15 +207,18 @@ def _params(root: Path) -> Iterator[Check]:
 
 
 def _tables(root: Path) -> Iterator[Check]:
+    unused: list[manifest.Table] = []
+    with contextlib.suppress(CurateError):  # a broken table is told of below
+        unused = funnel.unused(root)
     for name, table in manifest.TABLES.items():
         if not manifest.exists(table, root):
-            yield Check(f"table {name}", "ok", f"not yet: {table.made_by}")
+            yield Check(f"table {name}", "ok", "not needed" if table in unused else f"not yet: {table.made_by}")
             continue
         try:
             yield Check(f"table {name}", "ok", f"{manifest.read(table, root).num_rows:,} rows")
         except CurateError as error:
             yield Check(f"table {name}", "fail", error.message, error.hint)
-    freshness = provenance.freshness(root)
+    freshness = provenance.freshness(root, [table for table in provenance.ORDER if table not in unused])
     if freshness.stale:
         found, _, commands = freshness.text().rpartition(": ")
         yield Check("up to date", "warn", found, commands)

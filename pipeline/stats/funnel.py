@@ -58,15 +58,26 @@ def funnel(root: Path) -> Funnel:
     pairs = _read(PAIRS, root, "domain group_id split status reason")
     needed = [IMAGES] if images is None else list(_needed(images))
     made = [(IMAGES, images), (CROPS, crops), (DEDUP, dedup), (DATASET, dataset), (PAIRS, pairs)]
-    filled = [table for table, rows in made if rows and table not in needed]
     return Funnel(
         parts=(*of_faces(images, crops, dedup, dataset), *of_pairs(images, pairs)),
         origins=tuple(_origins(images)),
         spreads=tuple(_spreads(images, crops)),
         bytes=pc.sum(images["bytes"].filter(_is(images, ACCEPTED))).as_py() or 0 if images else 0,
         not_yet={table.name: table.made_by for table, rows in made if table in needed and rows is None},
-        freshness=provenance.freshness(root, [*needed, *filled]),
+        freshness=provenance.freshness(root, [table for table in provenance.ORDER if table not in unused(root)]),
     )
+
+
+def unused(root: Path) -> list[manifest.Table]:
+    """The tables that the images below `root` will not fill, and that hold nothing: of faces alone, the pairs.
+
+    None as long as nothing was found. Raises TableError for a broken table.
+    """
+    images = _read(IMAGES, root, "domain role status")
+    if images is None:
+        return []
+    needed = list(_needed(images))
+    return [table for table in provenance.ORDER if table not in needed and not _read(table, root, table.key)]
 
 
 def _needed(images: pa.Table) -> Iterator[manifest.Table]:

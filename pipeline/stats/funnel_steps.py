@@ -77,6 +77,11 @@ class Part:
         return self.steps[name].count if name in self.steps else self.split.get(name)
 
     @property
+    def most(self) -> int:
+        """The largest of its numbers, 1 at least: how long the longest bar is."""
+        return max(1, sum(self.split.values()), *(step.count for step in self.steps.values()))
+
+    @property
     def losses(self) -> list[Loss]:
         """Those of all steps, in order."""
         return [loss for step in self.steps.values() for loss in step.losses]

@@ -38,6 +38,8 @@ OF_PAIRS = {
     "border": ("Plain ground", "share of the article's border in its colour"),
     "aspect": ("Aspect", "height over width of the article"),
     "hair": ("Back view", "share of the head in hair's colour"),
+    "article_shown": ("Article shown", "share of the article's picture that shows something"),
+    "human_shown": ("Person shown", "share of the person's picture that shows something"),
 }
 ALWAYS = frozenset({"face_px", "sharpness", "brightness", "roll", "padding"})  # others only where they refuse something
 

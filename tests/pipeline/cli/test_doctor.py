@@ -10,7 +10,7 @@ from curate.pipeline.cli import doctor
 from curate.pipeline.cli.doctor import Check
 from curate.pipeline.faces import model_files
 from curate.pipeline.tables import manifest
-from tests.support.tables import small_world
+from tests.support.tables import image_row, png, small_world
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,14 @@ def test_a_good_project_is_fine(tmp_path: Path) -> None:
     assert found["table images"].found == "40 rows"
     assert found["table dataset"].found == "not yet: curate build"
     assert found["params.yaml"].found.startswith("none")
+
+
+def test_a_project_of_faces_needs_no_pairs(tmp_path: Path) -> None:
+    rows = [image_row(tmp_path, png(0), "long", 0)]
+    manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, rows), tmp_path)
+    assert checks(tmp_path)["table pairs"].found == "not needed"
+    manifest.write(manifest.PAIRS, manifest.empty(manifest.PAIRS), tmp_path, {"inputs": {"images": "older"}})
+    assert "up to date" not in checks(tmp_path)
 
 
 def test_it_leaves_nothing_behind(tmp_path: Path) -> None:

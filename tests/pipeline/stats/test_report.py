@@ -133,6 +133,16 @@ def test_an_empty_folder_has_a_page(tmp_path: Path) -> None:
     assert not parsed(page).find_all("img")
 
 
+@pytest.mark.parametrize("alone", ["images", "crops", "dedup", "dataset", "pairs"])
+def test_a_table_that_stands_alone_has_a_page(world: Path, alone: str) -> None:
+    for name, table in manifest.TABLES.items():
+        if name != alone:
+            table.path(world).unlink()
+    soup = parsed(report.run(Stats(), world))
+    assert soup.select("#funnel")
+    assert bool(soup.select("#funnel .step")) == (alone != "dedup"), "which names no picture"
+
+
 def test_files_that_are_gone_leave_their_place_empty(world: Path) -> None:
     before = len(parsed(report.run(Stats(), world)).find_all("img"))
     for path in (world / "raw").rglob("*.png"):
