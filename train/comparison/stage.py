@@ -86,7 +86,8 @@ def _evaluate(
     trained = load_checkpoint(stored, device)
     measurer = Measurer(trained.recipe, config, held, training, net, section.resamples, root, progress)
     folder = root / evaluation.FOLDER / name
-    (folder / evaluation.DOCUMENT).unlink(missing_ok=True)  # from here on, and until it is there again, it is not whole
+    for document in (evaluation.DOCUMENT, evaluation.METRICS):  # until they are there again, nothing was measured
+        (folder / document).unlink(missing_ok=True)
     shutil.rmtree(folder / evaluation.PICTURES, ignore_errors=True)
     ways: dict[str, Way] = {}
     rows: list[tuple[float, Sequence[Tensor]]] = []

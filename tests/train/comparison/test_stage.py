@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from curate.pipeline.imaging import codec
-from curate.train.comparison import evaluation, table
+from curate.train.comparison import evaluation, stage, table
 from curate.train.comparison.catalogue import CATALOGUE
 from curate.train.comparison.evaluation import Evaluation, Way
 from curate.train.comparison.scores import Score
@@ -76,6 +76,24 @@ def test_what_was_measured_is_kept_until_something_changes(root: Path) -> None:
     assert document.stat().st_ino != before[1]
     curate("evaluate", "c0", *QUICK, "--root", root, "-q")
     assert document.read_bytes() == before[0], "equal images, networks and settings give equal bytes"
+
+
+def test_what_was_interrupted_is_measured_anew_and_never_half_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(root, "c0")
+    folder = root / evaluation.FOLDER / "c0"
+    before = {path.name: path.read_bytes() for path in folder.glob("*.json")}
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stage, "_write_pictures", interrupted)
+        curate("evaluate", "c0", *QUICK, "--resamples", "11", "--root", root, "-q", code=130)
+    assert not list(folder.glob("*.json"))
+    evaluate(root, "c0")
+    assert {path.name: path.read_bytes() for path in folder.glob("*.json")} == before
 
 
 def test_runs_that_differ_by_their_seed_are_summed_up(root: Path) -> None:
