@@ -79,6 +79,18 @@ def test_the_line_between_before_and_after_follows_the_pointer_and_the_keys(page
     assert split_at(slider) == 100
 
 
+def test_the_line_follows_a_finger(chromium: Any, page_path: Path) -> None:
+    context = chromium.browser.new_context(has_touch=True, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(page_path.as_uri())
+    slider = page.locator(".slider").first
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.7)
+    assert split_at(slider) == pytest.approx(80, abs=1)
+    context.close()
+
+
 def test_a_picture_opens_with_its_photo_its_face_and_the_command_that_would_change_its_fate(page: Any) -> None:
     link = page.locator("#kept a.tile").first
     link.click()
