@@ -79,9 +79,12 @@ def diversity(real: Tensor, made: Tensor, resamples: int) -> Score:
 
 
 def _weighted(between: Tensor, counts: Tensor) -> Tensor:
-    """The mean of `between` [N, N] over pairs of two different images of a draw that holds each `counts` [N] times."""
+    """The mean of `between` [N, N] over pairs of two different images of a draw that holds each `counts` [N] times.
+
+    NaN where the draw is one image again and again: there is no pair.
+    """
     total = counts @ between @ counts - (counts.square() * between.diagonal()).sum()
-    return total / (counts.sum().square() - counts.square().sum()).clamp_min(1.0)
+    return total / (counts.sum().square() - counts.square().sum())
 
 
 def _counts(drawn: Tensor, count: int) -> Tensor:
@@ -89,9 +92,10 @@ def _counts(drawn: Tensor, count: int) -> Tensor:
 
 
 def _spread(estimate: Callable[..., Tensor], resamples: int, *counts: int) -> float:
-    """The standard deviation of `estimate` over draws of so many images from each side."""
+    """The standard deviation of `estimate` over draws of so many images from each side, without those that are NaN."""
     if min(counts) < LEAST:
         raise ValueError(f"{min(counts)} images: {LEAST} are the least")
     rng = generator("bootstrap")
     draws = ([torch.randint(count, (count,), generator=rng) for count in counts] for _ in range(resamples))
-    return torch.stack([estimate(*draw).double() for draw in draws]).std().item()
+    estimates = torch.stack([estimate(*draw).double() for draw in draws])
+    return estimates[~estimates.isnan()].std().item()

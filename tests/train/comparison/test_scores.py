@@ -40,6 +40,13 @@ def test_an_image_is_never_compared_with_itself() -> None:
     assert (alike.value, alike.spread, alike.reference) == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-9), 1.0)
 
 
+def test_draws_of_one_image_alone_do_not_count() -> None:
+    """Of two images every other draw is one of them twice, and has no two that could differ."""
+    real, made = torch.eye(4)[:2], 2 * torch.eye(4)[2:]
+    found = scores.diversity(real, made, 50)
+    assert (found.value, found.spread) == (pytest.approx(2.0), pytest.approx(0.0, abs=1e-9))
+
+
 def test_fid_of_two_means_and_its_spread() -> None:
     real = normal(300, 2, seed=5)
     found = scores.fid(real, real + torch.tensor([3.0, 4.0]), 40)
