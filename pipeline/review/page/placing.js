@@ -42,11 +42,11 @@ export class Placing {
     if (!this.item) return;
     this.item = null;
     this.panel.hidden = true;
-    this.shown.stage.classList.remove("placing");
+    this.shown.stage.classList.remove("placing", "zoomed");
   }
 
   ask() {
-    const text = `Click ${ASKED[this.points.length / 2] ?? ""}, or drag a box around the face.`;
+    const text = `Click ${ASKED[0]}, or drag a box around the face.`;
     this.panel.hidden = false;
     this.panel.replaceChildren(node("p", this.points.length ? `Click ${ASKED[this.points.length / 2]}.` : text), this.buttons(false));
   }
@@ -58,7 +58,7 @@ export class Placing {
       return one;
     };
     const row = node("p", ready && made("take it", "Enter", () => this.take()), ready && made("again", "f", () => this.again()),
-      made("cancel", "Esc", () => this.cancel()));
+      made("zoom", "z", () => this.shown.zoom()), made("cancel", "Esc", () => this.cancel()));
     if (ready) row.firstChild.className = "main";
     return row;
   }
@@ -70,6 +70,7 @@ export class Placing {
 
   key(key) {
     if (key === "Escape") this.cancel();
+    else if (key === "z") this.shown.zoom();
     else if (key === "f") this.again();
     else if (key === "Enter" && this.numbers) this.take();
   }

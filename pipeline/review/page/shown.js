@@ -13,6 +13,7 @@ export class Shown {
     this.stamp = root.querySelector("#stamp");
     this.facts = root.querySelector("#facts");
     this.photo = false;
+    this.pointer = [0.5, 0.5]; // shares of the stage
     this.stage.addEventListener("pointermove", (event) => this.pan(event));
   }
 
@@ -59,15 +60,20 @@ export class Shown {
     this.stamp.className = { k: "kept", r: "rejected", m: "moved", p: "placed" }[letter] ?? "";
   }
 
+  // Zooms in where the pointer is, or out.
   zoom() {
-    this.stage.classList.toggle("zoomed");
+    if (this.stage.classList.toggle("zoomed")) this.look();
   }
 
   pan(event) {
-    if (!this.stage.classList.contains("zoomed")) return;
     const area = this.stage.getBoundingClientRect();
-    const place = [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height];
-    const origin = place.map((share) => `${Math.round(share * 100)}%`).join(" ");
+    this.pointer = [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height];
+    const holds = this.stage.classList.contains("placing"); // else a click would hit no finer than without the zoom
+    if (this.stage.classList.contains("zoomed") && !holds) this.look();
+  }
+
+  look() {
+    const origin = this.pointer.map((share) => `${(share * 100).toFixed(1)}%`).join(" ");
     for (const one of [this.picture, this.beside, this.marks]) one.style.transformOrigin = origin;
   }
 
