@@ -40,7 +40,7 @@ def serve(
     token = loopback.new_token()
     page = routes.page(ways, token, samples.draw() if demo else None)
     listening = loopback.listen(port)
-    offered = ", ".join(f"{way.source} to {way.target} ({way.name})" for way in ways.all)
+    offered = ", ".join(f"{way.source} {'' if way.wears else 'to '}{way.target} ({way.name})" for way in ways.all)
     told = f"{offered}\nserve: {loopback.address(listening, token)}   (for this machine alone; Ctrl-C ends it)"
     loopback.run(page, listening, lambda: context.console.say(told))
 

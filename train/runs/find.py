@@ -43,8 +43,8 @@ def run_folders(folder: Path) -> list[Path]:
 
 
 def translating_runs(folder: Path) -> list[Path]:
-    """The runs in `folder` that go from one domain to another, by name. Raises UsageError where there are none."""
-    found = [path for path, keys in _keys(folder).items() if "b" in keys]
+    """The runs in `folder` that make photos of photos, by name. Raises UsageError where there are none."""
+    found = [path for path, keys in _keys(folder).items() if keys & {"b", "human"}]
     if not found:
         raise UsageError(f"{folder}: no run that translates photos is here", "train one: curate train cyclegan")
     return found

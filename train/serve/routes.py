@@ -68,8 +68,16 @@ def _routes(ways: Ways, samples: Samples, turnstile: Turnstile) -> APIRouter:
     return router
 
 
-def _wish(way: Number, member: Number = 0, style: Number = 0, *, whole: bool = False, every: bool = False) -> Wish:
-    return Wish(way, member, style, whole, every)
+def _wish(
+    way: Number,
+    member: Number = 0,
+    style: Number = 0,
+    *,
+    whole: bool = False,
+    every: bool = False,
+    article: Number = 0,
+) -> Wish:
+    return Wish(way, member, style, whole, every, article)
 
 
 def _in_turn(turnstile: Turnstile, answer: Callable[[], Response]) -> Response:

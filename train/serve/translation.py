@@ -35,6 +35,7 @@ class Wish:
     style: int = 0
     whole: bool = False  # nobody looks for a face
     every: bool = False  # face, not only the largest
+    article: int = 0  # bytes at the end of what came, that are the picture of an article
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,15 @@ class ServedPhoto:
 
 
 def translated(ways: Ways, data: bytes, wish: Wish) -> ServedPhoto:
-    """What becomes of the photo in the bytes `data`.
+    """What becomes of the photo in the bytes `data`, which the picture of an article may follow.
 
     Raises UsageError for bytes that are no photo, for one that is too large, and where no face is found.
     """
+    if (try_on := ways.try_on(wish.way)) is not None:
+        if not 0 < wish.article < len(data):
+            raise UsageError("no picture of an article came along", "choose one, of the garment alone")
+        photo, article = _photo(data[: -wish.article]), _photo(data[-wish.article :])
+        return ServedPhoto(photo, try_on(photo, article.shown).photo)
     photo = _photo(data)
     translator = ways.translator(wish.way, wish.member, wish.style, whole=wish.whole, every=wish.every)
     if translator.takes_whole:

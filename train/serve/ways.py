@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.runs.photo_networks import PhotoNetworks
 from curate.train.translate import metadata
 from curate.train.translate.metadata import MadeBy
 from curate.train.translate.translator import Translator
+
+if TYPE_CHECKING:
+    from curate.train.translate.try_on import TryOn
 
 
 @dataclass(frozen=True)
@@ -23,25 +27,25 @@ class OfferedWay:
     source: str  # the domain of the photos
     target: str  # what becomes of them
     members: int  # of a council; 0 of networks without
+    wears: bool = False  # whether a picture of an article comes along, which the person then wears
 
 
 class Ways:
     """The ways that are offered, by number."""
 
     def __init__(self, runs: Sequence[PhotoNetworks]) -> None:
-        """Raises UsageError for networks that translate no photos, or that need a second picture for it."""
+        """Raises UsageError for networks that translate no photos."""
         self._networks: list[PhotoNetworks] = []
         self.all: list[OfferedWay] = []
         for networks in runs:
+            name = Path(networks.source).name.removesuffix(".safetensors")
             if networks.is_try_on:
-                raise UsageError(
-                    f"{networks.source}: puts articles on people, which the page does not",
-                    "curate translate me.jpg --article shirt.jpg",
-                )
+                self.all.append(OfferedWay(name, networks.system, "", "person", "in your article", 0, wears=True))
+                self._networks.append(networks)
+                continue
             networks.check_direction(networks.usual_direction)
             for direction in networks.directions:
                 names = networks.domains[direction[0]], networks.domains[direction[2]]
-                name = Path(networks.source).name.removesuffix(".safetensors")
                 self.all.append(OfferedWay(name, networks.system, direction, *names, networks.members))
                 self._networks.append(networks)
         self._xmp = {id(networks): metadata.xmp(MadeBy.of(networks)) for networks in runs}
@@ -63,6 +67,17 @@ class Ways:
             self._translators[key] = Translator(networks, direction, align=not whole, all_faces=every)
         translator = self._translators[key]
         return translator.chosen(member, style) if networks.members else translator
+
+    def try_on(self, number: int) -> TryOn | None:
+        """What puts articles on people, where the way `number` does. Raises UsageError for one that there is not."""
+        networks = self._of(number)
+        if not self.all[number].wears:
+            return None
+        from curate.train.runs.trained import Trained  # torch, which others do without
+        from curate.train.translate.try_on import TryOn
+
+        assert isinstance(networks, Trained), "only torch puts articles on people"
+        return TryOn(networks)
 
     def xmp(self, number: int) -> bytes:
         """The mark of what this way makes. Raises UsageError for one that there is not."""

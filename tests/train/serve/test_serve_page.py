@@ -20,6 +20,7 @@ from curate.train.serve.ways import Ways
 from tests.support import drawn_people
 from tests.support.painter import painter
 from tests.support.web import TOKEN, browser, served
+from tests.train.translate.test_try_on import painted_try_on
 
 HOSTILE = "<img src=x onerror=document.title='pwned'>"
 DROP = """([encoded, name]) => {
@@ -143,6 +144,22 @@ def test_the_page_fits_a_phone_and_a_desk(chromium: Any, width: int) -> None:
         for card in page.locator(".result .stage").all():
             box = card.bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["width"] > 300
+        page.close()
+
+
+def test_an_article_is_chosen_and_worn(chromium: Any) -> None:
+    article = {"name": "shirt.png", "mimeType": "image/png", "buffer": codec.encode_png(drawn_people.landscape(1))}
+    with served(routes.page(Ways([painter(), painted_try_on()[0].trained]), TOKEN)) as address:
+        page = opened(chromium, address)
+        assert page.is_hidden("#wear")
+        page.click("#choices button:nth-child(2)")
+        page.click("#choices button:nth-child(1)")
+        drop(page, drawn_people.photo(1))
+        page.wait_for_selector(".result.failed")
+        assert "no picture of an article" in page.inner_text(".result .told")
+        page.set_input_files("#article-file", files=[article])
+        page.wait_for_selector(".result.done")
+        assert page.is_visible("#article") and kept(page, "png")[0] == "anna-in-your-article.png"
         page.close()
 
 

@@ -30,6 +30,7 @@ from tests.support import drawn_people, onnx_painter
 from tests.support.command import curate
 from tests.support.painter import painter
 from tests.support.web import TOKEN, served
+from tests.train.translate.test_try_on import painted_try_on
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +132,19 @@ def test_a_minute_has_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
         assert answer.status_code == 429 and answer.headers["Retry-After"] == "10"
 
 
-def test_try_on_networks_are_refused() -> None:
-    with pytest.raises(UsageError, match="puts articles on people") as told:
-        Ways([replace(painter(), keys=frozenset({"human"}))])
-    assert "--article" in told.value.hint
+def test_the_picture_of_an_article_follows_the_photo() -> None:
+    try_on, _ = painted_try_on()
+    photo, blue = codec.encode_png(drawn_people.photo(1)), np.full((40, 30, 3), (10, 20, 240), np.uint8)
+    article = codec.encode_png(blue)
+    with served(routes.page(Ways([try_on.trained]), TOKEN)) as address:
+        assert requests.get(f"{address}start").json()["ways"][0]["wears"] is True
+        answer = post(address, "picture/png", photo + article, article=len(article))
+        made = codec.decode(answer.content)
+        assert made.shape == (300, 300, 3) and np.abs(made[150, 40].astype(int) - blue[0, 0]).max() < 30
+        assert np.array_equal(made[:, 200:], drawn_people.photo(1)[:, 200:])
+        for size in (0, len(photo), 10**6):
+            assert "no picture of an article" in post(address, "translate", photo, article=size).json()["error"]
+        assert "no photo that can be read" in post(address, "translate", photo + article, article=3).json()["error"]
 
 
 def test_an_onnx_file_is_served_too(tmp_path: Path) -> None:
@@ -180,6 +190,6 @@ def test_all_runs_that_translate_are_served(tmp_path: Path) -> None:
         (folder / "config.json").write_text(json.dumps({**config.as_dict(), "dataset": {}, "crop": {}}))
         if name != "begun":
             (folder / "checkpoints" / "00000001.safetensors").write_bytes(b"")
-    assert translating_runs(tmp_path) == [tmp_path / "mine"]
+    assert translating_runs(tmp_path) == [tmp_path / "dressed", tmp_path / "mine"]
     with pytest.raises(UsageError, match="no run that translates photos"):
         translating_runs(tmp_path / "mine")

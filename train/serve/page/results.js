@@ -4,8 +4,9 @@ import { picture, translate } from "./asking.js";
 
 // A card that waits for its turn; `photo` is {file, stem}, `title` what it becomes and by whom.
 export class Result {
-  constructor(photo, wish, title) {
+  constructor(photo, wish, title, article) {
     this.photo = photo;
+    this.body = wish.article ? new Blob([photo.file, article]) : photo.file;
     this.wish = wish;
     this.title = title;
     this.card = document.querySelector("#result").content.firstElementChild.cloneNode(true);
@@ -31,7 +32,7 @@ export class Result {
     this.part(".told").hidden = true;
     this.part("[data-whole]").hidden = true;
     try {
-      const made = await translate(this.photo.file, this.wish);
+      const made = await translate(this.body, this.wish);
       const [before, after] = [this.part(".before img"), this.part(".after")];
       [before.src, after.src] = [made.before, made.after];
       [before.alt, after.alt] = ["before", `after: ${this.title.what}`];
@@ -61,7 +62,7 @@ export class Result {
   async keep(kind) {
     this.card.classList.add("again");
     try {
-      const blob = await picture(this.photo.file, this.wish, kind);
+      const blob = await picture(this.body, this.wish, kind);
       const link = document.createElement("a");
       link.href = URL.createObjectURL(blob);
       link.download = `${this.photo.stem}-${this.title.file}.${kind}`;

@@ -8,6 +8,7 @@ const find = (selector) => document.querySelector(selector);
 
 let start; // what the server offers
 let photo = null; // {file, stem}
+let article = null; // a file, for what is worn
 let round = 0; // of translating: what belongs to an earlier one is left
 const chosen = new Set(); // numbers of ways
 const members = new Set([0]);
@@ -55,6 +56,7 @@ function press() {
   for (const [place, group] of [["#choices", chosen], ["#members", members]]) {
     for (const made of find(place).children) made.setAttribute("aria-pressed", group.has(Number(made.dataset.value)));
   }
+  find("#wear").hidden = ![...chosen].some((number) => start.ways[number].wears);
   find("#council").hidden = ![...chosen].some((number) => start.ways[number].members);
 }
 
@@ -96,7 +98,7 @@ async function draw() {
   if (!photo) return;
   round += 1;
   const mine = round;
-  const results = wishes().map(([wish, title]) => new Result(photo, wish, title));
+  const results = wishes().map(([wish, title]) => new Result(photo, wish, title, article));
   find("#results").replaceChildren(...results.map((one) => one.card));
   for (const one of results) {
     if (mine !== round) return;
@@ -108,7 +110,8 @@ async function draw() {
 function wishes() {
   return [...chosen].sort((a, b) => a - b).flatMap((number) => {
     const way = start.ways[number];
-    const title = { what: label(way), by: `${way.name} · ${way.system}`, file: way.target };
+    const title = { what: label(way), by: `${way.name} · ${way.system}`, file: way.target.replaceAll(" ", "-") };
+    if (way.wears) return [[{ way: number, article: article?.size ?? 0 }, title]];
     const wish = { way: number, every: find("#every").checked };
     if (!way.members) return [[wish, title]];
     return inside(way).map(([member, style]) => {
@@ -130,6 +133,16 @@ function tell(words) {
   find("#wrong").hidden = !words;
 }
 
+// What is to be worn.
+async function wear(file) {
+  article = file;
+  const preview = find("#article");
+  URL.revokeObjectURL(preview.src);
+  preview.src = URL.createObjectURL(file);
+  preview.hidden = false;
+  await draw();
+}
+
 async function camera() {
   try {
     await take(await shoot(), "camera");
@@ -145,6 +158,8 @@ find("#file").addEventListener("change", (event) => {
   if (file) take(file, file.name);
   event.target.value = "";
 });
+find("#choose-article").addEventListener("click", () => find("#article-file").click());
+find("#article-file").addEventListener("change", (event) => event.target.files[0] && wear(event.target.files[0]));
 find("#camera").addEventListener("click", camera);
 for (const one of ["#style", "#styles", "#every"]) find(one).addEventListener("change", draw);
 addEventListener("dragover", (event) => {
@@ -156,7 +171,8 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   place.classList.remove("over");
   const [file] = event.dataTransfer.files;
-  if (file) take(file, file.name);
+  if (file && event.target.closest?.("#wear")) wear(file);
+  else if (file) take(file, file.name);
 });
 addEventListener("paste", (event) => {
   const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
