@@ -149,11 +149,11 @@ def test_the_page_fits_a_phone_and_a_desk(chromium: Any, width: int) -> None:
 
 def test_an_article_is_chosen_and_worn(chromium: Any) -> None:
     article = {"name": "shirt.png", "mimeType": "image/png", "buffer": codec.encode_png(drawn_people.landscape(1))}
-    with served(routes.page(Ways([painter(), painted_try_on()[0].trained]), TOKEN)) as address:
+    with served(routes.page(Ways([painted_try_on()[0].trained, painter()]), TOKEN)) as address:
         page = opened(chromium, address)
         assert page.is_hidden("#wear")
-        page.click("#choices button:nth-child(2)")
         page.click("#choices button:nth-child(1)")
+        page.click("#choices button:nth-child(2)")
         drop(page, drawn_people.photo(1))
         page.wait_for_selector(".result.failed")
         assert "no picture of an article" in page.inner_text(".result .told")

@@ -16,7 +16,7 @@ const members = new Set([0]);
 async function begin() {
   start = await ask("start");
   start.ways.forEach((way, number) => find("#choices").append(pill(label(way), chosen, number, way.name)));
-  choose(chosen, 0, true);
+  choose(chosen, Math.max(start.ways.findIndex((way) => !way.wears), 0), true); // what needs nothing but a photo
   const count = Math.max(...start.ways.map((way) => way.members));
   for (let member = 0; member < count; member += 1) find("#members").append(pill(String(member), members, member));
   find("#demo").hidden = !start.samples.length;
