@@ -33,9 +33,9 @@ const ACTIONS = {
   back: ["ArrowLeft", "the one before", () => step(-1)],
   down: ["ArrowDown", "grid: a row down", () => step(mode === "grid" ? grid.columns : 1)],
   up: ["ArrowUp", "grid: a row up", () => step(mode === "grid" ? -grid.columns : -1)],
-  photo: ["o", "the photo, with the face framed", () => photo()],
+  photo: ["o", "the photo, with the face framed", () => find("#photo").disabled || photo()],
   place: ["f", "place the face: eyes and mouth by clicks, or a box", place],
-  zoom: ["z", "zoom; the pointer moves it", () => toggle("zoom", shown.zoom())],
+  zoom: ["z", "zoom; the pointer moves it", () => find("#zoom").classList.toggle("on", shown.zoom())],
   grid: ["g", "grid, and back", () => change(mode === "grid" ? "single" : "grid")],
   open: ["Enter", "grid: the one that is framed, large", () => mode === "grid" && change("single")],
   cluster: ["c", "copies of this one", () => narrow({ cluster: query.cluster ? "" : current(), state: "", reason: "" })],
@@ -243,10 +243,6 @@ function photo(wanted = !shown.photo) {
   shown.photo = wanted;
   find("#photo").classList.toggle("on", shown.photo);
   if (mode === "single" && shown.item) shown.draw();
-}
-
-function toggle(name) {
-  find(`#${name}`).classList.toggle("on");
 }
 
 function filters() {

@@ -62,7 +62,9 @@ export class Shown {
 
   // Zooms in where the pointer is, or out.
   zoom() {
-    if (this.stage.classList.toggle("zoomed")) this.look();
+    const zoomed = this.stage.classList.toggle("zoomed");
+    if (zoomed) this.look();
+    return zoomed;
   }
 
   pan(event) {
