@@ -5,8 +5,6 @@ Progress and notes go to stderr, results to stdout, so that `--json` can be pipe
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 import time
 from dataclasses import asdict, is_dataclass
@@ -15,8 +13,8 @@ from typing import Any, Self
 
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.progress import SILENT, Progress, Task
+from curate.pipeline.core.terminal_text import guard_streams, json_text, unguarded, visible, visible_line
 
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 WIDE = 100  # columns of a terminal from which there is room for a bar
 
 
@@ -38,13 +36,13 @@ class Console:
     def say(self, text: str) -> None:
         """A line of the result, for people."""
         if not (self.quiet or self.as_json):
-            sys.stdout.write(harmless(text) + "\n")
+            sys.stdout.write(visible(text) + "\n")
             sys.stdout.flush()  # into a pipe, too: what serves a page says where, and then waits
 
     def result(self, value: Any, text: str) -> None:
         """The result: `value` as one JSON document under --json, else `text`."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, ensure_ascii=_narrow(), default=_plain) + "\n")
+            sys.stdout.write(json_text(value, ascii_only=_narrow(), default=_plain) + "\n")
         else:
             self.say(text)
 
@@ -52,7 +50,7 @@ class Console:
         """What a person at the terminal answers, "" for nothing; None where there is none, or none to be asked."""
         if self.quiet or self.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return None
-        sys.stderr.write(f"{question} ")
+        sys.stderr.write(visible(f"{question} "))
         sys.stderr.flush()
         return sys.stdin.readline().strip()
 
@@ -60,7 +58,7 @@ class Console:
         """Whether a person says yes to `about`; where nobody can be asked, in a script or a pipe, it counts as yes."""
         if self.quiet or self.as_json or not (sys.stdin and sys.stdin.isatty()):
             return True
-        sys.stderr.write(f"{harmless(about)}\ngo on? [y/N] ")
+        sys.stderr.write(f"{visible(about)}\ngo on? [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
@@ -68,14 +66,9 @@ class Console:
         """What is wrong and what to do next."""
         if self.as_json:
             document = {"error": error.message, "hint": error.hint, "code": error.code}
-            sys.stdout.write(json.dumps(document, ensure_ascii=_narrow()) + "\n")
+            sys.stdout.write(json_text(document, ascii_only=_narrow()) + "\n")
         told = f"curate: {error.message}\n" + (f"  {error.hint}\n" if error.hint else "")
-        sys.stderr.write(harmless(told))
-
-
-def harmless(text: str) -> str:
-    """`text` with what would steer a terminal, or turn its line around, as codes: names and titles are strangers'."""
-    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+        sys.stderr.write(visible(told))
 
 
 def _narrow() -> bool:
@@ -95,19 +88,19 @@ class _Lines:
         return _Line(name, total)
 
     def note(self, text: str) -> None:
-        sys.stderr.write(harmless(f"{text}\n"))
+        sys.stderr.write(visible(f"{text}\n"))
 
 
 class _Line:
     every = 10.0  # seconds
 
     def __init__(self, name: str, total: int | None) -> None:
-        self.name, self.total, self.done, self.notes = name, total, 0, ""
+        self.name, self.total, self.done, self.notes = visible_line(name), total, 0, ""
         self.started = self.last = time.monotonic()
 
     def advance(self, n: int = 1, **notes: object) -> None:
         self.done += n
-        self.notes = "".join(f" {key}={value}" for key, value in notes.items())
+        self.notes = "".join(f" {_note(key, value)}" for key, value in notes.items())
         if time.monotonic() - self.last >= self.every:
             self.last = time.monotonic()
             self._print()
@@ -133,7 +126,7 @@ class _Bars:
         return _Bar(name, total)
 
     def note(self, text: str) -> None:
-        sys.stderr.write(harmless(f"{text}\n"))
+        sys.stderr.write(visible(f"{text}\n"))
 
 
 class _Bar:
@@ -148,20 +141,21 @@ class _Bar:
         self._bar = progress.Progress(
             progress.MofNCompleteColumn(table_column=Column(no_wrap=True)),
             progress.TimeRemainingColumn(table_column=Column(no_wrap=True)),
-            progress.TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            progress.TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             *([progress.BarColumn(20)] if console.width >= WIDE else []),
-            progress.TextColumn("{task.fields[notes]}", style="dim", table_column=rest),
+            progress.TextColumn("{task.fields[notes]}", style="dim", markup=False, table_column=rest),
             console=console,
             expand=True,
         )
-        self._task = self._bar.add_task(name, total=total, notes="")
+        self._task = self._bar.add_task(visible_line(name), total=total, notes="")
 
     def advance(self, n: int = 1, **notes: object) -> None:
-        text = " ".join(f"{key}={value}" for key, value in notes.items())
+        text = " ".join(_note(key, value) for key, value in notes.items())
         self._bar.update(self._task, advance=n, notes=text)
 
     def __enter__(self) -> Self:
         self._bar.start()
+        guard_streams()  # rich has put streams of its own in the place of the guarded ones, until it stops
         return self
 
     def __exit__(
@@ -173,4 +167,9 @@ class _Bar:
 def _stderr() -> Any:
     from rich.console import Console as RichConsole
 
-    return RichConsole(stderr=True)
+    stream = unguarded(sys.stderr)  # of a step within a step rich's own, before a guarded one
+    return RichConsole(file=unguarded(getattr(stream, "rich_proxied_file", stream)))
+
+
+def _note(key: str, value: object) -> str:
+    return visible_line(f"{key}={value}")

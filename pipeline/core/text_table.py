@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from curate.pipeline.core.terminal_text import visible_line
+
 
 def width(text: str) -> int:
     """Columns that `text` takes on a terminal: two for each wide character, none for a combining one."""
@@ -16,7 +18,7 @@ def width(text: str) -> int:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], left: int = 1) -> str:
     """`rows` under `header`, the first `left` columns flush left and the others right; None shows as a dot."""
-    cells = [list(header), *([_cell(value) for value in row] for row in rows)]
+    cells = [[visible_line(name) for name in header], *([_cell(value) for value in row] for row in rows)]
     widths = [max(width(cell) for cell in column) for column in zip_longest(*cells, fillvalue="")]
     lines = [
         "  ".join(_pad(cell, room, column < left) for column, (cell, room) in enumerate(zip(row, widths, strict=True)))
@@ -28,7 +30,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], left: int = 1
 def _cell(value: object) -> str:
     if value is None:
         return "·"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}" if isinstance(value, float) else str(value)
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    return visible_line(str(value))
 
 
 def _pad(text: str, room: int, flush_left: bool) -> str:

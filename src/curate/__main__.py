@@ -14,6 +14,7 @@ from curate.pipeline.cli.console import Console
 from curate.pipeline.cli.context import spelled_out
 from curate.pipeline.core.errors import EXIT_BUG, EXIT_INTERRUPTED, CurateError
 from curate.pipeline.core.optional_packages import DISTRIBUTION, missing
+from curate.pipeline.core.terminal_text import guard_streams
 from curate.train.cli import commands as training_commands
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without the letters of a name shows its codes
+    guard_streams()
     try:
         app(spelled_out(sys.argv[1:]), prog_name="curate")
     except CurateError as error:

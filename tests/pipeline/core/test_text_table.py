@@ -20,3 +20,12 @@ def test_columns_stand_in_line() -> None:
         "short           ·   12.0",
     ]
     assert len({width(line) for line in lines}) == 1
+
+
+def test_a_cell_of_a_stranger_s_stays_on_its_line_and_in_line() -> None:
+    lines = table(("domain", "found"), [("a\x1b[31m\nb\tc\u202e", 1), ("short", 2)]).split("\n")
+    assert lines == [
+        "domain                 found",
+        r"a\x1b[31m\nb\tc\u202e      1",
+        "short                      2",
+    ]
