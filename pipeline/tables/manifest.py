@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables.arrow import is_in
+from curate.pipeline.tables.checks import check, check_names
 from curate.pipeline.tables.provenance import META, again, first
 from curate.pipeline.tables.schema import (
     ACCEPTED,
@@ -146,7 +146,7 @@ def write_batches(table: Table, batches: Iterable[pa.Table], root: Path, meta: M
         pq.ParquetWriter(temporary, table.schema.with_metadata(notes), compression="zstd") as file,
     ):
         for data in batches:
-            last = _check(table, data, table.name, last)
+            last = check(table, data, table.name, last)
             file.write_table(data, row_group_size=GROUP)
     return path
 
@@ -155,9 +155,9 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     """The table below `root`, in the order of the file; with `columns` these alone, in that order.
 
     The whole table is checked as on writing: columns and types, no null where none may be, keys rising, so sorted and
-    unique, relative paths, and reasons of the list that agree with the status. Of `columns` nothing of that is checked,
-    which would mean to read the others: what is checked then is that the file is Parquet, of this schema version, and
-    has them. Values are not compared between tables in either case. Raises TableError for what fails.
+    unique, relative paths, ids that can name files, and reasons of the list that agree with the status. Of `columns`
+    alone, because more would mean to read the others: the types, and the paths and ids among them. Values are not
+    compared between tables in either case. Raises TableError for what fails.
     """
     path = table.path(root)
     metadata = _metadata(table, root)
@@ -172,12 +172,17 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     except (OSError, pa.ArrowException) as error:
         raise TableError(f"{path}: broken: {error}", f"make it again: {again(table, root)}") from error
     data = data.replace_schema_metadata(None)
-    if columns is None:
-        try:
+    try:
+        if columns is None:
             data = data.cast(table.schema)
-            _check(table, data, str(path))
-        except (ValueError, pa.ArrowException) as error:
-            raise TableError(f"{path}: {error}", f"make it again: {again(table, root)}") from error
+            check(table, data, str(path))
+        else:
+            data = data.cast(pa.schema([table.schema.field(name) for name in columns]))
+            check_names(table, data, str(path))
+    except TableError as error:
+        raise TableError(error.message, f"make it again: {again(table, root)}") from error
+    except (ValueError, pa.ArrowException) as error:
+        raise TableError(f"{path}: {error}", f"make it again: {again(table, root)}") from error
     return data
 
 
@@ -200,43 +205,6 @@ def _metadata(table: Table, root: Path) -> Mapping[bytes, bytes]:
         raise TableError(f"{path}: not there yet", f"make it: {first(table, root)}") from None
     except (OSError, pa.ArrowException) as error:
         raise TableError(f"{path}: not a Parquet file: {error}", f"make it again: {again(table, root)}") from None
-
-
-def _check(table: Table, data: pa.Table, where: str, last: str = "") -> str:
-    """Raises TableError for rows that break the rules. `last`: the key before them; returns their own last one."""
-    if data.schema.names != table.schema.names:
-        raise TableError(f"{where}: columns {data.schema.names}, not {table.schema.names}")
-    for column in table.schema:
-        if not column.nullable and data[column.name].null_count:
-            raise TableError(f"{where}: {column.name}: {data[column.name].null_count} rows are empty")
-    keys = data[table.key].combine_chunks()
-    ends = [keys[at].as_py() for at in (0, -1)] if len(keys) else ["", last]
-    if not pc.all(pc.greater(keys[1:], keys[:-1]), min_count=0).as_py() or (len(keys) and ends[0] <= last):
-        raise TableError(f"{where}: {table.key}: not sorted, or not unique")
-    for name in table.paths:
-        paths = pc.drop_null(data[name])
-        if pc.any(pc.match_substring_regex(paths, r"^$|^/|\\|(^|/)\.\.(/|$)|^[A-Za-z]:")).as_py():
-            raise TableError(f"{where}: {name}: not a relative posix path below the root")
-    if table.reasons:
-        _check_reasons(table, data, where)
-    return str(ends[1])
-
-
-def _check_reasons(table: Table, data: pa.Table, where: str) -> None:
-    stray = set(pc.unique(data["reason"]).to_pylist()) - table.reasons
-    if stray:
-        raise TableError(f"{where}: reason: not in the list: {', '.join(sorted(stray))}")
-    unsaid = set(pc.unique(data["status"]).to_pylist()) - {ACCEPTED, REJECTED}
-    agree = pc.equal(_is(data["status"], ACCEPTED), _is(data["reason"], OK))
-    if unsaid or not pc.all(agree, min_count=0).as_py():
-        raise TableError(f"{where}: status: must be accepted with the reason ok, or rejected with another")
-
-
-def _is(column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
-    """Whether each value is `text`; in buffers, because Arrow loads pandas, for a fifth of a second, to read a str."""
-    said = text.encode()
-    ends = pa.py_buffer(array("i", [0, len(said)]))
-    return pc.is_in(column, value_set=pa.StringArray.from_buffers(1, ends, pa.py_buffer(said)))
 
 
 @dataclass(frozen=True)

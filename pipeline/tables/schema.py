@@ -32,7 +32,8 @@ class Table:
     schema: pa.Schema
     made_by: str
     reasons: frozenset[str] = field(default_factory=frozenset)
-    paths: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()  # columns that name files below the root
+    ids: tuple[str, ...] = ()  # columns of ids, of which names of files are made
     folder: str = "manifests"  # what a stage keeps for itself stands below processed/
     pictures: str = ""  # the folder below which `paths` lie
 
@@ -84,6 +85,7 @@ IMAGES = Table(
         "quota license license_unclear host_off incomplete excluded other_host placeholder bad_url".split()
     ),
     ("path",),
+    ("candidate_id", "image_id"),
 )
 
 CROPS = Table(
@@ -118,9 +120,7 @@ CROPS = Table(
             pa.field("skin_colour", pa.string()),  # the same
             pa.field("hair_share", pa.float32()),  # of the person's px above the shoulders; null where not asked for
             pa.field("roll", pa.float32()),  # degrees by which the eye line falls to the right, in the raw image
-            pa.field(
-                "unrest", pa.float32()
-            ),  # how far landmarks move when the box does, in eye distances; null where not asked
+            pa.field("unrest", pa.float32()),  # landmarks' way when the box moves, in eye distances; null: not asked
             pa.field(
                 "second_score", pa.float32()
             ),  # hog's on the box, -1 unseen, null where unrest is low; the mesh's own
@@ -159,6 +159,7 @@ CROPS = Table(
         "worker_died no_model review".split()
     ),
     ("source_path", "path"),
+    ("crop_id", "image_id"),
     pictures="processed/crops",
 )
 
@@ -183,6 +184,7 @@ DEDUP = Table(
     ),
     "curate dedup",
     frozenset("ok duplicate known".split()),
+    ids=("crop_id", "cluster_id", "duplicate_of", "identity_id"),
 )
 
 FINGERPRINTS = Table(
@@ -200,6 +202,7 @@ FINGERPRINTS = Table(
         ]
     ),
     "curate dedup",
+    ids=("crop_id",),
     folder="processed/dedup",
 )
 
@@ -214,6 +217,7 @@ EMBEDDINGS = Table(
         ]
     ),
     "curate dedup",
+    ids=("crop_id",),
     folder="processed/dedup",
 )
 
@@ -238,6 +242,7 @@ DATASET = Table(
     "curate build",
     frozenset("ok review select".split()),
     ("path", "source_path"),
+    ("crop_id", "cluster_id"),
 )
 
 PAIRS = Table(
@@ -271,9 +276,7 @@ PAIRS = Table(
             pa.field("agreement", pa.float32()),  # share of the article's px whose colour the torso shows, too
             pa.field("others", pa.float32()),  # share of the torso: not the article's colours, skin or ground
             pa.field("worn_at", pa.float32()),  # where the article's colours lie: face heights below the chin
-            pa.field(
-                "hair", pa.float32()
-            ),  # share of the head in hair's one colour; 0 with a face, null without a head
+            pa.field("hair", pa.float32()),  # share of the head in hair's one colour; 0: a face, null: no head
             pa.field("duplicate_of", pa.string()),  # the pair_id that is kept instead
             _needed("cluster_id", pa.string()),  # products whose articles are copies of each other share one
             _needed("split", pa.string()),  # train, val or test
@@ -289,6 +292,7 @@ PAIRS = Table(
         "worn_at".split()
     ),
     ("article_path", "human_path"),
+    ("pair_id", "article_image_id", "human_image_id", "duplicate_of"),
     pictures="processed/pairs",
 )
 

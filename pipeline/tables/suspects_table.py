@@ -24,5 +24,7 @@ SUSPECTS = Table(
         ]
     ),
     "curate suspects",
+    paths=("path",),
+    ids=("crop_id",),
     folder="processed/views",
 )

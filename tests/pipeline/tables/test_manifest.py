@@ -71,7 +71,7 @@ def test_what_breaks_the_rules_is_not_written(rows: list[dict[str, Any]], words:
 @pytest.mark.parametrize("path", ["/etc/passwd", "raw/../../x", "..", "raw\\x", "C:/x", ""])
 def test_paths_stay_below_the_root(path: str, tmp_path: Path) -> None:
     data = manifest.from_rows(manifest.IMAGES, [image_row(tmp_path, png(1), "a", 0, path=path)])
-    with pytest.raises(TableError, match="not a relative posix path"):
+    with pytest.raises(TableError, match=r"row 1, path: .*no relative posix path"):
         manifest.write(manifest.IMAGES, data, tmp_path)
 
 
