@@ -60,12 +60,15 @@ def average_of(role: str) -> str:
 
 
 def read_checkpoint(own: StoredCheckpoint, known: Sequence[str]) -> ImportedNetworks:
-    """The `known` networks of a checkpoint, generators by their moving average, with which a run renders."""
+    """The `known` networks of a checkpoint, generators by their moving average, with which a run renders.
+
+    Where the average is known beside its generator, as the authors of StyleGAN2 keep both, each is itself.
+    """
     config = from_dict(own.config_json)
     header, parts = checkpoint.read(own.path)[0], states(own)
     networks: dict[str, Mapping[str, Tensor]] = {role: parts[role] for role in known if role in parts}
     for role in known:
-        if state := parts.get(average_of(role)):
+        if average_of(role) not in known and (state := parts.get(average_of(role))):
             networks[role] = {key.removeprefix("network."): value for key, value in state.items()}
     return ImportedNetworks(
         config.recipe,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from curate import load
 from curate.__main__ import main
 from curate.pipeline.core.config import Params
 from curate.pipeline.imaging import codec
@@ -17,7 +20,7 @@ from tests.support.drawn_people import photo
 from tests.support.training import dataset
 
 MODEL = {"z_dim": 8, "w_dim": 8, "mapping_layers": 1, "channel_base": 64, "channel_max": 4, "group_size": 2}
-RUN = {"steps": 1, "batch": 2, "samples": 0, "tick": 1, "checkpoint_every": 1, "measure_every": 0, "device": "cpu"}
+RUN = {"steps": 2, "batch": 2, "samples": 0, "tick": 1, "checkpoint_every": 1, "measure_every": 0, "device": "cpu"}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,15 @@ def curate(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         return int(caught.value.code or 0), said.out, said.err
 
     return call
+
+
+def test_a_run_goes_out_with_generator_and_average(root: Path, curate) -> None:  # type: ignore[no-untyped-def]
+    assert curate("weights", "export", "processed/runs/stylegan2", "-o", "out")[0] == 0
+    made = torch.load(root / "out" / "network.pt", weights_only=True)
+    recipe: Any = load(root / "processed/runs/stylegan2").recipe
+    for name, network in (("G", recipe.generator), ("G_ema", recipe.average.network), ("D", recipe.discriminator)):
+        assert all(torch.equal(made[name][key], value) for key, value in network.state_dict().items())
+    assert any(not torch.equal(made["G"][key], value) for key, value in made["G_ema"].items())
 
 
 def test_all_the_way(root: Path, curate) -> None:  # type: ignore[no-untyped-def]
