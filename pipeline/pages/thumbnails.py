@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +59,12 @@ class Thumbs:
             self._made |= dict.fromkeys(lacking)
         return [self._made[name] for name in names]
 
-    def drawn(self, rgb: codec.RGB, named: str) -> Thumb:
-        """A picture that no file has, uint8 [H, W, 3]; `named` says all that it follows from."""
+    def drawn(self, named: str, draw: Callable[[], codec.RGB]) -> Thumb:
+        """A picture that no file has, uint8 [H, W, 3], drawn once; `named` says all that it follows from."""
         name = hashlib.sha256(named.encode()).hexdigest()[:20] + ".jpg"
-        with atomic_write(self.folder / name, durable=False) as temporary:
-            temporary.write_bytes(codec.encode_jpeg(rgb, QUALITY))
+        if not (self.folder / name).is_file():
+            with atomic_write(self.folder / name, durable=False) as temporary:
+                temporary.write_bytes(codec.encode_jpeg(draw(), QUALITY))
         self._made[name] = thumb = self._read(name)
         return thumb
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,16 +33,29 @@ def averages(crops: pa.Table, root: Path, thumbs: Thumbs) -> dict[str, Thumb]:
 
 
 def _average(paths: Sequence[str], root: Path, thumbs: Thumbs) -> Thumb | None:
-    """The mean of the pictures at `paths` that are square."""
+    """The mean of the pictures at `paths`; None where fewer than FEWEST can be had."""
+    if len(paths) < FEWEST:
+        return None
+    try:
+        return thumbs.drawn("\n".join(["average", *paths]), lambda: _mean(paths, root))
+    except _TooFewError:
+        return None
+
+
+class _TooFewError(Exception):
+    """Pictures are gone, or damaged."""
+
+
+def _mean(paths: Sequence[str], root: Path) -> codec.RGB:
+    """Of the pictures at `paths`, uint8 [SIDE, SIDE, 3]."""
     total, count = np.zeros((SIDE, SIDE, 3)), 0
     for path in paths:
         try:
-            small = codec.thumbnail(codec.decode(shards.read(root, path)), SIDE)
+            whole = codec.decode(shards.read(root, path))
         except (OSError, codec.ImageError):
             continue
-        if small.shape == total.shape:
-            total += small
-            count += 1
+        total += cv2.resize(whole, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        count += 1
     if count < FEWEST:
-        return None
-    return thumbs.drawn((total / count).round().astype(np.uint8), "\n".join(["average", *paths]))
+        raise _TooFewError
+    return (total / count).round().astype(np.uint8)
