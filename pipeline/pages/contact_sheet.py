@@ -14,6 +14,7 @@ from curate.pipeline.core import files
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumb
+from curate.pipeline.tables import spreadsheet
 
 FOLDER = "processed/views"
 SHOWN = 300  # pictures on a sheet, unless a person asks for another number
@@ -68,8 +69,7 @@ def write(
     safe = re.sub(r"[^\w.-]|^\.", "_", name)[:100]
     page, table = (Path(FOLDER) / f"{safe}{end}" for end in (".html", ".tsv"))
     with atomic_write(root / table) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for row in (header, *rows):
-            file.write("\t".join(map(_cell, row)) + "\n")
+        spreadsheet.write(file, header, rows, separator="\t")
     pictures = list(shown)
     footer = f"The whole list, {len(rows):,} rows: {table.name}. Nothing was renamed, moved or deleted."
     write_page(root / page, heading, lead, footer, pictures)
@@ -79,13 +79,6 @@ def write(
 def text(written: SheetFiles) -> str:
     """What was written, for a terminal."""
     return f"{written.rows} rows, {written.shown} of them on the sheet\n  {written.page}\n  {written.list}"
-
-
-def _cell(value: object) -> str:
-    """A cell of a TSV: empty for None and for what is not a number, without tabs and line breaks."""
-    if value is None or value != value:
-        return ""
-    return re.sub(r"\s", " ", value if isinstance(value, str) else repr(value))
 
 
 def write_page(path: Path, heading: str, lead: str, footer: str, shown: Sequence[Shown]) -> Path:

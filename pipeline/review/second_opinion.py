@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import disk_error, write_text
+from curate.pipeline.core.files import atomic_write, disk_error
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.core.text_table import table as as_text
 from curate.pipeline.imaging import shards
 from curate.pipeline.review import review_items
-from curate.pipeline.tables import decisions, manifest
+from curate.pipeline.tables import decisions, manifest, spreadsheet
 from curate.pipeline.tables.decisions import Decision, Decisions
 from curate.pipeline.tables.manifest import CROPS, DEDUP, IMAGES
 from curate.pipeline.tables.schema import Table
@@ -146,8 +146,9 @@ def take(root: Path, source: Path, *, by: str | None = None) -> SecondOpinion:
     apart = [
         Disagreement(item, _word(mine), _word(one)) for item, (one, mine) in both.items() if _word(mine) != _word(one)
     ]
-    lines = ["\t".join(("item", "here", whose)), *("\t".join((one.item, one.ours, one.theirs)) for one in apart)]
-    write_text(root / DISAGREEMENTS, "".join(f"{' '.join(line.splitlines())}\n" for line in lines))
+    with atomic_write(root / DISAGREEMENTS) as temporary, temporary.open("w", encoding="utf-8") as sheet:
+        rows = ((one.item, one.ours, one.theirs) for one in apart)
+        spreadsheet.write(sheet, ("item", "here", whose), rows, separator="\t")
     if new:
         decisions.append(root, new)
     return SecondOpinion(whose, len(new), len(pairs), len(pairs) - len(apart), kappa(pairs), tuple(apart))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from pathlib import Path
@@ -11,6 +10,7 @@ from curate.pipeline.core.files import write_text
 from curate.pipeline.core.text_table import table
 from curate.pipeline.stats.funnel import Funnel
 from curate.pipeline.stats.funnel_steps import UNITS, Kind
+from curate.pipeline.tables import spreadsheet
 from curate.pipeline.tables.splits import SPLITS
 
 
@@ -64,10 +64,13 @@ def metrics(found: Funnel) -> dict[str, dict[str, dict[str, int]]]:
 def write_metrics(found: Funnel, folder: Path) -> tuple[Path, Path]:
     """Writes stats.json (for `dvc metrics`) and funnel.csv (for `dvc plots`) into `folder`; returns their paths."""
     rows = io.StringIO()
-    writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow(("kind", "domain", "step", "count"))
-    for kind, domains in metrics(found).items():
-        for domain, steps in domains.items():
-            writer.writerows((kind, domain, step, n) for step, n in steps.items())
-    numbers = write_text(folder / "stats.json", json.dumps(metrics(found), ensure_ascii=False, indent=2) + "\n")
+    counts = metrics(found)
+    cells = (
+        (kind, domain, step, n)
+        for kind, domains in counts.items()
+        for domain, steps in domains.items()
+        for step, n in steps.items()
+    )
+    spreadsheet.write(rows, ("kind", "domain", "step", "count"), cells)
+    numbers = write_text(folder / "stats.json", json.dumps(counts, ensure_ascii=False, indent=2) + "\n")
     return numbers, write_text(folder / "funnel.csv", rows.getvalue())

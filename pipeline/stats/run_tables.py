@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curate.pipeline.core.files import write_text
+from curate.pipeline.tables import spreadsheet
 
 RUNS = "processed/runs"
 POINTS = 300  # rows of one scalar in a table
@@ -71,9 +72,7 @@ def write_run_tables(root: Path, folder: Path) -> None:
     for table, source in (("losses.csv", "scalars.tsv"), ("scores.csv", "scores.tsv")):
         rows = (row for run in runs for row in _rows(run.name, read_scalars(run / source)))
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+        spreadsheet.write(text, COLUMNS, rows)
         write_text(folder / table, text.getvalue())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from curate.pipeline.core.files import atomic_write
-from curate.pipeline.tables import manifest
+from curate.pipeline.tables import manifest, spreadsheet
 from curate.pipeline.tables.manifest import IMAGES
 
 COLUMNS = ("title", "creator", "license", "license_url", "page_url", "image_url", "path", "used")
 
 _READ = (*COLUMNS[:-1], "candidate_id", "image_id", "domain", "source", "rank", "status")
-_FORMULA = ("=", "+", "-", "@")  # how a cell begins that spreadsheets evaluate
 
 
 def read_photos(root: Path, *, required: bool = True) -> pa.Table:
@@ -49,12 +47,4 @@ def credit_rows(photos: pa.Table, used: Mapping[str, str]) -> Iterator[dict[str,
 def write_csv(path: Path, photos: pa.Table, used: Mapping[str, str], columns: Sequence[str] = COLUMNS) -> None:
     """Writes `columns` of `credit_rows` as CSV. Raises CurateError for a disk that refuses."""
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_cell(row[name]) for name in columns] for row in credit_rows(photos, used))
-
-
-def _cell(value: str | None) -> str:
-    """A cell that no spreadsheet takes for a formula: strangers wrote it."""
-    text = (value or "").replace("\r", " ")  # csv would leave it unquoted, and what follows would begin a row
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+        spreadsheet.write(file, columns, ([row[name] for name in columns] for row in credit_rows(photos, used)))
