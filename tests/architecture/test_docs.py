@@ -185,6 +185,22 @@ def test_commands_can_be_typed(page: Path) -> None:
                 assert word.partition("=")[0] in known[name] | {"--help"}, text
 
 
+def typed(page: Path) -> list[Any]:
+    """What readers type or write by a page: its commands, one by one without comments, and its settings."""
+    found: list[Any] = []
+    for language, text in blocks(page):
+        if language in {"", "sh"}:
+            found += [" ".join(words) for line in text.splitlines() if (words := shlex.split(line, comments=True))]
+        elif language == "yaml":
+            found.append(yaml.safe_load(text))
+    return found
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "guide/ja").glob("*.md")), ids=named)
+def test_a_translated_page_has_the_commands_of_the_english_one(page: Path) -> None:
+    assert typed(page) == typed(DOCS / "guide" / page.name)
+
+
 def test_every_page_is_in_the_index() -> None:
     index = DOCS / "index.md"
     linked = re.findall(r"^- \[[^\]]+\]\(([^)]+)\): .+$", index.read_text("utf-8"), re.MULTILINE)
