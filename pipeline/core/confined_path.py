@@ -1,11 +1,20 @@
 """Paths and ids that were read from a file: the one gate by which none of them leads out of its folder.
 
-A table may be somebody else's. What it names is a path in plain parts below a root, or an id of a closed alphabet.
+A table and a run may be somebody else's. What they name is a path in plain parts below a root, or an id of a closed
+alphabet; a link below the root may not lead out of it, but for into the folders that CURATE_LINKS names.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+from pathlib import Path
+
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.terminal_text import visible_line
+
+LINKS = "CURATE_LINKS"  # folders, separated as in PATH, into which links below a root may lead
 
 # Both are read by Python's re and by Arrow's RE2, so they hold nothing that only one of them knows.
 UNSAFE_PATH = r"^$|^/|/$|//|\\|(^|/)\.\.?(/|$)|^[A-Za-z]:|[\x00-\x1f\x7f]"
@@ -16,6 +25,10 @@ MAX_PART = 255  # bytes between two slashes: what file systems take
 _UNSAFE_PATH = re.compile(UNSAFE_PATH)
 
 
+class ConfinementError(CurateError):
+    """A path or a link that leads out of the folder that it should stay in."""
+
+
 def is_safe_path(path: str) -> bool:
     """Whether `path` is relative and posix, in parts that are no "." or ".." and short enough, without controls."""
     if _UNSAFE_PATH.search(path):
@@ -24,6 +37,39 @@ def is_safe_path(path: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """`text` as a short literal, of which nothing can move a terminal's cursor."""
-    literal = repr(text)
-    return literal if len(literal) <= 80 else f"{literal[:60]}...{literal[-10:]}"
+    """`text`, short and in quotes, of which nothing steers a terminal."""
+    line = visible_line(text)
+    return f"'{line}'" if len(line) <= 80 else f"'{line[:60]}...{line[-10:]}'"
+
+
+def inside(root: Path, path: str) -> Path:
+    """`root / path`, for a `path` that was read from a file; it need not be there.
+
+    Raises ConfinementError for a path that is not plain, and for one that a link takes out of `root`.
+    """
+    if not is_safe_path(path):
+        raise ConfinementError(
+            f"{root}: {shown(path)} is no relative path below it", "the file that names it is broken, or a trap"
+        )
+    found = root / path
+    refuse_link_out(found, root)
+    return found
+
+
+def refuse_link_out(path: Path, root: Path) -> None:
+    """Raises ConfinementError where links on the way to `path`, which is below `root`, lead out of it."""
+    target = Path(os.path.realpath(path))
+    allowed = [root, *(Path(folder) for folder in os.environ.get(LINKS, "").split(os.pathsep) if folder)]
+    if not any(target.is_relative_to(os.path.realpath(folder)) for folder in allowed):
+        raise ConfinementError(
+            f"{visible_line(str(path))}: a link leads out of {visible_line(str(root))}, to {shown(str(target))}",
+            f"delete it, or, if it is yours, allow where it leads: export {LINKS}={shlex.quote(str(target.parent))}",
+        )
+
+
+def refuse_links_out(folder: Path) -> None:
+    """Raises ConfinementError for a link in or below `folder` that leads out of it; `folder` may be a link itself."""
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *files)):
+            if path.is_symlink():
+                refuse_link_out(path, folder)

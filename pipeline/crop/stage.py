@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from curate.pipeline.core import config
 from curate.pipeline.core.config import digest
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import DetectorLostError, ModelError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.parallel import Engine, WorkerDied
@@ -205,7 +206,7 @@ class CropWorker:
         found = [rows.face_row(item, cut, rules, align, count) for cut in cuts]
         for row, cut in zip(found, cuts, strict=True):
             if path := row.get("path"):
-                with atomic_write(self.root / path, durable=False) as temporary:
+                with atomic_write(inside(self.root, path), durable=False) as temporary:
                     temporary.write_bytes(codec.encode_png(cut.image))
         return found
 

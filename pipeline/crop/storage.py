@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging import shards
 from curate.pipeline.tables import arrow
@@ -70,7 +71,7 @@ def _name(path: str) -> str:
 def sweep(root: Path, wanted: Iterable[str | None]) -> None:
     """Deletes crops and shards that no row names any more, what killed writers left, and folders left empty."""
     files = {shards.file(path) for path in wanted if path}
-    for folder, _, names in os.walk(root / CROPS.pictures, topdown=False):
+    for folder, _, names in os.walk(inside(root, CROPS.pictures), topdown=False):
         here = Path(folder)
         relative = here.relative_to(root).as_posix()
         for name in names:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.imaging import codec, shards
@@ -158,7 +159,7 @@ def put(export_set: ExportSet, path: str, target: Path, *, link: bool) -> None:
     """
     if target.exists():
         return
-    source = export_set.root / path
+    source = inside(export_set.root, path)
     if link and export_set.size is None and source.is_file():
         with suppress(OSError):  # another file system, or one without links
             target.parent.mkdir(parents=True, exist_ok=True)

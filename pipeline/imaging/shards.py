@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
+from curate.pipeline.core.confined_path import inside, refuse_link_out
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import REMOTE, atomic_write
 from curate.pipeline.imaging import codec
@@ -24,7 +25,7 @@ from curate.pipeline.imaging.codec import RGB
 
 _BLOCK = 512  # bytes, of a tar file
 _END = bytes(2 * _BLOCK)
-_PLACE = re.compile(r"(?P<shard>.+\.tar)/(?P<offset>\d+)\+(?P<size>\d+)/(?P<name>[^/]+)")
+_PLACE = re.compile(r"(?P<shard>.+\.tar)/(?P<offset>[0-9]{1,15})\+(?P<size>[0-9]{1,15})/(?P<name>[^/]+)")
 
 
 class Place(NamedTuple):
@@ -58,22 +59,25 @@ def read(root: Path, path: str) -> bytes:
 
     What is missing below raw/ is looked for at the address in CURATE_RAW (s3://bucket/raw, or any other that fsspec
     knows), if that is set. Raises FileNotFoundError when there is no such file, or when its shard holds it no longer,
-    and other OSErrors.
+    other OSErrors, and ConfinementError for a path that leads out of `root`.
     """
     found = place(path)
     if found is None:
         return _file(root, path)
-    with (root / found.shard).open("rb", buffering=0) as stream:
-        stream.seek(found.offset - _BLOCK)
-        header, data = stream.read(_BLOCK), stream.read(found.size)
-    if header != _header(found.name, found.size) or len(data) != found.size:
+    with inside(root, found.shard).open("rb", buffering=0) as stream:
+        held = _BLOCK <= found.offset <= os.fstat(stream.fileno()).st_size - found.size
+        header, data = b"", b""
+        if held:  # a table may claim terabytes
+            stream.seek(found.offset - _BLOCK)
+            header, data = stream.read(_BLOCK), stream.read(found.size)
+    if not held or header != _header(found.name, found.size) or len(data) != found.size:
         raise FileNotFoundError(2, "not in this shard any more", str(root / path))
     return data
 
 
 def _file(root: Path, path: str) -> bytes:
     try:
-        return (root / path).read_bytes()
+        return inside(root, path).read_bytes()
     except FileNotFoundError:
         if (base := os.environ.get(REMOTE)) and path.startswith("raw/"):
             import fsspec
@@ -130,7 +134,7 @@ def pack(root: Path, folder: str, pictures: Iterable[tuple[str, bytes]]) -> list
     """
     digest = hashlib.sha256()
     places: list[tuple[int, int, str]] = []
-    unnamed = root / folder / "shard.tmp"
+    unnamed = inside(root, folder) / "shard.tmp"
     with atomic_write(unnamed) as temporary, temporary.open("wb") as stream:
         for name, data in pictures:
             places.append((stream.tell() + _BLOCK, len(data), name))
@@ -147,9 +151,10 @@ def remove(root: Path, folder: str, names: Set[str]) -> int:
     """Takes the members called `names` out of every shard in and below `folder`; returns how many there were.
 
     Where one lay, a comment of its length stays (the global header of pax, which readers pass over), so that the paths
-    of all others still hold. Raises CurateError for a disk that refuses.
+    of all others still hold. Raises CurateError for a disk that refuses, and for a link that leads out of `root`.
     """
     count = 0
+    refuse_link_out(root / folder, root)
     for path in sorted((root / folder).rglob("*.tar")):
         members = list(_members(path))
         if gone := [member for member in members if member.name in names]:

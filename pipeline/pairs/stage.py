@@ -19,6 +19,7 @@ from typing import Any
 import cv2
 
 from curate.pipeline.core.config import as_dict, digest
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.parallel import Engine, WorkerDied
@@ -219,7 +220,7 @@ class PairWorker:
     def _letterboxed(self, rgb: RGB, target: str) -> tuple[Affine, RGB]:
         height, width = rgb.shape[:2]
         square = letterbox.boxed(rgb, self.section)
-        with atomic_write(self.root / target, durable=False) as temporary:
+        with atomic_write(inside(self.root, target), durable=False) as temporary:
             temporary.write_bytes(codec.encode_png(square))
         return letterbox.affine(width, height, self.section.size), square
 
@@ -258,7 +259,7 @@ def _with_status(
 
 def _sweep(root: Path, named: set[str | None]) -> None:
     """Takes away the pictures that no row names: of older settings, or half-written when a run was killed."""
-    for path in (root / PAIRS.pictures).glob("*/*"):
+    for path in inside(root, PAIRS.pictures).glob("*/*"):
         if path.relative_to(root).as_posix() not in named:
             path.unlink(missing_ok=True)
             with suppress(OSError):

@@ -13,6 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write, disk_error
 from curate.pipeline.core.progress import SILENT, Progress
@@ -108,13 +109,13 @@ def _copy(table: Table, key: str, wanted: set[str] | None, root: Path, out: Path
 def _link(root: Path, out: Path, paths: set[str], kind: str, progress: Progress) -> None:
     with progress.task(f"pictures of {kind}", len(paths)) as task:
         for name in sorted({shards.file(path) for path in paths}):
-            target = out / name
+            source, target = inside(root, name), out / name
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    os.link(root / name, target)
+                    os.link(source, target)
                 except OSError:  # another disk, or one without links
-                    shutil.copyfile(root / name, target)
+                    shutil.copyfile(source, target)
             except OSError as error:
                 raise disk_error(target, error) from error
             task.advance()

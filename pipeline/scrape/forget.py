@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, shards
@@ -153,7 +154,7 @@ def _looks(table: pa.Table | None, root: Path, ids: set[str]) -> Iterator[int]:
         found = table.filter(is_in(table["image_id"], ids))
         for path in sorted(set(pc.drop_null(found["path"]).to_pylist())):
             with contextlib.suppress(OSError, codec.ImageError):
-                yield phash.phash(codec.decode((root / path).read_bytes()))
+                yield phash.phash(codec.decode(inside(root, path).read_bytes()))
 
 
 def _addresses(table: pa.Table | None, rows: set[str]) -> list[str]:
@@ -210,7 +211,7 @@ def _remove(kind: manifest.Table, root: Path, keys: set[str]) -> tuple[int, int]
         files += shards.remove(root, CROPS.pictures, {f"{crop}.png" for crop in keys})
     for path in {path for name in own for path in gone[name].to_pylist() if path and not shards.place(path)}:
         with contextlib.suppress(FileNotFoundError):
-            (root / path).unlink()
+            inside(root, path).unlink()
             files += 1
     if gone.num_rows:
         manifest.write(kind, table.filter(pc.invert(hit)), root, meta=manifest.meta(kind, root))

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 import pyarrow.parquet as pq
 
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables.arrow import is_in
@@ -140,7 +141,7 @@ def write(table: Table, data: pa.Table, root: Path, meta: Mapping[str, Any] | No
 def write_batches(table: Table, batches: Iterable[pa.Table], root: Path, meta: Mapping[str, Any] | None = None) -> Path:
     """The same for rows that come sorted, GROUP at a time: a table of any length in little memory."""
     notes = {_VERSION: str(table.version).encode(), META: json.dumps(meta or {}, sort_keys=True).encode()}
-    path, last = table.path(root), ""
+    path, last = _file(table, root), ""
     with (
         atomic_write(path) as temporary,
         pq.ParquetWriter(temporary, table.schema.with_metadata(notes), compression="zstd") as file,
@@ -159,7 +160,7 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     alone, because more would mean to read the others: the types, and the paths and ids among them. Values are not
     compared between tables in either case. Raises TableError for what fails.
     """
-    path = table.path(root)
+    path = _file(table, root)
     metadata = _metadata(table, root)
     found = metadata.get(_VERSION, b"none").decode("ascii", "replace")
     if found != str(table.version):
@@ -195,6 +196,10 @@ def meta(table: Table, root: Path) -> dict[str, Any]:
 def exists(table: Table, root: Path) -> bool:
     """Whether the table's file stands below `root`."""
     return table.path(root).is_file()
+
+
+def _file(table: Table, root: Path) -> Path:
+    return inside(root, table.path(root).relative_to(root).as_posix())
 
 
 def _metadata(table: Table, root: Path) -> Mapping[bytes, bytes]:

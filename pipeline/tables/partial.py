@@ -14,9 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import manifest
+from curate.pipeline.tables.checks import check_names
 
+_BROKEN = (OSError, ValueError, pa.ArrowException, TableError)
 _TOGETHER = 256  # parts that become one piece of memory: a column of few values takes more room than they
 
 
@@ -42,8 +45,10 @@ class PartialTable:
         """All rows kept under `settings`. A part that is broken counts as never written."""
         found, batch = [manifest.empty(self.table)], []
         for path in sorted((self.folder / settings).glob("*.arrow")):
-            with contextlib.suppress(OSError, ValueError, pa.ArrowException), pa.OSFile(str(path)) as file:
-                batch.append(pa.ipc.open_file(file).read_all().cast(self.table.schema))
+            with contextlib.suppress(*_BROKEN), pa.OSFile(str(path)) as file:
+                data = pa.ipc.open_file(file).read_all().cast(self.table.schema)
+                check_names(self.table, data, str(path))
+                batch.append(data)
             if len(batch) == _TOGETHER:
                 found, batch = [*found, pa.concat_tables(batch).combine_chunks()], []
         return pa.concat_tables([*found, *batch])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from curate.pipeline.core.confined_path import LINKS
 from tests.support import scale
 
 pytestmark = pytest.mark.bench
@@ -23,7 +24,7 @@ SIZES = (MOST // 20, MOST // 4, MOST)
 GROWTH = 4096  # bytes per image, at most: the rows of the tables, and no picture
 
 
-def test_memory_stays_flat_and_a_killed_run_ends_the_same(tmp_path: Path) -> None:
+def test_memory_stays_flat_and_a_killed_run_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     peaks: dict[str, dict[int, float]] = {stage: {} for stage in scale.STAGES}
     cpu: dict[str, dict[int, float]] = {stage: {} for stage in scale.STAGES}
     takes = {}
@@ -42,6 +43,7 @@ def test_memory_stays_flat_and_a_killed_run_ends_the_same(tmp_path: Path) -> Non
     killed = tmp_path / "killed"
     killed.mkdir()
     (killed / "raw").symlink_to(tmp_path / str(MOST) / "raw")
+    monkeypatch.setenv(LINKS, str(tmp_path))
     (killed / "manifests").mkdir()
     for name in ("params.yaml", "manifests/images.parquet"):
         (killed / name).write_bytes((tmp_path / str(MOST) / name).read_bytes())

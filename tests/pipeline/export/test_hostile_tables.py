@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 
 from curate.pipeline.build import stage as build
 from curate.pipeline.build.config import Build
+from curate.pipeline.core.confined_path import ConfinementError
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.parallel import Engine
 from curate.pipeline.export import stage as export
@@ -61,3 +63,16 @@ def test_an_id_can_not_choose_where_a_file_is_written(
     with pytest.raises(TableError, match=f"{table.name}.parquet: row [0-9]+, {column}: "):
         export.run(to, Export(), root, out, domains=() if table is PAIRS else ("short", "long"), pairs=table is PAIRS)
     assert not list(tmp_path.rglob("escaped*")) and not out.exists()
+
+
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("to", ["folders", "webdataset", "stylegan-zip", "huggingface"])
+def test_a_crop_that_is_a_link_out_is_not_exported(to: str, link: bool, made: Path, tmp_path: Path) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    shutil.copytree(made, root)
+    crop = next(iter((root / "processed/crops").rglob("*.png")))
+    crop.rename(tmp_path / "secret.png")
+    crop.symlink_to(tmp_path / "secret.png")
+    with pytest.raises(ConfinementError, match="a link leads out of"):
+        export.run(to, Export(link=link), root, out, domains=("short", "long"))
+    assert not list(out.rglob(crop.name))
