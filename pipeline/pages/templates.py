@@ -1,4 +1,8 @@
-"""The pages' templates: escaping whatever came from the web, strict about names."""
+"""The one place that makes text safe for HTML: templates, strict about names, and what escapes beside them.
+
+Titles, names and addresses are strangers': what they hold of HTML is text, what would turn a line around is shown as
+its code, and an address that no browser should follow is no link.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import ChoiceLoader, Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
+
+from curate.pipeline.core.terminal_text import visible
 
 _HERE = "curate.pipeline.pages"
 STYLES = ("palette.css", "page.css")  # what stands in a template as `css`
@@ -22,7 +28,12 @@ def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
     """
     loader = ChoiceLoader([FunctionLoader(partial(_text, package)), FunctionLoader(partial(_text, _HERE))])
     environment = Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=loader,
+        autoescape=True,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
     environment.filters |= {"web": web_address, "count": _count, "size": _size}
     styles = [_text(_HERE, style) for style in STYLES] + [_text(package, "page.css") if package != _HERE else ""]
@@ -41,7 +52,26 @@ def _text(package: str, name: str) -> str | None:
 
 def web_address(url: str | None) -> str | None:
     """`url` if it is one that a browser may follow: addresses come from strangers."""
-    return url if url and urlsplit(url).scheme in {"http", "https"} else None
+    try:
+        return url if url and urlsplit(url).scheme in {"http", "https"} else None
+    except ValueError:  # http://[bad
+        return None
+
+
+def text(value: str) -> Markup:
+    """`value` as HTML, or as an attribute's value between quotes, as `render` has it."""
+    return escape(_shown(value))
+
+
+def link(url: str | None, value: str) -> Markup:
+    """`value` as HTML, leading to `url` where that is a web address."""
+    address = web_address(url)
+    return text(value) if address is None else Markup('<a href="{}">{}</a>').format(text(address), text(value))
+
+
+def _shown(value: Any) -> Any:
+    """What stands in a page for `value`: text without what steers, anything else as it is."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _count(value: int | None) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from numpy.typing import ArrayLike
+
+from curate.pipeline.pages import templates
 
 BINS = 24
 _WIDTH, _HEIGHT, _FLOOR = 240, 60, 58  # px of the view box; the axis stands on the floor
@@ -43,7 +45,7 @@ def histogram(
     lines = "" if middle is None else _line("median", middle)
     lines += "".join(_line("limit", at(limit)) for limit in limits if low <= limit <= high)
     return Markup(
-        f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{templates.text(label)}">'
         f'<g class="bars">{"".join(below)}</g><g class="refused">{"".join(above)}</g>'
         f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{_FLOOR}" y2="{_FLOOR}"/>{lines}'
         f'</svg><p class="ends"><span>{number(low)}</span><span>{number(high)}</span></p>'
@@ -86,9 +88,10 @@ def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float | None]]], 
         elif places:
             drawn.append(f'<polyline class="{style}" points="{" ".join(map(",".join, places))}"/>')
     zero = place(first, 0.0)[1] if low < 0 else f"{floor}"
+    said = templates.text(f"{label} over steps")
     return Markup(
         f'<p class="top">{number(high)}</p>'
-        f'<svg class="curves" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)} over steps">'
+        f'<svg class="curves" viewBox="0 0 {width} {height}" role="img" aria-label="{said}">'
         f'<line class="axis" x1="0" x2="{width}" y1="{zero}" y2="{zero}"/>{"".join(drawn)}</svg>'
         f'<p class="ends"><span>step {number(first)}</span><span>{number(last) if last > first else ""}</span></p>'
     )

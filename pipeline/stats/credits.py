@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
 from curate.pipeline.core.files import atomic_write
+from curate.pipeline.pages import templates
 from curate.pipeline.tables import attribution, manifest
 
 FOLDER = "processed/credits"
@@ -70,15 +70,8 @@ def _page(rows: Iterator[dict[str, Any]], count: int) -> Iterator[str]:
         if row["creator"] != creator:
             yield "" if creator == "" else "</ul>\n"
             creator = row["creator"]
-            yield f"<h2>{escape(creator or 'Creator not stated')}</h2>\n<ul>\n"
-        title = _link(row["page_url"] or row["image_url"], row["title"] or "untitled")
-        yield f"<li>{title} <small>{_link(row['license_url'], row['license'])}</small></li>\n"
+            yield f"<h2>{templates.text(creator or 'Creator not stated')}</h2>\n<ul>\n"
+        title = templates.link(row["page_url"] or row["image_url"], row["title"] or "untitled")
+        yield f"<li>{title} <small>{templates.link(row['license_url'], row['license'])}</small></li>\n"
     yield "</ul>\n" if count else ""
     yield "</html>\n"
-
-
-def _link(url: str | None, text: str) -> str:
-    """`text`, leading to `url` where that is a web address."""
-    if not url or not url.startswith(("http://", "https://")):
-        return escape(text)
-    return f'<a href="{escape(url, quote=True)}">{escape(text)}</a>'

@@ -69,6 +69,26 @@ def test_no_writer_leaves_a_cell_that_a_spreadsheet_evaluates(world: Path, write
     }
 
 
+def test_the_page_of_credits_runs_nothing_and_leads_to_web_addresses_alone(world: Path) -> None:
+    images = manifest.read(manifest.IMAGES, world)
+    given = {
+        "title": "<script>1</script>\x1b[2J\u202e",
+        "creator": "<img src=x onerror=1>",
+        "page_url": "http://[bad",
+        "license_url": "javascript:1",
+    }
+    for name, value in given.items():
+        column = pa.array([value] * images.num_rows, pa.string())
+        images = images.set_column(images.schema.get_field_index(name), name, column)
+    manifest.write(manifest.IMAGES, images, world)
+    done = crediting.run(world)
+    page = (world / done.page).read_text("utf-8")
+    assert page.count(r"&lt;script&gt;1&lt;/script&gt;\x1b[2J\u202e") == done.pictures > 0
+    assert "&lt;img src=x onerror=1&gt;" in page
+    assert not [tag for tag in ("<script", "<img", "<a ", "\x1b", "\u202e") if tag in page]
+    report.run(Stats(), world)  # its gallery names the same addresses
+
+
 def test_the_report_credits_what_trains_by_domain_and_order_of_discovery(world: Path) -> None:
     rows = read(_report(world))
     images = {row["path"]: row for row in manifest.read(manifest.IMAGES, world).to_pylist()}
