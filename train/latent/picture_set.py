@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
 from curate.train.engine import safetensors_file
@@ -38,7 +39,8 @@ class PictureSet:
 
     @property
     def files(self) -> list[Path]:
-        return [self.folder / path for path in self.paths]
+        """Raises ConfinementError for a path that leads out of the folder."""
+        return [inside(self.folder, path) for path in self.paths]
 
     def codes(self) -> Tensor:
         """ws [N, num_ws, w_dim], in the order of the seeds. Raises UsageError for a file that does not fit."""
@@ -76,7 +78,9 @@ def find(path: Path) -> PictureSet | None:
     if not file.is_file():
         return None
     table, settings = read_table(file)
-    if not {"seed", "path"} <= set(table.column_names) or "w_dim" not in settings:
+    kinds = {name: table.schema.field(name).type for name in ("seed", "path") if name in table.column_names}
+    nulls = sum(table[name].null_count for name in kinds)
+    if kinds != {"seed": pa.int64(), "path": pa.string()} or nulls or "w_dim" not in settings:
         raise UsageError(f"{file}: not a manifest of generated pictures", _MAKE)
     return PictureSet(folder, tuple(table["seed"].to_pylist()), tuple(table["path"].to_pylist()), settings)
 

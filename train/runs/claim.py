@@ -8,6 +8,7 @@ leaves a note in the folder, by which the next one undoes it.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -118,9 +119,8 @@ def settle(run_dir: RunDir) -> str:
         shutil.rmtree(staged, ignore_errors=True)
         if not (path / UNDO).is_file():
             return ""
-        begun = json.loads((path / UNDO).read_text("utf-8"))
-        old = path.with_name(begun["moved"]) if begun["moved"] else None
-        if next(reversed(checkpoint.steps(run_dir.checkpoints)), 0) > begun["start"]:
+        old, start = _begun(path)
+        if next(reversed(checkpoint.steps(run_dir.checkpoints)), 0) > start:
             (path / UNDO).unlink()
             return ""
         shutil.rmtree(path)
@@ -130,6 +130,18 @@ def settle(run_dir: RunDir) -> str:
     except OSError as error:
         raise disk_error(path, error) from error
     return f"{path}: the new run ended before its first checkpoint: the old one is back"
+
+
+def _begun(path: Path) -> tuple[Path | None, int]:
+    """What the note UNDO says. Raises UsageError for one that `_begin` did not write: by it a folder is moved."""
+    try:
+        begun = json.loads((path / UNDO).read_text("utf-8"))
+        moved, start = begun["moved"], int(begun["start"])
+        if moved and not re.fullmatch(re.escape(path.name) + r"\.[0-9]+", moved):
+            raise ValueError("names another folder")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path / UNDO}: broken: {error}", "delete it") from None
+    return path.with_name(moved) if moved else None, start
 
 
 def _new(config_json: Mapping[str, Any], branch_of: StoredCheckpoint | None) -> Claim:

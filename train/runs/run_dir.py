@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.pipeline.core.confined_path import refuse_links_out
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.locks import exclusive_lock
 from curate.train.recipes import RECIPES, model_section
@@ -66,7 +67,8 @@ class RunDir:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """No other process trains here within the block. Raises UsageError when one does already.
+        """No other process trains here within the block. Raises UsageError when one does already, and ConfinementError
+        for a link that leads out of the folder: nothing is written through it.
 
         The lock lies beside the folder, which may be moved aside, and ends with the process, however it ends.
         """
@@ -78,10 +80,15 @@ class RunDir:
             )
 
         with exclusive_lock(self.path.with_name(f".{self.path.name}.lock"), taken):
+            refuse_links_out(self.path)
             yield
 
     def read(self) -> dict[str, Any]:
-        """What config.json holds, an older one's keys under today's names. Raises UsageError where no run lies."""
+        """What config.json holds, an older one's keys under today's names.
+
+        Raises UsageError where no run lies, and ConfinementError where a link leads out of its folder.
+        """
+        refuse_links_out(self.path)
         try:
             config_json = known_config(json.loads(self.config_file.read_text("utf-8")))
         except FileNotFoundError:

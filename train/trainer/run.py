@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from curate.pipeline.core.config import override
+from curate.pipeline.core.confined_path import refuse_link_out
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.train.engine import checkpoint, memory
 from curate.train.engine.contract import Clock, Recipe
@@ -91,8 +92,11 @@ def run(
     moved before all that may be refused has been read, and a new run that ends before its first checkpoint is undone.
     Of the processes of `world`, only the first writes. Raises UsageError for a config, data and folders that don't fit,
     and for a folder where another process trains; CurateError for a loss that is not finite and for memory that runs
-    out; KeyboardInterrupt, after saving, for Ctrl-C.
+    out; ConfinementError for a link that leads out of the root or the folder; KeyboardInterrupt, after saving, for
+    Ctrl-C.
     """
+    if path.is_relative_to(root):
+        refuse_link_out(path, root)
     run_dir, first, claim = RunDir(path), world.rank == 0, None
     with run_dir.locked() if first else nullcontext():
         with world.main_process_first():
