@@ -98,8 +98,9 @@ format: dev  ## lets ruff mend and format the code
 	ruff check --fix .
 	ruff format .
 
-docs: dev  ## writes the pages of docs/reference that follow from the code
+docs: dev  ## writes the pages of docs/reference that follow from the code, and draws the plots
 	python docs/generate.py
+	python docs/plot.py
 
 bench: dev  ## measures speed and memory; takes long
 	python -m pytest -q -m bench tests/bench
