@@ -16,6 +16,7 @@ from curate.train.engine.rng import generator
 from curate.train.evaluation import metrics
 
 LEAST = 2  # images of which a number is made
+MOST_TRIES = 100  # per draw
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,7 @@ def diversity(real: Tensor, made: Tensor, resamples: int) -> Score:
 def _weighted(between: Tensor, counts: Tensor) -> Tensor:
     """The mean of `between` [N, N] over pairs of two different images of a draw that holds each `counts` [N] times.
 
-    NaN where the draw is one image again and again: there is no pair.
+    Not finite where the draw is one image again and again: there is no pair.
     """
     total = counts @ between @ counts - (counts.square() * between.diagonal()).sum()
     return total / (counts.sum().square() - counts.square().sum())
@@ -92,10 +93,18 @@ def _counts(drawn: Tensor, count: int) -> Tensor:
 
 
 def _spread(estimate: Callable[..., Tensor], resamples: int, *counts: int) -> float:
-    """The standard deviation of `estimate` over draws of so many images from each side, without those that are NaN."""
+    """The standard deviation of `estimate` over draws of so many images from each side; a draw that gives none is drawn
+    anew."""
     if min(counts) < LEAST:
         raise ValueError(f"{min(counts)} images: {LEAST} are the least")
     rng = generator("bootstrap")
-    draws = ([torch.randint(count, (count,), generator=rng) for count in counts] for _ in range(resamples))
-    estimates = torch.stack([estimate(*draw).double() for draw in draws])
-    return estimates[~estimates.isnan()].std().item()
+    estimates: list[Tensor] = []
+    for _ in range(MOST_TRIES * resamples):
+        drawn = estimate(*(torch.randint(count, (count,), generator=rng) for count in counts)).double()
+        if drawn.isfinite():  # of LEAST images every second draw has no two that differ
+            estimates.append(drawn)
+        if len(estimates) == resamples:
+            break
+    if len(estimates) < LEAST:
+        raise ValueError(f"{min(counts)} images: their numbers are not finite")
+    return torch.stack(estimates).std().item()
