@@ -5,6 +5,7 @@ Progress and notes go to stderr, results to stdout, so that `--json` can be pipe
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import asdict, is_dataclass
@@ -67,8 +68,7 @@ class Console:
         if self.as_json:
             document = {"error": error.message, "hint": error.hint, "code": error.code}
             sys.stdout.write(json_text(document, ascii_only=_narrow()) + "\n")
-        told = f"curate: {error.message}\n" + (f"  {error.hint}\n" if error.hint else "")
-        sys.stderr.write(visible(told))
+        sys.stderr.write(_entry(f"curate: {error}"))
 
 
 def _narrow() -> bool:
@@ -88,7 +88,7 @@ class _Lines:
         return _Line(name, total)
 
     def note(self, text: str) -> None:
-        sys.stderr.write(visible(f"{text}\n"))
+        sys.stderr.write(_entry(text))
 
 
 class _Line:
@@ -126,7 +126,7 @@ class _Bars:
         return _Bar(name, total)
 
     def note(self, text: str) -> None:
-        sys.stderr.write(visible(f"{text}\n"))
+        sys.stderr.write(_entry(text))
 
 
 class _Bar:
@@ -169,6 +169,11 @@ def _stderr() -> Any:
 
     stream = unguarded(sys.stderr)  # of a step within a step rich's own, before a guarded one
     return RichConsole(file=unguarded(getattr(stream, "rich_proxied_file", stream)))
+
+
+def _entry(text: str) -> str:
+    """One note or error: what further lines it has stand indented, so that no name in it passes for another one."""
+    return visible(re.sub(r"\n(?!  )", "\n  ", text)) + "\n"
 
 
 def _note(key: str, value: object) -> str:

@@ -31,9 +31,16 @@ def visible_line(text: str) -> str:
     return visible(text).translate(_BREAKS)
 
 
-def json_text(value: Any, *, ascii_only: bool = False, default: Callable[[Any], Any] | None = None) -> str:
-    """`value` as one line of JSON, exact for whoever parses it, in which nothing steers a terminal."""
-    text = json.dumps(value, ensure_ascii=ascii_only, default=default)
+def json_text(
+    value: Any,
+    *,
+    ascii_only: bool = False,
+    indent: int | None = None,
+    sort_keys: bool = False,
+    default: Callable[[Any], Any] | None = None,
+) -> str:
+    """`value` as JSON, exact for whoever parses it, in which nothing steers a terminal; one line without `indent`."""
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, sort_keys=sort_keys, default=default)
     return _STEERING.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 

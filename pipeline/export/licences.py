@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.terminal_text import visible_line
 from curate.pipeline.tables import attribution
 from curate.pipeline.tables.arrow import is_in
 
@@ -42,7 +43,7 @@ def _licenses(table: pa.Table, photos: int) -> str:
         f"{ATTRIBUTION} names the maker, the licence and the page of each photo, and the pictures cut from it.",
         "",
         f"{photos} photos, by licence as their sources state it:",
-        *(f"  {count:7}  {code}{f'  {url}' if url else ''}" for code, url, count in licenses(table)),
+        *(visible_line(f"  {count:7}  {code}{f'  {url}' if url else ''}") for code, url, count in licenses(table)),
     ]
     if unknown := photos - pc.count_distinct(table["image_id"]).as_py():
         lines.append(f"  {unknown:7}  not known: manifests/images.parquet has no row of them")

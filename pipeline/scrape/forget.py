@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.terminal_text import visible_line
 from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, shards
 from curate.pipeline.scrape.journal import Journal
@@ -124,7 +125,7 @@ def text(done: Forgotten, *, ahead: bool = False) -> str:
     rows = ", ".join(f"{count} of {name}" for name, count in done.rows.items()) or "none"
     head = "would forget" if ahead else "forgotten"
     lines = [f"{head}: {done.images} pictures, {done.files} files, rows: {rows}; never to be fetched again"]
-    lines += [f"  {'trains' if ahead else 'had trained'} in {line}" for line in done.datasets]
+    lines += [f"  {'trains' if ahead else 'had trained'} in {visible_line(line)}" for line in done.datasets]
     lines += [f"  may be in what {line} has learnt, and in its samples: train it anew" for line in done.runs]
     if done.next and not ahead:
         lines.append(f"next: {' && '.join(done.next)}   (and dvc gc, where DVC keeps old versions)")

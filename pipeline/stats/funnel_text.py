@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 from curate.pipeline.core.files import write_text
+from curate.pipeline.core.terminal_text import json_text
 from curate.pipeline.core.text_table import table
 from curate.pipeline.stats.funnel import Funnel
 from curate.pipeline.stats.funnel_steps import UNITS, Kind
@@ -72,5 +72,5 @@ def write_metrics(found: Funnel, folder: Path) -> tuple[Path, Path]:
         for step, n in steps.items()
     )
     spreadsheet.write(rows, ("kind", "domain", "step", "count"), cells)
-    numbers = write_text(folder / "stats.json", json.dumps(counts, ensure_ascii=False, indent=2) + "\n")
+    numbers = write_text(folder / "stats.json", json_text(counts, indent=2) + "\n")
     return numbers, write_text(folder / "funnel.csv", rows.getvalue())

@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.terminal_text import json_text, visible_line
 from curate.pipeline.export.config import Export
 from curate.pipeline.export.export_set import ExportItem, ExportSet, put
 
@@ -44,7 +45,7 @@ class HuggingFace:
                     names = self._names(item)
                     for name, path in zip(names.values(), item.pictures, strict=True):
                         put(self.export_set, path, folder / name, link=self.link)
-                    lines.write(json.dumps({**names, **self._facts(item)}, ensure_ascii=False) + "\n")
+                    lines.write(json_text({**names, **self._facts(item)}) + "\n")
                     codes |= set(str(item.facts["license"]).split("+"))
                     yield item, f"{folder.name}/{next(iter(names.values()))}"
         with atomic_write(out / "README.md") as temporary:
@@ -85,7 +86,7 @@ class HuggingFace:
                 *files,
                 "---",
                 "",
-                f"# {total} {what}: {', '.join(self.export_set.domains)}",
+                f"# {total} {what}: {', '.join(map(_markdown, self.export_set.domains))}",
                 "",
                 *(f"- {split}: {count}" for split, count in counts.items()),
                 "",
@@ -97,3 +98,8 @@ class HuggingFace:
                 "",
             ]
         )
+
+
+def _markdown(text: str) -> str:
+    """`text` as one line of Markdown in which nothing is marked up."""
+    return re.sub(r"[\\`*_\[\]<>&#|~]", r"\\\g<0>", visible_line(text))

@@ -8,12 +8,12 @@ Keys are hashes, so shards in key order are shuffled already. The label in KEY.c
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.terminal_text import json_text
 from curate.pipeline.export.config import Export
 from curate.pipeline.export.export_set import ExportItem, ExportSet
 
@@ -50,7 +50,7 @@ class WebDataset:
             yield f"{kind}.png" if self.export_set.is_pairs else "png", self.export_set.png(path)
         if not self.export_set.is_pairs:
             yield "cls", str(self.export_set.domains.index(item.domain)).encode()
-        yield "json", json.dumps(item.facts, ensure_ascii=False, sort_keys=True).encode()
+        yield "json", json_text(item.facts, sort_keys=True).encode()
 
 
 def _add(shard: tarfile.TarFile, name: str, data: bytes) -> None:
