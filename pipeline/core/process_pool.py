@@ -13,6 +13,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
+from curate.pipeline.core.terminal_text import guard_streams
+
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
@@ -114,6 +116,7 @@ _worker: Callable[[Any], Any] | None = None
 def _start(make: Callable[..., Callable[[Any], Any]], settings: Mapping[str, Any]) -> None:
     global _worker  # noqa: PLW0603 - a pool's worker has no other place to keep what its initializer built
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    guard_streams()
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:
         _worker = make(**settings)

@@ -55,6 +55,20 @@ def test_results_come_in_order(engine: Engine) -> None:
     assert list(run(adder, {"plus": 10}, range(25), engine)) == list(range(10, 35))
 
 
+def talker() -> Callable[[int], int]:
+    def work(n: int) -> int:
+        sys.stderr.write(f"a library warns of \x1b[31m{n}\n")
+        sys.stderr.flush()
+        return n
+
+    return work
+
+
+def test_what_a_worker_says_does_not_steer_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    assert list(run(talker, {}, [1, 2], POOL)) == [1, 2]
+    assert capfd.readouterr().err.count("a library warns of \\x1b[31m") == 2
+
+
 @pytest.mark.parametrize("engine", ENGINES, ids=["inline", "one", "pool"])
 def test_nothing_to_do(engine: Engine) -> None:
     assert list(run(adder, {"plus": 1}, [], engine)) == []
