@@ -36,7 +36,7 @@ class FingerprintCache:
 
     def __init__(self, root: Path, settings: FingerprintSettings) -> None:
         self._root, self._settings = root, settings
-        self._partial = PartialTable(manifest.FINGERPRINTS, root / PARTIAL)
+        self._partial = PartialTable(manifest.FINGERPRINTS, root, PARTIAL)
         self._table, self._paired = manifest.empty(manifest.FINGERPRINTS), False
         with suppress(TableError):  # missing or broken: it is made again
             made_by = manifest.meta(manifest.FINGERPRINTS, root)

@@ -56,7 +56,7 @@ def run(distance: float, crops: pa.Table, root: Path, engine: Engine, progress: 
     ids = crops["crop_id"].to_pylist()
     faces = {name: face for name, face in zip(ids, _faces(crops), strict=True) if face}
     made_by = digest([model_files.MODELS[MODEL].sha256, manifest.meta(manifest.CROPS, root).get("works")])
-    partial = PartialTable(manifest.EMBEDDINGS, root / _PARTIAL)
+    partial = PartialTable(manifest.EMBEDDINGS, root, _PARTIAL)
     known = _known(root, partial, made_by)
     todo = [name for name in faces if name not in known]
     batches = [todo[start : start + engine.batch] for start in range(0, len(todo), engine.batch)]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.pipeline.core.config import as_dict
+from curate.pipeline.core.confined_path import refuse_links_out
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.progress import SILENT, Progress
@@ -55,7 +56,7 @@ def run(
     Raises UsageError for an unknown layout, a set that does not fit it, a folder that holds anything else or, without
     `force`, files that were put into it or changed since an export ended;
     TableError without dataset.parquet or pairs.parquet; CurateError for a crop that is missing and for a disk that
-    refuses.
+    refuses; ConfinementError for a link in `out`, or below `root`, that leads out of it.
     """
     make, pairs = LAYOUTS.resolve(to), pairs or to in OF_PAIRS
     chosen = export_set.read(root, domains, pairs=pairs, size=section.size)
@@ -110,6 +111,7 @@ def _begin(out: Path, digest: str, files: Sequence[str], *, force: bool) -> None
         except OSError as error:
             raise CurateError(f"{out}: cannot clear: {error.strerror}", "mend its rights, then run it again") from error
     if out.is_dir():
+        refuse_links_out(out)
         for left in out.rglob(".*.tmp"):
             with suppress(OSError):
                 left.unlink()

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from curate.pipeline.core.confined_path import is_safe_path
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.inspector import Inspector
 from curate.pipeline.scrape.journal import CandidateSeen, Journal, Past
@@ -139,7 +140,8 @@ class Downloader:
         outcome = past.outcome
         if outcome.reason in self._revisit.retry and not past.fresh:
             return None
-        stands = outcome.path is None or self._store.has(outcome.path, outcome.bytes or 0)
+        path = outcome.path  # as the journal has it, which may be somebody else's
+        stands = path is None or (is_safe_path(path) and self._store.has(path, outcome.bytes or 0))
         return past if stands else None
 
     def _renewed(self, past: Outcome, got: Response | FetchError) -> Outcome:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curate.pipeline.core import files
+from curate.pipeline.core.confined_path import refuse_link_out
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.locks import exclusive_lock
 
@@ -43,6 +44,7 @@ class RawStore:
         temporary, final = f"{self._prefix}{next(self._count)}", f"{self._base}{relative}"
         try:
             if sha256[:2] not in self._known:
+                refuse_link_out(Path(final).parent, self.root)
                 Path(final).parent.mkdir(parents=True, exist_ok=True)
                 self._known.add(sha256[:2])
             with self._writing:
@@ -77,8 +79,13 @@ class RawStore:
 
 @contextlib.contextmanager
 def open_store(root: Path) -> Iterator[RawStore]:
-    """The store below `root`, for this process alone. Raises UsageError while another process has it."""
+    """The store below `root`, for this process alone.
+
+    Raises UsageError while another process has it, and ConfinementError where a link leads out of `root`.
+    """
     path = root / "raw" / ".lock"
+    for own in (".lock", ".hosts", ".tmp", ".pages", "images", "images/journal.jsonl"):
+        refuse_link_out(root / "raw" / own, root)
 
     def taken(owner: str) -> UsageError:
         return UsageError(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.files import write_text
 from curate.pipeline.tables import spreadsheet
 
@@ -28,8 +29,8 @@ class Scalars(NamedTuple):
 
 
 def run_folders(root: Path) -> list[Path]:
-    """The folders below processed/runs, by name."""
-    folder = root / RUNS
+    """The folders below processed/runs, by name. Raises ConfinementError where a link in them leads out of `root`."""
+    folder = closed_folder(root, RUNS)
     return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 

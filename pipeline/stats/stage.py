@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.files import write_text
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.pages import templates
@@ -63,9 +64,9 @@ def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Pr
     Beside them before-after.jpg, once photos were translated, and watch.html, which shows the runs that are there and
     those that are `planned` as they learn; for DVC, the numbers of every run: metrics/RUN.json, losses.csv and
     scores.csv. Returns the page's path. Tables that are not there yet leave their part out. Raises TableError for a
-    broken one.
+    broken one, and ConfinementError for a link that leads out of the root.
     """
-    folder = root / FOLDER
+    folder = closed_folder(root, FOLDER)
     thumbs = Thumbs(root, folder / "thumbs")
     tables = Tables(root)
     gallery = Gallery(root, tables, thumbs)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import manifest
@@ -26,9 +27,10 @@ _TOGETHER = 256  # parts that become one piece of memory: a column of few values
 class PartialTable:
     """The part files of one stage, in a folder of its own."""
 
-    def __init__(self, table: manifest.Table, folder: Path) -> None:
+    def __init__(self, table: manifest.Table, root: Path, folder: str) -> None:
+        """`folder` is below `root`. Raises ConfinementError where a link leads out of that."""
         self.table = table
-        self.folder = folder
+        self.folder = closed_folder(root, folder)
         self._next = 0
 
     def add(self, settings: str, rows: Iterable[Mapping[str, Any]]) -> None:

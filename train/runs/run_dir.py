@@ -80,7 +80,7 @@ class RunDir:
             )
 
         with exclusive_lock(self.path.with_name(f".{self.path.name}.lock"), taken):
-            refuse_links_out(self.path)
+            self._refuse_links_out()
             yield
 
     def read(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class RunDir:
 
         Raises UsageError where no run lies, and ConfinementError where a link leads out of its folder.
         """
-        refuse_links_out(self.path)
+        self._refuse_links_out()
         try:
             config_json = known_config(json.loads(self.config_file.read_text("utf-8")))
         except FileNotFoundError:
@@ -100,6 +100,11 @@ class RunDir:
         except OSError as error:
             raise CurateError(f"{self.config_file}: {error.strerror or error}") from error
         return config_json
+
+    def _refuse_links_out(self) -> None:
+        """Out of the root where that is known: DVC may have put links there, into its cache below the root."""
+        place = self.path.absolute()
+        refuse_links_out(self.path, place.parents[2] if place.parts[-3:-1] == ("processed", "runs") else None)
 
     def clear_scraps(self) -> None:
         """Deletes what processes that were killed while they wrote have left: who claims the folder has its lock."""

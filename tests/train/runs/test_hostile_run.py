@@ -55,6 +55,15 @@ def test_a_run_is_not_written_through_a_link_out_of_the_root(tmp_path: Path, out
     assert untouched(outside) and [path.name for path in runs.iterdir()] == ["cyclegan"]
 
 
+def test_a_run_may_hold_links_into_a_cache_below_the_root(tmp_path: Path) -> None:
+    cached, folder = tmp_path / ".dvc/cache/files", tmp_path / "processed/runs/cyclegan"
+    cached.mkdir(parents=True)
+    folder.mkdir(parents=True)
+    (folder / "config.json").symlink_to(cached / "0123")
+    with pytest.raises(UsageError, match=r"no config\.json"):  # the link was followed
+        RunDir(folder).read()
+
+
 @pytest.mark.parametrize(
     "note",
     [
