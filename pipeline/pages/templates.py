@@ -30,7 +30,7 @@ def render(name: str, view: Mapping[str, Any], package: str = _HERE) -> str:
     environment = Environment(
         loader=loader,
         autoescape=True,
-        finalize=_shown,
+        finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
@@ -60,7 +60,7 @@ def web_address(url: str | None) -> str | None:
 
 def text(value: str) -> Markup:
     """`value` as HTML, or as an attribute's value between quotes, as `render` has it."""
-    return escape(_shown(value))
+    return escape(shown(value))
 
 
 def link(url: str | None, value: str) -> Markup:
@@ -69,8 +69,8 @@ def link(url: str | None, value: str) -> Markup:
     return text(value) if address is None else Markup('<a href="{}">{}</a>').format(text(address), text(value))
 
 
-def _shown(value: Any) -> Any:
-    """What stands in a page for `value`: text without what steers, anything else as it is."""
+def shown(value: Any) -> Any:
+    """What a page shows of `value`, not yet as HTML: text without what steers, anything else as it is."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

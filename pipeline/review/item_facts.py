@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.pipeline.pages.templates import shown, web_address
 from curate.pipeline.review.review_items import ReviewItems
 from curate.pipeline.review.session import ReviewSession
 
@@ -13,7 +14,6 @@ _SHOWN = {
     "crops": "doubt suspect score unrest face_px eye_px face_sharpness upscale padding skin".split(),
     "pairs": "agreement others worn_at border aspect hair".split(),
 }
-_WEB = ("http://", "https://")
 
 
 def of_item(session: ReviewSession, kind: str, name: str) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def of_item(session: ReviewSession, kind: str, name: str) -> dict[str, Any]:
         "faces": row.get("faces"),
         "box": row.get("box"),
         "landmarks": row.get("landmarks"),
-        "product": row.get("group_id"),
-        "text": row.get("article_text"),
+        "product": shown(row.get("group_id")),
+        "text": shown(row.get("article_text")),
     }
 
 
@@ -51,11 +51,10 @@ def _numbers(own: ReviewItems, kind: str, place: int) -> dict[str, float]:
 def _photo(own: ReviewItems, image: str) -> dict[str, Any]:
     """What scrape knows of a photo; its page only where a browser may follow the address."""
     known = own.photos.get(image, {})
-    page = known.get("page_url") or ""
-    told = {name: known.get(name) for name in ("title", "license", "creator", "width", "height")}
+    told = {name: shown(known.get(name)) for name in ("title", "license", "creator", "width", "height")}
     return {
         "image": image,
         "there": bool(known.get("path")),
-        "page": page if page.lower().startswith(_WEB) else None,
+        "page": web_address(known.get("page_url")),
         **told,
     }

@@ -137,8 +137,13 @@ function button(text, action, key) {
 
 // A page of a stranger's: opened by a click alone, and told nothing of where the click was.
 function link(address) {
-  if (!address) return "";
-  const made = node("a", new URL(address).hostname);
+  let host;
+  try {
+    host = new URL(address).hostname;
+  } catch { // none, or one that only other programs take for an address
+    return "";
+  }
+  const made = node("a", host);
   made.href = address;
   made.target = "_blank";
   made.rel = "noopener noreferrer";

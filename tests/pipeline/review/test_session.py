@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from curate.pipeline.build import stage as build
 from curate.pipeline.build.config import Build
 from curate.pipeline.core.errors import TableError, UsageError
-from curate.pipeline.review import doubt, verdicts
+from curate.pipeline.review import doubt, item_facts, verdicts
 from curate.pipeline.review.session import ReviewQuery, ReviewSession
 from curate.pipeline.tables import decisions, manifest
 from tests.support.tables import small_world
@@ -111,6 +112,23 @@ def test_who_is_near_a_threshold_is_doubtful() -> None:
     shares = doubt.nearness(np.array([0.1, 5.0, 2.0, -0.3, -9.0, np.nan]))
     assert shares.argmax() == 0 and shares[0] > shares[2] > shares[1]
     assert shares[3] > shares[4] and shares[5] == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "led"), [("http://[bad", None), ("javascript:1", None), ("https://a.example/1", "https://a.example/1")]
+)
+def test_what_strangers_say_of_a_photo_is_visible_and_leads_to_web_addresses_alone(
+    world: Path, address: str, led: str | None
+) -> None:
+    images = manifest.read(manifest.IMAGES, world)
+    for name, value in {"title": "a\u202egnp.exe\x1b", "creator": "\x9b1m", "page_url": address}.items():
+        column = pa.array([value] * images.num_rows, pa.string())
+        images = images.set_column(images.schema.get_field_index(name), images.schema.field(name), column)
+    manifest.write(manifest.IMAGES, images, world)
+    session = ReviewSession(world, "ann")
+    (photo,) = item_facts.of_item(session, "crops", shown(session, reason="ok")[0])["photos"]
+    assert (photo["title"], photo["creator"]) == (r"a\u202egnp.exe\x1b", r"\x9b1m")
+    assert (photo["page"], photo["width"]) == (led, 96)
 
 
 def test_ids_are_named_by_their_first_letters(world: Path) -> None:
