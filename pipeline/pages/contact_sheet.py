@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.pipeline.core import files
+from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumb
@@ -64,10 +65,11 @@ def write(
 ) -> SheetFiles:
     """Writes processed/views/NAME.tsv with `rows` under `header`, and NAME.html with the pictures of the first of them.
 
-    Raises CurateError for a disk that refuses.
+    Raises CurateError for a disk that refuses, and for a link there that leads out of `root`.
     """
     safe = re.sub(r"[^\w.-]|^\.", "_", name)[:100]
     page, table = (Path(FOLDER) / f"{safe}{end}" for end in (".html", ".tsv"))
+    closed_folder(root, FOLDER)
     with atomic_write(root / table) as temporary, temporary.open("w", encoding="utf-8") as file:
         spreadsheet.write(file, header, rows, separator="\t")
     pictures = list(shown)

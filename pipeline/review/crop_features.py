@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.progress import Progress
 from curate.pipeline.faces import model_files
@@ -84,7 +85,7 @@ def of_crops(crops: pa.Table, net: CropNet, root: Path, progress: Progress) -> F
 
     They are kept in processed/cache, also when it is interrupted. Raises CurateError for a crop that can't be read.
     """
-    file = root / FOLDER / f"crops-{net.name}-{net.digest[:12]}.npz"
+    file = closed_folder(root, FOLDER) / f"crops-{net.name}-{net.digest[:12]}.npz"
     known, ids = _read(file), crops["crop_id"].to_pylist()
     places = [place for place, name in enumerate(ids) if name not in known]
     if places:

@@ -147,7 +147,7 @@ def take(root: Path, source: Path, *, by: str | None = None) -> SecondOpinion:
     apart = [
         Disagreement(item, _word(mine), _word(one)) for item, (one, mine) in both.items() if _word(mine) != _word(one)
     ]
-    with atomic_write(root / DISAGREEMENTS) as temporary, temporary.open("w", encoding="utf-8") as sheet:
+    with atomic_write(inside(root, DISAGREEMENTS)) as temporary, temporary.open("w", encoding="utf-8") as sheet:
         rows = ((one.item, one.ours, one.theirs) for one in apart)
         spreadsheet.write(sheet, ("item", "here", whose), rows, separator="\t")
     if new:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from curate.pipeline.core.config import Evaluate, digest, override
+from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.progress import SILENT, Progress
@@ -85,7 +86,7 @@ def _evaluate(
         progress.note(f"{name}: fewer than {MIN_IMAGES} images of a kind in {section.split}: measured on {held.split}")
     trained = load_checkpoint(stored, device)
     measurer = Measurer(trained.recipe, config, held, training, net, section.resamples, root, progress)
-    folder = root / evaluation.FOLDER / name
+    folder = closed_folder(root, f"{evaluation.FOLDER}/{name}")
     for document in (evaluation.DOCUMENT, evaluation.METRICS):  # until they are there again, nothing was measured
         (folder / document).unlink(missing_ok=True)
     shutil.rmtree(folder / evaluation.PICTURES, ignore_errors=True)

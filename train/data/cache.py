@@ -12,6 +12,7 @@ import torch
 from numpy.lib.format import write_array_header_1_0
 from torch import Tensor
 
+from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write, write_text
 from curate.pipeline.core.locks import waiting_lock
@@ -37,7 +38,7 @@ def load_decoded(
         return torch.empty(0, 0, 0, 3, dtype=torch.uint8), _hash()
     content = [f"{name} {_stat(root, path, made_by)}" for name, path in pictures]  # whether they changed, unread
     prefix, label = _hash(*key.splitlines())[:8], " ".join(key.splitlines())
-    path = root / CACHE / f"{prefix}-{_hash(*content)[:16]}.npy"
+    path = closed_folder(root, CACHE.as_posix()) / f"{prefix}-{_hash(*content)[:16]}.npy"
 
     def waits(owner: str) -> None:
         progress.note(f"waiting for process {owner or 'unknown'}, which decodes {label}")

@@ -13,6 +13,7 @@ from curate.pipeline.core.confined_path import ConfinementError, closed_folder
 from curate.pipeline.core.parallel import Engine
 from curate.pipeline.export import stage as export
 from curate.pipeline.export.config import Export
+from curate.pipeline.pages import contact_sheet
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.scrape.raw_store import open_store
@@ -40,7 +41,13 @@ def part(root: Path) -> None:
     PartialTable(FINGERPRINTS, root, "processed/dedup/parts").add("settings", [])
 
 
+def sheet(root: Path) -> None:
+    contact_sheet.write(root, "name", heading="a", lead="a", header=("path",), rows=[("a",)], shown=[])
+
+
 LINKS = [
+    (sheet, "processed/views"),
+    (sheet, "processed/views/name.html"),
     *((store, f"raw/{name}") for name in ("images", "images/ab", ".tmp", ".hosts", ".pages")),
     *((report, name) for name in ("processed/report", "processed/report/thumbs", "processed/runs/cyclegan/samples")),
     *((pair, name) for name in ("processed/pairs", "processed/pairs/.parts")),
