@@ -97,7 +97,7 @@ def test_the_page_tells_numbers_and_reasons(world: Path) -> None:
 
 def test_a_sheet_holds_no_more_than_asked(world: Path) -> None:
     page = report.run(Stats(per_sheet=3), world)
-    sheets = parsed(page).select("#kept .card")
+    sheets = parsed(page).select("#kept .card:has(.sheet)")
     assert [len(sheet.find_all("img")) for sheet in sheets] == [3, 3]
     assert "3 of 9" in sheets[0].get_text()
 
