@@ -249,3 +249,11 @@ def test_every_column_and_reason_is_explained() -> None:
     for page in ("tables", "reasons"):
         text = (DOCS / f"reference/{page}.md").read_text("utf-8")
         assert not re.findall(r"^\| `\w+`.*\|\s*\|$", text, re.MULTILINE)
+
+
+def test_each_promise_names_tests_that_there_are() -> None:
+    promised = set(re.findall(r"`(test_\w+)`", (DOCS / "internals/reliability.md").read_text("utf-8")))
+    written = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    tests = {name for text in written for name in re.findall(r"^(?:async )?def (test_\w+)", text, re.MULTILINE)}
+    assert promised
+    assert promised <= tests
