@@ -57,7 +57,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"raw/images/{picture.key.replace('/', '-')}.jpg"
         fixed = {"source": "html", "domain": "x", "license": "cc0", "rank": 0, "status": "accepted", "reason": "ok"}
         url = f"http://demo.curate.test{picture.path}"
-        rows.append({"candidate_id": name, "image_id": name, "path": name, "image_url": url, **fixed})
+        key = Path(name).stem
+        rows.append({"candidate_id": key, "image_id": key, "path": name, "image_url": url, **fixed})
     manifest.write(manifest.IMAGES, manifest.from_rows(manifest.IMAGES, rows), path, meta={"section": {"demo": DEMO}})
     return path
 

@@ -187,8 +187,8 @@ def raw_world(root: Path) -> None:
     for row in rows:
         for role in ("article", "human"):
             path = row[f"{role}_path"]
-            row[f"{role}_image_id"] = path
-            seen[path] = {"candidate_id": path, "image_id": path, "path": path, "domain": "garments", "rank": 0}
+            row[f"{role}_image_id"] = key = Path(path).stem
+            seen[key] = {"candidate_id": key, "image_id": key, "path": path, "domain": "garments", "rank": 0}
     manifest.write(manifest.PAIRS, manifest.from_rows(manifest.PAIRS, rows), root)
     fixed = {"source": "folder", "status": manifest.ACCEPTED, "reason": manifest.OK, "license": "cc0"}
     table = manifest.from_rows(manifest.IMAGES, [{**row, **fixed} for row in seen.values()])
