@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import re
 import shutil
@@ -35,6 +36,8 @@ _DERIVED = (
     "raw/.pages",
 )
 _RUNS = "processed/runs"
+_TRANSLATED = "processed/translated"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 # Images last: their rows find the others when this is interrupted.
 _TABLES = (manifest.DATASET, manifest.DEDUP, manifest.PAIRS, CROPS, IMAGES)
 
@@ -64,17 +67,21 @@ def run(what: str, root: Path) -> Forgotten:
         journal.forget([what.strip(), *sorted(found.ids), *_addresses(found.images, found.keys[IMAGES.name])])
         for file in (decisions.FILE, placements.FILE):  # what persons said of it, and where its face is
             json_lines.forget(root / file, found.ids | found.keys[CROPS.name] | found.keys[manifest.PAIRS.name])
+        translations = _translations(root, found.ids)
+        for path in translations:
+            path.unlink(missing_ok=True)
         counts = [(kind, *_remove(kind, root, found.keys[kind.name])) for kind in _TABLES]
         for folder in _DERIVED if found.ids else ():
             shutil.rmtree(root / folder, ignore_errors=True)
         journal.purge()
-        return found.told(root, {kind.name: rows for kind, rows, _ in counts}, sum(files for *_, files in counts))
+        removed = len(translations) + sum(files for *_, files in counts)
+        return found.told(root, {kind.name: rows for kind, rows, _ in counts}, removed)
 
 
 def preview(what: str, root: Path) -> Forgotten:
     """What `run` would remove, which is left as it is. Raises UsageError like it, but for a scrape at work."""
     found = _find(what, root)
-    rows, files = {}, 0
+    rows, files = {}, len(_translations(root, found.ids))
     for kind in _TABLES:
         keys = found.keys[kind.name]
         if keys and manifest.exists(kind, root):
@@ -198,6 +205,15 @@ def _runs(root: Path, domains: set[str]) -> Iterator[str]:
 def _own_paths(kind: manifest.Table) -> list[str]:
     """The columns of `kind` that name files of its own."""
     return [name for name in kind.paths if name != "source_path"] if kind is not manifest.DATASET else []
+
+
+def _translations(root: Path, ids: set[str]) -> list[Path]:
+    """What was translated of one of the pictures `ids`, or with one as the article, and the notes beside it."""
+    found: set[Path] = set()
+    for notes in inside(root, _TRANSLATED).rglob("*.json") if ids else ():
+        if not notes.is_symlink() and ids & set(_SHA256.findall(notes.read_text("utf-8", errors="replace"))):
+            found |= set(notes.parent.glob(f"{glob.escape(notes.stem)}.*"))
+    return sorted(found)
 
 
 def _remove(kind: manifest.Table, root: Path, keys: set[str]) -> tuple[int, int]:

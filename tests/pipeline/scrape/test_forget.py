@@ -63,6 +63,11 @@ def collected(site: Site, root: Path) -> Query:
     for name in (crop["path"], *(f"processed/{path}" for path in derived)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"pixels")
+    made = root / "processed/translated/hair"
+    made.mkdir(parents=True)
+    for name, notes in ((image, {"input": path}), ("bo", {"input": "b", "article": path}), ("kept", {"input": "c"})):
+        (made / f"{name}.json").write_text(json.dumps(notes))
+        (made / f"{name}.png").write_bytes(b"pixels")
     decisions.append(root, [Decision(item=item, decision="reject", by="ann") for item in ("c2", "c1", image)])
     placements.append(root, PlacedFace(item=image, box=(1, 2, 30, 30), by="ann"))
     config = root / "processed/runs/hair/config.json"
@@ -97,6 +102,7 @@ def test_forgetting_leaves_no_trace_and_lasts(site: Site, tmp_path: Path, by: st
     assert not [
         path for path in left if image in path.name or path.name in {"c1.png", "a.npy", "sheet.jpg", "0000.jpg"}
     ]
+    assert {path.name for path in (tmp_path / "processed/translated/hair").iterdir()} == {"kept.json", "kept.png"}
     journal = (tmp_path / "raw/images/journal.jsonl").read_text("utf-8")
     assert image not in journal and site.url("/1.jpg") not in journal and '"Bo"' not in journal
 
