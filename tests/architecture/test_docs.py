@@ -44,6 +44,11 @@ def blocks(page: Path) -> Iterator[tuple[str, str]]:
         yield found.group(1), found.group(2)
 
 
+def typed_lines(text: str) -> list[str]:
+    """The lines of a shell's block as they are typed: one that ends in a backslash goes on."""
+    return re.sub(r"\\\n\s*", " ", text).splitlines()
+
+
 def prose(page: Path) -> str:
     return FENCE.sub("", page.read_text("utf-8"))
 
@@ -163,7 +168,7 @@ def options() -> Mapping[str, set[str]]:
 def commands(page: Path) -> Iterator[str]:
     """Every `curate ...` of a page: those in code blocks, line by line, and those between backticks."""
     for language, text in blocks(page):
-        for line in re.sub(r"\\\n\s*", " ", text).splitlines() if language in {"", "sh"} else ():
+        for line in typed_lines(text) if language in {"", "sh"} else ():
             for part in re.split(r"&&|\|\s|;", line.partition(" #")[0]):
                 if part.strip().startswith("curate "):
                     yield part.strip()
@@ -191,7 +196,7 @@ def typed(page: Path) -> list[Any]:
     found: list[Any] = []
     for language, text in blocks(page):
         if language in {"", "sh"}:
-            found += [" ".join(words) for line in text.splitlines() if (words := shlex.split(line, comments=True))]
+            found += [" ".join(words) for line in typed_lines(text) if (words := shlex.split(line, comments=True))]
         elif language == "yaml":
             found.append(yaml.safe_load(text))
     return found
