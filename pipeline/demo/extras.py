@@ -86,7 +86,7 @@ class Blink(PortraitScene):
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """The frames, uint8 RGB [height, width, 3]."""
-        for smile in (False, True):
+        for smile in (0.0, 1.0):
             yield replace(self.look, smile=smile, noise=0.0).draw()
 
 

@@ -82,8 +82,11 @@ def sample(rng: np.random.Generator) -> Person:
     )
 
 
-def draw(canvas: Canvas, person: Person, smile: bool, side: float) -> None:
-    """Draws ears and face without hair; `side` in -1..1 is where the light comes from (right is positive)."""
+def draw(canvas: Canvas, person: Person, smile: float, side: float) -> None:
+    """Draws ears and face without hair.
+
+    `smile`: 0 for a grave face to 1 for a full smile. `side`: where the light comes from, -1..1 (right is positive).
+    """
     shade = mix(person.skin, (0.45, 0.16, 0.1), 0.42)
     for s in (-1, 1):
         canvas.fill(ellipse(s * 0.505, 0.09, 0.07, 0.135, -8 * s), mix(person.skin, shade, 0.25))
@@ -96,7 +99,7 @@ def draw(canvas: Canvas, person: Person, smile: bool, side: float) -> None:
         _beard(canvas, person, skin)
     _cheeks(canvas, person, skin, smile)
     _nose(canvas, person, shade)
-    (_smiling if smile else _neutral)(canvas, person, shade)
+    _mouth(canvas, person, shade, smile)
     for s in (-1, 1):
         _eye(canvas, person, s, smile)
         _brow(canvas, person, s, smile)
@@ -128,10 +131,10 @@ def _light(canvas: Canvas, person: Person, skin: Array, side: float) -> None:
     canvas.light(spots, skin)
 
 
-def _cheeks(canvas: Canvas, person: Person, skin: Array, smile: bool) -> None:
+def _cheeks(canvas: Canvas, person: Person, skin: Array, smile: float) -> None:
     blush = mix(person.skin, (0.86, 0.28, 0.25), 0.5)
     for s in (-1, 1):
-        canvas.fill(ellipse(s * 0.285, 0.265, 0.10, 0.065), blush, 0.34 if smile else 0.24, 0.045, skin)
+        canvas.fill(ellipse(s * 0.285, 0.265, 0.10, 0.065), blush, 0.24 + 0.10 * smile, 0.045, skin)
     if person.freckles:
         tone = mix(person.skin, (0.5, 0.2, 0.1), 0.5)
         for i in range(22):
@@ -149,56 +152,47 @@ def _nose(canvas: Canvas, person: Person, shade: Colour) -> None:
     canvas.line([(-0.03, y + 0.026), (0, y + 0.035), (0.03, y + 0.026)], shade, 0.011, opacity=0.6)
 
 
-def _neutral(canvas: Canvas, person: Person, shade: Colour) -> None:
-    y, w = person.mouth_y, person.mouth_w
-    lips = mix(person.lips, person.skin, 0.22)
-    bow = [(-w, y - 0.007), (-0.5 * w, y - 0.032), (-0.16 * w, y - 0.045), (0, y - 0.036), (0.16 * w, y - 0.045)]
-    canvas.fill(smooth([*bow, (0.5 * w, y - 0.032), (w, y - 0.007), (0, y + 0.008)]), mix(lips, shade, 0.2))
-    canvas.fill(
-        smooth([(-w, y), (0, y + 0.004), (w, y), (0.5 * w, y + 0.046), (0, y + 0.06), (-0.5 * w, y + 0.046)]), lips
-    )
-    canvas.fill(ellipse(0, y + 0.034, 0.4 * w, 0.011), mix(lips, WHITE, 0.7), 0.4, 0.008)
-    dark = mix(shade, (0.2, 0.03, 0.04), 0.6)
-    canvas.line([(-1.02 * w, y - 0.004), (-0.4 * w, y + 0.002), (0, y + 0.006), (0.4 * w, y + 0.002),
-                 (1.02 * w, y - 0.004)], dark, 0.016, opacity=0.9)  # fmt: skip
-
-
-def _smiling(canvas: Canvas, person: Person, shade: Colour) -> None:
-    y, w, lift = person.mouth_y, person.mouth_w * 1.24, 0.04
-    lips = mix(person.lips, person.skin, 0.15)
-    upper = [(-w, y - lift), (-0.5 * w, y - 0.034), (-0.14 * w, y - 0.042), (0, y - 0.034)]
-    top = smooth([*upper, *((-x, v) for x, v in upper[-2::-1])], closed=False)
-    bottom = smooth(
-        [(w, y - lift), (0.62 * w, y + 0.05), (0, y + 0.088), (-0.62 * w, y + 0.05), (-w, y - lift)], closed=False
-    )
-    canvas.fill(np.concatenate([top, bottom]), lips)
-    gap_top = smooth([(-0.9 * w, y - lift + 0.006), (-0.4 * w, y - 0.012), (0, y - 0.006), (0.4 * w, y - 0.012),
-                      (0.9 * w, y - lift + 0.006)], closed=False)  # fmt: skip
-    gap_low = smooth([(0.9 * w, y - lift + 0.006), (0.55 * w, y + 0.028), (0, y + 0.05), (-0.55 * w, y + 0.028),
-                      (-0.9 * w, y - lift + 0.006)], closed=False)  # fmt: skip
-    gap = np.concatenate([gap_top, gap_low])
-    canvas.fill(gap, mix(shade, (0.25, 0.03, 0.05), 0.75))
-    inside = canvas.mask(gap)
-    canvas.fill(
-        np.concatenate([gap_top, gap_low * array([0.93, 1]) - array([0, 0.014])]),
-        (0.97, 0.955, 0.93),
-        0.96,
-        0.003,
-        inside,
-    )
-    canvas.fill(ellipse(0, y + 0.068, 0.35 * w, 0.009), mix(lips, WHITE, 0.7), 0.4, 0.007)
+def _mouth(canvas: Canvas, person: Person, shade: Colour, smile: float) -> None:
+    """From closed lips at rest to raised corners, parted lips and teeth."""
+    y, w = person.mouth_y, person.mouth_w * (1 + 0.24 * smile)
+    dark = mix(shade, (0.23, 0.03, 0.045), 0.6 + 0.15 * smile)
+    lips = mix(person.lips, person.skin, 0.22 - 0.07 * smile)
+    corner = y - 0.007 - 0.033 * smile
+    top = _arch(w, corner, [(-0.5, y - 0.032 - 0.002 * smile), (-0.15, y - 0.045 + 0.003 * smile), (0, y - 0.036)])
+    line = _arch(w, corner + 0.005, [(-0.4, y + 0.002 - 0.014 * smile), (0, y + 0.006 - 0.012 * smile)])
+    low = _arch(w, corner, [(-0.5 - 0.12 * smile, y + 0.046 + 0.004 * smile), (0, y + 0.06 + 0.028 * smile)])
+    canvas.fill(np.concatenate([line, low[::-1]]), lips)
+    canvas.fill(np.concatenate([top, line[::-1]]), mix(lips, shade, 0.2 * (1 - smile)))
+    canvas.fill(ellipse(0, y + 0.034 + 0.034 * smile, 0.38 * w, 0.010), mix(lips, WHITE, 0.7), 0.4, 0.008)
+    canvas.line([(-1.02 * w, corner + 0.003), *line[len(line) // 4 :: len(line) // 4][:3], (1.02 * w, corner + 0.003)],
+                dark, 0.016, opacity=0.9 - 0.5 * smile)  # fmt: skip
+    _teeth(canvas, w, line, dark, smile)
     for s in (-1, 1):
-        canvas.line(
-            [(s * (w - 0.01), y - lift + 0.006), (s * (w + 0.022), y - lift - 0.016)], shade, 0.018, opacity=0.8
-        )
+        ends = [(s * (w - 0.01), corner + 0.006), (s * (w + 0.022), corner - 0.016)]
+        canvas.line(ends, shade, 0.018, opacity=0.8 * smile)
         fold = [(s * 0.122, person.nose_y + 0.01), (s * 0.19, person.nose_y + 0.065), (s * (w + 0.04), y - 0.055)]
-        canvas.line(fold, shade, 0.020, opacity=0.3, soft=0.01)
+        canvas.line(fold, shade, 0.020, opacity=0.3 * smile, soft=0.01)
 
 
-def _eye(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
+def _arch(w: float, corner: float, left: list[tuple[float, float]]) -> Array:
+    """A curve from corner to corner of a mouth of half width `w`; `left`: x in half widths and y, to the middle."""
+    half = [(-w, corner), *((x * w, y) for x, y in left)]
+    return smooth([*half, *((-x, y) for x, y in half[-2::-1])], closed=False)
+
+
+def _teeth(canvas: Canvas, w: float, line: Array, dark: Colour, parted: float) -> None:
+    """What shows between lips that are `parted` (0..1) below the line where they meet: teeth, first in shadow."""
+    top = line * array([0.9, 1])
+    drop = 0.056 * parted * np.maximum(0, 1 - (top[:, :1] / (0.9 * w)) ** 2) * array([0, 1])
+    canvas.fill(np.concatenate([top, (top + drop)[::-1]]), dark)
+    inside = canvas.mask(np.concatenate([top, (top + drop)[::-1]]))
+    canvas.fill(np.concatenate([top, (top + 0.72 * drop)[::-1]]), (0.97, 0.955, 0.93), 0.96 * parted, 0.003, inside)
+
+
+def _eye(canvas: Canvas, person: Person, s: int, smile: float) -> None:
     x, w = s * person.eye_x, person.eye_w
-    h = person.eye_h * (0.86 if smile else 1.0)
-    low = h * (0.62 if smile else 0.74)
+    h = person.eye_h * (1 - 0.14 * smile)
+    low = h * (0.74 - 0.12 * smile)
     upper = [(x - w, 0.006), (x - 0.5 * w, -0.78 * h), (x, -h), (x + 0.5 * w, -0.78 * h), (x + w, 0.006)]
     upper[4 if s > 0 else 0] = (x + s * w, -0.006)  # the outer corner stands a little higher
     lower = [(x + w, upper[4][1]), (x + 0.5 * w, 0.78 * low), (x, low), (x - 0.5 * w, 0.78 * low), (x - w, upper[0][1])]
@@ -222,8 +216,8 @@ def _eye(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
     canvas.line([(p, q - 0.036) for p, q in upper], skin_shade, 0.012, (0.1, 0.1), opacity=0.55)
 
 
-def _brow(canvas: Canvas, person: Person, s: int, smile: bool) -> None:
-    x, y = s * person.eye_x, -0.128 - (0.012 if smile else 0.0)
+def _brow(canvas: Canvas, person: Person, s: int, smile: float) -> None:
+    x, y = s * person.eye_x, -0.128 - 0.012 * smile
     tone = min(mix(person.hair, (0, 0, 0), 0.25), mix(person.skin, (0, 0, 0), 0.5), key=luma)
     path = [
         (x - s * 0.115, y + 0.006),

@@ -165,7 +165,7 @@ def sample_worn(rng: np.random.Generator, garment: Garment, width: int, height: 
     look = Portrait(
         person=person,
         hair=hair.sample(rng, "short" if rng.random() < 0.6 else "long"),
-        smile=bool(rng.random() < 0.5),
+        smile=1 - rng.random(),
         clothes=garment.colour,
         collar="crew",
         setting=str(rng.choice(["plain", "studio", "arcs", "room"])),

@@ -47,7 +47,7 @@ class Portrait:
 
     person: Person
     hair: Hair
-    smile: bool
+    smile: float  # 0 grave .. 1 a full smile
     clothes: Colour
     collar: str  # crew, vee, shirt or roll
     setting: str  # a kind of backdrop
@@ -118,7 +118,7 @@ def sample(rng: np.random.Generator, person: Person, length: hair.Length, width:
     return Portrait(
         person=person,
         hair=hair.sample(rng, length),
-        smile=bool(rng.random() < 0.5),
+        smile=1 - rng.random(),
         clothes=palette.CLOTHES[rng.integers(len(palette.CLOTHES))],
         collar=str(rng.choice(["crew", "vee", "shirt", "roll"])),
         setting=str(rng.choice(list(backdrop.KINDS))),

@@ -57,7 +57,7 @@ class Truth:
     chin: Point | None = None
     roll: float | None = None  # degrees by which the eye line falls to the right
     hair: Length | None = None
-    smile: bool | None = None
+    smile: float | None = None  # 0 grave .. 1 a full smile; drawings know only these two
     identity: int | None = None  # the same person, the same number
     skin: float | None = None  # mean brightness, 0..255
     garment: GarmentTruth | None = None

@@ -47,7 +47,7 @@ def hits(look: Portrait) -> float:
 
 def test_the_cascade_fires_more_when_the_same_person_smiles() -> None:
     looks = [person(seed) for seed in range(6)]
-    more = [hits(replace(look, smile=True)) - hits(replace(look, smile=False)) for look in looks]
+    more = [hits(replace(look, smile=1.0)) - hits(replace(look, smile=0.0)) for look in looks]
     assert sum(rise > 0 for rise in more) >= 5
 
 
