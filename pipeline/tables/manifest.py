@@ -15,11 +15,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
-import pyarrow.parquet as pq
 
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.core.files import atomic_write
+from curate.pipeline.tables import parquet_file
 from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.checks import check, check_names
 from curate.pipeline.tables.provenance import META, again, first
@@ -144,7 +144,7 @@ def write_batches(table: Table, batches: Iterable[pa.Table], root: Path, meta: M
     path, last = _file(table, root), ""
     with (
         atomic_write(path) as temporary,
-        pq.ParquetWriter(temporary, table.schema.with_metadata(notes), compression="zstd") as file,
+        parquet_file.writer(temporary, table.schema, notes) as file,
     ):
         for data in batches:
             last = check(table, data, table.name, last)
@@ -169,10 +169,9 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
             f"make it again: {again(table, root)}",
         )
     try:
-        data = pq.read_table(path, columns=columns, memory_map=True)
-    except (OSError, pa.ArrowException) as error:
+        data = parquet_file.read(path, columns)
+    except parquet_file.BROKEN as error:
         raise TableError(f"{path}: broken: {error}", f"make it again: {again(table, root)}") from error
-    data = data.replace_schema_metadata(None)
     try:
         if columns is None:
             data = data.cast(table.schema)
@@ -205,10 +204,10 @@ def _file(table: Table, root: Path) -> Path:
 def _metadata(table: Table, root: Path) -> Mapping[bytes, bytes]:
     path = table.path(root)
     try:
-        return pq.read_schema(path, memory_map=True).metadata or {}
+        return parquet_file.notes(path)
     except FileNotFoundError:
         raise TableError(f"{path}: not there yet", f"make it: {first(table, root)}") from None
-    except (OSError, pa.ArrowException) as error:
+    except parquet_file.BROKEN as error:
         raise TableError(f"{path}: not a Parquet file: {error}", f"make it again: {again(table, root)}") from None
 
 

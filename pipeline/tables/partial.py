@@ -1,12 +1,13 @@
 """Rows of finished work, kept on disk until their table stands: what makes a long stage resumable.
 
 Each finished batch becomes one part file, named after the settings it was made by, so work done by other settings is
-never mistaken for it. A part is written whole or not at all.
+never mistaken for it. A part is written whole or not at all, and begins with a digest of the rest.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from curate.pipeline.tables import manifest
 from curate.pipeline.tables.checks import check_names
 
 _BROKEN = (OSError, ValueError, pa.ArrowException, TableError)
+_DIGEST = 16  # bytes
 _TOGETHER = 256  # parts that become one piece of memory: a column of few values takes more room than they
 
 
@@ -40,15 +42,17 @@ class PartialTable:
             self._next += 1
         with atomic_write(path, durable=False) as temporary:  # a torn part only costs its batch
             data = manifest.from_rows(self.table, rows)
-            with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, data.schema) as writer:
+            buffer = pa.BufferOutputStream()
+            with pa.ipc.new_file(buffer, data.schema) as writer:
                 writer.write_table(data)
+            temporary.write_bytes(_sealed(buffer.getvalue()))
 
     def read(self, settings: str) -> pa.Table:
         """All rows kept under `settings`. A part that is broken counts as never written."""
         found, batch = [manifest.empty(self.table)], []
         for path in sorted((self.folder / settings).glob("*.arrow")):
-            with contextlib.suppress(*_BROKEN), pa.OSFile(str(path)) as file:
-                data = pa.ipc.open_file(file).read_all().cast(self.table.schema)
+            with contextlib.suppress(*_BROKEN):
+                data = pa.ipc.open_file(_opened(path)).read_all().cast(self.table.schema)
                 check_names(self.table, data, str(path))
                 batch.append(data)
             if len(batch) == _TOGETHER:
@@ -58,3 +62,15 @@ class PartialTable:
     def clear(self) -> None:
         """Forgets everything: the table stands."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _sealed(content: pa.Buffer) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST).digest() + content.to_pybytes()
+
+
+def _opened(path: Path) -> memoryview:
+    """What `_sealed` was given. Raises ValueError where it has changed since."""
+    content = memoryview(path.read_bytes())
+    if hashlib.blake2b(content[_DIGEST:], digest_size=_DIGEST).digest() != content[:_DIGEST]:
+        raise ValueError(f"{path}: broken")
+    return content[_DIGEST:]

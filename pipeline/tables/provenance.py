@@ -14,10 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from curate.pipeline.tables import decisions, placements
+from curate.pipeline.tables import decisions, parquet_file, placements
 from curate.pipeline.tables.schema import CROPS, DATASET, DEDUP, IMAGES, PAIRS, Table
 
 META, INPUTS = b"curate.meta", "inputs"
@@ -121,9 +118,8 @@ def _with_inputs(names: set[str]) -> set[str]:
 def _recorded(table: Table, root: Path) -> dict[str, str]:
     """The digests that the table below `root` was written with; none for one that cannot be read."""
     try:
-        metadata = pq.read_schema(table.path(root), memory_map=True).metadata or {}
-        found: Any = json.loads(metadata.get(META, b"{}")).get(INPUTS, {})
-    except (OSError, ValueError, AttributeError, pa.ArrowException):
+        found: Any = json.loads(parquet_file.notes(table.path(root)).get(META, b"{}")).get(INPUTS, {})
+    except (*parquet_file.BROKEN, AttributeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -12,12 +12,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 import curate
+from curate.pipeline.core import documents
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.train.engine import safetensors_file
 from curate.train.engine.contract import Recipe
@@ -30,6 +33,15 @@ HEADER = "curate"
 
 _OTHERS = "name another of the run: curate weights show RUN/checkpoints/FILE, RUN/best/FILE"
 _GOES_ON = "delete it, and the same command goes on from the one before"
+
+
+class _Header(msgspec.Struct):
+    """What every header tells, and as what."""
+
+    format: int
+    step: Annotated[int, msgspec.Meta(ge=0)]
+    meter: list[tuple[str, int]]
+    config: dict[str, Any]
 
 
 def versions() -> dict[str, str]:
@@ -70,14 +82,12 @@ class CheckpointManager:
             return 0
         header, tensors = read(path, _GOES_ON)
         _load_model(recipe, tensors, path)
-        for name, optimizer in recipe.optimizers.items():
-            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in _without_prefix(tensors, f"optimizer/{name}/").items():
-                index, _, slot = key.partition("/")
-                state.setdefault(int(index), {})[slot] = _in_layout_of(value, parameters[int(index)])
-            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-        meter.restore(_without_prefix(tensors, "meter/"), dict(header["meter"]))
+        try:
+            for name, optimizer in recipe.optimizers.items():
+                _load_optimizer(optimizer, _without_prefix(tensors, f"optimizer/{name}/"))
+            meter.restore(_without_prefix(tensors, "meter/"), dict(header["meter"]))
+        except (ValueError, TypeError, LookupError, RuntimeError) as error:
+            raise UsageError(f"{path}: broken: {error}", _GOES_ON) from None
         return int(header["step"])
 
 
@@ -90,6 +100,15 @@ def save_weights(path: Path, step: int, recipe: Recipe, config_json: Mapping[str
 def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     header = {"format": FORMAT, "versions": versions(), **header}
     safetensors_file.write(path, tensors, {HEADER: json.dumps(header, sort_keys=True)})
+
+
+def _load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, slot = key.partition("/")
+        state.setdefault(int(index), {})[slot] = _in_layout_of(value, parameters[int(index)])
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def _in_layout_of(value: Tensor, parameter: Tensor) -> Tensor:
@@ -117,20 +136,28 @@ def read(path: Path, hint: str = _OTHERS) -> tuple[dict[str, Any], dict[str, Ten
     not read.
     """
     notes, tensors = safetensors_file.read(path, hint)
+    return _header(path, notes), tensors
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header alone of a checkpoint. Raises like `read`, but does not look at the tensors."""
+    return _header(path, safetensors_file.metadata(path, _OTHERS))
+
+
+def _header(path: Path, notes: Mapping[str, str]) -> dict[str, Any]:
     try:
-        header: dict[str, Any] = json.loads(notes[HEADER])
-        if not {"format", "step", "meter", "config"} <= header.keys():
-            raise ValueError
-    except (KeyError, ValueError, AttributeError):
+        header: dict[str, Any] = documents.from_json(notes[HEADER])
+        known = msgspec.convert(header, _Header)
+    except (KeyError, ValueError, msgspec.ValidationError):
         raise UsageError(
             f"{path}: not a checkpoint of curate", "name a run's folder, or a file of its checkpoints"
         ) from None
-    if header["format"] != FORMAT:
+    if known.format != FORMAT:
         raise CurateError(
-            f"{path}: checkpoint format {header['format']}, this curate reads {FORMAT}",
+            f"{path}: checkpoint format {known.format}, this curate reads {FORMAT}",
             "train anew with --fresh, or use the curate that wrote it",
         )
-    return header, tensors
+    return header
 
 
 def load_weights(recipe: Recipe, path: Path) -> int:
@@ -146,7 +173,7 @@ def load_weights(recipe: Recipe, path: Path) -> int:
 def _load_model(recipe: Recipe, tensors: Mapping[str, Tensor], path: Path) -> None:
     try:
         recipe.load_state_dict(_without_prefix(tensors, "model/"))
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, TypeError) as error:
         first = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error))
         raise UsageError(
             f"{path}: does not fit {type(recipe).__name__} as it is configured: {first.strip()}",

@@ -47,4 +47,6 @@ class ImagePool(nn.Module):
         return torch.stack(self.images) if self.images else torch.empty(0)
 
     def set_extra_state(self, state: Tensor) -> None:
+        if state.numel() and state.ndim != 4:
+            raise ValueError(f"a pool of images of shape {list(state.shape)}")
         self.images = list(state.clone()) if state.numel() else []

@@ -9,16 +9,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
-import pyarrow.parquet as pq
 
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.tables import parquet_file
 from curate.train.latent.picture_set import PictureSet
 
 READERS: dict[str, Callable[[Path], Any]] = {
     ".csv": pa.csv.read_csv,
     ".tsv": lambda path: pa.csv.read_csv(path, parse_options=pa.csv.ParseOptions(delimiter="\t")),
     ".jsonl": pa.json.read_json,
-    ".parquet": pq.read_table,
+    ".parquet": parquet_file.read,
 }
 _PATHS = ("path", "file", "filename", "image")  # what a column of file names is called
 
@@ -57,7 +57,7 @@ def _table(path: Path) -> pa.Table:
         return reader(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file", "name a table of labels, or smile") from None
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except parquet_file.BROKEN as error:
         raise UsageError(f"{path}: cannot be read: {error}", f"a table as {', '.join(READERS)}") from None
 
 

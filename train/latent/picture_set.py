@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
+from curate.pipeline.tables import parquet_file
 from curate.train.engine import safetensors_file
 
 MANIFEST, CODES, LABELS = "manifest.parquet", "codes.safetensors", "labels.parquet"
@@ -96,18 +96,18 @@ def write(found: PictureSet, codes: Tensor, plan: OutputPlan) -> None:
 def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     """A Parquet table and the settings in its metadata. Raises UsageError for a file that is broken."""
     try:
-        table = pq.read_table(path)
-        settings: dict[str, Any] = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
-    except (OSError, ValueError, pa.ArrowException) as error:
+        table = parquet_file.read(path)
+        settings: dict[str, Any] = json.loads(parquet_file.notes(path).get(_META, b"{}"))
+    except parquet_file.BROKEN as error:
         raise UsageError(f"{path}: broken: {error}", "delete it and make it again") from None
-    return table.replace_schema_metadata(None), settings
+    return table, settings
 
 
 def write_table(path: Path, table: pa.Table, settings: Mapping[str, Any], plan: OutputPlan) -> None:
     """Writes `table` with `settings` in its metadata; equal content, equal bytes."""
-    table = table.replace_schema_metadata({_META: json.dumps(settings, sort_keys=True).encode()})
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    with parquet_file.writer(buffer, table.schema, {_META: json.dumps(settings, sort_keys=True).encode()}) as file:
+        file.write_table(table)
     with plan.write(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 

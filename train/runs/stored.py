@@ -97,7 +97,14 @@ def _best(folder: Path, metric: str) -> Path:
             f"{folder}: {'more than one' if names else 'no'} best by '{metric}': there are {known}",
             "name one of them; runs are measured while run.measure_every is not 0, and keep run.keep_best of each",
         )
-    return min(matching, key=lambda path: checkpoint.read(path)[0]["value"])
+    return min(matching, key=_value)
+
+
+def _value(path: Path) -> float:
+    value = checkpoint.read_header(path).get("value")
+    if not isinstance(value, int | float):
+        raise UsageError(f"{path}: does not say how good it was", "delete it, or name another of the run")
+    return value
 
 
 def _of_file(path: Path) -> StoredCheckpoint | None:

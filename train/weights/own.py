@@ -65,7 +65,7 @@ def read_checkpoint(own: StoredCheckpoint, known: Sequence[str]) -> ImportedNetw
     Where the average is known beside its generator, as the authors of StyleGAN2 keep both, each is itself.
     """
     config = from_dict(own.config_json)
-    header, parts = checkpoint.read(own.path)[0], states(own)
+    header, parts = checkpoint.read_header(own.path), states(own)
     networks: dict[str, Mapping[str, Tensor]] = {role: parts[role] for role in known if role in parts}
     for role in known:
         if average_of(role) not in known and (state := parts.get(average_of(role))):

@@ -262,9 +262,9 @@ def _items(document: Any) -> Iterator[Any]:
 
 
 def _parquet(path: Path, names: Collection[str], others: Collection[str]) -> Iterator[Numbered]:
-    import pyarrow.parquet as pq
+    from curate.pipeline.tables import parquet_file
 
-    with pq.ParquetFile(path) as table:
+    with parquet_file.opened(path) as table:
         columns = table.schema_arrow.names
         if not {simplified(name) for name in columns} & set(names):
             found = ", ".join(columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import torch
 from safetensors import safe_open
 
 from curate.pipeline.core.errors import CurateError, UsageError
+from curate.train.engine import checkpoint, safetensors_file
 from curate.train.engine.checkpoint import CheckpointManager, newest, steps
 from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.meter import Meter
@@ -116,6 +118,73 @@ def test_a_broken_file_is_named_with_what_to_do(tmp_path: Path, damage: str) -> 
     assert ("delete it" in caught.value.hint) == (damage != "foreign")
 
 
+def test_a_flipped_bit_ends_neither_in_a_run_nor_in_networks(tmp_path: Path) -> None:
+    trained(tmp_path, 2)
+    path = tmp_path / "00000002.safetensors"
+    whole = path.read_bytes()
+    assert checkpoint.load_weights(build(), path) == 2
+    for place in random.Random(1).sample(range(8 * len(whole)), 60):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        with pytest.raises(UsageError, match=r"00000002\.safetensors: broken: ") as caught:
+            CheckpointManager(tmp_path).restore(build(), Meter())
+        assert "delete it, and the same command goes on" in caught.value.hint
+        with pytest.raises(UsageError, match="broken: "):
+            checkpoint.load_weights(build(), path)
+
+
+WHOLE: dict[str, Any] = {"format": 1, "step": 3, "meter": [], "config": {}}
+HEADERS = {
+    "no JSON": "{",
+    "a list": "[]",
+    "deep": '{"config":' * 900 + "1" + "}" * 900,
+    **{f"no {key}": json.dumps({name: value for name, value in WHOLE.items() if name != key}) for key in WHOLE},
+    "a format that is text": json.dumps(WHOLE | {"format": "1"}),
+    "a step before the first": json.dumps(WHOLE | {"step": -1}),
+    "a step that is text": json.dumps(WHOLE | {"step": "three"}),
+    "a config that is none": json.dumps(WHOLE | {"config": [1]}),
+    "a meter that is none": json.dumps(WHOLE | {"meter": {"a": 1}}),
+    "counts that are none": json.dumps(WHOLE | {"meter": [["G/a", "many"]]}),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_a_header_of_garbage_is_no_checkpoint(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "00000003.safetensors"
+    safetensors_file.write(path, {"x": torch.zeros(1)}, {checkpoint.HEADER: header})
+    for read in (checkpoint.read, checkpoint.read_header):
+        with pytest.raises(UsageError, match=r"00000003\.safetensors: not a checkpoint of curate"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("optimizer/G/x/exp_avg", torch.zeros(1)),
+        ("optimizer/G/999/exp_avg", torch.zeros(1)),
+        ("optimizer/G/-999/exp_avg", torch.zeros(1)),
+        ("model/pool_a._extra_state", torch.zeros(3)),
+    ],
+)
+def test_a_state_of_garbage_is_one_line(tmp_path: Path, name: str, value: torch.Tensor) -> None:
+    path = trained(tmp_path, 1) and tmp_path / "00000001.safetensors"
+    notes, tensors = safetensors_file.read(path)
+    safetensors_file.write(path, {key: value.clone() for key, value in tensors.items()} | {name: value}, notes)
+    with pytest.raises(UsageError, match=r"00000001\.safetensors: (broken|does not fit)"):
+        CheckpointManager(tmp_path).restore(build(), Meter())
+
+
+def test_losses_that_are_counted_and_not_there_are_one_line(tmp_path: Path) -> None:
+    CheckpointManager(tmp_path).save(1, build(), Meter())
+    path = tmp_path / "00000001.safetensors"
+    notes, tensors = safetensors_file.read(path)
+    header = json.loads(notes[checkpoint.HEADER]) | {"meter": [["G/none", 3]]}
+    safetensors_file.write(path, {key: value.clone() for key, value in tensors.items()}, {"curate": json.dumps(header)})
+    with pytest.raises(UsageError, match="broken"):
+        CheckpointManager(tmp_path).restore(build(), Meter())
+
+
 def test_a_checkpoint_that_may_not_be_read_is_not_called_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +210,7 @@ CHILD = """
 import sys, torch
 from pathlib import Path
 from tests.train.engine.test_checkpoint import batch, build
+from curate.train.engine import checkpoint, safetensors_file
 from curate.train.engine.checkpoint import CheckpointManager
 from curate.train.engine.loop import LoopConfig, train
 torch.set_num_threads(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import struct
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from curate.pipeline.core.errors import CurateError, UsageError
@@ -48,8 +50,12 @@ def test_every_type_of_number_comes_back(tmp_path: Path, dtype: torch.dtype) -> 
 
 def test_the_bytes_are_those_of_the_library(tmp_path: Path) -> None:
     plain = {name: value.contiguous() for name, value in MIXED.items()}
-    safetensors_file.write(tmp_path / "x", dict(reversed(plain.items())), {"a": "1"})
-    assert (tmp_path / "x").read_bytes() == save(plain, {"a": "1"})
+    safetensors_file.write(tmp_path / "x", dict(reversed(plain.items())))
+    content = (tmp_path / "x").read_bytes()
+    with safe_open(tmp_path / "x", framework="pt") as file:
+        notes = file.metadata()
+    assert notes.keys() == {safetensors_file.CHECKSUMS}
+    assert content == save(plain, notes)
 
 
 def file_of(header: object, data: bytes = b"") -> bytes:
@@ -116,3 +122,42 @@ def test_any_damage_is_named_or_harmless(
     except CurateError:
         return
     assert sum(value.numel() * value.element_size() for value in tensors.values()) <= len(broken)
+
+
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    path, draws = tmp_path / "x", random.Random(1)
+    safetensors_file.write(path, MIXED, {"about": "x" * 40})
+    whole = path.read_bytes()
+    for place in draws.sample(range(8 * len(whole)), 400):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        try:
+            notes, tensors = safetensors_file.read(path)
+        except UsageError:
+            continue
+        assert notes["about"] == "x" * 40 and len(notes) == 2  # the name of the checksums itself
+        assert all(torch.equal(tensors[name], value) for name, value in MIXED.items())
+
+
+def test_metadata_alone_does_not_wait_for_the_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    safetensors_file.write(path, MIXED, {"about": "x"})
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")  # the last byte of the last tensor
+    assert safetensors_file.metadata(path) == {"about": "x"}
+    with pytest.raises(UsageError, match="its bytes have changed since it was written"):
+        safetensors_file.read(path)
+
+
+def test_what_others_wrote_and_older_versions_has_no_checksums_and_is_read(tmp_path: Path) -> None:
+    plain = {name: value.contiguous() for name, value in MIXED.items()}
+    (tmp_path / "x").write_bytes(save(plain, {"about": "x"}))
+    notes, tensors = safetensors_file.read(tmp_path / "x")
+    assert notes == {"about": "x"} and tensors.keys() == MIXED.keys()
+
+
+@pytest.mark.parametrize("checksums", ["", "0", "0" * 15, "0" * 16, "0" * 17, "é" * 16, '"}' * 8])
+def test_checksums_that_are_none_are_one_line(tmp_path: Path, checksums: str) -> None:
+    (tmp_path / "x").write_bytes(save({"x": torch.ones(1)}, {safetensors_file.CHECKSUMS: checksums}))
+    with pytest.raises(UsageError, match="its bytes have changed since it was written"):
+        safetensors_file.read(tmp_path / "x")
