@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -25,6 +24,7 @@ from curate.pipeline.scrape.row_store import RowStore
 from curate.pipeline.scrape.sources import HANDED, licenses, local_paths
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Tally
+from curate.pipeline.scrape.web.url import parts_of
 from curate.pipeline.tables import manifest
 
 PATIENCE = 10  # failures in a row after which a host is left alone
@@ -137,10 +137,7 @@ def domain_of(query: Query, candidate: Candidate | None = None) -> str:
 
 
 def _host(candidate: Candidate) -> str:
-    try:
-        return urlsplit(candidate.image_url or "").netloc.lower()
-    except ValueError:
-        return ""
+    return parts_of(candidate.image_url).netloc.lower()
 
 
 def _candidate_id(query: Query, candidate: Candidate, domain: str, place: str | None) -> str:

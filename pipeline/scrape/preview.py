@@ -8,10 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bs4 import BeautifulSoup
-
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, load
+from curate.pipeline.scrape.sources.html_parser import parsed
 from curate.pipeline.scrape.sources.site_file import SiteFile, read, selector, value
 from curate.pipeline.scrape.web import charset
 from curate.pipeline.scrape.web.fetch_errors import FetchError
@@ -75,7 +74,7 @@ def preview(query: Query, pages: Pages, limit: int = SHOWN) -> SearchPreview:
 
 def _matches(site: SiteFile, response: Response) -> Iterator[PreviewMatch]:
     html, _ = charset.decode(response.body, response.content_type, site.html_encoding)
-    soup = BeautifulSoup(html, site.parser)
+    soup = parsed(html, site.parser)
     for key, css in _selectors(site):
         bare, attribute = selector(css)
         found = soup.select(bare)

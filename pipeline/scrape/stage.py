@@ -13,7 +13,6 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import AuthError, QuotaError, UsageError
@@ -37,12 +36,13 @@ from curate.pipeline.scrape.plan import (
 from curate.pipeline.scrape.raw_store import RawStore, open_store
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources import LOCAL, PAGED, SOURCES, licenses, load, local_paths
-from curate.pipeline.scrape.sources.candidate import Candidate
+from curate.pipeline.scrape.sources.candidate import Candidate, storable
 from curate.pipeline.scrape.summary import Collected, collected
 from curate.pipeline.scrape.web import contact
 from curate.pipeline.scrape.web.address_guard import Guard, parse_permit
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.page_cache import StoredPages
+from curate.pipeline.scrape.web.url import parts_of
 from curate.pipeline.scrape.window import CandidateWindow
 from curate.pipeline.tables import manifest
 
@@ -150,7 +150,7 @@ def _collect(
         def decide(candidate: Candidate, outcome: Outcome | None) -> str | None:
             reason = admission.enter(query, candidate, outcome)
             if reason == "other_host":
-                outside[urlsplit(candidate.image_url or candidate.page_url or "").netloc] = None
+                outside[parts_of(candidate.image_url or candidate.page_url).netloc] = None
             accepted = reason == manifest.OK
             task.advance(int(accepted or plan.want is None), refused=window.reasons.total() - window.accepted)
             if line := forecast.decided(window.accepted, window.reasons.total()):
@@ -177,7 +177,7 @@ def _collect(
         if query.source not in PAGED:
             pages.forget()
     if isinstance(broken, FetchError) and broken.reason == "other_host":
-        outside[urlsplit(broken.final_url or "").netloc] = None
+        outside[parts_of(broken.final_url).netloc] = None
     return SearchResult(plan, window.count, window.reasons, tuple(outside), broken)
 
 
@@ -208,10 +208,11 @@ def _candidates(
         earlier = journal.candidates(plan.key)
         return _left(plan, earlier, pages) if plan.query.source in LOCAL else earlier
     found = load(plan.query.source)(plan.query, pages)
+    if plan.query.source not in LOCAL and section.allow_data_urls:
+        found = map(unpacked, found)
+    found = map(storable, found)
     if plan.query.source in LOCAL:
         return islice(found, section.limit)
-    if section.allow_data_urls:
-        found = map(unpacked, found)
     former = [one for one in journal.candidates(plan.key) if one.refused not in revisit.retry]  # while it is refreshed
     known = {(one.address, one.role, one.group_id) for one in former}
     fresh = (one for one in found if (one.address, one.role, one.group_id) not in known)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from curate.pipeline.scrape.web.url import parts_of
 from curate.pipeline.tables import manifest
 
 
@@ -94,11 +94,8 @@ def _refused(count: Counter[str]) -> dict[str, int]:
 
 
 def _host(url: str | None) -> str:
-    try:
-        parts = urlsplit(url or "")
-        return _bare(f"{(parts.hostname or '')}:{parts.port or ''}")
-    except ValueError:
-        return ""
+    parts = parts_of(url)
+    return _bare(f"{(parts.hostname or '')}:{parts.port or ''}")
 
 
 def _bare(key: str) -> str:

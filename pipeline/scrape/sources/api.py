@@ -6,7 +6,6 @@ and the ends of lists are seen to once, here.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web import api_keys
 from curate.pipeline.scrape.web.api_keys import variable
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.json_reader import read_json
 from curate.pipeline.scrape.web.network_errors import OFFLINE
 from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
@@ -106,8 +106,8 @@ class ApiSource:
     def parsed(self, body: bytes) -> Any:
         """`body` as JSON."""
         try:
-            return json.loads(body)
-        except (ValueError, RecursionError):
+            return read_json(body)
+        except ValueError:
             kind = "HTML" if body.lstrip()[:1] == b"<" else "something else"
             raise self.changed(f"{kind} instead of JSON") from None
 

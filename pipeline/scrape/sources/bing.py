@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-from bs4 import BeautifulSoup
 
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses
 from curate.pipeline.scrape.sources.api import ApiSource, address, word
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
+from curate.pipeline.scrape.sources.html_parser import parsed
+from curate.pipeline.scrape.web.json_reader import read_json
 
 FACTS = Facts(
     terms="unknown",
@@ -38,7 +37,7 @@ def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
     while api.limits.depth is None or first <= api.limits.depth:
         sent = {"q": api.sent, "first": first, "count": api.limits.page_size, "mmasync": 1, "adlt": "strict"}
         body = api.html("/images/async", sent)
-        items = BeautifulSoup(body.decode("utf-8", "replace"), "lxml").select("a.iusc[m]")
+        items = parsed(body.decode("utf-8", "replace")).select("a.iusc[m]")
         if not items:
             if b"murl" in body or b"iusc" in body:
                 raise api.changed("pictures that are no longer marked as they were")
@@ -48,7 +47,7 @@ def _pages(api: ApiSource) -> Iterator[list[Candidate]]:
 
 
 def _candidate(text: Any) -> Candidate:
-    row = json.loads(text)
+    row = read_json(text)
     if not isinstance(row, Mapping):
         raise TypeError("not an object")
     url, page = address(row, "murl"), address(row, "purl")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from curate.pipeline.scrape.sources.api import ApiSource, address, need, number,
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
+from curate.pipeline.scrape.web.json_reader import read_json
 from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import RequestOptions
 
@@ -87,7 +87,7 @@ def _check(response: Response) -> None:
 
 def _error(body: bytes) -> tuple[str, str]:
     try:
-        error = json.loads(body).get("error")
+        error = read_json(body).get("error")
     except (ValueError, AttributeError):
         return "", ""
     return (str(error.get("code", "")), str(error.get("info", ""))[:200]) if isinstance(error, Mapping) else ("", "")

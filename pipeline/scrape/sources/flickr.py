@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from curate.pipeline.scrape.sources.api import ApiSource, address, need, number,
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
+from curate.pipeline.scrape.web.json_reader import read_json
 from curate.pipeline.scrape.web.reply import Response
 from curate.pipeline.scrape.web.request import RequestOptions
 
@@ -112,7 +112,7 @@ def _call(api: ApiSource, sent: Mapping[str, Any]) -> Any:
 def _check(response: Response) -> None:
     """Raises TransientError for a failure in a 200 that may pass."""
     try:
-        answer = json.loads(response.body)
+        answer = read_json(response.body)
     except ValueError:
         return
     if isinstance(answer, Mapping) and answer.get("stat") == "fail" and number(answer, "code") in _PASSING:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus
 
 from bs4 import Tag
 
@@ -19,6 +19,7 @@ from curate.pipeline.scrape.sources.html_page import HtmlPage, ShownPicture, sam
 from curate.pipeline.scrape.sources.site_file import SiteFile, read, value
 from curate.pipeline.scrape.web import rsl
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.url import parts_of
 from curate.pipeline.tables.folding import names_one
 
 FACTS = Facts(
@@ -41,7 +42,7 @@ def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     starts = [_started(site, template, query.query) for template in site.start]
     hosts = _hosts(site, starts)
     if site.delay is not None:
-        for name in sorted({urlsplit(f"//{host}").hostname or "" for host in hosts}):
+        for name in sorted({parts_of(f"//{host}").hostname or "" for host in hosts}):
             pages.space(name, site.delay)
     walk = _Walk(site, hosts, pages)
     for start in starts:
@@ -51,7 +52,7 @@ def search(query: Query, pages: Pages) -> Iterator[Candidate]:
 def hosts_hint(query: Query, hosts: Iterable[str]) -> str:
     """What to write into the site file of `query`, so that pages and pictures on `hosts` are asked for, too."""
     site = read(Path(query.site or ""))
-    own = site.allowed_hosts or sorted({urlsplit(start.replace("{page}", "")).netloc for start in site.start})
+    own = site.allowed_hosts or sorted({parts_of(start.replace("{page}", "")).netloc for start in site.start})
     return f"allowed_hosts: [{', '.join(dict.fromkeys((*own, *hosts)))}]   in {query.site}, if you may ask there, too"
 
 
@@ -59,7 +60,7 @@ def _hosts(site: SiteFile, starts: Iterable[str]) -> frozenset[str]:
     """The hosts that may be asked: those of the site file, else those of its start pages, with and without www."""
     if site.allowed_hosts:
         return frozenset(site.allowed_hosts)
-    own = {(urlsplit(url.replace("{page}", "")).hostname or "").removeprefix("www.") for url in starts}
+    own = {(parts_of(url.replace("{page}", "")).hostname or "").removeprefix("www.") for url in starts}
     return frozenset(own | {f"www.{name}" for name in own})
 
 
@@ -103,6 +104,9 @@ class _Walk:
         for element in found:
             urls = _addresses(element, page, self._site.listing.attr)
             if not urls:
+                if (said := html_page.unreadable(element, page, self._site.listing.attr)) and said not in self._items:
+                    self._items.add(said)
+                    yield Candidate(address=said, page_url=page.url, refused="bad_url")
                 continue
             name = same_page(urls[0])
             listed.add(name)
@@ -127,14 +131,14 @@ class _Walk:
     def _inside(self, urls: tuple[str, ...]) -> tuple[str, ...]:
         """Those of `urls`, the best first, on the hosts that may be asked."""
         inside = tuple(url for url in urls if not self._outside(url))
-        host = urlsplit(urls[0]).netloc
+        host = parts_of(urls[0]).netloc
         if inside and inside[0] != urls[0] and host not in self._passed:
             self._passed.add(host)
             self._pages.note(f"{self._site.name}: smaller pictures are taken, as {host} is not among allowed_hosts")
         return inside
 
     def _outside(self, url: str) -> bool:
-        parts = urlsplit(url)
+        parts = parts_of(url)
         return not self._hosts & {parts.hostname or "", parts.netloc}
 
     def _following(self, page: HtmlPage, start: str, number: int) -> str | None:
@@ -175,6 +179,8 @@ class _Walk:
         if refused is None and missing:
             refused = "incomplete"
             common["extra"] = {**common["extra"], "missing": missing}
+        for said in page.unreadable:
+            yield Candidate(address=said, image_url=said, refused=refused or "bad_url", **common)
         if not found:
             yield Candidate(address=url, refused=refused or "incomplete", **common)
         for shown in found:
@@ -205,7 +211,7 @@ class _Walk:
 
     def _described(self, page: HtmlPage) -> dict[str, Any]:
         """What all pictures of an item share."""
-        rules, host = self._site.item, urlsplit(page.url).hostname or ""
+        rules, host = self._site.item, parts_of(page.url).hostname or ""
         stated = page.fact(rules.license)
         extra: Mapping[str, Any] = {
             "site": self._site.name,
@@ -226,7 +232,7 @@ class _Walk:
 
 def _addresses(element: Tag, page: HtmlPage, attribute: str) -> tuple[str, ...]:
     """What an element of a listing leads to, or, if it is an image, where its picture is, the best first."""
-    if element.name in {"img", "source", "picture"}:
+    if element.name in html_page.IMAGES:
         return html_page.picture_of(element, page)
     return tuple(page.links([element], attribute)[:1])
 

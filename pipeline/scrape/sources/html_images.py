@@ -8,25 +8,28 @@ the attribute's name. What is only a stand-in is told by its bytes, when it has 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urljoin
 
 from bs4 import BeautifulSoup, Tag
 
+from curate.pipeline.scrape.sources.html_parser import parsed
 from curate.pipeline.scrape.sources.srcset import parse_srcset
+from curate.pipeline.scrape.web.json_reader import read_json
+from curate.pipeline.scrape.web.url import absolute
 
 MOST = 6  # addresses of one picture that are worth a request
 
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif", "image/bmp", "image/tiff"})
 _STAND_IN = re.compile(r"^(data|about|javascript|blob):|^#", re.I)
 _RASTER = re.compile(r"\.(jpe?g|jfif|png|webp|gif|avif|bmp|tiff?)(?=$|[?#&])", re.I)
-_ADDRESS = re.compile(r"^\s*[^\s{}<>\"]*[/.][^\s{}<>\"]*\s*$")
+_WORD = re.compile(r"\s*[^\s{}<>\"]+\s*")
 _PLACE = re.compile(r"(?:\{|%7b|\[)\s*(?:width|w|size)\s*(?:\}|%7d|\])", re.I)  # in a template of widths
-_STYLE = re.compile(r"url\(\s*(?:&quot;|[\"'])?(.+?)(?:&quot;|[\"'])?\s*\)", re.I)
+_STYLE = re.compile(
+    r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|&quot;((?:(?!&quot;|\().)*)&quot;|([^\s\"'()][^\"'()]*))\s*\)", re.I
+)
 _IN_NAME = (  # widths, as renditions are called
     re.compile(r"[_-](\d{2,4})x(?:\d{2,4})?(?=[_.@-]|$)", re.I),
     re.compile(r"[?&](?:w|wid|width|imwidth|sw)=(\d{2,5})(?:&|$)", re.I),
@@ -35,6 +38,7 @@ _IN_NAME = (  # widths, as renditions are called
     re.compile(r"[._](?:AC_)?(?:SL|SX|UX|SS|UL)(\d{2,4})_"),
 )
 _WIDTHS = (1500, 1000, 700)  # px, asked of a template that states none
+_WIDEST = 100_000  # px; what is said to be wider is no width
 _LARGE = re.compile(r"zoom|large|full|orig|hires|high|big|max|master|retina|super|magnif", re.I)
 _SMALL = re.compile(r"thumb|small|tiny|lqip|low|preview|placeholder|blur|mini|icon|error|fallback", re.I)
 _PICTURE = re.compile(r"src|image|img|photo|pic|lazy|orig|zoom|large|hires|full", re.I)  # in a data- attribute's name
@@ -54,14 +58,6 @@ class Offer(NamedTuple):
     width: int | None  # px, as the page states it
     worth: float  # px, stated or guessed: what offers are ranked by
     plain: bool  # it stands in src, where stand-ins do
-
-
-def absolute(url: str, base: str) -> str | None:
-    """`url` resolved against `base`, stripped of the white space that pages put into addresses; None if hopeless."""
-    try:
-        return urljoin(base, re.sub(r"[\t\r\n]", "", url.strip()))
-    except ValueError:
-        return None
 
 
 def base_of(soup: BeautifulSoup, url: str) -> str:
@@ -85,7 +81,7 @@ def offers(element: Tag, base: str) -> list[Offer]:
     for url, width, guess, plain in _written(element):
         if not is_stand_in(url) and (address := absolute(url, base)):
             stated = width or _width_in(address)
-            offer = Offer(address, int(width) if width else None, stated or guess, plain)
+            offer = Offer(address, int(width) if width and width < _WIDEST else None, stated or guess, plain)
             if address not in found or found[address].worth < offer.worth:
                 found[address] = offer
     return sorted(found.values(), key=lambda offer: -offer.worth)[:MOST]
@@ -142,7 +138,7 @@ def _own(element: Tag) -> Iterator[_Written]:
         if name.startswith("data-") and (name == "data-widths" or _OTHER.search(name)):
             continue
         if name == "style":
-            yield from ((url, None, _LAZY, False) for url in _STYLE.findall(text))
+            yield from ((url, None, _LAZY, False) for url in _urls_of_style(text))
         elif name == "src":
             yield from _filled(text, widths, _PLAIN, plain=True)
         elif name in {"content", "href", "poster"}:
@@ -159,17 +155,21 @@ def _of_data(name: str, text: str, widths: list[int]) -> Iterator[_Written]:
     guess = _guess(name, _LAZY)
     if text.lstrip()[:1] in {"{", "["} and text.rstrip()[-1:] in {"}", "]"}:
         try:
-            yield from _of_json(json.loads(text), guess)
-        except (ValueError, RecursionError):
+            yield from _of_json(read_json(text), guess)
+        except ValueError:
             return
-    elif urls := _STYLE.findall(text):
+    elif urls := _urls_of_style(text):
         yield from ((url, None, guess, False) for url in urls)
     elif re.search(r"\s\d+(\.\d+)?[wx]\s*(,|$)", text):
         yield from ((s.url, s.width or None, guess * s.density, False) for s in parse_srcset(text))
     elif _RASTER.search(text) or _PLACE.search(text):
         yield from _filled(text, widths, guess, plain=False)
-    elif _ADDRESS.match(text) and _PICTURE.search(name):
+    elif ("/" in text or "." in text) and _WORD.fullmatch(text) and _PICTURE.search(name):
         yield text, None, guess, False
+
+
+def _urls_of_style(text: str) -> list[str]:
+    return [url for found in _STYLE.findall(text) for url in found if url]
 
 
 def _guess(name: str, otherwise: float) -> float:
@@ -187,7 +187,7 @@ def _of_json(value: Any, guess: float) -> Iterator[_Written]:
     elif isinstance(value, dict):
         for key, item in value.items():
             size = item if isinstance(item, list) else []
-            if _RASTER.search(key) and size and all(isinstance(side, int) for side in size):
+            if _RASTER.search(key) and size and all(isinstance(side, int) and side < _WIDEST for side in size):
                 yield key, float(size[0]), guess, False
             else:
                 yield from _of_json(item, _guess(key, guess))
@@ -207,7 +207,7 @@ def _filled(text: str, widths: list[int], guess: float, plain: bool) -> Iterator
 def _noscript(element: Tag) -> Iterator[_Written]:
     for beside in (element.find_next_sibling(), element.find_previous_sibling()):
         if isinstance(beside, Tag) and beside.name == "noscript" and _image_beside(beside) is element:
-            images: Iterable[Any] = beside.find_all("img") or BeautifulSoup(beside.get_text(), "lxml").find_all("img")
+            images: Iterable[Any] = beside.find_all("img") or parsed(beside.get_text()).find_all("img")
             for image in images:
                 yield from (
                     (url, width, _NOSCRIPT if plain else guess, False) for url, width, guess, plain in _own(image)
@@ -233,4 +233,4 @@ def _width_in(url: str) -> float | None:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", text) if 0 < int(number) < 10_000]
+    return [int(number) for number in re.findall(r"\d+", text) if len(number) < 5 and int(number) > 0]

@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urldefrag
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 from w3lib.url import canonicalize_url, url_query_cleaner
 
 from curate.pipeline.scrape.sources import html_images, jsonld, variants
+from curate.pipeline.scrape.sources.html_parser import parsed
 from curate.pipeline.scrape.sources.site_file import FieldRule, ItemRules, Pictures, SiteFile, selector, value
 from curate.pipeline.scrape.web import charset, optout, signals
 from curate.pipeline.scrape.web.reply import Response
+from curate.pipeline.scrape.web.url import absolute, parts_of
 from curate.pipeline.tables.folding import matches
 
 # Parameters that say how somebody came to a page, not which page it is.
 _WAYS = ("utm_source utm_medium utm_campaign utm_term utm_content gclid fbclid yclid _pos _sid _ss _psq _fid").split()
+
+
+IMAGES = frozenset({"img", "source", "picture"})
 
 
 class ShownPicture(NamedTuple):
@@ -42,18 +47,21 @@ class HtmlPage:
 
     def __init__(self, response: Response, site: SiteFile) -> None:
         html, self.encoding = charset.decode(response.body, response.content_type, site.html_encoding)
-        self.soup = BeautifulSoup(html, site.parser)
+        self.soup = parsed(html, site.parser)
         self.url = response.final_url
         self.base = html_images.base_of(self.soup, self.url)
         metas = [(str(m.get("name") or ""), str(m.get("content") or "")) for m in self.soup.find_all("meta")]
         by_meta = optout.refused_by_meta(metas)
         by_server = "optout_header" if response.optout else "optout_signal" if response.signal else None
         self.refused = by_server or ("optout_meta" if by_meta else None)
-        named = self.links(self.soup.select(f'link[rel~=license][type="{signals.RSL}"][href]'), "href")
-        self.licenses = dict.fromkeys([*(urljoin(self.url, one) for one in response.licenses), *named])  # by RSL
+        linked = [str(one["href"]) for one in self.soup.select(f'link[rel~=license][type="{signals.RSL}"][href]')]
+        named = [absolute(one, self.base) or one for one in linked]
+        # By RSL; an address that is none stays, and gives no licence.
+        self.licenses = dict.fromkeys([*(absolute(one, self.url) or one for one in response.licenses), *named])
         self.nofollow = optout.says_nofollow(metas)
         heading = self.soup.find("h1")
         self.heading = heading.get_text(" ", strip=True) if isinstance(heading, Tag) else ""
+        self.unreadable: dict[str, None] = {}  # addresses of pictures that are none
         self.data = jsonld.read(self.soup, self.url, tuple(self._own_addresses()), self.heading)
 
     def _own_addresses(self) -> Iterator[str]:
@@ -62,15 +70,13 @@ class HtmlPage:
             ("link[rel~=canonical][href]", "href"),
             ("meta[property='og:url'][content]", "content"),
         ):
-            if (found := self.soup.select_one(css)) and (
-                named := html_images.absolute(str(found[attribute]), self.base)
-            ):
+            if (found := self.soup.select_one(css)) and (named := absolute(str(found[attribute]), self.base)):
                 yield named
 
     def links(self, found: list[Tag], attribute: str) -> list[str]:
         """The absolute addresses, without fragments, in an attribute of each element."""
         raw = [value(element, attribute) for element in found]
-        return [urldefrag(url).url for text in raw if text and (url := html_images.absolute(text, self.base))]
+        return [urldefrag(url).url for text in raw if text and (url := absolute(text, self.base))]
 
     def fact(self, rule: FieldRule | None) -> str | None:
         """What `rule` finds on the page."""
@@ -89,7 +95,7 @@ class HtmlPage:
 
     def identity(self, host: str) -> str:
         """The canonical address of the page, its own word for it taken when it stays on `host`."""
-        named = (one for one in self._own_addresses() if urlsplit(one).hostname == host)
+        named = (one for one in self._own_addresses() if parts_of(one).hostname == host)
         return same_page(next(named, self.url))
 
 
@@ -126,6 +132,12 @@ def picture_of(element: Tag, page: HtmlPage) -> tuple[str, ...]:
     return tuple(offer.url for offer in html_images.offers(element, page.base))
 
 
+def unreadable(element: Tag, page: HtmlPage, attribute: str = "href") -> str | None:
+    """What stands where an element that offers no address has one, or None if there is nothing."""
+    said = value(element, "src" if element.name in IMAGES else attribute)
+    return said if said and not html_images.is_stand_in(said) and absolute(said, page.base) is None else None
+
+
 def _offered(page: HtmlPage, rule: Pictures) -> list[variants.Seen]:
     """What `rule` picks of the page, each picture once."""
     found = list(_elements(page, rule.css, rule.role)) if rule.css else []
@@ -144,6 +156,8 @@ def _elements(page: HtmlPage, css: str, role: str | None) -> Iterator[variants.S
     picked = [element for element in page.soup.select(css) if not html_images.stands_for_another(element)]
     offered = html_images.without_shared([html_images.offers(element, page.base) for element in picked])
     for element, offers in zip(picked, offered, strict=True):
+        if not offers and (said := unreadable(element, page)):
+            page.unreadable[said] = None
         if offers:
             text = _text(element)
             urls = tuple(offer.url for offer in offers)
@@ -154,7 +168,7 @@ def _linked(page: HtmlPage, key: str, role: str | None) -> Iterator[variants.See
     """The pictures that the page's structured data name; what the page says of them where it shows them."""
     said = _texts(page)
     for picture in jsonld.pictures(page.data, key):
-        url = html_images.absolute(picture.url, page.base)
+        url = absolute(picture.url, page.base)
         if url and not html_images.is_stand_in(url):
             text = picture.text or said.get(variants.stem(url), "")
             yield variants.Seen(role, (url,), None, picture.creator, picture.license, None, text, picture.variant)

@@ -6,14 +6,15 @@ page is asked of its own subject alone.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup
 
+from curate.pipeline.scrape.sources.candidate import LONGEST_TEXT
+from curate.pipeline.scrape.web.json_reader import read_json
+from curate.pipeline.scrape.web.url import absolute, parts_of
 from curate.pipeline.tables.folding import folded
 
 Thing = Mapping[str, Any]
@@ -57,8 +58,8 @@ def read(soup: BeautifulSoup, url: str = "", addresses: tuple[str, ...] = (), he
     things: list[Thing] = []
     for script in soup.find_all("script", type=re.compile(r"^\s*application/ld\+json", re.I)):
         try:
-            things += _objects(json.loads(_COMMENT.sub("", script.get_text().lstrip("\ufeff")), strict=False))
-        except (ValueError, RecursionError):
+            things += _objects(read_json(_COMMENT.sub("", script.get_text().lstrip("\ufeff"))))
+        except ValueError:
             continue
     by_id: dict[str, Thing] = {}
     for thing in things:
@@ -163,10 +164,7 @@ def _subject(things: list[Thing], url: str, own: set[str], heading: str) -> Thin
 
 def _path(address: str, base: str) -> str | None:
     """An address without scheme, query and fragment, if it is one of a page; None for a mere name or a bare host."""
-    try:
-        parts = urlsplit(urljoin(base, address))
-    except ValueError:
-        return None
+    parts = parts_of(absolute(address, base))
     path = parts.path.rstrip("/")
     return f"{(parts.hostname or '').removeprefix('www.')}{path}" if path else None
 
@@ -191,7 +189,7 @@ def _plain(value: Any) -> str | None:
         if isinstance(item, Mapping):
             item = item.get("@value") or item.get("name") or item.get("url") or item.get("@id")
         if isinstance(item, str | int | float) and not isinstance(item, bool) and str(item).strip():
-            return str(item).strip()
+            return str(item).strip()[:LONGEST_TEXT]
     return None
 
 

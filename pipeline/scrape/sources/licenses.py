@@ -18,6 +18,8 @@ PLAIN = frozenset({*_PLAIN, UNKNOWN, OTHER})
 
 FAMILIES = (*"cc0 pdm by by-sa by-nc by-nc-sa by-nd by-nc-nd".split(), *_PLAIN)
 
+_LONGEST = 1000  # characters of a statement that can be understood
+
 _VERSIONS = ("1.0", "2.0", "2.1", "2.5", "3.0", "4.0")
 
 # Flickr's numbers, which COCO took over: photos.licenses.getInfo names those above 10.
@@ -81,10 +83,12 @@ def code(*texts: str | None, flickr: bool = False) -> str:
     """
     stated = False
     for text in texts:
-        plain = folded(text) if text else ""
+        plain = folded(text[: 2 * _LONGEST]) if text else ""
         if _NOTHING.fullmatch(plain) or plain == UNKNOWN:
             continue
         stated = True
+        if len(plain) > _LONGEST:
+            continue
         found = _FLICKR.get(plain) if flickr and plain.isdigit() else _from_url(plain) or _from_name(plain)
         if found:
             return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from curate.pipeline.scrape.sources.api import ApiSource, address, need, number,
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts, Limits
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.json_reader import read_json
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 
 _SET = "set CURATE_OPENVERSE_KEY=client_id:client_secret anew, then run it again: what was found is kept"
@@ -73,7 +73,7 @@ def _access(api: ApiSource) -> RequestOptions:
         form = {"grant_type": "client_credentials", "client_id": identity, "client_secret": secret}
         try:
             answer = api.respond("/v1/auth_tokens/token/", {}, RequestOptions(form=form), spare={400, 401, 403})
-            token = need(json.loads(answer.body), "access_token")
+            token = need(read_json(answer.body), "access_token")
         except (ValueError, KeyError, TypeError):
             raise AuthError("openverse: gave no token for the key", _SET) from None
         except FetchError as error:

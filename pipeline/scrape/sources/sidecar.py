@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from curate.pipeline.scrape.sources import licenses
 from curate.pipeline.scrape.sources.candidate import tidy
+from curate.pipeline.scrape.web.json_reader import read_json
 
 # Whoever made the picture, before whoever only put it up.
 _CREATORS = (
@@ -26,8 +26,8 @@ def read(picture: Path) -> Mapping[str, Any]:
     """The object in NAME.ext.json or NAME.json beside `picture`; empty if there is none."""
     for beside in (picture.with_name(picture.name + ".json"), picture.with_suffix(".json")):
         try:
-            facts = json.loads(beside.read_text("utf-8-sig"))
-        except (OSError, ValueError, RecursionError):
+            facts = read_json(beside.read_bytes())
+        except (OSError, ValueError):
             continue
         if isinstance(facts, dict):
             return facts

@@ -16,6 +16,8 @@ from msgspec import Meta
 
 from curate.pipeline.core.config import Positive, Seconds, Section, parse
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.scrape.sources.candidate import LONGEST_TEXT
+from curate.pipeline.scrape.web import charset
 
 
 class FieldRule(Section, frozen=True, kw_only=True):
@@ -112,9 +114,9 @@ def selector(css: str) -> tuple[str, str | None]:
 
 
 def value(found: Tag, attribute: str | None) -> str | None:
-    """The text of an element, or one of its attributes, stripped; None if there is nothing."""
+    """The text of an element, or one of its attributes, stripped, LONGEST_TEXT at most; None if there is nothing."""
     raw: Any = found.get(attribute) if attribute else found.get_text(" ", strip=True)
-    return (" ".join(raw) if isinstance(raw, list) else str(raw or "")).strip() or None
+    return (" ".join(raw) if isinstance(raw, list) else str(raw or "")).strip()[:LONGEST_TEXT] or None
 
 
 def _texts(raw: Any) -> Any:
@@ -146,9 +148,14 @@ def _checks(site: SiteFile) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"item.images[{n}].css", partial(soupsieve.compile, pictures.css or "*")
         for attribute, pattern in pictures.where.items():
             yield f"item.images[{n}].where.{attribute}", partial(re.compile, pattern)
-    yield "query_encoding", partial(str.encode, "", site.query_encoding)
-    yield "html_encoding", partial(str.encode, "", site.html_encoding or "utf-8")
+    yield "query_encoding", partial(_known_encoding, site.query_encoding)
+    yield "html_encoding", partial(_known_encoding, site.html_encoding or "utf-8")
     yield "item.require", partial(_has_roles, site.item)
+
+
+def _known_encoding(name: str) -> None:
+    if charset.codec(name) is None:
+        raise LookupError(f"unknown encoding: {name}")
 
 
 def _has_roles(item: ItemRules) -> None:

@@ -7,16 +7,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from bs4 import Tag
 
-from curate.pipeline.scrape.sources import html_images, jsonld
+from curate.pipeline.scrape.sources import jsonld
 from curate.pipeline.scrape.sources.site_file import FieldRule, selector, value
+from curate.pipeline.scrape.web.url import absolute, parts_of
 from curate.pipeline.tables import colour_words
 from curate.pipeline.tables.folding import folded
 
-_RENDITION = re.compile(r"([_-](\d{2,4}x(\d{2,4})?|\{width\}x|large|small|grande|medium|thumb|scaled))+$", re.I)
+_RENDITION = re.compile(r"[_-](\d{2,4}x(\d{2,4})?|\{width\}x|large|small|grande|medium|thumb|scaled)$", re.I)
+_LONGEST_SIZE = 16  # characters
 
 
 class PageOfItem(Protocol):
@@ -63,8 +65,11 @@ def bind(page: PageOfItem, rule: FieldRule | None, seen: Sequence[Seen]) -> dict
 
 def stem(url: str) -> str:
     """What all renditions of one picture share: the address without scheme, query, size and suffix."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or ''}{_RENDITION.sub('', parts.path.rpartition('.')[0] or parts.path)}"
+    parts = parts_of(url)
+    path = parts.path.rpartition(".")[0] or parts.path
+    while size := _RENDITION.search(path, max(0, len(path) - _LONGEST_SIZE)):
+        path = path[: size.start()]
+    return f"{parts.hostname or ''}{path}"
 
 
 def _tells(named: dict[Seen, str | None]) -> bool:
@@ -104,7 +109,7 @@ def _nearest(element: Tag, css: str, attribute: str | None) -> str | None:
 def _stated(page: PageOfItem, seen: Sequence[Seen], key: str) -> dict[Seen, str | None]:
     """What the structured data say of the variants whose pictures these are."""
     stated = {
-        stem(html_images.absolute(picture.url, page.base) or ""): folded(picture.variant)
+        stem(absolute(picture.url, page.base) or ""): folded(picture.variant)
         for picture in jsonld.pictures(page.data, "image", key)
         if picture.variant
     }
@@ -112,4 +117,4 @@ def _stated(page: PageOfItem, seen: Sequence[Seen], key: str) -> dict[Seen, str 
 
 
 def _file_name(url: str) -> str:
-    return re.sub(r"[_\W]+", " ", unquote(urlsplit(url).path.rpartition("/")[2]))
+    return re.sub(r"[_\W]+", " ", unquote(parts_of(url).path.rpartition("/")[2]))

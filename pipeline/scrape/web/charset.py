@@ -19,18 +19,28 @@ _KANA = re.compile(r"[ぁ-んァ-ヶー]")
 _MEANT = {"shift_jis": "cp932", "ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030"}
 _SHIFT_JIS = frozenset("x-sjis sjis ms_kanji shift-jis windows-31j windows-932 x-ms-cp932 csshiftjis".split())
 _DEFAULTS = frozenset({"cp1252"})  # what servers send when nobody configured them
+# What pages are written in (Encoding Standard, and older pages of East Asia). Python has more that it calls codecs: of
+# bytes into bytes, as hex, or of escapes and names of hosts, of which some fail and some make halves of characters.
+_PAGES = frozenset(
+    "ascii utf-8 utf-8-sig utf-16 utf-16-le utf-16-be cp1252 cp932 shift_jis shift_jis_2004 shift_jisx0213 euc_jp "
+    "euc_jis_2004 euc_jisx0213 iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_3 iso2022_jp_ext iso2022_jp_2004 "
+    "euc_kr cp949 johab iso2022_kr gb2312 gbk gb18030 hz big5 big5hkscs cp950 tis-620 cp874 koi8-r koi8-u cp437 cp850 "
+    "cp866 mac-roman mac-cyrillic mac-latin2 mac-greek mac-turkish".split()
+    + [f"cp{number}" for number in range(1250, 1259)]
+    + [f"iso8859-{number}" for number in range(1, 17) if number != 12]
+)
 
 
 def codec(label: str) -> str | None:
-    """Python's codec for a charset label of the web, or None for one that does not exist."""
+    """Python's codec for a charset label of the web, or None for one that no page is written in."""
     label = label.strip().lower()
     if label in _SHIFT_JIS:
         return "cp932"
     try:
         name = codecs.lookup(label).name
-    except LookupError:
+    except (LookupError, ValueError):  # a ValueError: a NUL in it
         return None
-    return _MEANT.get(name, name)
+    return _MEANT.get(name, name) if name in _PAGES else None
 
 
 def decode(body: bytes, content_type: str = "", override: str | None = None) -> tuple[str, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import curate
+from curate.pipeline.scrape.web.fetch_errors import FetchError
 from curate.pipeline.scrape.web.url import Url, parse
 
 
@@ -14,12 +13,13 @@ def agent(contact: str | None) -> str:
 
 
 def referer(page_url: str | None, url: Url) -> dict[str, str]:
-    """The page that an image was found on; across hosts, its origin alone."""
+    """The page that an image was found on; across hosts, its origin alone; nothing for an address that is none."""
     if page_url is None:
         return {}
-    page = urlsplit(page_url)
-    if page.scheme not in {"http", "https"} or (page.scheme == "https" and url.scheme == "http"):
+    try:
+        page = parse(page_url)
+    except FetchError:
         return {}
-    if page.hostname == url.host:
-        return {"Referer": parse(page_url).text}
-    return {"Referer": f"{page.scheme}://{page.netloc.rpartition('@')[2]}/"}
+    if page.scheme == "https" and url.scheme == "http":
+        return {}
+    return {"Referer": page.text if page.host == url.host else page.at("/").text}

@@ -108,7 +108,7 @@ class StoredPages:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, url: str) -> Path:
-        return self._folder / hashlib.sha256(url.encode()).hexdigest()
+        return self._folder / hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _kept(self, url: str, age: timedelta = FRESH) -> Response | None:
         try:

@@ -18,6 +18,9 @@ from curate.pipeline.scrape.web.origin_cache import FRESH
 from curate.pipeline.scrape.web.signals import NONE, Signals
 
 MAX_BYTES = 500 * 1024
+_AGENT = re.compile(r"user[- ]?agent\b\s*:?(.*)", re.IGNORECASE)
+_RULE = re.compile(r"(?!site-?map|host).+:|(allow|di|crawl|request|visit)", re.IGNORECASE)  # that ends a list of agents
+_AGENTS = 12  # of one group that are read
 LONGEST_DELAY = 60.0  # s; a longer crawl-delay is cut, or one host would hold up the run for hours
 ASK_AGAIN = (300.0, 900.0, 3600.0)  # s until an unreachable robots.txt is asked for again
 
@@ -59,7 +62,31 @@ def parse(body: bytes, content_type: str) -> Rules:
     text = body[:MAX_BYTES].decode("utf-8-sig", "replace")
     if "html" in content_type.lower() or re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
         return NO_RULES
+    text = _concise(text)
     return Rules(Protego.parse(text), signals=signals.parse(text))
+
+
+def _concise(text: str) -> str:
+    """`text` without most agents that nobody here is called by, and at least one agent for each group.
+
+    Ten thousand agents with as many rules would otherwise be read for minutes.
+    """
+    kept: list[str] = []
+    group: set[str] = set()  # what the agents of the group are called that is being read
+    for line in text.splitlines():
+        line = line.partition("#")[0].strip()
+        if (agent := _AGENT.match(line)) is None:
+            if _RULE.match(line):
+                group = set()
+            kept.append(line)
+            continue
+        name = agent[1].partition("/")[0].strip().lower()
+        bare = name.replace("*", "")
+        name = name if TOKEN.startswith(bare) or bare in signals.TRAINERS else "another"
+        if name not in group and len(group) < _AGENTS:
+            group.add(name)
+            kept.append(line)
+    return "\n".join(kept)
 
 
 class RulesCache:

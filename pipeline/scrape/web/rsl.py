@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from curate.pipeline.scrape.web.signals import Pattern
+from curate.pipeline.scrape.web.url import parts_of
 
 MAX_BYTES = 500 * 1024
 _TRAINING = frozenset("all ai-all ai-train train-ai train-genai".split())
@@ -27,7 +27,7 @@ class RslFile:
         """Whether it grants training on what stands at `url`; None where it does not speak of that."""
         if not self._readable:
             return False
-        host = urlsplit(url).hostname
+        host = parts_of(url).hostname
         found = [(len(p.text), granted) for name, p, granted in self._contents if name in {"", host} and p.covers(url)]
         longest = max((length for length, _ in found), default=0)
         return all(granted for length, granted in found if length == longest) if found else None
@@ -47,7 +47,9 @@ def parse(body: bytes) -> RslFile:
         return UNREADABLE
     found = []
     for content in _named(root, "content"):
-        parts = urlsplit(str(content.get("url") or "/"))
+        parts = parts_of(str(content.get("url") or "/"))
+        if not any(parts):
+            continue  # nobody knows what it speaks of
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         granted = not content.get("server") and any(_grants(one) for one in _named(content, "license"))
         found.append((parts.hostname or "", Pattern(path), granted))

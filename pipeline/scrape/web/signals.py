@@ -26,9 +26,9 @@ _CATEGORIES = {
 }
 _NAMES = {"content-signal": "Content-Signal", "content-usage": "Content-Usage"}
 _GRANTED = frozenset({"yes", "y", "1", "true"})
-_STATED = re.compile(r"([a-z][a-z0-9_.*-]*)\s*=\s*[\"'?]*([a-z0-9]*)", re.IGNORECASE)
+_STATED = re.compile(r"(?<![a-z0-9_.*-])([a-z][a-z0-9_.*-]*)\s*=\s*[\"'?]*([a-z0-9]*)", re.IGNORECASE)
 RSL = "application/rsl+xml"
-_LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[a-z*]+\s*(?:=\s*(?:\"[^\"]*\"|[^\s;,\"]+))?)*)", re.IGNORECASE)
+_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[a-z*]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]+))?)*)", re.IGNORECASE)
 
 
 class Pattern:

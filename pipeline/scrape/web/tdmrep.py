@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from protego import Protego
+
+from curate.pipeline.scrape.web.json_reader import read_json
 
 PATH = "/.well-known/tdmrep.json"
 MAX_BYTES = 500 * 1024
@@ -29,8 +30,8 @@ NONE = Reservations({})
 def parse(body: bytes) -> Reservations:
     """The reservations in a tdmrep.json; a file that is none reserves nothing."""
     try:
-        entries = json.loads(body[:MAX_BYTES].decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError):
+        entries = read_json(body[:MAX_BYTES].decode("utf-8-sig", "replace"))
+    except ValueError:
         return NONE
     found: dict[str, bool] = {}
     for entry in entries if isinstance(entries, list) else []:
