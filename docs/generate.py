@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 import msgspec
 import typer
 
-from curate.__main__ import app
+from curate.app import app
 from curate.pipeline.cli import params_file
 from curate.pipeline.core import errors
 from curate.pipeline.core.config import Section, as_dict

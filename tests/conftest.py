@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from curate.pipeline.core import interrupt
 from curate.pipeline.faces import model_files
 
 # Here and in every process that a test starts: several test processes share the cores.
@@ -22,6 +23,13 @@ def _folder(variable: str, what: str) -> Path:
     if not path.is_dir():
         pytest.fail(f"{variable}={value} is not a folder")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _own_ctrl_c() -> Iterator[None]:
+    """A command that was run in this process has taken Ctrl-C over."""
+    yield
+    interrupt.give_back()
 
 
 @pytest.fixture(scope="session")

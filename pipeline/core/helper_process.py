@@ -10,10 +10,15 @@ import os
 import select
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from curate.pipeline.core import interrupt
+
+WATCH = 0.5  # s between two looks at whether the process that asks is there
 _HOME = str(Path(__file__).parents[3])  # where the package `curate` stands
 
 
@@ -54,12 +59,13 @@ class HelperProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join(filter(None, [_HOME, os.environ.get("PYTHONPATH")]))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", self._module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+        with interrupt.shielded():
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self._module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+            )
         assert self.process.stdin is not None, "it is a pipe"
         _write(self.process.stdin, self._greeting)
         return self.process
@@ -67,14 +73,22 @@ class HelperProcess:
 
 def serve(begin: Callable[[bytes], Callable[[bytes], bytes]]) -> None:
     """The other side: `begin` makes of the greeting what answers messages, until stdin ends."""
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand between two answers
     try:
         answer = begin(_read(sys.stdin.buffer))
         while True:
             _write(answers, answer(_read(sys.stdin.buffer)))
-    except (EOFError, KeyboardInterrupt, BrokenPipeError):
+    except (EOFError, BrokenPipeError):
         return
+
+
+def _leave_with(parent: int) -> None:
+    """Ends the process when `parent` is gone: an answer that takes long has nobody any more who waits for it."""
+    while os.getppid() == parent:
+        time.sleep(WATCH)
+    os._exit(1)
 
 
 def _write(stream: IO[bytes], data: bytes) -> None:

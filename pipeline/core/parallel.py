@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from curate.pipeline.core import process_pool
+from curate.pipeline.core import interrupt, process_pool
 from curate.pipeline.core.config import NonNegative, Positive, Section
 from curate.pipeline.core.process_pool import Batch, Result
 from curate.pipeline.core.process_pool import WorkerDied as WorkerDied
@@ -45,7 +45,8 @@ def run(
 
     On a pool or a cluster, a batch that kills its worker is tried once more alone and then yielded as WorkerDied; an
     exception raised by the worker itself, or by `make`, is raised here. Raises UsageError for a cluster that is not
-    there or without Ray.
+    there or without Ray, and KeyboardInterrupt for Ctrl-C once the batches that were begun then have been yielded;
+    those of a cluster are not.
     """
     if section.kind == "ray":
         from curate.pipeline.core import ray_cluster
@@ -53,7 +54,10 @@ def run(
         yield from ray_cluster.run(make, settings, batches, section.workers, section.address)
     elif section.kind == "inline" or cores(section) == 1:
         worker = make(**settings)
-        for batch in batches:
-            yield worker(batch)
+        with interrupt.deferred() as interrupted:
+            for batch in batches:
+                if interrupted():
+                    return
+                yield worker(batch)
     else:
         yield from process_pool.run(make, settings, batches, cores(section))

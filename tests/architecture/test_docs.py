@@ -17,7 +17,7 @@ import pytest
 import typer
 import yaml
 
-from curate.__main__ import app
+from curate.app import app
 from curate.pipeline.cli.params_file import sections
 from curate.pipeline.core.config import SECTIONS, load
 from curate.pipeline.core.config import parse as parse_section

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from curate.pipeline.core import interrupt
 from curate.pipeline.core.config import override
 from curate.pipeline.core.confined_path import refuse_link_out
 from curate.pipeline.core.progress import SILENT, Progress
@@ -32,8 +33,9 @@ from curate.train.trainer import finetune
 from curate.train.trainer.best_checkpoint import BestCheckpoint
 from curate.train.trainer.callback import TrainingCallback
 from curate.train.trainer.data_module import DataModule, build_data_module
-from curate.train.trainer.interrupt import interruptible
 from curate.train.trainer.logger import ScalarLogger
+
+STOPPING = "stopping after this step; once more to stop at once, back at the last checkpoint"
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _train(
 ) -> None:
     config, data_module, steps = prepared.config, prepared.data_module, prepared.steps
     memory.keep_freed_blocks()
-    with interruptible(progress) as stop, cpu_threads(config.run.threads), ExitStack() as stack:
+    with interrupt.deferred(STOPPING) as stop, cpu_threads(config.run.threads), ExitStack() as stack:
         loop_config = LoopConfig(
             steps=steps,
             seed=config.run.seed,

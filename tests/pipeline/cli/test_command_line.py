@@ -48,7 +48,7 @@ def test_without_torch_a_training_command_says_what_brings_it(
     def without(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr(command, "app", without)
+    monkeypatch.setattr("curate.app.app", without)
     assert ran(monkeypatch, *words) == 2
     told = capsys.readouterr().err
     assert 'pip install "curate-gan[train]"' in told and "make install" in told and "bug" not in told
@@ -83,7 +83,7 @@ def test_a_missing_module_of_nobody_s_extra_is_a_bug(monkeypatch: pytest.MonkeyP
     def without(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'nothing'", name="nothing")
 
-    monkeypatch.setattr(command, "app", without)
+    monkeypatch.setattr("curate.app.app", without)
     assert ran(monkeypatch, "stats") == 1
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from curate.__main__ import app
+from curate.app import app
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.tables import manifest
 from tests.support.tables import image_row, png

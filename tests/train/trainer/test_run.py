@@ -23,7 +23,6 @@ from curate.train.runs.factory import build, parameter_counts
 from curate.train.runs.run_dir import RunDir
 from curate.train.trainer.callback import TrainingCallback
 from curate.train.trainer.estimate import duration
-from curate.train.trainer.interrupt import interruptible
 from curate.train.trainer.run import prepare, run
 from tests.support.training import dataset, tiny
 
@@ -249,16 +248,6 @@ def test_ctrl_c_saves_and_the_same_call_ends_as_if_nothing_had_happened(root: Pa
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
     for name in ("scalars.jsonl", "scalars.tsv", "samples/latest.png"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
-
-
-def test_a_second_ctrl_c_does_not_wait() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with interruptible(SILENT) as stop:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_domain_that_is_too_small_is_refused(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_each_source_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_example_can_be_typed(row: dict[str, str]) -> None:
     from typer.main import get_command
 
-    from curate.__main__ import app
+    from curate.app import app
 
     words = shlex.split(row["example"].partition("   (")[0])
     words = words[words.index("curate") + 1 :]

@@ -1,0 +1,162 @@
+"""Ctrl-C, for every command. Once: what is begun is finished and saved. Twice: the process ends at once.
+
+SIGTERM counts as Ctrl-C. The first one is a KeyboardInterrupt, or, where work is `deferred`, a word to that work. The
+second one is seen by a thread of its own: the main thread may be deep in a library, or hold a lock that an exception
+there would leave held. To end at once is safe, as a kill at any moment is.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from curate.pipeline.core.errors import EXIT_INTERRUPTED
+
+FINISHING = "finishing what is begun; once more to stop at once"
+AT_ONCE = "curate: stopped at once; the same command goes on from what was saved"
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SHOW_CURSOR = b"\x1b[?25h"  # which a live bar has hidden
+
+
+class _State:
+    asked = False  # whether there was a first one
+    told: tuple[str, ...] = ()  # what the deferred blocks that are open answer to it, the innermost last
+    before: dict[int, object] | None = None  # the handlers in whose place ours are
+    hook: Callable[[sys.UnraisableHookArgs], object]  # the one in whose place ours is
+    woken: tuple[int, int] | None = None  # the pipe on which the watching thread learns of each signal
+
+
+_state = _State()
+
+
+def take_over() -> None:
+    """From here on Ctrl-C is handled as this module says, until `give_back`; of a process's main thread alone."""
+    if threading.current_thread() is not threading.main_thread() or _state.woken:
+        return
+    _state.asked, _state.woken = False, os.pipe()
+    for end in _state.woken:
+        os.set_blocking(end, end == _state.woken[0])
+    signal.set_wakeup_fd(_state.woken[1], warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(_state.woken[0],), daemon=True).start()
+    atexit.register(_ignore)
+    _state.hook, sys.unraisablehook = sys.unraisablehook, _unraisable
+    _install()
+
+
+def give_back() -> None:
+    """Undoes `take_over`, for tests: a command's process keeps its handlers to the end."""
+    if _state.woken:
+        atexit.unregister(_ignore)
+        sys.unraisablehook = _state.hook
+        signal.set_wakeup_fd(-1)
+        os.close(_state.woken[1])  # which ends the watching thread
+        _state.woken, _state.asked = None, False
+        _uninstall()
+
+
+def asked() -> bool:
+    """Whether Ctrl-C was pressed: an error that comes after it is its consequence."""
+    return _state.asked
+
+
+@contextmanager
+def deferred(told: str = FINISHING) -> Iterator[Callable[[], bool]]:
+    """Within the block the first Ctrl-C only makes the yielded function say True; a person is told `told`.
+
+    The block's work then comes to its end; where it doesn't raise itself, KeyboardInterrupt is raised after it. In a
+    thread other than the main one, where signals can't be caught, the function always says False.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    own = _state.before is None  # outside of a command: the handlers are there for the block alone
+    if own:
+        _state.asked = False
+        _install()
+    _state.told = (*_state.told, told)
+    try:
+        yield asked
+    finally:
+        _state.told = _state.told[:-1]
+        interrupted = _state.asked
+        if own:
+            _state.asked = False
+            _uninstall()
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Within the block Ctrl-C waits; a process that is begun in it never sees one: it is its parent's to handle."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _install() -> None:
+    _state.before = {number: signal.signal(number, _handle) for number in _SIGNALS}
+
+
+def _uninstall() -> None:
+    for number, handler in (_state.before or {}).items():
+        signal.signal(number, handler)  # type: ignore[arg-type]
+    _state.before = None
+
+
+def _ignore() -> None:
+    """At the very end, when all is done and the watching thread stands still: the exit code is right already."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    first, _state.asked = not _state.asked, True
+    if first and _state.told:
+        _say(_state.told[-1])
+    elif first or not _state.woken:  # else the watching thread ends the process
+        raise KeyboardInterrupt
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """What a destructor could not raise; one that Ctrl-C met would go on as if nothing had been."""
+    if lost.exc_type is KeyboardInterrupt:
+        _end()
+    _state.hook(lost)
+
+
+def _watch(pipe: int) -> None:
+    """Ends the process when the second signal comes."""
+    count = 0
+    while woken := os.read(pipe, 64):
+        ours = [number for number in woken if number in _SIGNALS and signal.getsignal(number) is _handle]
+        count += len(ours)  # a server's handlers take the place of ours, and send what they got again at their end
+        if count > 1:
+            _end()
+    os.close(pipe)
+
+
+def _end() -> None:
+    with suppress(Exception):  # whatever the main thread is in the middle of
+        if processes := sys.modules.get("multiprocessing"):
+            for process in processes.active_children():
+                process.kill()
+    if os.isatty(2):
+        os.write(2, _SHOW_CURSOR)
+    _say(AT_ONCE)
+    os._exit(EXIT_INTERRUPTED)
+
+
+def _say(text: str) -> None:
+    """A line on stderr, past its buffer, in which the main thread may be."""
+    with suppress(OSError):
+        os.write(2, f"\n{text}\n".encode() if os.isatty(2) else f"{text}\n".encode())

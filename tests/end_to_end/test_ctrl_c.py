@@ -1,0 +1,157 @@
+"""Ctrl-C on a terminal, in every long command: once it ends well and goes on, twice it ends at once.
+
+On a pseudo-terminal, so that the key reaches every process of the command, workers and helpers, too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.support import scale
+from tests.support.command import curate
+from tests.support.terminal import Terminal
+
+INTERRUPTED = 130
+GONE = 5.0  # s that a helper process may take to notice that nobody waits for it any more
+GOES_ON = ("the same command goes on", "the same command begins anew")
+
+
+class Case(NamedTuple):
+    """A command in the small world, and what of its results is taken away before, so that it has work to do."""
+
+    words: str
+    without: tuple[str, ...] = ()
+
+
+CASES = {
+    "scrape": Case("scrape", ("raw", "manifests/images.parquet")),
+    "crop": Case("crop --workers 2", ("processed/crops", "manifests/crops.parquet")),
+    "crop alone": Case("crop --workers 1", ("processed/crops", "manifests/crops.parquet")),
+    "dedup": Case("dedup --workers 2", ("processed/dedup", "manifests/dedup.parquet")),
+    "pairs": Case("pairs --workers 2", ("processed/pairs", "manifests/pairs.parquet")),
+    "build": Case("build", ("manifests/dataset.parquet",)),
+    "stats": Case("stats --html", ("processed/report",)),
+    "export": Case("export --to folders --out exported", ("exported",)),
+    "evaluate": Case("evaluate cyclegan --images 8 --features standin", ("processed/evaluated",)),
+    "train": Case("train cyclegan --steps 40", ("processed/runs/cyclegan",)),
+    "translate": Case("translate --weights drawn-hair --split train --out there", ("there",)),
+    "generate": Case("generate processed/runs/stylegan2 --seeds 0-99 --out other", ("other",)),
+    "label": Case("label generated --by smile --force", ("generated/.curate-smiles.jsonl",)),
+    "project": Case("project raw/images --run processed/runs/stylegan2 --no-align --steps 9", ("projected",)),
+    "dvc": Case("repro crop", ("processed/crops", "manifests/crops.parquet")),
+}
+RUN = {"steps": 2, "tick": 1, "batch": 2, "samples": 1, "sample_every": 50, "checkpoint_every": 5, "measure_every": 0}
+MODELS = {
+    "cyclegan": {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 1},
+    "stylegan2": {"z_dim": 8, "w_dim": 8, "mapping_layers": 1, "channel_base": 128, "channel_max": 8},
+}
+DATA = {"cyclegan": {"a": "long", "b": "short"}, "stylegan2": {"a": "long"}}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which everything has run once, in small."""
+    root = tmp_path_factory.mktemp("world")
+    curate("init", "demo", "--root", root)
+    params: dict[str, Any] = yaml.safe_load((root / "params.yaml").read_text("utf-8"))
+    params["scrape"]["demo"] = {"seed": 3, "portraits": 12, "anime": 2, "icons": 2, "garments": 9}
+    params["train"] = {
+        name: {"data": {"domains": DATA[name], "size": 32, "load": 32}, "run": RUN, "model": model}
+        for name, model in MODELS.items()
+    }
+    (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    for words in ("scrape", "crop", "dedup", "pairs", "build", "train cyclegan", "train stylegan2"):
+        curate(*words.split(), "--root", root)
+    curate("generate", root / "processed/runs/stylegan2", "--seeds", "0-29", "--out", root / "generated")
+    Terminal(["dvc", "init", "--no-scm", "--quiet"], root).ended()
+    Terminal(["dvc", "commit", "--force", "--quiet", "scrape"], root).ended()
+    return root
+
+
+@pytest.fixture
+def root(world: Path, tmp_path: Path) -> Path:
+    """The world, to be worked in."""
+    shutil.copytree(world, tmp_path / "root", symlinks=True)
+    return tmp_path / "root"
+
+
+def command(case: Case, root: Path) -> Terminal:
+    for name in case.without:
+        place = root / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    if case.words.startswith("repro"):
+        return Terminal([sys.executable, "-m", "dvc", *case.words.split()], root)
+    return Terminal.curate(*case.words.split(), cwd=root)
+
+
+def pressed(case: Case, root: Path, after: float, gap: float | None) -> tuple[int, str]:
+    """The exit code of the command and what it said, when Ctrl-C is pressed so many s after it has begun, and again."""
+    with command(case, root) as terminal:
+        for seconds in (after, gap):
+            end = time.monotonic() + (seconds or 0.0)
+            while seconds is not None and time.monotonic() < end and terminal.process.poll() is None:
+                terminal.read(0.01)
+            if seconds is not None:
+                terminal.press_ctrl_c()
+        code = terminal.ended(60 if gap is None else 10)
+        assert not terminal.left(GONE), terminal.shown
+        return code, terminal.shown
+
+
+def assert_clear(code: int, shown: str, words: str) -> None:
+    assert "Traceback" not in shown and "bug of ours" not in shown and "leaked" not in shown, shown
+    if words.startswith("repro"):
+        assert code, shown
+    else:
+        assert code == INTERRUPTED, f"exit {code}\n{shown}"
+        assert any(line in shown for line in GOES_ON), shown
+
+
+@pytest.mark.deep
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_once_it_ends_well_and_goes_on_and_twice_at_once(name: str, root: Path) -> None:
+    case = CASES[name]
+    start = time.monotonic()
+    with command(case, root) as terminal:
+        assert terminal.ended(300) == 0, terminal.shown
+    takes = time.monotonic() - start
+    met = 0
+    for share in (0.5, 0.7, 0.9):
+        for gap in (None, 0.05, 0.5):
+            code, shown = pressed(case, root, share * takes, gap)
+            if code:
+                met += 1
+                assert_clear(code, shown, case.words)
+    assert met >= 4, "it had ended before most of the times"
+    case = case._replace(without=())
+    with command(case, root) as terminal:
+        assert terminal.ended(300) == 0, terminal.shown
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Iterator[Path]:
+    """A root with photos that crop has not seen."""
+    scale.world(tmp_path, 60, kind="process")
+    yield tmp_path
+
+
+@pytest.mark.parametrize("gap", [None, 0.02, 0.5])
+def test_a_pool_of_processes_ends_with_its_command(photos: Path, gap: float | None) -> None:
+    with Terminal.curate("crop", "--workers", "2", cwd=photos) as terminal:
+        terminal.wait_for("crop")
+        terminal.press_ctrl_c()
+        if gap is not None:
+            time.sleep(gap)
+            terminal.press_ctrl_c()
+        assert_clear(terminal.ended(60 if gap is None else 5), terminal.shown, "crop")
+        assert not terminal.left(GONE)
+    assert not (photos / "manifests/crops.parquet").exists()

@@ -1,0 +1,82 @@
+"""Ctrl-C where no command has taken it over: in a script, say. On a terminal: tests/end_to_end/test_ctrl_c.py."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from curate.pipeline.core import interrupt
+from curate.pipeline.core.parallel import Engine, run
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_first_is_a_word_and_the_second_does_not_wait(capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match="in the block"), interrupt.deferred("one moment") as asked:
+        assert not asked()
+        press()
+        assert asked()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+        raise KeyboardInterrupt("in the block")
+    assert capfd.readouterr().err == "one moment\n"
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not interrupt.asked()
+
+
+def test_work_that_comes_to_its_end_is_interrupted_after_it() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), interrupt.deferred():
+        press()
+        done.append(1)
+    assert done
+    with interrupt.deferred() as asked:
+        assert not asked()
+
+
+def test_another_thread_is_left_alone() -> None:
+    said: list[bool] = []
+
+    def work() -> None:
+        interrupt.take_over()
+        with interrupt.deferred() as asked:
+            said.append(asked())
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert said == [False]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_process_that_was_begun_shielded_never_sees_one() -> None:
+    code = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); print('lives')"
+    with interrupt.shielded():
+        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert child.communicate()[0] == "lives\n"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_batches_that_were_begun_are_yielded(workers: int) -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        for result in run(echo, {}, range(1000), Engine(kind="process", workers=workers)):
+            done.append(result)
+            if result == 3:
+                press()
+    assert done == list(range(len(done)))
+    assert 4 <= len(done) <= 4 + 2 * workers
+
+
+def echo() -> object:
+    return int
