@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from curate.pipeline.cli.console import Console
+from curate.pipeline.core import scraps
 from curate.pipeline.core.config import Params, S, load, override
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def add_command(app: typer.Typer, body: Callable[..., None]) -> None:
     def command(**given: Any) -> None:
         shared = {name: given.pop(name) for name in _SHARED}
         console = Console(quiet=shared["quiet"], verbose=shared["verbose"], as_json=shared["json"])
+        _sweep(shared["root"])
         body(Context(shared["root"], console), **given)
 
     command.__doc__ = body.__doc__
@@ -83,6 +85,13 @@ def add_command(app: typer.Typer, body: Callable[..., None]) -> None:
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     brief = re.split("[;:.]", body.__doc__ or "", maxsplit=1)[0]  # as much as a line of `curate --help` holds
     app.command(body.__name__.rstrip("_"), short_help=" ".join(brief.split()))(command)
+
+
+def _sweep(root: Path) -> None:
+    """Deletes what killed writers left below `root`. Pictures are very many: who writes one sweeps its folder."""
+    scraps.sweep(root)
+    scraps.sweep_below(root / "manifests")
+    scraps.sweep_below(root / "processed", spared=("crops", "pairs"))
 
 
 def show_summary(context: Context, summary: Summary) -> None:

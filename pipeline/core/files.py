@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from curate.pipeline.core import scraps
 from curate.pipeline.core.errors import CurateError
 
 REMOTE = "CURATE_RAW"  # the address of what is not in raw/ here
@@ -19,25 +20,30 @@ def disk_error(path: Path, error: OSError, hint: str = WRITE_HINT) -> CurateErro
 
 
 @contextlib.contextmanager
+def writing(path: Path, hint: str = WRITE_HINT) -> Iterator[None]:
+    """Within the block, a disk that refuses is a CurateError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(path, error, hint) from error
+
+
+@contextlib.contextmanager
 def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
-    Makes the folder. `durable` waits until the bytes are on the disk, which is slow for many small files. Raises
-    CurateError when the disk is full or not writable.
+    Makes the folder, and deletes what killed writers left there. `durable` waits until the bytes are on the disk,
+    which is slow for many small files. Raises CurateError when the disk is full or not writable.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if durable:
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise disk_error(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):  # mostly it is gone: renamed, or never written
-            temporary.unlink()
+        scraps.sweep_once(path.parent)
+        with scraps.temporary_beside(path) as temporary:
+            yield temporary
+            if durable:
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
 
 
 def is_folder(path: Path) -> bool:

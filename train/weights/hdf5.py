@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,9 @@ def write(layers: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     """Arrays by layer and weight, in order, as Keras' save_weights does. Raises ImportError without h5py."""
     import h5py
 
-    with h5py.File(path, "w") as file:
+    # in memory first: HDF5 has locks of its own on a file, and no word for a disk that refuses
+    whole = io.BytesIO()
+    with h5py.File(whole, "w") as file:
         file.attrs["layer_names"] = np.array([name.encode() for name in layers])  # old Keras wants bytes here
         file.attrs["backend"], file.attrs["keras_version"] = np.bytes_(b"tensorflow"), np.bytes_(b"2.1.0")
         for name, weights in layers.items():
@@ -70,3 +73,4 @@ def write(layers: Mapping[str, Mapping[str, Any]], path: Path) -> None:
             group.attrs["weight_names"] = np.array([f"{name}/{weight}:0".encode() for weight in weights])
             for weight, array in weights.items():
                 group.create_dataset(f"{name}/{weight}:0", data=array)
+    path.write_bytes(whole.getbuffer())
