@@ -16,15 +16,17 @@ from curate.__main__ import main
 from tests.support import ROOT
 
 
-def curate(*arguments: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs `curate ARGUMENTS` in the repository's root; `code` is the exit code that is expected."""
+def curate(
+    *arguments: str | Path, code: int = 0, folder: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs `curate ARGUMENTS` in `folder`; `code` is the exit code that is expected."""
     words = ["curate", *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()
     ended: object = 0
     with (
         mock.patch("sys.argv", words),
         mock.patch.dict(os.environ, environment),
-        contextlib.chdir(ROOT),
+        contextlib.chdir(folder),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

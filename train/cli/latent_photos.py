@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from curate.train.latent.latent_run import LatentRun
     from curate.train.latent.project import Projected
 
+DIRECTIONS, GENERATED = Path("directions"), Path("generated")  # where curate direction and generate write, unasked
+DIRECTION = "smile"  # that is edited along, unasked
+
 WhichRun = Annotated[
     Path | None, typer.Option(metavar="RUN|FILE", help="A run of stylegan2, or a file of weights; the only run.")
 ]
@@ -68,7 +71,7 @@ def project(
         align=align, batch=batch, force=force, progress=context.console.progress,
     )  # fmt: skip
     done = [result for result in found if result.output]
-    following = [f"next: curate edit {done[0].output} --direction smile --amount -3..3"] if done else []
+    following = [f"next: {_next(str(done[0].output), source)}"] if done else []
     context.console.result(found, "\n".join([*map(_projected, found), *following]))
     _tell_failures(context, found)
 
@@ -78,7 +81,7 @@ def edit(
     codes: Annotated[
         list[Path], typer.Argument(metavar="W...", help="Files of curate project, .npz with w, or generated pictures.")
     ],
-    direction: Annotated[str, typer.Option(metavar="NAME|FILE", help="Of curate direction.")] = "smile",
+    direction: Annotated[str, typer.Option(metavar="NAME|FILE", help="Of curate direction.")] = DIRECTION,
     amount: Annotated[
         str, typer.Option(metavar="-3..3", help="Steps of the direction: a range, a number, or some.")
     ] = "-3..3",
@@ -90,7 +93,7 @@ def edit(
         bool, typer.Option("--photo", help="Lay each picture back over the photo that was projected.")
     ] = False,
     run: WhichRun = None,
-    directions: Annotated[Path, typer.Option(help="The folder where directions are looked up.")] = Path("directions"),
+    directions: Annotated[Path, typer.Option(help="The folder where directions are looked up.")] = DIRECTIONS,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("edited"),
     force: Force = False,
     device: Device = None,
@@ -117,6 +120,19 @@ def edit(
             stage.run(source, found, path, along, settings, out, force=force, progress=context.console.progress)
         )
     context.console.result(results, "\n".join(map(_edited, results)))
+
+
+def _next(projected: str, source: LatentRun) -> str:
+    """The command that edits, where a direction is at hand, else the one that is next on the way to one."""
+    from curate.train.latent import direction_files, picture_set
+
+    if known := direction_files.names(DIRECTIONS):
+        name = DIRECTION if DIRECTION in known else known[0]
+        return f"curate edit {projected} --direction {name} --amount -3..3"
+    if (GENERATED / picture_set.MANIFEST).is_file():
+        return f"curate label {GENERATED} --by smile   (then curate direction, by which curate edit moves)"
+    run = source.trained.source
+    return f"curate generate {run} --seeds 600-2599 --psi 0.7   (then curate label and direction, and curate edit)"
 
 
 def _only_run(context: Context) -> Path:

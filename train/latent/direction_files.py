@@ -68,7 +68,7 @@ def read(word: str, folder: Path) -> Direction:
     if not path.is_file():
         path = folder / f"{word}{SUFFIX}"
     if not path.is_file():
-        known = sorted(one.stem for one in folder.glob(f"*{SUFFIX}"))
+        known = names(folder)
         raise UsageError(
             f"{word}: no file, and no direction of that name in {folder}{nearest(word, known)}",
             f"there are {', '.join(known)}" if known else "find one: curate direction generated --label smile",
@@ -84,6 +84,11 @@ def read(word: str, folder: Path) -> Direction:
     if vector is None or vector.ndim != 1 or not bool(vector.isfinite().all()):
         raise UsageError(f"{path}: holds no direction", "name a file that curate direction wrote")
     return Direction(path.stem, vector.double().numpy(), step, (first, last), said)
+
+
+def names(folder: Path) -> list[str]:
+    """What the directions in `folder` are called; none where there is no such folder."""
+    return sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
 
 
 def parse_layers(text: str | None, num_ws: int) -> tuple[int, int]:

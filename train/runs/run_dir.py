@@ -92,8 +92,9 @@ class RunDir:
         try:
             config_json = known_config(json.loads(self.config_file.read_text("utf-8")))
         except FileNotFoundError:
+            recipe = self.path.name if self.path.name in RECIPES else "cyclegan"
             raise UsageError(
-                f"{self.path}: not a run folder: it has no config.json", "train one first: curate train cyclegan"
+                f"{self.path}: not a run folder: it has no config.json", f"train one first: curate train {recipe}"
             ) from None
         except (ValueError, AttributeError) as error:
             raise UsageError(f"{self.config_file}: broken: {error}", "train anew with --fresh") from None

@@ -70,14 +70,21 @@ def test_all_the_way(root: Path, curate) -> None:  # type: ignore[no-untyped-def
     assert json.loads(out)["directions"][0]["positive"] == 20
     assert curate("direction", "generated", "--method", "sefa", "--count", "2", "--orthogonal-to", "smile")[0] == 0
     assert {path.stem for path in (root / "directions").glob("*.json")} == {"smile", "sefa1", "sefa2"}
-    code, out, err = curate(
-        "project", "me.png", "--steps", "3", "--distance", "pixels", "--no-align", "--device", "cpu"
-    )
-    assert (code, "projected/me.safetensors" in out) == (0, True), err
+    project = "project me.png --steps 3 --distance pixels --no-align --device cpu".split()
+    code, out, err = curate(*project)
+    assert (code, "curate edit projected/me.safetensors --direction smile" in out) == (0, True), err
     code, out, err = curate("edit", "projected/me.safetensors", "--amount", "-1..1", "--steps", "2", "--photo")
     assert (code, "edited/me-smile.png" in out) == (0, True), err
     whole = codec.decode((root / "edited/me-smile+1.png").read_bytes())
     assert whole.shape == photo(0).shape
+    for lost, following in (
+        ("directions/smile.safetensors", "curate edit projected/me.safetensors --direction sefa1"),
+        ("directions/sefa?.safetensors", "curate label generated --by smile"),
+        ("generated/manifest.parquet", "curate generate processed/runs/stylegan2 --seeds"),
+    ):
+        for path in root.glob(lost):
+            path.unlink()
+        assert f"next: {following}" in curate(*project)[1]
 
 
 @pytest.mark.parametrize(
