@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.build.config import Build
+from curate.pipeline.core.at_work import at_work
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.progress import SILENT, Progress
@@ -21,6 +22,7 @@ _CROPS = "crop_id image_id path source_path domain license landmarks affine stat
 _DEDUP = "crop_id cluster_id identity_id status".split()
 
 
+@at_work(writes=["dataset"], reads=["crops", "dedup"])
 def run(section: Build, root: Path, *, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/dataset.parquet from the crops that were accepted and are no copies of better ones.
 

@@ -12,7 +12,7 @@ import typer
 from curate.pipeline.build.config import Build
 from curate.pipeline.cli.context import Context, add_command, show_summary
 from curate.pipeline.cli.judging import JUDGING
-from curate.pipeline.cli.review import CHOOSING
+from curate.pipeline.cli.review import CHOOSING, export
 from curate.pipeline.cli.scrape import credits_, forget, scrape, sources
 from curate.pipeline.core.config import Section, override
 from curate.pipeline.core.errors import UsageError, nearest
@@ -29,9 +29,10 @@ Workers = Annotated[int | None, typer.Option(help="Processes; 0 for one per core
 
 def register(app: typer.Typer) -> None:
     """Adds every data command to `app`."""
+    stages = (scrape, forget, crop, dedup, pairs, build, stats, export)
     data = (init, doctor, sources, scrape, credits_, forget, crop, models, dedup, pairs, build, stats, demo)
     for body in (*data, *JUDGING, *CHOOSING):
-        add_command(app, body)
+        add_command(app, body, waits=body in stages)
 
 
 def init(

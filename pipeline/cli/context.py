@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 
 from curate.pipeline.cli.console import Console
 from curate.pipeline.core import scraps
+from curate.pipeline.core.at_work import waiting
 from curate.pipeline.core.config import Params, S, load, override
 
 if TYPE_CHECKING:
@@ -64,21 +66,31 @@ def spelled_out(arguments: list[str]) -> list[str]:
     return [f"{word}=all" if word == "--retry-failed" else word for word in arguments]
 
 
-def add_command(app: typer.Typer, body: Callable[..., None]) -> None:
-    """Makes `body(context, ...)` a command of `app`: its own options, then those that every command has."""
+_WAIT = {
+    "wait": (bool, typer.Option("--wait", help="For others that are at work there, instead of being refused."), False)
+}
+
+
+def add_command(app: typer.Typer, body: Callable[..., None], *, waits: bool = False) -> None:
+    """Makes `body(context, ...)` a command of `app`: its own options, then those that every command has.
+
+    One that `waits` may be told to wait for others.
+    """
+    common = {**(_WAIT if waits else {}), **_SHARED}
     hints = get_type_hints(body, include_extras=True)
     first, *own = inspect.signature(body).parameters.values()
     parameters = [p.replace(annotation=hints[p.name]) for p in own] + [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
-        for name, (kind, option, default) in _SHARED.items()
+        for name, (kind, option, default) in common.items()
     ]
     del first  # the context is ours to build, not an option
 
     def command(**given: Any) -> None:
-        shared = {name: given.pop(name) for name in _SHARED}
+        shared = {name: given.pop(name) for name in common}
         console = Console(quiet=shared["quiet"], verbose=shared["verbose"], as_json=shared["json"])
         _sweep(shared["root"])
-        body(Context(shared["root"], console), **given)
+        with waiting(console.progress.note) if shared.get("wait") else nullcontext():
+            body(Context(shared["root"], console), **given)
 
     command.__doc__ = body.__doc__
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 
 import curate
+from curate.pipeline.core.at_work import PLACES
 from curate.pipeline.core.errors import CurateError, TableError, UsageError
 from curate.pipeline.core.files import disk_error, write_text
 from curate.pipeline.core.locks import exclusive_lock
@@ -158,11 +159,14 @@ def _free(folder: Path) -> Path:
 def _locks(root: Path) -> Iterator[Path]:
     """The lock files of what may be at work below `root`."""
     yield from (path for path in (root / "raw" / ".lock",) if path.exists())
+    yield from (path for place in PLACES.values() if (path := root / place).exists())
     yield from sorted((root / "processed" / "runs").glob(".*.lock"))
 
 
 def _at_work(lock: Path, _owner: str) -> CurateError:
-    what = "a scrape" if lock.name == ".lock" else f"the training of {lock.name[1:].removesuffix('.lock')}"
+    name = lock.name[1:].removesuffix("lock").rstrip(".")
+    kind = {"manifests": "what makes", "runs": "the training of"}.get(lock.parent.name)
+    what = f"{kind} {name}" if kind else "a scrape"
     return UsageError(f"{lock.parent}: {what} is at work there", "wait until it has ended, or end it, then try again")
 
 

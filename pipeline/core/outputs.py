@@ -13,11 +13,12 @@ import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from curate.pipeline.core.at_work import hold
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write, disk_error, is_folder
 
@@ -70,7 +71,8 @@ class Record:
 class OutputPlan:
     """The targets of one command, checked before the first is written; then the way to write them.
 
-    A context: when it ends, however it ends, the records of the folders are tidied up.
+    A context, in which no other command writes into these folders: when it ends, however it ends, their records are
+    tidied up. Entering raises UsageError while one does.
     """
 
     def __init__(self, targets: Iterable[Path], inputs: Iterable[Path] = (), *, force: bool = False) -> None:
@@ -83,6 +85,7 @@ class OutputPlan:
         self._force = force
         self._records: dict[Path, Record] = {}
         self._written: set[Path] = set()
+        self._held = ExitStack()
         planned = list(targets)
         _refuse_doubles(planned)
         strangers = [path for path in planned if self._is_strangers(path)]
@@ -97,17 +100,20 @@ class OutputPlan:
         self._planned = set(planned)
 
     def __enter__(self) -> Self:
+        self._held.enter_context(hold(folders={path.parent for path in self._planned}))
+        self._records.clear()  # another command may have ended since the targets were looked at
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for folder in {path.parent for path in self._written}:
-            try:
-                self._record(folder).tidy()
-            except CurateError:
-                if error is None:  # else it has the same cause, or a better one to tell
-                    raise
+        with self._held:
+            for folder in {path.parent for path in self._written}:
+                try:
+                    self._record(folder).tidy()
+                except CurateError:
+                    if error is None:  # else it has the same cause, or a better one to tell
+                        raise
 
     @contextmanager
     def write(self, target: Path) -> Iterator[Path]:

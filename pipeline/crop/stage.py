@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.core import config
+from curate.pipeline.core.at_work import at_work
 from curate.pipeline.core.config import digest
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import DetectorLostError, ModelError
@@ -54,6 +55,7 @@ class Batch(NamedTuple):
     placed: tuple[tuple[Numbers, ...], ...]  # where persons have placed faces in each image
 
 
+@at_work(writes=["crops"])
 def run(section: Crop, root: Path, *, engine: Engine | None = None, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/crops.parquet and one PNG for each accepted face.
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.pipeline.core import config
+from curate.pipeline.core.at_work import at_work
 from curate.pipeline.core.config import digest
 from curate.pipeline.core.errors import CurateError, TableError
 from curate.pipeline.core.parallel import Engine, WorkerDied
@@ -34,6 +35,7 @@ _PLACES = ("landmarks", "affine")  # of the faces, for identity: the bulk of the
 _AT_ONCE = 1024  # crops whose fingerprints are kept at once while a run is at work
 
 
+@at_work(writes=["dedup"], reads=["crops"])
 def run(section: Dedup, root: Path, *, engine: Engine | None = None, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/dedup.parquet: fingerprint, cluster and status of every accepted crop.
 

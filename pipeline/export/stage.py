@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.pipeline.core.at_work import IN_FOLDER, at_work
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.confined_path import refuse_links_out
 from curate.pipeline.core.errors import CurateError, UsageError
@@ -38,6 +39,7 @@ class Exported:
     files: tuple[str, ...]  # directly below `out`
 
 
+@at_work(reads=["crops", "pairs", "dataset"], folder="out")
 def run(
     to: str,
     section: Export,
@@ -91,7 +93,7 @@ def _begin(out: Path, digest: str, files: Sequence[str], *, force: bool) -> None
         before = json.loads(marker.read_text("utf-8"))
         same, made = before["digest"] == digest, [_plain(name) for name in before["files"]]
     except (OSError, ValueError, KeyError, TypeError):
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or any(not _is_ours(path) for path in out.iterdir())):
             raise UsageError(
                 f"{out}: not empty, and no export of curate's", "choose another --out, or empty it"
             ) from None
@@ -116,6 +118,11 @@ def _begin(out: Path, digest: str, files: Sequence[str], *, force: bool) -> None
             with suppress(OSError):
                 left.unlink()
     _mark(out, digest, files, ended=False)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether `path` is what there is of an export before its marker stands: its lock, and that marker half written."""
+    return path.name == IN_FOLDER or (path.name.startswith(f".{MARKER}.") and path.suffix == ".tmp")
 
 
 def _mark(out: Path, digest: str, files: Sequence[str], *, ended: bool) -> None:

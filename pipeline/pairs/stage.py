@@ -18,6 +18,7 @@ from typing import Any
 
 import cv2
 
+from curate.pipeline.core.at_work import at_work
 from curate.pipeline.core.config import as_dict, digest
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import TableError
@@ -45,6 +46,7 @@ _UNTRIED = frozenset({"missing_file", "worker_died", "decode_failed"})  # looked
 _FACES = CropRules(faces="all", min_face=24, max_upscale=1000.0, max_padding=1.0)  # how small does not matter here
 
 
+@at_work(writes=["pairs"])
 def run(section: Pairs, root: Path, *, engine: Engine, progress: Progress = SILENT) -> manifest.Summary:
     """Writes manifests/pairs.parquet and the pictures below processed/pairs from the rows that have a role.
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.pipeline.core.at_work import PLACES, hold
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.terminal_text import visible_line
@@ -59,9 +60,10 @@ def run(what: str, root: Path) -> Forgotten:
 
     Copies of the same bytes go, too; near copies are refused when they are met. The journal keeps digests and
     perceptual hashes of what was forgotten, never its names. Interrupted, the same call goes on. Raises UsageError when
-    `what` is nothing that is known, or while a scrape is at work.
+    `what` is nothing that is known, or while any other command is at work.
     """
-    with open_store(root) as store, Journal(store.journal) as journal:
+    alone = hold(root, writes=PLACES, folders=_results(root))
+    with open_store(root) as store, alone, Journal(store.journal) as journal:
         found = _find(what, root)
         journal.avoid(_looks(found.images, root, found.ids))
         journal.forget([what.strip(), *sorted(found.ids), *_addresses(found.images, found.keys[IMAGES.name])])
@@ -76,6 +78,11 @@ def run(what: str, root: Path) -> Forgotten:
         journal.purge()
         removed = len(translations) + sum(files for *_, files in counts)
         return found.told(root, {kind.name: rows for kind, rows, _ in counts}, removed)
+
+
+def _results(root: Path) -> Iterator[Path]:
+    """The folders into which translations are written."""
+    yield from (path for path in (root / _TRANSLATED).glob("*") if path.is_dir())
 
 
 def preview(what: str, root: Path) -> Forgotten:

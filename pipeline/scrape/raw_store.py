@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curate.pipeline.core import files
+from curate.pipeline.core.at_work import claim
 from curate.pipeline.core.confined_path import refuse_link_out
-from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.locks import exclusive_lock
+from curate.pipeline.core.errors import CurateError
 
 IMAGES = "raw/images"
 _HINT = "free some space or mend the rights, then run it again: it goes on where it stopped"
@@ -83,17 +83,9 @@ def open_store(root: Path) -> Iterator[RawStore]:
 
     Raises UsageError while another process has it, and ConfinementError where a link leads out of `root`.
     """
-    path = root / "raw" / ".lock"
     for own in (".lock", ".hosts", ".tmp", ".pages", "images", "images/journal.jsonl"):
         refuse_link_out(root / "raw" / own, root)
-
-    def taken(owner: str) -> UsageError:
-        return UsageError(
-            f"{path}: another curate scrape is at work here (process {owner or 'unknown'})",
-            "wait for it to end, or use another --root",
-        )
-
-    with exclusive_lock(path, taken, _HINT):
+    with claim(root / "raw" / ".lock", str(root / "raw"), _HINT):
         store = RawStore(root)
         store.sweep()
         yield store

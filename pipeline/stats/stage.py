@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.pipeline.core.at_work import at_work
 from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.files import write_text
 from curate.pipeline.core.progress import SILENT, Progress
@@ -58,6 +59,7 @@ class Total:
     note: str = ""  # of what the set holds: its splits
 
 
+@at_work(writes=["report"], reads=["crops", "dedup", "pairs", "dataset"])
 def run(section: Stats, root: Path, *, planned: Iterable[str] = (), progress: Progress = SILENT) -> Path:
     """Writes processed/report/index.html with its thumbnails, stats.json, funnel.csv and attribution.csv.
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from curate.pipeline.core.at_work import at_work, hold
 from curate.pipeline.core.config import Evaluate, digest, override
 from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.errors import UsageError
@@ -47,6 +48,7 @@ UNLEARNT = frozenset(  # keys of `run` that change no network, and the seed
 )
 
 
+@at_work(reads=["crops", "pairs", "dataset"])
 def run(
     section: Evaluate, root: Path, runs: Sequence[Path], *, device: str = "auto", progress: Progress = SILENT
 ) -> list[Evaluation]:
@@ -64,7 +66,8 @@ def run(
             )
     found = [(path.name, find_in_run(path)) for path in runs]  # all, before the first one takes its time
     net = extractor.load(section.features, root, select_device(device))
-    return [_evaluate(section, root, name, stored, net, device, progress) for name, stored in found]
+    with hold(folders=[root / evaluation.FOLDER / name for name, _ in found]):
+        return [_evaluate(section, root, name, stored, net, device, progress) for name, stored in found]
 
 
 def _evaluate(

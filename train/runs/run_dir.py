@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.pipeline.core.at_work import claim
 from curate.pipeline.core.confined_path import refuse_links_out
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.locks import exclusive_lock
 from curate.train.recipes import RECIPES, model_section
 
 
@@ -72,14 +72,7 @@ class RunDir:
 
         The lock lies beside the folder, which may be moved aside, and ends with the process, however it ends.
         """
-
-        def taken(owner: str) -> UsageError:
-            return UsageError(
-                f"{self.path}: process {owner or 'unknown'} is training here",
-                "wait for it, stop it with Ctrl-C, or train in another folder: --run FOLDER",
-            )
-
-        with exclusive_lock(self.path.with_name(f".{self.path.name}.lock"), taken):
+        with claim(self.path.with_name(f".{self.path.name}.lock"), str(self.path)):
             self._refuse_links_out()
             yield
 

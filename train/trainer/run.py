@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from curate.pipeline.core import interrupt
+from curate.pipeline.core.at_work import at_work
 from curate.pipeline.core.config import override
 from curate.pipeline.core.confined_path import refuse_link_out
 from curate.pipeline.core.progress import SILENT, Progress
@@ -78,6 +79,7 @@ def prepare(config: TrainConfig, root: Path, *, world: World = ALONE, progress: 
     return PreparedRun(config, data_module, {**config_json, "processes": world.size})
 
 
+@at_work(reads=["crops", "pairs", "dataset"])
 def run(
     config: TrainConfig,
     root: Path,

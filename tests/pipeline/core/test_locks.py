@@ -32,9 +32,9 @@ def refuse_locks(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 def test_a_lock_is_one_process_s_and_names_it(tmp_path: Path) -> None:
     path = tmp_path / "folder" / ".lock"
     with exclusive_lock(path, taken):
-        with pytest.raises(UsageError, match=f"process {os.getpid()} is at work"), exclusive_lock(path, taken):
+        with pytest.raises(UsageError, match=r"\(pytest, since 2\d{3}-.*\) is at work"), exclusive_lock(path, taken):
             pytest.fail("two at once")
-        assert path.read_text() == str(os.getpid())
+        assert path.read_text().startswith(f"{os.getpid()} ")
     assert not path.read_text()
     with pytest.raises(OSError, match="inside"), exclusive_lock(path, taken):
         raise OSError("inside")  # what fails in the block is the block's own
@@ -56,7 +56,7 @@ def test_what_a_killed_process_had_begun_is_waited_for(tmp_path: Path, monkeypat
     gone = subprocess.Popen(["true"])
     gone.wait()
     with held_by_a_child(path, gone.pid, 0.3), exclusive_lock(path, taken):
-        assert path.read_text() == str(os.getpid())
+        assert path.read_text().startswith(f"{os.getpid()} ")
     monkeypatch.setattr(locks, "LINGERS", 0.1)
     with held_by_a_child(path, gone.pid, 1) as child:
         with pytest.raises(UsageError, match=f"process {gone.pid} is at work"), exclusive_lock(path, taken):
@@ -85,6 +85,49 @@ def test_without_locks_of_the_file_system_a_file_stands_for_one(
     owner.write_text(f"{int(ended.stdout)} {platform.node()}")
     with exclusive_lock(path, taken):  # of a dead process of this machine
         assert owner.read_text().startswith(f"{os.getpid()} ")
+
+
+def test_those_who_share_a_lock_are_named_to_who_wants_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    one, other = (exclusive_lock(path, taken, shared=True) for _ in range(2))
+    with one:
+        told = rf"process {os.getpid()} .*\) and 1 more is"
+        with other, pytest.raises(UsageError, match=told), exclusive_lock(path, taken):
+            pytest.fail("two at once")
+        with pytest.raises(UsageError, match=f"process {os.getpid()} "), exclusive_lock(path, taken):
+            pytest.fail("two at once")
+    assert not path.read_text()
+    with exclusive_lock(path, taken), pytest.raises(UsageError), exclusive_lock(path, taken, shared=True):
+        pytest.fail("two at once")
+
+
+def test_to_share_asks_for_no_right_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with exclusive_lock(tmp_path / "l", taken, shared=True):
+        assert not list(tmp_path.iterdir())
+    with pytest.raises(CurateError, match="cannot write: Read-only"), exclusive_lock(tmp_path / "l", taken):
+        pytest.fail("locked")
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "l").symlink_to("precious")
+    with pytest.raises(CurateError, match="symbolic links"), exclusive_lock(tmp_path / "l", taken):
+        pytest.fail("locked")
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_where_there_are_no_locks_who_shares_looks_whether_somebody_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_locks(monkeypatch, errno.ENOLCK)
+    reader, writer, late = (exclusive_lock(tmp_path / "l", taken, shared=shared) for shared in (True, False, True))
+    with reader, writer, pytest.raises(UsageError), late:
+        pytest.fail("two at once")
+    assert not (tmp_path / "l.owner").exists()
 
 
 def test_a_disk_that_fails_is_not_called_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
