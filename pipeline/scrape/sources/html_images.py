@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from bs4 import BeautifulSoup, Tag
@@ -20,6 +21,7 @@ from curate.pipeline.scrape.sources.srcset import parse_srcset
 from curate.pipeline.scrape.web.json_reader import read_json
 from curate.pipeline.scrape.web.url import absolute
 
+_NODES = 400  # of a <picture> that are looked at for each of its images
 MOST = 6  # addresses of one picture that are worth a request
 
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif", "image/bmp", "image/tiff"})
@@ -28,7 +30,7 @@ _RASTER = re.compile(r"\.(jpe?g|jfif|png|webp|gif|avif|bmp|tiff?)(?=$|[?#&])", r
 _WORD = re.compile(r"\s*[^\s{}<>\"]+\s*")
 _PLACE = re.compile(r"(?:\{|%7b|\[)\s*(?:width|w|size)\s*(?:\}|%7d|\])", re.I)  # in a template of widths
 _STYLE = re.compile(
-    r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|&quot;((?:(?!&quot;|\().)*)&quot;|([^\s\"'()][^\"'()]*))\s*\)", re.I
+    r"url\(\s*(?:\"([^\"]*)\"\s*|'([^']*)'\s*|&quot;((?:(?!&quot;|\().)*)&quot;\s*|([^\s\"'()][^\"'()]*))\)", re.I
 )
 _IN_NAME = (  # widths, as renditions are called
     re.compile(r"[_-](\d{2,4})x(?:\d{2,4})?(?=[_.@-]|$)", re.I),
@@ -109,12 +111,13 @@ _Written = tuple[str, float | None, float, bool]  # address, stated width, guess
 def _written(element: Tag) -> Iterator[_Written]:
     picture = element if element.name == "picture" else element.find_parent("picture")
     if isinstance(picture, Tag):  # lxml nests its children: <source> has no end tag
-        for source in picture.find_all("source"):
-            if isinstance(source, Tag) and _is_shown(source):
+        for source in islice(picture.descendants, _NODES):
+            if isinstance(source, Tag) and source.name == "source" and _is_shown(source):
                 yield from _own(source)
     yield from _own(element)
     if element.name not in {"img", "source", "meta", "link"}:
-        inside = [one for one in element.find_all("img") if isinstance(one, Tag) and not stands_for_another(one)]
+        images = (one for one in element.descendants if isinstance(one, Tag) and one.name == "img")
+        inside = list(islice((one for one in images if not stands_for_another(one)), 2))
         if len(inside) == 1:
             yield from _own(inside[0])
             yield from _noscript(inside[0])
@@ -169,7 +172,7 @@ def _of_data(name: str, text: str, widths: list[int]) -> Iterator[_Written]:
 
 
 def _urls_of_style(text: str) -> list[str]:
-    return [url for found in _STYLE.findall(text) for url in found if url]
+    return [url.strip() for found in _STYLE.findall(text) for url in found if url]
 
 
 def _guess(name: str, otherwise: float) -> float:

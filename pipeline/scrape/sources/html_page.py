@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag
 
@@ -11,6 +12,7 @@ from bs4 import Tag
 from w3lib.url import canonicalize_url, url_query_cleaner
 
 from curate.pipeline.scrape.sources import html_images, jsonld, variants
+from curate.pipeline.scrape.sources.candidate import LONGEST_TEXT
 from curate.pipeline.scrape.sources.html_parser import parsed
 from curate.pipeline.scrape.sources.site_file import FieldRule, ItemRules, Pictures, SiteFile, selector, value
 from curate.pipeline.scrape.web import charset, optout, signals
@@ -22,6 +24,7 @@ from curate.pipeline.tables.folding import matches
 _WAYS = ("utm_source utm_medium utm_campaign utm_term utm_content gclid fbclid yclid _pos _sid _ss _psq _fid").split()
 
 
+_WORDS = 200  # pieces of a caption that are read, once for each of its pictures
 IMAGES = frozenset({"img", "source", "picture"})
 
 
@@ -190,8 +193,8 @@ def _text(element: Tag) -> str:
     figure = element.find_parent("figure")
     caption = figure.find("figcaption") if isinstance(figure, Tag) else None
     said = [value(one, key) for one in holds for key in ("alt", "title", "aria-label") if isinstance(one, Tag)]
-    said.append(caption.get_text(" ", strip=True) if isinstance(caption, Tag) else None)
-    return " ".join(dict.fromkeys(text for text in said if text))
+    said.append(" ".join(islice(caption.stripped_strings, _WORDS)) if isinstance(caption, Tag) else None)
+    return " ".join(dict.fromkeys(text for text in said if text))[:LONGEST_TEXT]
 
 
 def _says(seen: variants.Seen, key: str, pattern: str) -> bool:

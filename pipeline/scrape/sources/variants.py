@@ -56,7 +56,9 @@ def bind(page: PageOfItem, rule: FieldRule | None, seen: Sequence[Seen]) -> dict
     and give one of them pictures in two roles: the article's "white background" names no variant.
     """
     if rule is not None:
-        return {one: _by_rule(page, rule, one) for one in seen}
+        stated = _stated(page, seen, rule.jsonld) if rule.jsonld else {}
+        below: dict[int, list[Tag]] = {}
+        return {one: _by_rule(rule, one, stated.get(one), below) for one in seen}
     texts = {one: colour_words.colours(one.text) for one in seen}
     files = {one: colour_words.colours(_file_name(one.offers[0])) for one in seen}
     ways = (_stated(page, seen, "color"), texts, files, {one: texts[one] or files[one] for one in seen})
@@ -81,12 +83,10 @@ def _tells(named: dict[Seen, str | None]) -> bool:
     return len(roles) > 1 and max(map(len, roles.values())) > 1
 
 
-def _by_rule(page: PageOfItem, rule: FieldRule, one: Seen) -> str | None:
-    found = None
-    if rule.jsonld:
-        found = one.variant or _stated(page, [one], rule.jsonld).get(one)
+def _by_rule(rule: FieldRule, one: Seen, stated: str | None, below: dict[int, list[Tag]]) -> str | None:
+    found = (one.variant or stated) if rule.jsonld else None
     if not found and rule.css and one.element is not None:
-        found = _nearest(one.element, *selector(rule.css))
+        found = _nearest(one.element, *selector(rule.css), below)
     if not found and rule.regex:
         for url in one.offers:
             if match := re.search(rule.regex, unquote(url)):
@@ -95,13 +95,17 @@ def _by_rule(page: PageOfItem, rule: FieldRule, one: Seen) -> str | None:
     return folded(found or rule.default or "") or None
 
 
-def _nearest(element: Tag, css: str, attribute: str | None) -> str | None:
-    """What the nearest element that matches says: the picture's own, the first around it, or the only one beside it."""
+def _nearest(element: Tag, css: str, attribute: str | None, below: dict[int, list[Tag]]) -> str | None:
+    """What the nearest element that matches says: the picture's own, the first around it, or the only one beside it.
+
+    `below` is what was found below elements before, by their id: pictures share those around them.
+    """
     for around in (element, *element.parents):
         if around.css.match(css):
             return value(around, attribute)
-        beside = around.select(css, limit=2)
-        if beside:
+        if id(around) not in below:
+            below[id(around)] = around.select(css, limit=2)
+        if beside := below[id(around)]:
             return value(beside[0], attribute) if len(beside) == 1 else None
     return None
 

@@ -1,17 +1,20 @@
-"""Strangers' JSON: of answers, of pages and of lists. Whatever is wrong with it is a ValueError, and only that."""
+"""JSON of the web: of answers, of pages and of lists. Whatever is wrong with it is a ValueError, and only that.
+
+It is more lenient than core.documents: one half of a character in one title, or a NaN, costs no whole answer.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-DEPTH = 100  # of values within values; who walks through what was read may recurse
+from curate.pipeline.core.documents import DEEPEST
 
 _decoder = json.JSONDecoder(strict=False, parse_constant=lambda name: None)  # NaN and Infinity are no JSON
 
 
 def read_json(text: str | bytes) -> Any:
-    """What `text` says, in characters that are whole. Raises ValueError, also for what is nested deeper than DEPTH."""
+    """What `text` says, in whole characters. Raises ValueError, also for what is nested deeper than DEEPEST."""
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text), "replace")
     text = text.removeprefix("\ufeff")
@@ -19,7 +22,7 @@ def read_json(text: str | bytes) -> Any:
         value = _decoder.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if text.count("[") + text.count("{") > DEPTH:
+    if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(value)
     return _mended(value) if "\\ud" in text or "\\uD" in text or not is_well_formed(text) else value
 
@@ -42,7 +45,7 @@ def well_formed(text: str) -> str:
 
 def _check_depth(value: Any) -> None:
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(DEPTH):
+    for _ in range(DEEPEST):
         level = [
             inner
             for one in level
@@ -51,7 +54,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise ValueError(f"nested more than {DEPTH} deep")
+    raise ValueError(f"nested more than {DEEPEST} deep")
 
 
 def _mended(value: Any) -> Any:

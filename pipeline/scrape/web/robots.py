@@ -20,6 +20,7 @@ from curate.pipeline.scrape.web.signals import NONE, Signals
 MAX_BYTES = 500 * 1024
 _AGENT = re.compile(r"user[- ]?agent\b\s*:?(.*)", re.IGNORECASE)
 _RULE = re.compile(r"(?!site-?map|host).+:|(allow|di|crawl|request|visit)", re.IGNORECASE)  # that ends a list of agents
+_MANY = 10**9  # seconds, or requests; a number may have any number of digits
 _AGENTS = 12  # of one group that are read
 LONGEST_DELAY = 60.0  # s; a longer crawl-delay is cut, or one host would hold up the run for hours
 ASK_AGAIN = (300.0, 900.0, 3600.0)  # s until an unreachable robots.txt is asked for again
@@ -49,7 +50,8 @@ class Rules:
         if self.parser is None:
             return 0.0
         rate = self.parser.request_rate(TOKEN)
-        delays = [self.parser.crawl_delay(TOKEN) or 0.0, rate.seconds / rate.requests if rate else 0.0]
+        spaced = min(rate.seconds, _MANY) / min(rate.requests, _MANY) if rate else 0.0
+        delays = [self.parser.crawl_delay(TOKEN) or 0.0, spaced]
         return min(LONGEST_DELAY, max(delays))
 
 
@@ -67,7 +69,7 @@ def parse(body: bytes, content_type: str) -> Rules:
 
 
 def _concise(text: str) -> str:
-    """`text` without most agents that nobody here is called by, and at least one agent for each group.
+    """`text` without most agents that nobody here is called by, and one at least for each group; without versions.
 
     Ten thousand agents with as many rules would otherwise be read for minutes.
     """
@@ -85,7 +87,7 @@ def _concise(text: str) -> str:
         name = name if TOKEN.startswith(bare) or bare in signals.TRAINERS else "another"
         if name not in group and len(group) < _AGENTS:
             group.add(name)
-            kept.append(line)
+            kept.append(f"User-agent: {name}")
     return "\n".join(kept)
 
 

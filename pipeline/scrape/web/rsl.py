@@ -6,7 +6,7 @@ What wants a payment or a registration, holds for some users or countries, or ca
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from curate.pipeline.scrape.web.signals import Pattern
@@ -46,7 +46,7 @@ def parse(body: bytes) -> RslFile:
     except (etree.XMLSyntaxError, ValueError):
         return UNREADABLE
     found = []
-    for content in _named(root, "content"):
+    for content in _named(root.iter(), "content"):
         parts = parts_of(str(content.get("url") or "/"))
         if not any(parts):
             continue  # nobody knows what it speaks of
@@ -59,15 +59,15 @@ def parse(body: bytes) -> RslFile:
 def _grants(terms_of_use: Any) -> bool:
     terms: dict[str, set[str]] = {"permits": set(), "prohibits": set()}
     for kind, usages in terms.items():
-        for one in _named(terms_of_use, kind):
+        for one in _named(terms_of_use.iter(), kind):
             if (one.get("type") or "usage") != "usage" and kind == "permits":
                 return False  # some users, or some countries
             usages.update(re.split(r"[\s,]+", (one.text or "").strip().lower()))
-    free = all((one.get("type") or "").strip().lower() == "free" for one in _named(terms_of_use, "payment"))
+    free = all((one.get("type") or "").strip().lower() == "free" for one in _named(terms_of_use.iter(), "payment"))
     permitted = not terms["permits"] or bool(terms["permits"] & _TRAINING)
     return free and permitted and not terms["prohibits"] & _TRAINING
 
 
-def _named(element: Any, name: str) -> Iterator[Any]:
-    """The elements called `name` below `element`, in whichever namespace."""
-    return (one for one in element.iter() if isinstance(one.tag, str) and one.tag.rpartition("}")[2] == name)
+def _named(elements: Iterable[Any], name: str) -> Iterator[Any]:
+    """Those of `elements` that are called `name`, in whichever namespace. An element is the list of its children."""
+    return (one for one in elements if isinstance(one.tag, str) and one.tag.rpartition("}")[2] == name)
