@@ -17,6 +17,7 @@ from curate.pipeline.cli.console import Console
 from curate.pipeline.core import scraps
 from curate.pipeline.core.at_work import waiting
 from curate.pipeline.core.config import Params, S, load, override
+from curate.pipeline.core.confined_path import refuse_project_links_out
 
 if TYPE_CHECKING:
     from curate.pipeline.tables.manifest import Summary
@@ -88,6 +89,7 @@ def add_command(app: typer.Typer, body: Callable[..., None], *, waits: bool = Fa
     def command(**given: Any) -> None:
         shared = {name: given.pop(name) for name in common}
         console = Console(quiet=shared["quiet"], verbose=shared["verbose"], as_json=shared["json"])
+        refuse_project_links_out(shared["root"])
         _sweep(shared["root"])
         with waiting(console.progress.note) if shared.get("wait") else nullcontext():
             body(Context(shared["root"], console), **given)

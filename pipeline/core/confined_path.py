@@ -6,6 +6,7 @@ alphabet; a link below the root may not lead out of it, but for into the folders
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ from pathlib import Path
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.terminal_text import visible_line
 
+PROJECT = ("raw", "processed", "manifests")
 LINKS = "CURATE_LINKS"  # folders, separated as in PATH, into which links below a root may lead
 
 # Both are read by Python's re and by Arrow's RE2, so they hold nothing that only one of them knows.
@@ -76,6 +78,20 @@ def refuse_links_out(folder: Path, root: Path | None = None) -> None:
         for path in (Path(place, name) for name in (*folders, *files)):
             if path.is_symlink():
                 refuse_link_out(path, root or folder)
+
+
+def refuse_project_links_out(root: Path) -> None:
+    """Raises ConfinementError where a folder of the project, or what lies directly in one, is a link out of `root`.
+
+    Every command asks this first: what it reads, writes and deletes by its well-known name is then the project's own.
+    """
+    for folder in (root / name for name in PROJECT):
+        if folder.is_symlink():
+            refuse_link_out(folder, root)
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:  # none yet, or not to be read: others say so
+            links = [Path(entry.path) for entry in entries if entry.is_symlink()]
+            for link in sorted(links):
+                refuse_link_out(link, root)
 
 
 def closed_folder(root: Path, path: str) -> Path:
