@@ -1,4 +1,4 @@
-"""The commands by which a person decides on single items: the review page, keep, reject."""
+"""The commands by which a person decides on single items: the review page, keep, reject, undecide."""
 
 from __future__ import annotations
 
@@ -92,6 +92,18 @@ def reject(
     _decide(context, ids, "reject", reason, by)
 
 
+def undecide(context: Context, ids: Ids, by: By = None) -> None:
+    """Take back the newest of your decisions on these: what was said before it holds again."""
+    from curate.pipeline.review import verdicts
+
+    done = verdicts.undecide(context.root, ids, by=verdicts.person(by) if by else verdicts.whoever())
+    lines = [
+        f"{one.item}: {one.decision} taken back" + (f"; {one.holds} holds, by {one.by}" if one.holds else "")
+        for one in done
+    ]
+    context.console.result({"undecided": done}, "\n".join([*lines, "next: curate build"]))
+
+
 def _decide(context: Context, ids: list[str], decision: Literal["keep", "reject"], reason: str, by: str | None) -> None:
     from curate.pipeline.review import verdicts
 
@@ -101,4 +113,4 @@ def _decide(context: Context, ids: list[str], decision: Literal["keep", "reject"
     context.console.result({verb: done}, "\n".join([*(f"{verb} {item}" for item in done), "next: curate build"]))
 
 
-JUDGING = (review, keep, reject)
+JUDGING = (review, keep, reject, undecide)

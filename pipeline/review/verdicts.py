@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +36,41 @@ def decide(
     when = precisely_now()
     decisions.append(root, [Decision(item=item, decision=decision, reason=reason, by=by, when=when) for item in chosen])
     return chosen
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """A decision that holds no more, and the one that holds in its place."""
+
+    item: str
+    decision: str
+    holds: str | None
+    by: str | None  # whose that is
+
+
+def undecide(root: Path, names: Sequence[str], *, by: str) -> list[TakenBack]:
+    """Takes back the newest decision that `by` made on each of `names`, which are named as for `decide`.
+
+    Raises UsageError for a name that is none, or on which nothing of theirs stands, before anything is written.
+    """
+    known = _known(root)
+    chosen = dict.fromkeys(_named(name, known) for name in names)
+    made = decisions.read(root)
+    taken = {item: made.newest(item, by) for item in chosen}
+    if free := [item for item, one in taken.items() if one is None]:
+        others = made.decision(free[0])
+        told = f"; what holds is {others.decision}, by {others.by}" if others else ""
+        hint = "curate select --undo" if others and not others.by_person else "say whose: --by NAME"
+        raise UsageError(f"{free[0]}: {by} has decided nothing there{told}", hint)
+    when = precisely_now()
+    undone = [Decision(item=item, decision=decisions.UNDO, by=by, when=when) for item in chosen]
+    decisions.append(root, undone)
+    made.add(undone)
+    return [_taken_back(one, made.decision(one.item)) for one in taken.values() if one]
+
+
+def _taken_back(taken: Decision, left: Decision | None) -> TakenBack:
+    return TakenBack(taken.item, taken.decision, left.decision if left else None, left.by if left else None)
 
 
 def whoever() -> str:

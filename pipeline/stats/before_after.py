@@ -34,7 +34,7 @@ class Translation:
 
     name: str
     examples: Sequence[Example]
-    ways: str  # "long to short", say, or "a2b" by networks that came from elsewhere
+    ways: str  # "long to short", say, or "a2b" where no names of domains are known
     step: int | None  # that the networks were trained for
     trained_here: bool  # by a run of this project; else with networks that came from elsewhere
 
@@ -121,7 +121,7 @@ def _translation(folder: Path, root: Path) -> Translation:
     return Translation(
         folder.name,
         examples,
-        direction(root / RUNS / folder.name, str(first.get("direction") or "")),
+        direction(root / RUNS / folder.name, str(first.get("direction") or ""), first.get("domains")),
         step if isinstance(step, int) else None,
         (root / RUNS / folder.name).is_dir(),
     )

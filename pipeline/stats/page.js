@@ -5,6 +5,20 @@ document.documentElement.classList.add("js");
 if (matchMedia("(max-width: 600px)").matches)
   for (const folded of document.querySelectorAll("details.fold")) folded.open = false;
 
+// And of what became of photos the first two; the others come at a touch.
+if (matchMedia("(max-width: 600px)").matches)
+  for (const changes of document.querySelectorAll(".changes")) {
+    const hidden = changes.children.length - 2;
+    if (hidden < 1) continue;
+    const more = document.createElement("button");
+    more.type = "button";
+    more.className = "more";
+    more.textContent = `${hidden} more photos`;
+    more.addEventListener("click", () => { changes.classList.remove("few"); more.remove(); });
+    changes.classList.add("few");
+    changes.after(more);
+  }
+
 // A photo and what became of it lie over each other; the line between them follows the pointer, or the arrow keys.
 for (const slider of document.querySelectorAll(".slider")) {
   const show = (percent) => {

@@ -34,10 +34,11 @@ def run_folders(root: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
-def direction(run: Path, way: str) -> str:
-    """A direction such as a2b in the words of the run's folder, "long to short"; as it is where that does not say."""
+def direction(run: Path, way: str, named: object = None) -> str:
+    """A direction such as a2b in words, "long to short", by the run's folder, else by the domains `named`; as it is
+    where neither says."""
     data = read_json(run / "config.json").get("data")
-    domains = data.get("domains") if isinstance(data, dict) else None
+    domains = data.get("domains") if isinstance(data, dict) else named
     ends = [domains.get(end) for end in way.split("2")] if isinstance(domains, dict) else []
     return f"{ends[0]} to {ends[1]}" if len(ends) == 2 and all(ends) else way
 

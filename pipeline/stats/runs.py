@@ -45,9 +45,10 @@ class Chart:
     """Lines over steps under a heading."""
 
     heading: str
-    svg: Markup
+    svg: Markup  # nothing where no line has two points
     lines: tuple[str, ...]
     meaning: str = ""
+    numbers: tuple[str, ...] = ()  # of each line then: the one value, and after how many steps
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,19 @@ def _charts(scalars: Scalars, *, by_direction: bool) -> Iterator[Chart]:
             groups.setdefault(group, {})[line] = values
     for group in sorted(groups, key=lambda group: not _is_judge(group)) if by_direction else groups:
         lines = {name: (scalars.steps, values) for name, values in groups[group].items()}
-        meaning = _MEANINGS.get(group.partition("_")[0], "") if by_direction else ""
-        yield Chart(group, curves(lines, group), tuple(lines), meaning)
+        yield _chart(group, lines, _MEANINGS.get(group.partition("_")[0], "") if by_direction else "")
+
+
+def _chart(heading: str, lines: Mapping[str, tuple[Sequence[float], Sequence[float | None]]], meaning: str) -> Chart:
+    """A chart of the values of each line over its steps; their numbers where there is one of each alone."""
+    known = [
+        [(step, value) for step, value in zip(steps, values, strict=True) if value is not None]
+        for steps, values in lines.values()
+    ]
+    if all(len(points) < 2 for points in known):
+        numbers = (f"{number(value)} after {step:,.0f} steps" for points in known for step, value in points)
+        return Chart(heading, Markup(""), tuple(lines), meaning, tuple(numbers))
+    return Chart(heading, curves(lines, heading), tuple(lines), meaning)
 
 
 def _compared(scores: Mapping[str, Scalars]) -> Iterator[Chart]:
@@ -197,4 +209,4 @@ def _compared(scores: Mapping[str, Scalars]) -> Iterator[Chart]:
     for name in names:
         lines = {run: (one.steps, one.columns[name]) for run, one in scores.items() if name in one.columns}
         if len(lines) > 1:
-            yield Chart(name, curves(lines, name), tuple(lines))
+            yield _chart(name, lines, "")

@@ -102,6 +102,11 @@ class Decisions:
                 return next((one for one in found if one.decision == "reject"), found[0])
         return None
 
+    def newest(self, item: str, by: str) -> Decision | None:
+        """The newest decision of `by` on `item` that stands, which an undo of theirs takes back; None without one."""
+        stack = [*self._by_person.get(item, ()), *self._by_command.get(item, ())]
+        return next((one for one in reversed(stack) if one.by == by), None)
+
     def refusal(self, item: str | None, *images: str | None) -> str | None:
         """The reason that a table gives for a rejected item: "review" for a person's, "select" for a command's."""
         found = self.decision(item, *images)

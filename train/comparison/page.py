@@ -74,7 +74,7 @@ class _Pictures:
         for one in self.going:
             at = one.numbers.get(name)
             made = None if at is None else self._picture(one, "after", at)
-            pictures.append((one.evaluation.run, made, one.evaluation.run))
+            pictures.append((one.evaluation.run, made, one.evaluation.run + table.choice(one.evaluation)))
             self.advance()
         return {"id": name, "pictures": pictures}
 
@@ -84,7 +84,7 @@ class _Pictures:
             for number in sorted(range(len(photos)), key=lambda n: float(photos[n].ratio))[:NEAREST]:
                 photo = photos[number]
                 yield {
-                    "run": one.evaluation.run,
+                    "run": one.evaluation.run + table.choice(one.evaluation),
                     "after": self._picture(one, "after", number),
                     "training": self._picture(one, "nearest", number),
                     "ratio": f"training picture: {photo.ratio:.2f}",

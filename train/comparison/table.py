@@ -43,7 +43,7 @@ class WayTable(NamedTuple):
 
     header: Sequence[str]
     rows: Sequence[Row]
-    unmeasured: Sequence[str]
+    unmeasured: Sequence[str]  # after what was measured of a council
 
 
 def text(evaluations: Sequence[Evaluation]) -> str:
@@ -61,6 +61,11 @@ def going(label: str, evaluations: Sequence[Evaluation]) -> list[Going]:
     return [Going(one, name, way) for one in evaluations for name, way in one.ways.items() if way.label == label]
 
 
+def choice(evaluation: Evaluation) -> str:
+    """By whom of a council, and how, its pictures and numbers are: what `render` takes unasked; else nothing."""
+    return ", member 0, style 0" if evaluation.recipe == "council" else ""
+
+
 def way_table(label: str, evaluations: Sequence[Evaluation]) -> WayTable:
     """The numbers of the runs that go the way `label`, and of those that differ by their seed their mean."""
     runs = going(label, evaluations)
@@ -72,7 +77,9 @@ def way_table(label: str, evaluations: Sequence[Evaluation]) -> WayTable:
         header.append(f"{group[0].run}, {len(group)} seeds")
     found = ((name, [scores.get(name) for scores in columns]) for name in CATALOGUE)
     rows = [_row(name, scores) for name, scores in found if any(scores)]
-    return WayTable(header, rows, [line for one in runs for line in _unmeasured(one)])
+    chosen = [f"{one.evaluation.run}{choice(one.evaluation)}" for one in runs if choice(one.evaluation)]
+    painted = [f"measured and shown: {name}" for name in chosen]
+    return WayTable(header, rows, [*painted, *(line for one in runs for line in _unmeasured(one))])
 
 
 def _row(name: str, scores: Sequence[Score | None]) -> Row:

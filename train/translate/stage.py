@@ -177,4 +177,5 @@ def _attention(photo: Photo, made: TranslatedPhoto) -> list[RGB]:
 
 
 def _more(translator: Translator) -> dict[str, Any]:
-    return {"direction": translator.direction, "side": translator.side, **translator.choice}
+    domains = {end: translator.networks.domains.get(end) for end in translator.direction.split("2")}
+    return {"direction": translator.direction, "domains": domains, "side": translator.side, **translator.choice}

@@ -141,3 +141,22 @@ def test_ids_are_named_by_their_first_letters(world: Path) -> None:
     assert decisions.read(world).refusal(name) == "review", "all or none"
     with pytest.raises(UsageError, match="stands for a command"):
         verdicts.person("select")
+
+
+def test_what_was_decided_by_ids_is_taken_back_by_ids(world: Path) -> None:
+    one, two = shown(ReviewSession(world, "ann"), reason="ok")[:2]
+    verdicts.decide(world, [one], "keep", by="ann")
+    verdicts.decide(world, [one, two], "reject", by="ann")
+    with pytest.raises(UsageError, match="bob has decided nothing there; what holds is reject, by ann"):
+        verdicts.undecide(world, [one], by="bob")
+    taken = verdicts.undecide(world, [one[:8], two], by="ann")
+    assert taken == [
+        verdicts.TakenBack(one, "reject", "keep", "ann"),
+        verdicts.TakenBack(two, "reject", None, None),
+    ]
+    held = decisions.read(world)
+    assert held.kept_by_person(one)
+    assert held.decision(two) is None
+    with pytest.raises(UsageError, match="ann has decided nothing there"):
+        verdicts.undecide(world, [one, two], by="ann")
+    assert decisions.read(world).kept_by_person(one), "all or none"

@@ -35,6 +35,7 @@ def translated(root: Path, name: str, count: int, *, article: bool = False, name
             "output": str(made.relative_to(root)),
             "article": str(worn.relative_to(root)) if worn else None,
             "direction": "a2b",
+            "domains": {"a": "long", "b": "short"},
             "step": 700,
         }
         made.with_suffix(".json").write_text(json.dumps(notes), "utf-8")
@@ -53,7 +54,7 @@ def test_the_first_photos_of_each_folder_stand_at_the_top_with_who_made_them(tmp
     assert sections[0]["id"] == "results"
     own, shipped = sections[0].select(".card")
     assert "that this project trained, 700 steps" in own.get_text()
-    assert "not by what is trained here" in shipped.get_text()
+    assert "700 steps, long to short: not by what is trained here." in shipped.get_text()
     assert [len(card.select(".change")) for card in (own, shipped)] == [before_after.SHOWN, 2]
     assert [len(card.select(".change")[0].select("img")) for card in (own, shipped)] == [3, 2]
     assert not shipped.select("figcaption"), "of one folder alone, its name stands above"

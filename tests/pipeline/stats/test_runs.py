@@ -68,9 +68,9 @@ def test_one_metric_of_several_runs_is_one_chart_and_losses_are_folded(tmp_path:
     assert [line.get_text() for line in both.select(".legend span")] == ["first", "second"]
     assert [len(str(line["points"]).split()) for line in both.select("polyline")] == [2, 3]
     for card in found.select(".run"):
-        folded = card.select("details .curve > p:first-child")
+        folded = card.select("details:not(.fold) .curve > p:first-child")
         assert [heading.get_text() for heading in folded] == ["G", "D"], "a learning rate is no loss"
-        shown = [chart for chart in card.select(".curve") if chart.find_parent("details") is None]
+        shown = card.select("details.fold .curve")
         assert [chart.get_text(" ", strip=True).split()[0] for chart in shown] == ["kid_standin", "structure"]
         assert [line.get_text() for line in shown[0].select(".legend span")] == ["long to short"]
         assert "Health: nothing unusual" in card.get_text()
@@ -102,6 +102,20 @@ def test_files_of_a_run_that_are_broken_leave_their_part_out(tmp_path: Path) -> 
     (folder / "health.txt").write_bytes(b"\xff\xfe\n\xff")
     cells = [cell.get_text() for cell in section(tmp_path).select("td")]
     assert cells == ["first", "–", "9,999", "–", "–"]
+
+
+def test_what_was_measured_once_is_a_number_and_no_chart(tmp_path: Path) -> None:
+    run(tmp_path, "first", kid=[0.5])
+    run(tmp_path, "second", kid=[0.25])
+    found = section(tmp_path)
+    both, *_ = found.select(".curve")
+    assert [line.get_text(" ", strip=True) for line in both.select(".number")] == [
+        "first 0.5 after 100 steps",
+        "second 0.25 after 100 steps",
+    ]
+    (kid, structure) = found.select(".run")[0].select("details.fold .curve")
+    assert kid.select_one(".number").get_text(" ", strip=True) == "long to short 0.5 after 100 steps"  # type: ignore[union-attr]
+    assert not found.select(".curves circle, .run details.fold svg"), structure
 
 
 def evaluation(root: Path, name: str, scores: dict[str, object], label: str = "long to short") -> None:

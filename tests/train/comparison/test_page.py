@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -61,6 +62,14 @@ def test_a_run_alone_has_nothing_to_vote_on(tmp_path: Path) -> None:
     text = page.render([evaluated("dusky", 0, tmp_path)], tmp_path)
     assert "<script" not in text
     assert text.count("data-photo=") == len(PHOTOS)
+
+
+def test_a_council_s_pictures_say_whose_they_are_and_in_which_style(tmp_path: Path) -> None:
+    council = msgspec.structs.replace(evaluated("dusky", 0, tmp_path), recipe="council")
+    text = page.render([council, evaluated("sunny", 1, tmp_path)], tmp_path)
+    assert text.count("<figcaption>dusky, member 0, style 0</figcaption>") >= len(PHOTOS)
+    assert "measured and shown: dusky, member 0, style 0" in text
+    assert "sunny, member" not in text
 
 
 def test_a_picture_that_is_gone_leaves_a_gap(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_a_photo_gives_the_aligned_face_and_the_way_back(root: Path, photos: Pat
     assert codec.decode((tmp_path / "out-paint.png").read_bytes()).shape == (32, 32, 3)
     notes = json.loads((tmp_path / "out.json").read_text())
     assert (notes["direction"], notes["step"], notes["side"]) == ("a2b", 1, 32)
+    assert notes["domains"] == {"a": "long", "b": "short"}
     x, y, width, height = notes["box"]
     middle = apply(notes["affine"], [[x + width / 2, y + height / 2]])[0]
     assert np.abs(middle - 15.5).max() < 8  # the face's middle is in the middle of the output
