@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +26,10 @@ _HOME = str(Path(__file__).parents[3])  # where the package `curate` stands
 
 class HelperLostError(Exception):
     """The process died of a message, or took too long and was ended."""
+
+
+class HelperLateError(HelperLostError):
+    """It took too long: of the clock, or of what it allows itself of the processor."""
 
 
 class HelperProcess:
@@ -41,14 +47,22 @@ class HelperProcess:
         try:
             _write(process.stdin, message)  # all of it is read before any work begins
             if not select.select([process.stdout], [], [], seconds)[0]:
-                raise HelperLostError(f"no answer within {seconds:g} s")
+                raise HelperLateError(f"no answer within {seconds:g} s")
             return _read(process.stdout)
         except (OSError, EOFError) as error:
-            self.end()
+            if self._own_end(process) == -signal.SIGPROF:
+                raise HelperLateError("it took more than its share of the processor") from error
             raise HelperLostError("it died") from error
         except HelperLostError:
             self.end()
             raise
+
+    def _own_end(self, process: subprocess.Popen[bytes]) -> int:
+        """How the process ended, once it has closed its answers, as Popen.returncode."""
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        self.end()
+        return process.returncode
 
     def end(self) -> None:
         """Ends the process, if there is one."""

@@ -192,20 +192,20 @@ def _open(data: bytes, max_pixels: int) -> tuple[Info, jpeg.Jpeg | None, Image.I
     if header is not None and header.plain:
         return _facts(header, max_pixels), header, None
     lazy = open_pillow(data, kind)
-    _bounded(*lazy.size, max_pixels)
+    _bounded(*lazy.size, max_pixels, jpeg.count_scans(data) if kind is Format.JPEG else 1)
     return _described(lazy, kind, data), header, lazy
 
 
 def _facts(header: jpeg.Jpeg, max_pixels: int) -> Info:
     turned = jpeg.orientation(header.exif)
     size = (header.height, header.width) if turned >= 5 else (header.width, header.height)
-    _bounded(*size, max_pixels)
+    _bounded(*size, max_pixels, header.scans)
     return Info(Format.JPEG, *size, "L" if header.components == 1 else "RGB", turned, icc=header.icc)
 
 
-def _bounded(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels or max(width, height) > MAX_SIDE:
-        raise ImageError("bomb", f"{width}x{height} px")
+def _bounded(width: int, height: int, max_pixels: int, scans: int = 1) -> None:
+    if width * height > max_pixels or max(width, height) > MAX_SIDE or jpeg.is_costly(scans, width * height):
+        raise ImageError("bomb", f"{width}x{height} px, scans: {scans}")
 
 
 def is_fast(header: jpeg.Jpeg) -> bool:

@@ -21,7 +21,10 @@ _STANDALONE = frozenset({0x01, SOI, *range(0xD0, 0xD8)})
 # Entropy-coded data end at the first marker that is neither a stuffed byte, a restart nor a fill byte.
 _ENDS_SCAN = ~np.isin(np.arange(256), [0x00, *range(0xD0, 0xD8), 0xFF])
 _BLOCK = 1 << 18  # bytes that are searched at once
-_SCANS = 500  # cameras and encoders write at most twenty; each costs a search
+# libjpeg writes at most 18 scans, of CMYK, and what searches for the smallest file some twenty; libtiff reads 100. An
+# empty scan has a few hundred bytes, and costs a decoder a pass over all of the picture.
+SCANS = 100
+SCANNED = 2_000_000_000  # px of all scans together: 30 of the largest picture, some seconds
 
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 
@@ -76,7 +79,7 @@ def walk(data: bytes) -> Jpeg | None:
                 exif = data[start + len(_EXIF) : end]
             elif marker == SOS:
                 scans.append(end)
-                if len(scans) > _SCANS:
+                if len(scans) > SCANS:
                     return None
             elif marker == APP2 and data.startswith(_ICC, start):
                 at = start + len(_ICC)
@@ -89,6 +92,22 @@ def walk(data: bytes) -> Jpeg | None:
         return None
     icc = b"".join(profile[n] for n in sorted(profile)) or None
     return Jpeg(*frame, exif=exif, icc=icc, scan=scans[0], scans=len(scans))
+
+
+def count_scans(data: bytes) -> int:
+    """How often a decoder would begin a scan of `data`, a JPEG in whatever state: too many rather than too few, and
+    not all of more than SCANS."""
+    count = at = 0
+    for marker, _, end in _segments(data):
+        count, at = count + (marker == SOS), end
+        if marker == EOI or count > SCANS:
+            return count
+    return count + data.count(bytes((0xFF, SOS)), at)  # where the structure breaks decoders look for the next marker
+
+
+def is_costly(scans: int, pixels: int) -> bool:
+    """Whether so many scans of so many px are none that an encoder writes."""
+    return scans > SCANS or scans * pixels > SCANNED
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -16,12 +16,13 @@ from typing import Self
 import msgspec
 
 from curate.pipeline.core import helper_process
-from curate.pipeline.core.helper_process import HelperLostError, HelperProcess
+from curate.pipeline.core.helper_process import HelperLateError, HelperLostError, HelperProcess
 from curate.pipeline.imaging import codec
+from curate.pipeline.imaging.deadline import deadline
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.outcome import Outcome, examine
 
-LONGEST = 60.0  # s for one image, start of the process included
+LONGEST = 60.0  # s for one image, start of the process included; what it costs the processor has a deadline of its own
 
 
 class Inspector:
@@ -44,22 +45,28 @@ class Inspector:
             self._helper.end()
 
     def examine(self, data: bytes) -> Outcome:
-        """What `data` are; decode_failed if that kills the decoder, or takes it more than a minute."""
+        """What `data` are; decode_failed if that kills the decoder, or takes it too long."""
         header = codec.plain_jpeg(data)
         if header is not None or codec.sniff(data[:32]) is None or len(data) > self._limits.max_bytes:
             return examine(data, self._limits, header, self._hashed)
         with self._lock:
             try:
                 return msgspec.msgpack.decode(self._helper.ask(data, LONGEST), type=Outcome)
-            except HelperLostError:
+            except HelperLostError as error:
+                what = "took too long" if isinstance(error, HelperLateError) else "died"
                 digest = hashlib.sha256(data).hexdigest()
-                return Outcome("decode_failed", "its decoder died", sha256=digest, bytes=len(data))
+                return Outcome("decode_failed", f"its decoder {what}", sha256=digest, bytes=len(data))
 
 
 def _begin(greeting: bytes) -> Callable[[bytes], bytes]:
     """The other process: limits first, then images."""
     limits, hashed = msgspec.json.decode(greeting, type=tuple[Scrape, bool])
-    return lambda data: msgspec.msgpack.encode(examine(data, limits, hashed=hashed))
+
+    def answer(data: bytes) -> bytes:
+        with deadline():
+            return msgspec.msgpack.encode(examine(data, limits, hashed=hashed))
+
+    return answer
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ CASES = {
     "pairs": Case("pairs --workers 2", ("processed/pairs", "manifests/pairs.parquet")),
     "build": Case("build", ("manifests/dataset.parquet",)),
     "stats": Case("stats --html", ("processed/report",)),
-    "export": Case("export --to folders --out exported", ("exported",)),
+    "export": Case("export --to folders --domain long --domain short --out exported", ("exported",)),
     "evaluate": Case("evaluate cyclegan --images 8 --features standin", ("processed/evaluated",)),
     "train": Case("train cyclegan --steps 40", ("processed/runs/cyclegan",)),
     "translate": Case("translate --weights drawn-hair --split train --out there", ("there",)),
@@ -95,13 +95,13 @@ def command(case: Case, root: Path) -> Terminal:
 def pressed(case: Case, root: Path, after: float, gap: float | None) -> tuple[int, str]:
     """The exit code of the command and what it said, when Ctrl-C is pressed so many s after it has begun, and again."""
     with command(case, root) as terminal:
-        for seconds in (after, gap):
-            end = time.monotonic() + (seconds or 0.0)
-            while seconds is not None and time.monotonic() < end and terminal.process.poll() is None:
+        for seconds in [after] if gap is None else [after, gap, 2.0]:  # two that come at once are one to the system
+            end = time.monotonic() + seconds
+            while time.monotonic() < end and terminal.process.poll() is None:
                 terminal.read(0.01)
-            if seconds is not None:
+            if terminal.process.poll() is None:
                 terminal.press_ctrl_c()
-        code = terminal.ended(60 if gap is None else 10)
+        code = terminal.ended(120 if gap is None else 10)
         assert not terminal.left(GONE), terminal.shown
         return code, terminal.shown
 
@@ -125,13 +125,13 @@ def test_once_it_ends_well_and_goes_on_and_twice_at_once(name: str, root: Path) 
         assert terminal.ended(300) == 0, terminal.shown
     takes = time.monotonic() - start
     met = 0
-    for share in (0.5, 0.7, 0.9):
-        for gap in (None, 0.05, 0.5):
+    for share in (0.4, 0.6, 0.8):
+        for gap in (None, 0.2):
             code, shown = pressed(case, root, share * takes, gap)
             if code:
                 met += 1
                 assert_clear(code, shown, case.words)
-    assert met >= 4, "it had ended before most of the times"
+    assert met >= 2, "it had ended before most of the times"
     case = case._replace(without=())
     with command(case, root) as terminal:
         assert terminal.ended(300) == 0, terminal.shown

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import codec, jpeg
 from curate.pipeline.imaging.codec import Format, ImageError
 
 
@@ -44,6 +45,43 @@ def refusal(data: bytes, **options: int) -> str:
     with pytest.raises(ImageError) as caught:
         codec.decode(data, **options)
     return caught.value.reason
+
+
+def with_scans(scans: int, side: int = 64) -> bytes:
+    """A progressive JPEG, the last of whose scans is there once more until it has so many."""
+    data = saved(picture(side, side), "JPEG", progressive=True)
+    starts = [start - 4 for marker, start, _ in jpeg._segments(data) if marker == jpeg.SOS]
+    return data[:-2] + data[starts[-1] : -2] * (scans - len(starts)) + data[-2:]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: data, lambda data: data[:-2], lambda data: data[:20] + b"\0" + data[20:]]
+)
+def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(
+    change: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(*_: object) -> None:
+        pytest.fail("decoded")
+
+    assert codec.decode(with_scans(jpeg.SCANS)).shape == (64, 64, 3)
+    monkeypatch.setattr(codec, "_load", decode)
+    monkeypatch.setattr(codec.cv2, "imdecode", decode)
+    for look in (codec.inspect, codec.verify, codec.decode):
+        with pytest.raises(ImageError, match=r"bomb: 64x64 px, scans: \d+|decode_failed: cannot identify"):
+            look(change(with_scans(2000)))
+    assert jpeg.count_scans(change(with_scans(jpeg.SCANS))) == jpeg.SCANS
+
+
+def test_all_that_encoders_write_is_few_scans() -> None:
+    for mode in ("L", "RGB", "CMYK"):
+        for progressive in (False, True):
+            data = saved(picture(64, 64), "JPEG", mode, progressive=progressive, quality=95, subsampling=0)
+            assert 1 <= jpeg.count_scans(data) <= 18
+
+
+def test_px_times_scans_are_bounded() -> None:
+    assert not jpeg.is_costly(30, codec.MAX_PIXELS)
+    assert jpeg.is_costly(jpeg.SCANS, codec.MAX_PIXELS)
 
 
 @pytest.mark.parametrize(

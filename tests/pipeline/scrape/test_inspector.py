@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
+from curate.pipeline.core.helper_process import HelperLateError, HelperProcess
 from curate.pipeline.scrape import inspector
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.inspector import Inspector
@@ -46,7 +48,34 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         assert apart._helper.process is not None
         os.kill(apart._helper.process.pid, signal.SIGSTOP)
         monkeypatch.setattr(inspector, "LONGEST", 0.2)
-        assert apart.examine(photo(2, "PNG")).reason == "decode_failed"
+        late = apart.examine(photo(2, "PNG"))
+        assert (late.reason, late.detail) == ("decode_failed", "its decoder took too long")
+
+
+SPINS = """
+import sys
+from curate.pipeline.core import helper_process
+from curate.pipeline.imaging.deadline import deadline
+def begin(greeting):
+    def answer(data):
+        with deadline(0.2):
+            while data == b"spin":
+                pass
+        return data
+    return answer
+helper_process.serve(begin)
+"""
+
+
+def test_a_picture_that_costs_too_much_ends_its_decoder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spins.py").write_text(SPINS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    helper = HelperProcess("spins")
+    assert helper.ask(b"fine", 60.0) == b"fine"
+    with pytest.raises(HelperLateError, match="of the processor"):
+        helper.ask(b"spin", 60.0)
+    assert helper.ask(b"fine", 60.0) == b"fine"
+    helper.end()
 
 
 def test_the_process_ends_with_the_run() -> None:
