@@ -24,11 +24,7 @@ from curate.pipeline.scrape.row_store import RowStore
 from curate.pipeline.scrape.sources import HANDED, licenses, local_paths
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Tally
-from curate.pipeline.scrape.web.url import parts_of
 from curate.pipeline.tables import manifest
-
-PATIENCE = 10  # failures in a row after which a host is left alone
-_FAILURES = frozenset("network too_slow http_5xx robots_unreachable".split())
 
 
 class Admission:
@@ -43,8 +39,6 @@ class Admission:
         self._rows = RowStore(manifest.IMAGES, store.temporary)
         self._kept = DigestMap()  # by sha256, and the product for pictures with a role
         self._ranks: Counter[str] = Counter()  # by domain
-        self._straight: Counter[str] = Counter()  # failures in a row, by host
-        self._off: set[str] = set()
         self.tally = Tally()
 
     def settled(self, query: Query, candidate: Candidate) -> str | None:
@@ -55,9 +49,7 @@ class Admission:
             return "excluded"
         if candidate.license == licenses.OTHER:
             return "license_unclear"
-        if not self._licensed(query, candidate):
-            return "license"
-        return "host_off" if _host(candidate) in self._off else None
+        return None if self._licensed(query, candidate) else "license"
 
     def enter(self, query: Query, candidate: Candidate, outcome: Outcome | None) -> str | None:
         """Makes the row of the next candidate and returns its reason; None if it has one already or shall have none.
@@ -105,7 +97,6 @@ class Admission:
 
     def _judge(self, candidate: Candidate, outcome: Outcome | None) -> str:
         assert outcome is not None, "a candidate that was not refused was fetched"
-        self._watch(_host(candidate), outcome.reason)
         if outcome.reason != manifest.OK:
             return outcome.reason
         assert outcome.sha256 is not None
@@ -116,16 +107,6 @@ class Admission:
         self._kept[picture] = 0
         return manifest.OK
 
-    def _watch(self, host: str, reason: str) -> None:
-        if reason == "host_off":
-            self._off.add(host)
-        elif reason in _FAILURES:
-            self._straight[host] += 1
-            if self._straight[host] >= PATIENCE:
-                self._off.add(host)
-        elif host in self._straight:
-            del self._straight[host]
-
 
 def domain_of(query: Query, candidate: Candidate | None = None) -> str:
     """The domain of a search's images: its own, its query, or the name of its list, folder or site."""
@@ -134,10 +115,6 @@ def domain_of(query: Query, candidate: Candidate | None = None) -> str:
         return named
     path = Path(query.input or query.site or query.source)
     return local_paths.words(path.name if query.source == "folder" or path.is_dir() else path.stem)
-
-
-def _host(candidate: Candidate) -> str:
-    return parts_of(candidate.image_url).netloc.lower()
 
 
 def _candidate_id(query: Query, candidate: Candidate, domain: str, place: str | None) -> str:

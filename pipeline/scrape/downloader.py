@@ -5,30 +5,37 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
 
-from curate.pipeline.core.confined_path import is_safe_path
 from curate.pipeline.scrape.config import Scrape
+from curate.pipeline.scrape.digest_map import DigestMap
+from curate.pipeline.scrape.host_patience import GIVEN_UP, HostPatience
 from curate.pipeline.scrape.inspector import Inspector
 from curate.pipeline.scrape.journal import CandidateSeen, Journal, Past
-from curate.pipeline.scrape.outcome import FINAL, Outcome, extension, holds
+from curate.pipeline.scrape.outcome import FINAL, UNANSWERED, Outcome, extension
 from curate.pipeline.scrape.raw_store import RawStore
+from curate.pipeline.scrape.recall import Recall
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.web import contact
 from curate.pipeline.scrape.web.address_guard import Guard
 from curate.pipeline.scrape.web.client import HttpClient
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.json_reader import well_formed
 from curate.pipeline.scrape.web.reply import NOT_MODIFIED, Response
 from curate.pipeline.scrape.web.request import conditional, http_date
+from curate.pipeline.scrape.web.url import parts_of
 from curate.pipeline.tables import manifest
+
+Note: TypeAlias = Callable[[Outcome | None], Outcome | None]
 
 _SETTLED = 2.0  # s since its last change after which a file's times tell whether it is the same; FAT counts in these
 _OF_BYTES = ("sha256", "path", "bytes", "width", "height", "mode", "animated", "format", "advice")
@@ -57,6 +64,10 @@ class Downloader:
         self._avoided = np.array(sorted(journal.avoided), np.uint64)
         self._inspector = stack.enter_context(Inspector(section, hashed=bool(journal.avoided)))
         self._readers: ThreadPoolExecutor | None = None
+        self._patience = HostPatience()
+        self._recall = Recall(section, store, journal, revisit.retry)
+        self._met = DigestMap()  # addresses of this run
+        self._under_way: dict[bytes, Future[Outcome | None]] = {}  # those that are being asked for
 
     def client(self) -> HttpClient:
         """The HTTP layer. Raises UsageError for a contact that cannot be shown to the sites."""
@@ -98,16 +109,37 @@ class Downloader:
             return _known(note(self._given(candidate.data)))
         if candidate.image_url is None:  # of a search of local files that is not asked for now, or no address at all
             return _known(self._journal.find_outcome(key, index, candidate.address) or note(Outcome("bad_url")))
-        url, page = candidate.image_url, candidate.page_url
-        past = self._remembered(key, url)
+        return self._of_web(key, index, candidate, candidate.image_url, note)
+
+    def _of_web(self, key: str, index: int, candidate: Candidate, url: str, note: Note) -> Future[Outcome | None]:
+        """The outcome of a picture of the web: known, under way for another candidate, or to be asked for.
+
+        Its host is judged by each address once, where a run first meets it.
+        """
+        host, digest = parts_of(url).netloc.lower(), hashlib.sha256(url.encode()).digest()[:16]
+        again = digest in self._met
+        self._met[digest] = 0
+        if shared := self._under_way.get(digest):
+            return _then(shared, lambda outcome: _noted(outcome, note))
+        past = self._recall.of(key, url) or self._recall.own(key, index, candidate)
+        if past is not None and (not self._revisit.refresh or past.fresh or past.outcome.path is None):
+            old = past.outcome.reason in UNANSWERED and not (past.fresh or past.outcome.young)
+            if not (again or old or "host_off" in self._revisit.retry):
+                self._patience.count(host, past.outcome.reason)
+            return _known(note(past.outcome))
+        future = self._patience.fetch(host, lambda: self._asked(candidate, url, past, note))
+        self._under_way[digest] = future
+        future.add_done_callback(lambda _: self._under_way.pop(digest, None))
+        return _then(future, lambda outcome: _noted(outcome, note) if outcome is GIVEN_UP else outcome)
+
+    def _asked(self, candidate: Candidate, url: str, past: Past | None, note: Note) -> Future[Outcome | None]:
         if past is None:
             return self._fetched(candidate, note)
-        outcome = past.outcome
-        if not self._revisit.refresh or past.fresh or outcome.path is None:
-            return _known(note(outcome))
-        options = conditional(outcome.etag, outcome.last_modified or http_date(outcome.retrieved_at))
-        url = outcome.image_url or url
-        return self.client().image(url, page, lambda got: note(self._renewed(outcome, got)), options)
+        known = past.outcome
+        options = conditional(known.etag, known.last_modified or http_date(known.retrieved_at))
+        return self.client().image(
+            known.image_url or url, candidate.page_url, lambda got: note(self._renewed(known, got)), options
+        )
 
     def _fetched(
         self, candidate: Candidate, note: Callable[[Outcome | None], Outcome | None]
@@ -122,27 +154,22 @@ class Downloader:
         urls = [first, *(url for url in candidate.fallbacks if not self._journal.forgotten(url))]
         best: list[Outcome] = []
 
+        silent: set[str] = set()
+
+        def tried() -> Iterator[str]:
+            return (url for url in urls if parts_of(url).netloc not in silent)
+
         def judge(url: str, got: Response | FetchError) -> tuple[Outcome | None, bool]:
             outcome = self._examined(got, from_page=True)
             if url != first:
                 outcome = msgspec.structs.replace(outcome, image_url=url)
             best.append(outcome)
+            if outcome.reason in {"network", "robots_unreachable"}:
+                silent.add(parts_of(url).netloc)  # has not answered, and need not be asked for a smaller one
             ended = outcome.reason in FINAL
             return outcome if ended else min(best, key=_distance), ended
 
-        return self.client().first_image(urls, page, judge, note)
-
-    def _remembered(self, key: str | None, name: str) -> Past | None:
-        """An earlier fetch, if its outcome still holds and its bytes still stand."""
-        past = self._journal.past(name)
-        if past is None or not holds(past.outcome, self._section, past.key == key):
-            return None
-        outcome = past.outcome
-        if outcome.reason in self._revisit.retry and not past.fresh:
-            return None
-        path = outcome.path  # as the journal has it, which may be somebody else's
-        stands = path is None or (is_safe_path(path) and self._store.has(path, outcome.bytes or 0))
-        return past if stands else None
+        return self.client().first_image(tried(), page, judge, note)
 
     def _renewed(self, past: Outcome, got: Response | FetchError) -> Outcome:
         """What a conditional request makes of a stored image. A failure that says nothing about it changes nothing."""
@@ -160,7 +187,9 @@ class Downloader:
     def _examined(self, got: Response | FetchError, from_page: bool = False) -> Outcome:
         """`from_page`: the address was read off a page, so that one flat colour is no picture."""
         if isinstance(got, FetchError):
-            return Outcome(got.reason, got.detail or None, http_status=got.status, final_url=got.final_url)
+            judged = datetime.now(UTC) if got.reason in UNANSWERED | {"host_off"} else None
+            detail = well_formed(got.detail) or None
+            return Outcome(got.reason, detail, http_status=got.status, final_url=got.final_url, tried_at=judged)
         return msgspec.structs.replace(
             self._stored(got.body, from_page),
             mime=got.content_type or None,
@@ -177,7 +206,7 @@ class Downloader:
             stamp = _stamp(file, os.stat(file))  # noqa: PTH116 - of text: half the time of Path's
         except OSError:
             return None
-        past = self._remembered(None, stamp)
+        past = self._recall.of(None, stamp)
         return (_of_file(past.outcome), stamp) if past is not None else None
 
     def _read(self, file: str) -> tuple[Outcome, str | None]:
@@ -199,7 +228,7 @@ class Downloader:
 
     def _given(self, data: bytes) -> Outcome:
         """The outcome of bytes of the user's own."""
-        past = self._remembered(None, hashlib.sha256(data).hexdigest())
+        past = self._recall.of(None, hashlib.sha256(data).hexdigest())
         if past is None:
             return self._stored(data)
         return _of_file(past.outcome)
@@ -240,6 +269,26 @@ def _stamp(file: str, status: os.stat_result) -> str:
 def _of_file(past: Outcome) -> Outcome:
     """What an earlier outcome of the same bytes says of them, without where they were downloaded."""
     return Outcome(past.reason, **{name: getattr(past, name) for name in _OF_BYTES})
+
+
+def _noted(outcome: Outcome | None, note: Note) -> Outcome | None:
+    """`outcome`, once it is in the journal; that nobody was asked is none there."""
+    note(None if outcome is GIVEN_UP else outcome)
+    return outcome
+
+
+def _then(first: Future[Outcome | None], change: Note) -> Future[Outcome | None]:
+    """What `change` makes of the outcome of `first`, on the thread that ends it."""
+    future: Future[Outcome | None] = Future()
+
+    def ended(done: Future[Outcome | None]) -> None:
+        try:
+            future.set_result(change(done.result()))
+        except BaseException as error:  # carried to whoever waits
+            future.set_exception(error)
+
+    first.add_done_callback(ended)
+    return future
 
 
 def _known(outcome: Outcome | None) -> Future[Outcome | None]:

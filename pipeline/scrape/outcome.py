@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -40,6 +40,12 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     advice: str | None = None  # what to do with it
     flat: bool = False  # one colour all over
     phash: int | None = None  # where something was forgotten that it may be like; never in the journal
+    tried_at: datetime | None = None  # when its host did not answer, or sent us away
+
+    @property
+    def young(self) -> bool:
+        """Whether what it says of its host is less than a day old."""
+        return self.tried_at is not None and datetime.now(UTC) - self.tried_at < DAY
 
 
 # Reasons after which a picture's other addresses are not asked.
@@ -48,6 +54,8 @@ FINAL = frozenset("ok optout_header optout_meta optout_signal no_contact exclude
 PASSING = frozenset(
     "network http_4xx http_5xx too_slow robots_denied robots_unreachable quota host_off no_contact".split()
 )
+UNANSWERED = frozenset("network too_slow http_5xx robots_unreachable".split())  # a host that may be dead
+DAY = timedelta(days=1)  # after which a host that was given up is asked again
 _FLAT_BYTES, _FLAT_SHARE = 2048, 0.05  # bytes at most of a flat picture: these, and these for each px
 _FLAT_LEVELS = 8  # of 255: a JPEG's own noise
 # Reasons by a limit whose measure is not known afterwards.
@@ -112,6 +120,8 @@ def holds(outcome: Outcome, limits: Scrape, same_run: bool) -> bool:
 
     `same_run`: it belongs to the very search that is going on again, so what failed then has failed now.
     """
+    if outcome.reason == "host_off":
+        return same_run and outcome.young
     if outcome.reason == "no_contact":
         return not contact.usable(limits.contact)
     if outcome.reason in PASSING | UNMEASURED:

@@ -28,7 +28,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "quota": "the source's quota was used up",
         "license": "a licence outside scrape.licenses",
         "license_unclear": "it states a licence that we do not understand: its words stand in extra",
-        "host_off": "its host failed too often in this run",
+        "host_off": "its host failed too often, and is left alone for a day",
         "incomplete": "a picture that the item should have is missing",
         "excluded": "its text holds a word that the site file excludes",
         "other_host": "its host is not among allowed_hosts of the site file",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+PATIENCE = 10  # failures in a row after which a host is left alone
 LONGEST_BACKOFF = 60.0  # s
 _AVAILABLE = "x-ratelimit-available-"
 _PERIODS = {"sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}  # s

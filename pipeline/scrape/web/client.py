@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -29,6 +29,7 @@ from curate.pipeline.scrape.web.url import Url, parse
 
 R = TypeVar("R")
 
+_SILENCE = frozenset({"network", "too_slow", "http_5xx"})
 LONGEST_PARK = 3600.0  # s; a host that asks for more is left alone for this run
 
 
@@ -47,6 +48,7 @@ class HttpClient:
         self._random = random.Random()
         self._exhausted: dict[str, float] = {}  # APIs whose quota is used up, until when (monotonic s)
         self._sent: Counter[str] = Counter()  # requests, by host and port
+        self._unanswered: Counter[str] = Counter()  # the same, counted ones that failed in a row
         self._counting = threading.Lock()
 
     def close(self) -> None:
@@ -63,11 +65,12 @@ class HttpClient:
         options: RequestOptions = PLAIN,
     ) -> Future[R]:
         """Fetches an image and hands it, or the FetchError, to `then` on the fetching thread."""
-        return self._scheduler.submit(self._caught(self._fetch(url, Kind.IMAGE, page_url, options=options)), then)
+        steps = self._fetch(url, Kind.IMAGE, page_url, options=options, counted=False)
+        return self._scheduler.submit(self._caught(steps), then)
 
     def first_image(
         self,
-        urls: Sequence[str],
+        urls: Iterable[str],
         page_url: str | None,
         judge: Callable[[str, Response | FetchError], tuple[R, bool]],
         then: Callable[[R], R],
@@ -76,8 +79,9 @@ class HttpClient:
         made of the last one, or of the last that it preferred, to `then` on the fetching thread."""
 
         def steps() -> Steps[R]:
-            for url in urls:
-                result, enough = judge(url, (yield from self._caught(self._fetch(url, Kind.IMAGE, page_url))))
+            for number, url in enumerate(urls):
+                fetch = self._fetch(url, Kind.IMAGE, page_url, counted=number > 0)
+                result, enough = judge(url, (yield from self._caught(fetch)))
                 if enough:
                     break
             return result
@@ -123,8 +127,12 @@ class HttpClient:
         page_url: str | None = None,
         allowed: Callable[[str], bool] | None = None,
         options: RequestOptions = PLAIN,
+        counted: bool = True,
     ) -> Steps[Response]:
-        """The request with its redirects, each hop under all the rules."""
+        """The request with its redirects, each hop under all the rules.
+
+        `counted`: its host is given up by its failures; where it is not, whoever asks sees to that.
+        """
         url = parse(address)
         for _ in range(MAX_REDIRECTS + 1):
             if allowed is not None and not (allowed(url.host) or allowed(url.key)):
@@ -138,10 +146,11 @@ class HttpClient:
                 self._scheduler.widen(url.key, 1, 0.0)
                 if (left := self._exhausted.get(url.key, 0.0) - time.monotonic()) > 0:
                     raise FetchError("quota", "said that its allowance is used up", final_url=url.text, wait=left)
-            result = yield from self._send_with_retries(url, kind, page_url, options=options)
+            result = yield from self._send_with_retries(url, kind, page_url, options=options, counted=counted)
             if isinstance(result, Response):
                 return result
             following = self._next_hop(url, result, kind)
+            counted = counted or following.key != url.key
             if following.key != url.key or options.form:  # keys are for the host, and the address, that gave them
                 following, options = parse(options.without(following.text)), options.elsewhere
             elif options.params:
@@ -162,16 +171,27 @@ class HttpClient:
         return result if isinstance(result, Response) else url.redirected(result.location)
 
     def _send_with_retries(
-        self, url: Url, kind: Kind, page_url: str | None, holding: bool = False, options: RequestOptions = PLAIN
+        self,
+        url: Url,
+        kind: Kind,
+        page_url: str | None,
+        holding: bool = False,
+        options: RequestOptions = PLAIN,
+        counted: bool = True,
     ) -> Steps[Response | Moved]:
         """One hop, tried again while its failures may pass. `holding`: the turn is held already, and kept."""
         after = 0.0
         for attempt in range(self._section.tries):
             if attempt or not holding:
                 yield Turn(url.key, after, kind is not Kind.IMAGE, keep=holding, free=kind is Kind.ROBOTS)
+            if counted and self._unanswered[url.key] >= backoff.PATIENCE * self._section.tries:
+                raise FetchError("host_off", f"{url.host} has failed too often", final_url=url.text)
             try:
                 result = self._send(url, kind, page_url, options)
-            except TransientError as error:
+            except FetchError as error:
+                self._answered(url, error.reason not in _SILENCE, counted)
+                if not isinstance(error, TransientError):
+                    raise
                 last = error
                 if error.status in {429, 503} and not attempt:  # its further tries are spaced by themselves
                     self._scheduler.refused(url.key)
@@ -184,6 +204,7 @@ class HttpClient:
                 after = time.monotonic() + (error.wait or 0.0)
                 after += backoff.backoff(attempt, self._section.delay, self._random)
             else:
+                self._answered(url, True, counted)
                 self._scheduler.served(url.key)
                 return result
         raise FetchError(
@@ -236,6 +257,13 @@ class HttpClient:
             return FetchError("network", failure.text, final_url=url.text, reached=False)
         late = isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError)
         return TransientError("too_slow" if late else "network", failure.text, reached=failure.sent)
+
+    def _answered(self, url: Url, well: bool, counted: bool) -> None:
+        with self._counting:
+            if well:
+                self._unanswered.pop(url.key, None)
+            elif counted:
+                self._unanswered[url.key] += 1
 
     def _count(self, url: Url, more: int) -> int:
         """Counts `more` requests to the host of `url`, and returns how many it had."""
