@@ -10,6 +10,7 @@ from typing import Any
 
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, load
+from curate.pipeline.scrape.sources.candidate import storable
 from curate.pipeline.scrape.sources.html_parser import parsed
 from curate.pipeline.scrape.sources.site_file import SiteFile, read, selector, value
 from curate.pipeline.scrape.web import charset
@@ -62,7 +63,7 @@ def preview(query: Query, pages: Pages, limit: int = SHOWN) -> SearchPreview:
     found: list[Mapping[str, Any]] = []
     broken = None
     try:
-        for candidate in islice(load(query.source)(query, watched), limit):
+        for candidate in map(storable, islice(load(query.source)(query, watched), limit)):
             shown = ("address", "role", "group_id", "variant", "title", "creator", "license", "page_url", "refused")
             found.append({name: getattr(candidate, name) for name in shown})
     except FetchError as error:
@@ -74,7 +75,10 @@ def preview(query: Query, pages: Pages, limit: int = SHOWN) -> SearchPreview:
 
 def _matches(site: SiteFile, response: Response) -> Iterator[PreviewMatch]:
     html, _ = charset.decode(response.body, response.content_type, site.html_encoding)
-    soup = parsed(html, site.parser)
+    try:
+        soup = parsed(html, site.parser)
+    except FetchError:
+        return
     for key, css in _selectors(site):
         bare, attribute = selector(css)
         found = soup.select(bare)

@@ -10,27 +10,25 @@ import codecs
 import csv
 import gzip
 import io
-import json
 import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, cast
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.scrape.sources import local_paths
-from curate.pipeline.tables.folding import folded
-
-Row: TypeAlias = Mapping[str, list[Any]]  # simplified name -> what stands under it, columns of one name together
-Numbered: TypeAlias = tuple[int, Row | None]  # line or row number from 1; None for one that cannot be read
+from curate.pipeline.scrape.sources import list_json, local_paths
+from curate.pipeline.scrape.sources.list_rows import Numbered, Row, is_address, named, simplified
 
 KINDS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
 _ALIKE = {".ndjson": ".jsonl", ".lst": ".txt", ".list": ".txt", ".tab": ".tsv", ".pq": ".parquet"}
 _SEPARATORS = {".tsv": "\t,;|", ".csv": ",;\t|", ".txt": "\t,;|"}
-_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/]|data:", re.I)
 _MENDED = "mend the list and try again"
 _LONGEST = 200  # lines of one quoted cell
+_WIDEST = 1 << 22  # characters of a line, or of a record; of a longer line the rest is passed over
+csv.field_size_limit(_WIDEST + 1)  # a long cell is cut where it is used; it does not end its list
 
 
 def rows(path: Path, names: Collection[str], others: Collection[str] = ()) -> Iterator[Numbered]:
@@ -53,28 +51,11 @@ def rows(path: Path, names: Collection[str], others: Collection[str] = ()) -> It
         if kind == ".parquet" or head.startswith(b"PAR1"):
             yield from _parquet(path, names, others)
         elif kind in {".json", ".jsonl"}:
-            yield from _json(_lines(path))
+            yield from list_json.rows(_lines(path, whole=kind == ".json"))
         else:
             yield from _table(_lines(path), _SEPARATORS[kind], kind == ".txt", names, shown)
     except (OSError, EOFError, ValueError, zlib.error) as error:  # Arrow's own errors are ValueErrors
         raise UsageError(f"{shown}: cannot be read as a list: {error}", _MENDED) from None
-
-
-def simplified(name: object) -> str:
-    """A column's name as names are compared: imageurl for "Image URL" and image_url."""
-    return re.sub(r"[\W_]+", "", folded(str(name)))
-
-
-def is_address(value: object) -> bool:
-    """Whether `value` looks like an address of the web, of whichever scheme."""
-    return isinstance(value, str) and _ADDRESS.match(value.strip()) is not None
-
-
-def _named(pairs: Iterator[tuple[Any, Any]]) -> Row:
-    row: dict[str, list[Any]] = {}
-    for name, value in pairs:
-        row.setdefault(simplified(name), []).append(value)
-    return row
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -83,10 +64,14 @@ def _opened(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path)) if packed else path.open("rb")
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path, whole: bool = False) -> Iterator[str]:
+    """The lines of a text. `whole`: those that are very long come in parts, instead of being cut."""
     with _opened(path) as file, io.TextIOWrapper(file, _encoding(path), errors="replace", newline="") as text:
-        for line in text:
+        while line := text.readline(_WIDEST):
             yield line.replace("\0", "")
+            while not line.endswith(("\n", "\r")) and (line := text.readline(_WIDEST)):
+                if whole:
+                    yield line.replace("\0", "")
 
 
 def _encoding(path: Path) -> str:
@@ -142,7 +127,7 @@ def _table(
             yield from _records(chain([first], numbered), separator, header, {"url"})
             return
     found = ", ".join(_cells(first[1], max(separators, key=first[1].count)))
-    raise UsageError(f"{shown}: no column of addresses among: {found}", "call one of them url or image_url")
+    raise UsageError(f"{shown}: no column of addresses among: {found[:300]}", "call one of them url or image_url")
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -154,26 +139,52 @@ def _records(
 ) -> Iterator[Numbered]:
     """The rows below a line of names. A quote that is never closed, or not before the next row, is a mere character."""
     place = next(n for n, name in enumerate(header) if simplified(name) in names)
-    waiting: list[tuple[int, str]] = []  # lines to be read before the next of `lines`
-    while (one := waiting.pop(0) if waiting else next(lines, None)) is not None:
-        record = [one]
-        while (cells := _closed(record, separator)) is None:
-            more = waiting.pop(0) if waiting else next(lines, None)
-            record += [more] if more is not None else []
-            alone = more[1].split(separator) if more is not None else []
-            if more is None or len(record) > _LONGEST or (len(alone) > place and is_address(alone[place].strip(' "'))):
-                waiting = record[1:] + waiting
-                cells = one[1].split(separator)
-                break
+    waiting: deque[tuple[int, str]] = deque()  # lines to be read before the next of `lines`
+
+    def following() -> tuple[int, str] | None:
+        return waiting.popleft() if waiting else next(lines, None)
+
+    def begins_row(line: str) -> bool:
+        alone = line.split(separator, place + 1)
+        return len(alone) > place and is_address(alone[place].strip(' "'))
+
+    while (one := following()) is not None:
+        cells, further = _record(one[1], following, begins_row, separator)
+        if cells is None:
+            waiting.extendleft(reversed(further))
+            cells = one[1].split(separator)
         if any(cells):
-            yield one[0], _named(zip(header, _fitted(cells, header, place, separator), strict=False))
+            yield one[0], named(zip(header, _fitted(cells, header, place, separator), strict=False))
 
 
-def _closed(record: list[tuple[int, str]], separator: str) -> list[str] | None:
-    """The cells of a record of one line or more; None while a quote in it is open."""
-    reader = csv.reader(chain((line for _, line in record), ["\n"]), delimiter=separator)
-    cells = next(reader)
-    return None if reader.line_num > len(record) else cells
+def _record(
+    first: str,
+    following: Callable[[], tuple[int, str] | None],
+    begins_row: Callable[[str], bool],
+    separator: str,
+) -> tuple[list[str] | None, list[tuple[int, str]]]:
+    """The cells of the record that begins with the line `first`, None if a quote in it stays open; further lines read.
+
+    Each line is read once, whatever its quotes.
+    """
+    further: list[tuple[int, str]] = []
+    is_open = False
+
+    def fed() -> Iterator[str]:
+        nonlocal is_open
+        yield first
+        size = len(first)
+        while (more := following()) is not None:
+            further.append(more)
+            size += len(more[1])
+            if len(further) >= _LONGEST or size > _WIDEST or begins_row(more[1]):
+                break
+            yield more[1]
+        is_open = True
+        yield "\n"
+
+    cells = next(csv.reader(fed(), delimiter=separator))
+    return (None if is_open else cells), further
 
 
 def _fitted(cells: list[str], header: list[str], place: int, separator: str) -> list[str]:
@@ -202,63 +213,20 @@ def _plain(line: str) -> Row:
     return {"url": [url], "title": [cell for cell in cells if cell != url][:1]}
 
 
-def _json(lines: Iterator[str]) -> Iterator[Numbered]:
-    """The objects of JSON lines, or of one document."""
-    read: list[str] = []
-    for line in lines:
-        read.append(line)
-        if line.strip():
-            break
+def _cells_of(column: Any) -> list[Any]:
+    """The values of a column of Arrow's; None for those that Python has none for: times out of range, broken text."""
     try:
-        whole = not isinstance(json.loads(read[-1]), dict) if read else False
-    except ValueError:
-        whole = True
-    if whole:
-        read += lines
-        try:
-            document = json.loads("".join(read))
-        except ValueError:
-            document = None  # lines, of which the first is broken
-        if document is not None:
-            yield from enumerate(map(_object, _items(document)), 1)
-            return
-    for number, line in enumerate(chain(read, lines), 1):
-        if line.strip():
-            try:
-                items = list(_items(json.loads(line))) or [None]
-            except ValueError:
-                items = [None]
-            yield from ((number, _object(item)) for item in items)
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
+        return [_cell(one) for one in column]
+    return values
 
 
-def _object(item: object) -> Row | None:
-    if isinstance(item, str):
-        return {"url": [item]}
-    return _named(iter(item.items())) if isinstance(item, dict) else None
-
-
-_HOLDERS = ("images", "photos", "pictures", "items", "results", "data", "rows", "records", "posts", "hits", "urls")
-
-
-def _items(document: Any) -> Iterator[Any]:
-    """The objects of a document: those of its lists, with the licences that COCO's lists have numbers for."""
-    if isinstance(document, list):
-        for one in document:
-            yield from _items(one) if isinstance(one, list) else (one,)
-        return
-    if not isinstance(document, dict):
-        yield document
-        return
-    lists = [key for key in _HOLDERS if isinstance(document.get(key), list | dict)]
-    if not lists or any(is_address(value) for value in document.values()):
-        yield document
-        return
-    licenses = document.get("licenses")
-    known = {one.get("id"): one for one in licenses if isinstance(one, dict)} if isinstance(licenses, list) else {}
-    for item in _items(document[lists[0]]):
-        if isinstance(item, dict) and isinstance(number := item.get("license"), int | str) and number in known:
-            item = {**item, "license": known[number].get("name"), "license_url": known[number].get("url")}
-        yield item
+def _cell(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _parquet(path: Path, names: Collection[str], others: Collection[str]) -> Iterator[Numbered]:
@@ -269,11 +237,13 @@ def _parquet(path: Path, names: Collection[str], others: Collection[str]) -> Ite
         if not {simplified(name) for name in columns} & set(names):
             found = ", ".join(columns)
             shown = local_paths.spelled(path)
-            raise UsageError(f"{shown}: no column of addresses among: {found}", "call one of them url or image_url")
+            raise UsageError(
+                f"{shown}: no column of addresses among: {found[:300]}", "call one of them url or image_url"
+            )
         number = 0
         wanted = [name for name in columns if simplified(name) in {*names, *others}]
         for batch in table.iter_batches(1024, columns=wanted):
-            values = [column.to_pylist() for column in batch.columns]
+            values = [_cells_of(column) for column in batch.columns]
             for cells in zip(*values, strict=True):
                 number += 1
-                yield number, _named(zip(batch.schema.names, cells, strict=True))
+                yield number, named(zip(batch.schema.names, cells, strict=True))

@@ -12,7 +12,7 @@ from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, licenses, list_files, local_paths
 from curate.pipeline.scrape.sources.candidate import Candidate, tidy
 from curate.pipeline.scrape.sources.facts import Facts
-from curate.pipeline.scrape.sources.list_files import Numbered, Row, is_address
+from curate.pipeline.scrape.sources.list_rows import Numbered, Row, is_address, simplified
 
 FACTS = Facts(
     terms="own",
@@ -42,7 +42,10 @@ _DEPTH = 4  # of objects within objects
 
 
 def search(query: Query, pages: Pages) -> Iterator[Candidate]:
-    """Every address of the list at `query.input`. Raises UsageError for a list that cannot be read as one."""
+    """Every address of the list at `query.input`; a row without one is refused, and the first of them is named.
+
+    Raises UsageError for a list that cannot be read as one.
+    """
     if query.input is None:
         raise UsageError("the urls source needs a list", "name one with: curate scrape --source urls --input LIST")
     path = Path(query.input)
@@ -50,8 +53,15 @@ def search(query: Query, pages: Pages) -> Iterator[Candidate]:
     first = list(islice(numbered, _AHEAD))
     if first and not any(is_address(url) for _, row in first for url in _addresses(row)):
         raise _no_address(path, first)
+    empty: list[int] = []
     for number, row in chain(first, numbered):
-        yield from _candidates(number, row)
+        for candidate in _candidates(number, row):
+            if candidate.image_url is None:
+                empty.append(number)
+            yield candidate
+    if empty:
+        more = f", and {len(empty) - 1} more like it" if len(empty) > 1 else ""
+        pages.note(f"{local_paths.spelled(path)}:{empty[0]}: no address can be read in this row{more}")
 
 
 def _no_address(path: Path, rows: list[Numbered]) -> UsageError:
@@ -112,7 +122,7 @@ def _texts(value: Any, depth: int = _DEPTH) -> Iterator[str]:
         for one in value:
             yield from _texts(one, depth - 1)
     elif isinstance(value, dict) and depth:
-        named = {list_files.simplified(name): one for name, one in value.items()}
+        named = {simplified(name): one for name, one in value.items()}
         under = next((named[name] for name in COLUMNS["url"] if named.get(name)), None)
         for one in named.values() if under is None else [under]:
             yield from (text for text in _texts(one, depth - 1) if under is not None or is_address(text))

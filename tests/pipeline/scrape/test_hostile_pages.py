@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from curate.pipeline.scrape import stage as scrape
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.tables import manifest
 from tests.pipeline.scrape.test_stage import rows, section
+from tests.support.fake_apis import KINDS, item, stand_in
 from tests.support.http_server import Site, photo
 
 ADDRESSES = [  # of which none can be asked
@@ -157,3 +159,28 @@ def test_a_licence_whose_address_cannot_be_parsed_grants_nothing(site: Site, tmp
     with pytest.raises((YieldError, AssertionError)):
         walked(site, tmp_path / "again", "", pages)
     assert {row["reason"] for row in rows(tmp_path / "again")} == {"optout_signal"}
+
+
+def test_a_broken_item_of_an_api_costs_itself(site: Site, tmp_path: Path) -> None:
+    said = ["\ud800", *ADDRESSES[:4], "x" * 1_000_000, 10**300, [[1]], {}, None, True]
+    keys = ("url", "title", "creator", "license", "license_url", "foreign_landing_url", "creator_url", "width")
+    stand, kind = stand_in(site, "openverse"), KINDS["openverse"]
+    broken = [{**item(stand, n), key: one} for n, (key, one) in enumerate(product(keys, said))]
+    good = [item(stand, 1000 + n) for n in range(len(broken))]
+    pages = [[*good[n : n + 10], *broken[n : n + 10]] for n in range(0, len(broken), 10)]
+    stand.also(stand.path, lambda params: json.dumps(kind.page(pages[kind.number(params) - 1], params, len(pages))))
+    query = Query(source="openverse", query="hair", base_url=stand.base)
+    scrape.run(section(query, tries=1, min_side=1), tmp_path, allow=(site.host,))
+    found = rows(tmp_path)
+    assert len(found) >= len(good) + len(broken) - len(said)
+    assert {row["image_url"] for row in found if row["reason"] == "ok"} >= {one["url"] for one in good}
+
+
+def test_a_dry_run_of_a_hostile_site_ends(site: Site, tmp_path: Path) -> None:
+    deep = "<div>" * 3000
+    pages = [picture(head='<base href="http://[bad">'), f"<h1>p</h1>{linked(name=VALUES['half a character'])}", deep]
+    walked(site, tmp_path, "", [page.encode() for page in pages])
+    query = Query(source="html", site="site.yaml", domain="shop")
+    [seen] = scrape.previews(section(query), tmp_path, allow=(site.host,))
+    assert [one["refused"] for one in seen.candidates].count("decode_failed") == 1
+    json.dumps([dict(one) for one in seen.candidates], ensure_ascii=False).encode()

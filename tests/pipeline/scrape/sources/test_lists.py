@@ -17,12 +17,13 @@ from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.sources import Pages, urls
 from curate.pipeline.scrape.sources.candidate import Candidate
+from tests.support.fake_apis import Notes
 
 A, B = "https://a.example/1.jpg", "https://b.example/x/2.png?w=9"
 
 
 def read(path: Path) -> list[Candidate]:
-    return list(urls.search(Query(source="urls", input=str(path)), cast(Pages, None)))
+    return list(urls.search(Query(source="urls", input=str(path)), cast(Pages, Notes())))
 
 
 def told(path: Path) -> list[tuple[str, str | None]]:
