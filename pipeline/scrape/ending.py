@@ -76,6 +76,8 @@ def _empty(results: list[SearchResult]) -> bool:
 
 def _complain(results: list[SearchResult], progress: Progress) -> None:
     reasons: Counter[str] = sum((result.reasons for result in results), Counter())
+    if left := sum(result.reasons["host_off"] for result in results if result.plan.asked):
+        progress.note(f"{left} were not asked for, as their hosts were given up: {_AGAIN}")
     hint = _hint(reasons)
     for result in results:
         if allow := result.hosts_hint:
@@ -105,6 +107,7 @@ def _complain(results: list[SearchResult], progress: Progress) -> None:
         raise YieldError("; ".join(short), hint)
 
 
+_AGAIN = "--retry-failed=host_off does, or, for pictures, the same command a day later"
 _OTHER_WORDS = "try other words, the words that the source uses (scrape.map), or another source: curate sources"
 _ELSEWHERE = {
     "folder": "pictures are known by their names or their bytes, hidden ones are passed over: is it the right folder?",

@@ -20,6 +20,7 @@ from curate.pipeline.scrape.host_patience import HostPatience
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.web.backoff import PATIENCE
 from tests.pipeline.scrape.test_stage import listed, rows, section
+from tests.support.fake_apis import Notes
 from tests.support.http_server import Site, drip, hanging_up, photo, serving
 
 TRIES = 4  # as is usual
@@ -80,6 +81,13 @@ def test_it_is_asked_again_where_that_is_asked_for(site: Site, tmp_path: Path) -
     assert asked(site) == {f"/{n}.jpg": 1 for n in range(10, 14)}
     assert run(site, tmp_path, query) == again and not site.requests
     assert set(reasons(run(site, tmp_path, query, revisit=Revisit(retry=outcome.PASSING)))) == {"ok"}
+
+
+def test_what_was_left_out_is_said(site: Site, tmp_path: Path) -> None:
+    notes = Notes()
+    with pytest.raises(YieldError):
+        scrape.run(section(listed(tmp_path, dead(site, 12)), tries=1), tmp_path, allow=(site.host,), progress=notes)
+    assert notes.said[-1].startswith("2 were not asked for, as their hosts were given up: --retry-failed=host_off")
 
 
 def test_a_challenge_ends_a_host_for_a_day(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

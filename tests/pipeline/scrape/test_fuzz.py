@@ -137,7 +137,7 @@ def test_the_corpus_is_read(tmp_path: Path, file: Path) -> None:
 
 content_types = st.sampled_from(["text/html", "text/html; charset=utf-8", "text/html; charset=hex", "\0; charset=é"])
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-deep = settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
+deep = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @quick
