@@ -112,7 +112,8 @@ def _folder(folder: Path) -> Iterator[None]:
             try:
                 yield
             finally:
-                lock.unlink(missing_ok=True)
+                with suppress(OSError):
+                    lock.unlink()
     finally:
         for path in made:
             with suppress(OSError):

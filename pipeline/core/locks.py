@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import WRITE_HINT, disk_error
@@ -29,6 +28,7 @@ LINGERS = 3.0  # s for which what a killed process had begun may still hold its 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _MOST = 60  # characters of a command's name
+_LONGEST = 1 << 16  # bytes of a lock file that are read
 _TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})  # the last by network file systems
 
 
@@ -102,26 +102,27 @@ def _retried(
 def _locked(path: Path, hint: str, shared: bool) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
-            if lock := _opened(path, stack, shared):
+            if (lock := _opened(path, stack, shared)) is not None:
                 _take(lock, path, stack, shared)
         except OSError as error:
             raise disk_error(path, error, hint) from error
         yield
 
 
-def _opened(path: Path, stack: contextlib.ExitStack, shared: bool) -> IO[str] | None:
-    """The lock file; None where it is to be shared and can't be made. A link is not followed. Raises OSErrors."""
+def _opened(path: Path, stack: contextlib.ExitStack, shared: bool) -> int | None:
+    """The lock file, no link; None where it is to be shared and can't be made. Raises OSErrors."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
     except OSError as error:
         if shared and error.errno in _NOT_WRITABLE:
             return None
         raise
-    return stack.enter_context(os.fdopen(descriptor, "a+", encoding="utf-8", errors="replace"))
+    stack.callback(os.close, lock)
+    return lock
 
 
-def _take(lock: IO[str], path: Path, stack: contextlib.ExitStack, shared: bool) -> None:
+def _take(lock: int, path: Path, stack: contextlib.ExitStack, shared: bool) -> None:
     """Takes the lock and notes this process in it. Raises _TakenError and OSErrors."""
     try:
         fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -132,29 +133,27 @@ def _take(lock: IO[str], path: Path, stack: contextlib.ExitStack, shared: bool) 
             raise
         stack.enter_context(_owned(path.with_name(f"{path.name}.owner"), shared))
     else:
-        if not (path.exists() and os.path.samestat(os.fstat(lock.fileno()), path.stat())):
+        if not (path.exists() and os.path.samestat(os.fstat(lock), path.stat())):
             raise _TakenError("")  # whoever had it has deleted it: another try finds the new one
         stack.callback(_leave, lock, shared)
     if not shared:
-        lock.truncate(0)
-    lock.write(f"{os.getpid()} ({_command()}, since {time.strftime('%Y-%m-%d %H:%M')})\n")
-    lock.flush()
+        os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()} ({_command()}, since {time.strftime('%Y-%m-%d %H:%M')})\n".encode())
 
 
-def _leave(lock: IO[str], shared: bool) -> None:
-    """Nobody is named any more, once the last one leaves."""
-    if shared:
-        try:
+def _leave(lock: int, shared: bool) -> None:
+    """Nobody is named any more, once the last one leaves; a name that a failing disk keeps is of no account."""
+    with contextlib.suppress(OSError):
+        if shared:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return
-    lock.truncate(0)
+        os.ftruncate(lock, 0)
 
 
-def _owners(lock: IO[str]) -> str:
+def _owners(lock: int) -> str:
     """Who is noted in the lock file, and there still: the first, and how many more."""
-    lock.seek(0)
-    lines = [line.strip() for line in lock if line.strip()]
+    lines = [
+        line.strip() for line in os.pread(lock, _LONGEST, 0).decode("utf-8", "replace").splitlines() if line.strip()
+    ]
     there = [line for line in lines if (number := line.partition(" ")[0]).isdigit() and _alive(int(number))]
     if not there:
         return lines[0] if lines else ""

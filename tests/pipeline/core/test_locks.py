@@ -112,6 +112,19 @@ def test_to_share_asks_for_no_right_to_write(tmp_path: Path, monkeypatch: pytest
         pytest.fail("locked")
 
 
+def test_a_disk_that_fails_later_is_one_clear_line_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full, pytest.raises(CurateError, match="cannot write: No space"):
+        full.setattr(os, "write", refuse)
+        exclusive_lock(tmp_path / "l", taken).__enter__()
+    with monkeypatch.context() as full, exclusive_lock(tmp_path / "l", taken):
+        full.setattr(os, "ftruncate", refuse)
+    with exclusive_lock(tmp_path / "l", taken):  # nobody has it
+        pass
+
+
 def test_no_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "l").symlink_to("precious")
