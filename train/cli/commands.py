@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     add_command(app, translate, waits=True)
     add_command(app, serve)
     add_command(app, evaluate, waits=True)
-    add_command(app, compare)
+    add_command(app, compare, waits=True)
     add_command(app, generate, waits=True)
     add_command(app, label, waits=True)
     add_command(app, direction, waits=True)

@@ -113,12 +113,17 @@ def test_a_project_set_aside_is_whole_and_comes_back(tmp_path: Path) -> None:
     assert project.bring_back(tmp_path, second, "demo") == aside
 
 
-def test_nothing_is_set_aside_while_a_scrape_is_at_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lock", "told"),
+    [
+        ("raw/.lock", "a scrape is at work"),
+        ("manifests/.crops.lock", "what makes crops is at work"),
+        ("processed/runs/.hair.lock", "the training of hair is at work"),
+    ],
+)
+def test_nothing_is_set_aside_while_a_command_is_at_work(tmp_path: Path, lock: str, told: str) -> None:
     root = used(tmp_path)
-    with (
-        exclusive_lock(root / "raw/.lock", lambda _: CurateError("taken")),
-        pytest.raises(UsageError, match="a scrape is at work"),
-    ):
+    with exclusive_lock(root / lock, lambda _: CurateError("taken")), pytest.raises(UsageError, match=told):
         project.set_aside(root, "demo")
     assert (root / "raw/images/ab/abc.jpg").is_file() and not (root / "aside").exists()
 

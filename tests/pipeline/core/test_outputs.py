@@ -43,6 +43,15 @@ def test_the_same_command_may_write_again_what_it_wrote(tmp_path: Path) -> None:
     assert [json.loads(line)["name"] for line in (target.parent / RECORD).read_text().splitlines()] == ["x.png"]
 
 
+def test_one_command_writes_into_a_folder_at_a_time(tmp_path: Path) -> None:
+    first, second = OutputPlan([tmp_path / "a.png"]), OutputPlan([tmp_path / "b.png"])
+    with first, pytest.raises(UsageError, match=rf"process {os.getpid()} .* is at work there"), second:
+        pytest.fail("two at once")
+    with second, second.write(tmp_path / "b.png") as temporary:
+        temporary.write_text("b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [RECORD, "b.png"]
+
+
 def test_strangers_files_stay_without_force(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_text("somebody's")
