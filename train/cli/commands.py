@@ -122,7 +122,7 @@ def export(
         paths = exchange.write(imported, out, layout, generators_only=generators_only, sources=[source], force=force)
     written = [str(path) for path in paths]
     told = [f"wrote {path}" for path in written]
-    if layout == "onnx":
+    if layout == "onnx" and networks.directions:
         told.append(f"next: curate translate photo.jpg --onnx {written[0]}")
     context.console.result({"system": name, "written": written}, "\n".join(told))
 

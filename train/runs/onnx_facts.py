@@ -24,15 +24,17 @@ class OnnxFacts:
     system: str
     source: str  # where its weights came from
     step: int | None
-    direction: str
+    direction: str  # a2b; empty of generators that translate no photo alone: CAGAN's, StyleGAN2's
     side: int  # px
     photos: PhotoRules
     styles: Sequence[Sequence[float]] = ()  # z of the first styles, [STYLES, style]; none of networks without
 
     @classmethod
-    def of(cls, networks: PhotoNetworks, direction: str, side: int, styles: Sequence[Sequence[float]]) -> OnnxFacts:
+    def of(
+        cls, networks: PhotoNetworks, direction: str, side: int, styles: Sequence[Sequence[float]] = ()
+    ) -> OnnxFacts:
         """Those of the generator of `networks` that goes in this direction."""
-        photos = PhotoRules(networks.domains, networks.rules)
+        photos = PhotoRules(networks.domains, networks.rules, networks.width, networks.letterbox)
         return cls(networks.system, networks.source, networks.step, direction, side, photos, styles)
 
     def as_metadata(self) -> dict[str, str]:

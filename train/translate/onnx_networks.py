@@ -60,6 +60,13 @@ def load(path: Path) -> OnnxNetworks:
     except Exception as error:  # of many kinds, which have no class in common
         raise UsageError(f"{path}: no ONNX file that can be computed: {error}", "export it again") from error
     facts = OnnxFacts.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
+    if not facts.direction:
+        raise UsageError(
+            f"{path}: a generator of {facts.system}, for other runtimes: curate translates photos by the run itself",
+            f"curate translate photo.jpg --article shirt.jpg --run {facts.source}"
+            if facts.system == "CAGAN"
+            else f"curate generate {facts.source}, then curate project and curate edit",
+        )
     source = facts.direction[0]
     wanted = {one.name for one in session.get_inputs()}
     return OnnxNetworks(

@@ -1,5 +1,5 @@
 """Generators as ONNX files, one for each direction and member of a council: for `curate translate --onnx`, and for any
-other runtime of ONNX.
+other runtime of ONNX. CAGAN's and StyleGAN2's, which `--onnx` does not run: train/weights/onnx_generators.py.
 
     a2b.onnx    b2a.onnx    a2b-member-0.onnx    a2b-member-1.onnx
 
@@ -28,90 +28,98 @@ from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.outputs import OutputPlan, files_of
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.train.engine.rng import generator
+from curate.train.recipes.stylegan2.recipe import StyleGAN2
 from curate.train.runs.onnx_facts import PARTS, STYLES, OnnxFacts
 from curate.train.runs.trained import Trained
+from curate.train.weights.onnx_generators import MappingHalf, Swap, SynthesisHalf, smooth_pictures
 
 OPSET = 18  # which every release of onnxruntime since 1.15 computes
-CHECKED = 8  # pictures on which each file is compared with torch
+CHECKED = 8  # inputs on which each file is compared with torch
 TOLERANCE = 0.25  # of 255 levels: how far any px may be off
 
 
 def write(
     trained: Trained, out: Path, *, sources: Iterable[Path] = (), force: bool = False, progress: Progress = SILENT
 ) -> list[Path]:
-    """Writes a file for each direction and member of `trained` into the folder `out`; returns their paths.
+    """Writes the files of the generators of `trained` into the folder `out`; returns their paths.
 
-    Each is compared with torch on 8 pictures before it is written. Raises UsageError for networks that translate no
-    pictures of one size, and like OutputPlan; CurateError for a file that computes something else.
+    Each is compared with torch on 8 inputs before it is written. Raises UsageError for networks without a generator,
+    and like OutputPlan; CurateError for a file that computes something else.
     """
-    if trained.is_try_on or not trained.directions:
-        raise UsageError(
-            f"{trained.source}: no generator that goes from one domain to another",
-            "as ONNX there are those of cyclegan, ugatit and council",
-        )
-    side = trained.side or 256
-    ways = [(way, member) for way in trained.directions for member in range(max(1, trained.members))]
-    made = {out / f"{way}{f'-member-{member}' * bool(trained.members)}.onnx": (way, member) for way, member in ways}
+    made = {out / f"{name}.onnx": (network, facts) for name, network, facts in _networks(trained)}
+    if not made:
+        raise UsageError(f"{trained.source}: no generator that goes from one domain to another", "name another run")
     with OutputPlan(made, files_of(sources), force=force) as plan, progress.task("onnx", len(made)) as task:
-        for path, (way, member) in made.items():
-            data = exported(trained, way, member, side)
+        for path, (network, facts) in made.items():
+            data = exported(network, facts)
             with plan.write(path) as temporary:
                 temporary.write_bytes(data)
             task.advance()
     return list(made)
 
 
-def exported(trained: Trained, way: str, member: int, side: int) -> bytes:
-    """The generator of `trained` that goes `way`, for pictures of `side` px, as a checked ONNX file."""
+def _networks(trained: Trained) -> Iterator[tuple[str, Exportable, OnnxFacts]]:
+    """The generators of `trained` by the names of their files, and what is told of each."""
     recipe: Any = trained.recipe
+    side = trained.side or 256
+    if trained.is_try_on:
+        yield "swap", Swap(recipe, side, trained.width or side), OnnxFacts.of(trained, "", side)
+        return
+    if isinstance(recipe, StyleGAN2):
+        network = recipe.average.network
+        for name, half in (("mapping", MappingHalf(network)), ("synthesis", SynthesisHalf(network))):
+            yield name, half, OnnxFacts.of(trained, "", side)
+        return
     face = bool(getattr(recipe.config, "face_branch", False))  # others have the key for their losses alone
-    network = OneWay(recipe, way, member=member if trained.members else None, face=face).cpu().eval()
-    inputs = network.pictures(side, 2)
+    for way in trained.directions:
+        for member in range(max(1, trained.members)):
+            one = OneWay(recipe, way, side, member=member if trained.members else None, face=face)
+            styles = [row.tolist() for row in one.styles()]
+            name = f"{way}-member-{member}" if trained.members else way
+            yield name, one, OnnxFacts.of(trained, way, side, styles)
+
+
+def exported(network: Exportable, facts: OnnxFacts) -> bytes:
+    """`network` as a checked ONNX file that says `facts` of itself."""
+    module = network.cpu().eval()
+    inputs = module.examples(2)
     with torch.no_grad(), _quietly():
-        parts = network.names(inputs)
         program = torch.onnx.export(
-            network,
+            module,
             tuple(inputs.values()),
             opset_version=OPSET,
             input_names=list(inputs),
-            output_names=parts,
+            output_names=list(network.parts),
             dynamic_shapes=tuple({0: "batch"} for _ in inputs),
             custom_translation_table=TRANSLATIONS,
             dynamo=True,
             verbose=False,
         )
         assert program is not None
-        facts = OnnxFacts.of(trained, way, side, [row.tolist() for row in network.styles()])
         program.model.metadata_props.update(facts.as_metadata())
         data: bytes = program.model_proto.SerializeToString()
-    check(network, data, side, trained.source)
+    check(network, data, facts.source)
     return data
 
 
 class OneWay(nn.Module):
     """A recipe's generator of one direction, as a function of tensors alone."""
 
-    def __init__(self, recipe: Any, way: str, *, member: int | None, face: bool) -> None:
+    def __init__(self, recipe: Any, way: str, side: int, *, member: int | None, face: bool) -> None:
         super().__init__()
-        self.recipe, self.way, self.member, self.face = recipe, way, member, face
-        self.parts: tuple[str, ...] = ()
+        self.recipe, self.way, self.side, self.member, self.face = recipe, way, side, member, face
+        with torch.no_grad():
+            made = self._made(*self.examples(1).values())
+        self.parts = tuple(part for part in PARTS if part in made)  # what comes out: found by trying
 
     def forward(self, image: Tensor, more: Tensor | None = None) -> tuple[Tensor, ...]:
-        """The parts that `names` has found, in that order; `more` is the face, or z."""
+        """Its `parts`, in that order; `more` is the face, or z."""
         made = self._made(image, more)
         return tuple(made[part] for part in self.parts)
 
-    def names(self, inputs: dict[str, Tensor]) -> list[str]:
-        """What comes out, of PARTS: found by trying."""
-        made = self._made(*inputs.values())
-        self.parts = tuple(part for part in PARTS if part in made)
-        return list(self.parts)
-
-    def pictures(self, side: int, count: int) -> dict[str, Tensor]:
-        """`count` smooth pictures of `side` px, each with a face and a style of its own where they are wanted."""
-        rng = generator("onnx", side)
-        coarse = torch.rand(count, 3, 9, 9, generator=rng) * 2 - 1
-        image = nn.functional.interpolate(coarse, (side, side), mode="bicubic", align_corners=True).clamp(-1, 1)
+    def examples(self, count: int) -> dict[str, Tensor]:
+        """Inputs by name: `count` smooth pictures, each with a face and a style of its own where they are wanted."""
+        image = smooth_pictures("image", count, self.side, self.side)
         inputs = {"image": image}
         if self.face:
             inputs["face"] = image[:, :1].abs()
@@ -138,14 +146,17 @@ class OneWay(nn.Module):
         }
 
 
-def check(network: OneWay, data: bytes, side: int, source: str) -> None:
-    """Raises CurateError where the ONNX file `data` computes something else than `network`, on CHECKED pictures at once
+Exportable = OneWay | Swap | MappingHalf | SynthesisHalf
+
+
+def check(network: Exportable, data: bytes, source: str) -> None:
+    """Raises CurateError where the ONNX file `data` computes something else than `network`, on CHECKED inputs at once
     and on the first alone."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     for count in (CHECKED, 1):
-        inputs = {name: value[:count] for name, value in network.pictures(side, CHECKED).items()}
+        inputs = {name: value[:count] for name, value in network.examples(CHECKED).items()}
         with torch.no_grad():
             wanted = network(*inputs.values())
         got = session.run(list(network.parts), {name: value.numpy() for name, value in inputs.items()})
@@ -170,7 +181,24 @@ def _attention(query: Any, key: Any, value: Any, *_: Any, scale: float | None = 
     return op.MatMul(op.Softmax(op.Mul(likeness, op.Constant(value_float=float(factor))), axis=-1), value)
 
 
-TRANSLATIONS: dict[Any, Any] = {torch.ops.aten.scaled_dot_product_attention.default: _attention}
+def _median(x: Any, dim: int, keepdim: bool = False) -> Any:
+    """The lower median along `dim` and where it lies, for which torch has no translation."""
+    from onnxscript import opset18
+
+    op: Any = opset18
+
+    count = op.Shape(x, start=dim, end=dim + 1)
+    values, places = op.TopK(x, count, axis=dim, largest=0)
+    middle = op.Div(op.Sub(count, op.Constant(value_ints=[1])), op.Constant(value_ints=[2]))
+    found = [op.Gather(each, middle, axis=dim) for each in (values, places)]
+    axis = op.Constant(value_ints=[dim])
+    return tuple(found if keepdim else (op.Squeeze(each, axis) for each in found))
+
+
+TRANSLATIONS: dict[Any, Any] = {
+    torch.ops.aten.scaled_dot_product_attention.default: _attention,
+    torch.ops.aten.median.dim: _median,
+}
 
 
 @contextlib.contextmanager

@@ -31,6 +31,11 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "masked": ("cyclegan", {"width": 4, "blocks": 1, "generator": "masked"}),
     "ugatit": ("ugatit", {"width": 4, "blocks": 1, "light": True}),
     "council": ("council", {"width": 4, "members": 2}),
+    "cagan": ("cagan", {"width": 2, "variant": "modern"}),
+    "stylegan2": (
+        "stylegan2",
+        {"size": 16, "z_dim": 8, "w_dim": 8, "mapping_layers": 1, "channel_base": 64, "channel_max": 4},
+    ),
 }
 
 
@@ -71,10 +76,10 @@ def test_a_generator_is_a_function_of_tensors_that_gives_what_render_does(
     name: str, inputs: list[str], outputs: list[str]
 ) -> None:
     one = trained(name)
-    network = OneWay(one.recipe, "a2b", member=1 if one.members else None, face=name == "faces")
-    given = network.pictures(32, 3)
+    network = OneWay(one.recipe, "a2b", 32, member=1 if one.members else None, face=name == "faces")
+    given = network.examples(3)
     with torch.no_grad():
-        assert (list(given), network.names(given)) == (inputs, outputs)
+        assert (list(given), list(network.parts)) == (inputs, outputs)
         made = dict(zip(outputs, network(*given.values()), strict=True))
     batch = {"a": given["image"]}
     batch |= {"face_a": given["face"]} if "face" in given else {}
@@ -120,12 +125,29 @@ def test_attention_over_places_is_translated_by_us(tmp_path: Path) -> None:
     assert np.allclose(made, Attention()(*more).numpy(), atol=1e-5)
 
 
+class Median(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.median(2).values
+
+
+def test_the_median_is_translated_by_us() -> None:
+    given, shapes = torch.randn(2, 3, 8), ({0: "batch"},)
+    program = torch.onnx.export(
+        Median(), (given,), dynamic_shapes=shapes, custom_translation_table=onnx_export.TRANSLATIONS,
+        dynamo=True, verbose=False,
+    )  # fmt: skip
+    assert program is not None
+    more = torch.randn(5, 3, 8)
+    (made,) = computed(program.model_proto.SerializeToString(), {"x": more})
+    assert np.array_equal(made, more.median(2).values.numpy())
+
+
 def test_what_computes_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = onnx_painter.write(tmp_path / "other.onnx")
-    network = OneWay(trained("ugatit").recipe, "a2b", member=None, face=False)
+    network = OneWay(trained("ugatit").recipe, "a2b", onnx_painter.SIDE, member=None, face=False)
     network.parts = ("translated",)
     with pytest.raises(CurateError, match="ONNX gives another translated"):
-        onnx_export.check(network, path.read_bytes(), onnx_painter.SIDE, "here")
+        onnx_export.check(network, path.read_bytes(), "here")
 
 
 class SwappedColours(torch.nn.Module):
@@ -137,7 +159,8 @@ class SwappedColours(torch.nn.Module):
         super().__init__()
         self.row = row
 
-    def pictures(self, side: int, count: int) -> dict[str, torch.Tensor]:
+    def examples(self, count: int) -> dict[str, torch.Tensor]:
+        side = onnx_painter.SIDE
         return {"image": torch.linspace(-1, 1, count * 3 * side * side).view(count, 3, side, side)}
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -150,14 +173,48 @@ class SwappedColours(torch.nn.Module):
 
 def test_paint_is_compared_where_it_shows(tmp_path: Path) -> None:
     data = onnx_painter.write(tmp_path / "a2b.onnx").read_bytes()
-    onnx_export.check(SwappedColours(2), data, onnx_painter.SIDE, "here")  # type: ignore[arg-type]
+    onnx_export.check(SwappedColours(2), data, "here")  # type: ignore[arg-type]
     with pytest.raises(CurateError, match=r"ONNX gives another paint, by 12[78]"):
-        onnx_export.check(SwappedColours(30), data, onnx_painter.SIDE, "here")  # type: ignore[arg-type]
+        onnx_export.check(SwappedColours(30), data, "here")  # type: ignore[arg-type]
 
 
-def test_networks_that_translate_nothing_are_refused(tmp_path: Path) -> None:
+def test_networks_without_a_generator_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no generator"):
         onnx_export.write(replace(trained("unet"), directions=()), tmp_path)
-    with pytest.raises(UsageError, match="no generator"):
-        onnx_export.write(replace(trained("unet"), keys=frozenset({"human"})), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def computed(path: Path | bytes, inputs: dict[str, torch.Tensor]) -> list[np.ndarray]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    return [*session.run(None, {name: value.numpy() for name, value in inputs.items()})]
+
+
+def test_a_person_puts_on_an_article_without_torch(tmp_path: Path) -> None:
+    one = trained("cagan")
+    (path,) = onnx_export.write(one, tmp_path)
+    people = {name: torch.rand(3, 3, 32, 32) * 2 - 1 for name in ("human", "article", "worn")}
+    with torch.no_grad():
+        wanted = one.recipe.render({"human": people["human"], "article": people["worn"], "other": people["article"]})
+    translated, mask = computed(path, people)
+    assert path.name == "swap.onnx"
+    assert np.abs(translated - wanted["swapped"].numpy()).max() < 1e-4
+    assert np.abs(mask * 2 - 1 - wanted["alpha"][:, :1].numpy()).max() < 1e-4
+    with pytest.raises(UsageError, match="a generator of CAGAN, for other runtimes"):
+        onnx_networks.load(path)
+
+
+def test_pictures_come_of_noise_without_torch(tmp_path: Path) -> None:
+    one = trained("stylegan2")
+    mapping, synthesis = onnx_export.write(one, tmp_path)
+    assert (mapping.name, synthesis.name) == ("mapping.onnx", "synthesis.onnx")
+    z = torch.randn(3, 8)
+    for psi in (1.0, 0.5):
+        with torch.no_grad():
+            wanted = one.recipe.render({"z": z, "psi": torch.tensor(psi)})
+        (w,) = computed(mapping, {"z": z, "psi": torch.full((3,), psi)})
+        (image,) = computed(synthesis, {"w": torch.from_numpy(w)})
+        assert np.abs(w - wanted["w"].numpy()).max() < 1e-4
+        assert np.abs(image - wanted["image"].numpy()).max() < 1e-3
+    assert float(wanted["image"].std()) > 0.01
