@@ -15,10 +15,9 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 
-import yaml
-
 import curate
 from curate.pipeline.core.at_work import PLACES
+from curate.pipeline.core.documents import from_yaml
 from curate.pipeline.core.errors import CurateError, TableError, UsageError
 from curate.pipeline.core.files import disk_error, write_text
 from curate.pipeline.core.locks import exclusive_lock
@@ -173,9 +172,9 @@ def _at_work(lock: Path, _owner: str) -> CurateError:
 def _sites(root: Path) -> Iterator[Path]:
     """The site files below `root` that its params name, relative to it."""
     try:
-        queries = yaml.safe_load((root / PARAMS).read_text("utf-8"))["scrape"]["queries"]
+        queries = from_yaml((root / PARAMS).read_text("utf-8"))["scrape"]["queries"]
         named = [Path(query["site"]) for query in queries if query.get("site")]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return
     yield from (path for path in dict.fromkeys(named) if not path.is_absolute() and (root / path).is_file())
 

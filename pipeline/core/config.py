@@ -10,16 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
-import yaml
 from msgspec import Meta
 
-from curate.pipeline.core.errors import UsageError, nearest
+from curate.pipeline.core.documents import DocumentError, from_yaml
+from curate.pipeline.core.errors import LONGEST, UsageError, clipped, nearest
 from curate.pipeline.core.registry import Registry
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -109,16 +110,15 @@ def load(root: Path) -> Params:
     """
     path = root / "params.yaml"
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = from_yaml(path.read_text("utf-8"))
     except FileNotFoundError:
         return Params({}, None)
     except OSError as error:
         raise UsageError(f"{path}: cannot read: {error.strerror}", "mend the file or its rights") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
+    except (DocumentError, UnicodeDecodeError) as error:
+        line = f", line {error.line}" if isinstance(error, DocumentError) and error.line else ""
         raise UsageError(
-            f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}",
+            f"{path}{line}: not valid YAML: {error}",
             "mend the file; to begin anew, with this one kept as params.yaml.1: curate init PRESET --force",
         ) from None
     if raw is None:
@@ -130,7 +130,7 @@ def load(root: Path) -> Params:
     for name in raw:
         if name not in SECTIONS and name != "train":
             raise UsageError(
-                f"{path}: there is no section '{name}'{nearest(str(name), [*SECTIONS, 'train'])}",
+                f"{path}: there is no section '{clipped(str(name))}'{nearest(str(name), [*SECTIONS, 'train'])}",
                 f"sections: {', '.join([*SECTIONS, 'train'])}",
             )
     return Params(raw, path)
@@ -156,7 +156,7 @@ def under_todays_names(kind: type[Section], plain: Mapping[str, Any], where: str
     now: dict[str, Any] = {}
     for key, value in plain.items():
         name = kind.RENAMED.get(key, key)
-        moved = "," not in name and key not in kind.__struct_fields__
+        moved = isinstance(name, str) and "," not in name and key not in kind.__struct_fields__
         if moved and name != key and name in plain:
             raise UsageError(f"{where}.{key}: it is called {name} now, and {name} is there, too", f"leave {key} out")
         now[name if moved else key] = value
@@ -188,15 +188,19 @@ def _followers(kind: type[Section], raw: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for case in cases for key, value in case.items()}
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = LONGEST
+
+
 def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | None) -> str:
     message, _, tail = text.partition(" - at `$")
     dotted = where + tail.rstrip("`")
     file = f"{path}: " if path else ""
-    if unknown := re.search(r"unknown field `(.+?)`", message):
+    if unknown := re.search(r"unknown field `(.+?)`", message, re.DOTALL):
         name = unknown.group(1)
         if name in kind.RENAMED and dotted == where:
             return f"{file}{dotted}.{name}: it is called {_now(kind.RENAMED[name])}"
-        return f"{file}{dotted}.{name}: there is no such key{nearest(name, _fields(kind, tail))}"
+        return f"{file}{dotted}.{clipped(name)}: there is no such key{nearest(name, _fields(kind, tail))}"
     if (name := tail.strip(".`")) in kind.RENAMED:  # a key whose name means something else today
         return f"{file}{dotted}: {raw[name]!r}: what it was is called {_now(kind.RENAMED[name])}"
     value = raw
@@ -205,7 +209,7 @@ def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | 
             value = value[step[0]] if step[0] else value[int(step[1])]
         except (KeyError, IndexError, TypeError):
             break
-    return f"{file}{dotted}: {value!r}: {message[0].lower()}{message[1:]}{_as_number(value)}"
+    return f"{file}{dotted}: {_SHORT.repr(value)}: {message[0].lower()}{message[1:]}{_as_number(value)}"
 
 
 def _now(renamed: str) -> str:

@@ -57,7 +57,7 @@ def from_yaml(text: str) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:  # PyYAML lets them through
-        raise DocumentError(f"a value that is none: {error}") from None
+        raise DocumentError(f"a value that is none: {error}".partition(";")[0]) from None
     finally:
         loader.dispose()
 

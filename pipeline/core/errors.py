@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
+LONGEST = 100  # characters of a name or a value in a message
+
 
 class CurateError(Exception):
     """A mistake or a refusal that a person can act on.
@@ -76,6 +78,11 @@ class InterruptionError(CurateError):
     """Ctrl-C, where there is more to say than that the same command goes on."""
 
     code = EXIT_INTERRUPTED
+
+
+def clipped(text: str) -> str:
+    """The first LONGEST characters of what stands in a message."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

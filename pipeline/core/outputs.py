@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from curate.pipeline.core.at_work import hold
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write, disk_error, is_folder
 
@@ -39,7 +40,7 @@ class Record:
             lines = []
         for line in lines:
             try:
-                entry = json.loads(line)
+                entry = from_json(line)
                 self._digests[str(entry["name"])].append(str(entry["sha256"]))
             except (ValueError, KeyError, TypeError):
                 continue  # torn, or not ours

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from curate.pipeline.core.errors import UsageError, nearest
+from curate.pipeline.core.errors import UsageError, clipped, nearest
 
 
 class Registry(Mapping[str, str]):
@@ -24,7 +24,7 @@ class Registry(Mapping[str, str]):
             return self._rows[name]
         except KeyError:
             raise UsageError(
-                f"there is no {self.kind} '{name}'{nearest(name, self._rows)}",
+                f"there is no {self.kind} '{clipped(name)}'{nearest(name, self._rows)}",
                 f"{self.kind}s: {', '.join(self._rows)}",
             ) from None
 

@@ -7,7 +7,6 @@ to change, and their colours are those that it ought to reach.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pipeline.core.config import parse
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.demo import hair, icon
 from curate.pipeline.demo.anime import Anime
@@ -105,7 +105,7 @@ def summary(changes: list[Change]) -> dict[str, float]:
 
 def _measured(folder: Path, drawn: Mapping[str, DemoPicture]) -> Iterator[Change]:
     for path in sorted(folder.glob("*.json")):
-        notes: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        notes: dict[str, Any] = from_json(path.read_text("utf-8"))
         picture = drawn.get(Path(notes["input"]).name)
         if picture is None or not notes.get("output") or notes.get("layout") != _LAYOUTS.get(type(picture.look)):
             continue

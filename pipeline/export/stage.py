@@ -16,6 +16,7 @@ from pathlib import Path
 from curate.pipeline.core.at_work import IN_FOLDER, at_work
 from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.confined_path import refuse_links_out
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.progress import SILENT, Progress
@@ -90,7 +91,7 @@ def _begin(out: Path, digest: str, files: Sequence[str], *, force: bool) -> None
     """Makes `out` ready: empty, or as an interrupted export of the same left it. Raises UsageError if it is foreign."""
     marker = out / MARKER
     try:
-        before = json.loads(marker.read_text("utf-8"))
+        before = from_json(marker.read_text("utf-8"))
         same, made = before["digest"] == digest, [_plain(name) for name in before["files"]]
     except (OSError, ValueError, KeyError, TypeError):
         if out.exists() and (not out.is_dir() or any(not _is_ours(path) for path in out.iterdir())):

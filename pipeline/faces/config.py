@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from curate.pipeline.core.config import Measure, NonNegative, Positive, Section, Share, parse
+from curate.pipeline.core.errors import UsageError
 
 Degrees = Annotated[float, Meta(ge=-180.0, le=180.0)]
 _BACKGROUND = "^(keep|white|blur|#[0-9a-fA-F]{6})$"
@@ -94,7 +95,11 @@ def domain_rules(section: Mapping[str, Any], domain: str) -> CropRules:
     UsageError for a bad value.
     """
     own = {key: section[key] for key in CropRules.__struct_fields__ if key in section}
-    return parse(CropRules, {**own, **section.get("domains", {}).get(domain, {})}, f"crop.domains.{domain}")
+    try:
+        overridden = {**section.get("domains", {}).get(domain, {})}
+    except (AttributeError, TypeError):
+        raise UsageError(f"crop.domains.{domain}: holds no rules", "mend crop.domains and try again") from None
+    return parse(CropRules, {**own, **overridden}, f"crop.domains.{domain}")
 
 
 def looking(rules: CropRules) -> dict[str, Any]:

@@ -28,11 +28,11 @@ from curate.pipeline.imaging.formats import sniff as sniff
 RGB = NDArray[np.uint8]  # [H, W, 3], sRGB, 0..255
 
 REASONS = frozenset("bomb decode_failed animated not_image unsupported too_large".split())
-MAX_PIXELS = 64_000_000
-MAX_SIDE = 20_000  # px
+MAX_PIXELS, MAX_SIDE = 64_000_000, 20_000  # px: of all, and along one side
 
 Image.MAX_IMAGE_PIXELS = MAX_SIDE**2  # process-wide, so only here; max_pixels is checked before any pixel is decoded
 warnings.simplefilter("error", Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of damaged tags: a reason says what matters
 
 
 class ImageError(Exception):

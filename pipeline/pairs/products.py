@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow.compute as pc
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.tables import colour_words, manifest
 from curate.pipeline.tables.arrow import is_in
 from curate.pipeline.tables.folding import folded
@@ -124,6 +124,15 @@ def _by_variant(articles: Pictures, humans: Pictures) -> Iterator[tuple[str | No
 def _text(row: dict[str, Any], title: str) -> str:
     """What is said of one picture: by its page, and by a list of one's own, whose titles may differ from picture to
     picture of a product."""
-    extra = json.loads(row["extra"]) if row["extra"] else {}
+    extra = _extra(row["extra"])
     own = row["title"] if row["title"] != title else None
     return " ".join(str(said) for said in (extra.get("alt"), own) if said)
+
+
+def _extra(text: str | None) -> dict[str, Any]:
+    """What a source noted beside the columns; nothing where that is no JSON object, as in a stranger's table."""
+    try:
+        found = from_json(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

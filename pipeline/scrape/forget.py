@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 
 from curate.pipeline.core.at_work import PLACES, hold
 from curate.pipeline.core.confined_path import inside
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.terminal_text import visible_line
 from curate.pipeline.hashing import phash
@@ -203,7 +203,7 @@ def _runs(root: Path, domains: set[str]) -> Iterator[str]:
     """The runs whose settings name one of `domains`, or none at all and so the pairs."""
     for config in (root / _RUNS).glob("*/config.json"):
         with contextlib.suppress(OSError, ValueError):
-            named = (json.loads(config.read_text("utf-8")).get("data") or {}).get("domains")
+            named = (from_json(config.read_text("utf-8")).get("data") or {}).get("domains")
             used = set(named.values()) if isinstance(named, dict) else domains
             if domains & used:
                 yield config.parent.relative_to(root).as_posix()

@@ -12,9 +12,10 @@ import threading
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import msgspec
 
@@ -25,6 +26,8 @@ from curate.pipeline.scrape.digest_map import DigestMap
 from curate.pipeline.scrape.outcome import Outcome
 from curate.pipeline.scrape.raw_store import disk_error
 from curate.pipeline.scrape.sources.candidate import Candidate
+
+MOST = 1 << 26  # candidates of one search: half a GiB of places, if a line tells of one that is far out
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin", tag_field="event"):
@@ -40,7 +43,7 @@ class CandidateSeen(msgspec.Struct, frozen=True, tag="seen", tag_field="event", 
     """The candidate at place `index` of a search, and what became of it; null when it was not asked for."""
 
     key: str
-    index: int
+    index: Annotated[int, msgspec.Meta(ge=0, lt=MOST)]
     candidate: Candidate
     outcome: Outcome | None
     stamp: str | None = None  # a digest of a local file's path, size and times
@@ -50,13 +53,13 @@ class Done(msgspec.Struct, frozen=True, tag="done", tag_field="event"):
     """A search came to its end after `count` candidates."""
 
     key: str
-    count: int
+    count: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Forget(msgspec.Struct, frozen=True, tag="forget", tag_field="event"):
     """Something that must never be fetched again: the digest of a URL, a sha256 or a creator's name."""
 
-    digest: str
+    digest: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 
 
 class Avoid(msgspec.Struct, frozen=True, tag="avoid", tag_field="event"):
@@ -218,7 +221,7 @@ class Journal:
         for number, text in enumerate(self._texts(), 1):
             try:
                 self._index(self._decode(text), at)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise CurateError(
                     f"{self._path}:{number}: not a line of a journal: {error}",
                     "restore the file, or move it away: the images are then fetched anew",
@@ -251,8 +254,8 @@ class Journal:
             self._former.pop(line.key, None)
         else:
             places = self._offsets.setdefault(line.key, array("q"))
-            while len(places) <= line.index:
-                places.append(-1)
+            if line.index >= len(places):
+                places.extend(repeat(-1, line.index + 1 - len(places)))
             places[line.index] = at
             if line.outcome is not None:
                 for name in (line.candidate.image_url or line.outcome.sha256, line.stamp):

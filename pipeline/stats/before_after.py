@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.pages.thumbnails import Thumb
 from curate.pipeline.stats.gallery import Fact, Gallery
 from curate.pipeline.stats.run_tables import RUNS, direction
@@ -129,7 +129,7 @@ def _translation(folder: Path, root: Path) -> Translation:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = from_json(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and found.get("input") and found.get("output") else {}

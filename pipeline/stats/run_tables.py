@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curate.pipeline.core.confined_path import closed_folder
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.files import write_text
 from curate.pipeline.tables import spreadsheet
 
@@ -96,7 +97,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file of a run; empty when it is missing or none."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = from_json(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

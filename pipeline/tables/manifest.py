@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
 from curate.pipeline.core.confined_path import inside
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import TableError, UsageError, nearest
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import parquet_file
@@ -69,6 +71,7 @@ __all__ = [
 GROUP = 2048  # rows that are compressed together in a file, and read or written at once where tables are long
 
 _VERSION = b"curate.version"
+_MAPPINGS = ("section", "inputs", "works")  # of the settings, where they are noted
 
 
 def from_rows(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
@@ -188,7 +191,14 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
 
 def meta(table: Table, root: Path) -> dict[str, Any]:
     """The settings that made the table below `root`. Raises TableError like `read`."""
-    settings: dict[str, Any] = json.loads(_metadata(table, root).get(META, b"{}"))
+    notes = _metadata(table, root).get(META, b"{}")
+    try:
+        settings: dict[str, Any] = msgspec.convert(from_json(notes), dict[str, Any])
+        msgspec.convert({name: settings.get(name) for name in _MAPPINGS}, dict[str, dict[str, Any] | None])
+    except (ValueError, msgspec.ValidationError) as error:
+        raise TableError(
+            f"{table.path(root)}: the settings noted in it are broken: {error}", f"make it again: {again(table, root)}"
+        ) from None
     return settings
 
 

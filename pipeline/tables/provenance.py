@@ -8,12 +8,12 @@ as up to date.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.tables import decisions, parquet_file, placements
 from curate.pipeline.tables.schema import CROPS, DATASET, DEDUP, IMAGES, PAIRS, Table
 
@@ -118,8 +118,8 @@ def _with_inputs(names: set[str]) -> set[str]:
 def _recorded(table: Table, root: Path) -> dict[str, str]:
     """The digests that the table below `root` was written with; none for one that cannot be read."""
     try:
-        found: Any = json.loads(parquet_file.notes(table.path(root)).get(META, b"{}")).get(INPUTS, {})
-    except (*parquet_file.BROKEN, AttributeError, RecursionError):
+        found: Any = from_json(parquet_file.notes(table.path(root)).get(META, b"{}")).get(INPUTS, {})
+    except (*parquet_file.BROKEN, AttributeError):
         return {}
     return found if isinstance(found, dict) else {}
 

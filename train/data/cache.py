@@ -13,6 +13,7 @@ from numpy.lib.format import write_array_header_1_0
 from torch import Tensor
 
 from curate.pipeline.core.confined_path import closed_folder
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write, write_text
 from curate.pipeline.core.locks import waiting_lock
@@ -58,7 +59,7 @@ def load_decoded(
 def _cached(path: Path) -> tuple[Tensor, str] | None:
     """The decoded pictures and their digest; None where either file is missing or not whole."""
     try:
-        digest = json.loads(path.with_suffix(".json").read_text("utf-8"))["digest"]
+        digest = from_json(path.with_suffix(".json").read_text("utf-8"))["digest"]
         mapped = np.load(path, mmap_mode="c")  # copy on write: torch wants a writable array, and nothing writes to it
     except PermissionError as error:
         raise CurateError(f"{path}: cannot read: {error.strerror}", "mend its rights, or delete it") from None

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
 from curate.train.engine import safetensors_file
@@ -95,7 +96,7 @@ def _of_picture(path: Path) -> Codes:
 
 def _about(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = from_json(text)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError, nearest
 from curate.pipeline.core.outputs import OutputPlan
 from curate.train.engine import safetensors_file
@@ -76,7 +77,7 @@ def read(word: str, folder: Path) -> Direction:
     metadata, tensors = safetensors_file.read(path, "find it anew: curate direction")
     vector = tensors.get("direction")
     try:
-        said = json.loads(metadata[HEADER])
+        said = from_json(metadata[HEADER])
         first, last = (int(layer) for layer in said.pop("layers"))
         step = float(said.pop("step"))
     except (KeyError, ValueError, TypeError):

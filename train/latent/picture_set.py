@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from curate.pipeline.core.confined_path import inside
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.tables import parquet_file
@@ -97,7 +98,7 @@ def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     """A Parquet table and the settings in its metadata. Raises UsageError for a file that is broken."""
     try:
         table = parquet_file.read(path)
-        settings: dict[str, Any] = json.loads(parquet_file.notes(path).get(_META, b"{}"))
+        settings: dict[str, Any] = from_json(parquet_file.notes(path).get(_META, b"{}"))
     except parquet_file.BROKEN as error:
         raise UsageError(f"{path}: broken: {error}", "delete it and make it again") from None
     return table, settings

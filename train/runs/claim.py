@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.files import disk_error, write_text
 from curate.pipeline.core.progress import Progress
@@ -135,7 +136,7 @@ def settle(run_dir: RunDir) -> str:
 def _begun(path: Path) -> tuple[Path | None, int]:
     """What the note UNDO says. Raises UsageError for one that `_begin` did not write: by it a folder is moved."""
     try:
-        begun = json.loads((path / UNDO).read_text("utf-8"))
+        begun = from_json((path / UNDO).read_text("utf-8"))
         moved, start = begun["moved"], int(begun["start"])
         if moved and not re.fullmatch(re.escape(path.name) + r"\.[0-9]+", moved):
             raise ValueError("names another folder")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta
 
 from curate.pipeline.core.config import (
@@ -26,6 +25,7 @@ from curate.pipeline.core.config import (
     override,
     parse,
 )
+from curate.pipeline.core.documents import from_yaml
 from curate.pipeline.core.errors import UsageError, nearest
 from curate.train.data.config import DataConfig
 from curate.train.engine.config import Compile, PrecisionName
@@ -259,6 +259,6 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     try:
         if not equals:
             raise ValueError("no '='")
-        return key.strip(), yaml.safe_load(value)
-    except (ValueError, yaml.YAMLError) as error:
+        return key.strip(), from_yaml(value)
+    except ValueError as error:
         raise UsageError(f"--set {text}: {error}", "write group.key=value, as in --set model.lr=0.0001") from None

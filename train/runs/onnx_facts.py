@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
 from curate.train.runs.photo_networks import PhotoNetworks, PhotoRules
 
@@ -51,7 +52,7 @@ class OnnxFacts:
                 "make one: curate weights export RUN --layout onnx -o FOLDER",
             )
         try:
-            plain: dict[str, Any] = json.loads(metadata[KEY])
+            plain: dict[str, Any] = from_json(metadata[KEY])
             version = plain.pop("version")
             if version == _VERSION:
                 return cls(**{**plain, "photos": PhotoRules.from_dict(plain["photos"])})

@@ -12,17 +12,41 @@ metrics.json           how it ended
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from curate.pipeline.core.at_work import claim
 from curate.pipeline.core.confined_path import refuse_links_out
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.train.recipes import RECIPES, model_section
+
+
+class _Run(msgspec.Struct):
+    """Of its group run what is counted with."""
+
+    batch: Annotated[int, msgspec.Meta(ge=1)]
+    accumulate: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class _Config(msgspec.Struct):
+    """What kind of value each part of a run's config is; `config.from_dict` reads data, run and model strictly."""
+
+    recipe: str
+    data: dict[str, Any]
+    run: _Run
+    model: dict[str, Any]
+    dataset: dict[str, dict[str, Any]]
+    crop: dict[str, dict[str, Any]]
+    letterbox: dict[str, Any] = {}
+    branch: dict[str, Any] = {}
+    changes: list[dict[str, Any]] = []
+    processes: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
 @dataclass(frozen=True)
@@ -61,7 +85,7 @@ class RunDir:
         if not self.config_file.is_file():
             return False
         try:
-            return self.checkpoints.is_dir() or _is_config(json.loads(self.config_file.read_bytes()))
+            return self.checkpoints.is_dir() or _is_config(from_json(self.config_file.read_bytes()))
         except (ValueError, OSError):
             return True  # broken, or not readable: `read` says so
 
@@ -83,7 +107,7 @@ class RunDir:
         """
         self._refuse_links_out()
         try:
-            config_json = known_config(json.loads(self.config_file.read_text("utf-8")))
+            config_json = known_config(from_json(self.config_file.read_text("utf-8")))
         except FileNotFoundError:
             recipe = self.path.name if self.path.name in RECIPES else "cyclegan"
             raise UsageError(
@@ -111,6 +135,10 @@ def known_config(config_json: Any) -> dict[str, Any]:
     """`config_json` under today's keys. Raises ValueError for what is no run's config."""
     if not _is_config(config_json):
         raise ValueError("not a run's config")
+    try:
+        msgspec.convert(config_json, _Config)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"not a run's config: {error}") from None
     if config_json["recipe"] not in RECIPES:
         return dict(config_json)
     return {**config_json, "model": model_section(config_json["recipe"]).from_older(config_json["model"])}

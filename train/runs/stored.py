@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine import checkpoint, safetensors_file
 from curate.train.runs.config import from_dict
@@ -114,7 +114,7 @@ def _of_file(path: Path) -> StoredCheckpoint | None:
     if text is None:
         return None
     try:
-        config_json = known_config(json.loads(text)["config"])
+        config_json = known_config(from_json(text)["config"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{path}: does not say of which run it is: {error}", "name the run's folder: RUN@STEP, RUN@best"

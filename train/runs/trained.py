@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from curate.pipeline.core.config import override
+from curate.pipeline.core.errors import UsageError
 from curate.train.data.transforms import to_float, to_values
 from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
@@ -69,7 +70,7 @@ def load_checkpoint(stored: StoredCheckpoint, device: str = "auto") -> Trained:
     config = from_dict(config_json)
     check_bounds(config.recipe, config.model, str(stored.path))
     recipe = build(replace(config, run=override(config.run, "run", device=device)))
-    photos = photo_rules(config_json)
+    photos = photo_rules(stored)
     model: Any = config.model
     return Trained(
         recipe=recipe,
@@ -88,6 +89,11 @@ def load_checkpoint(stored: StoredCheckpoint, device: str = "auto") -> Trained:
     )
 
 
-def photo_rules(config_json: Mapping[str, Any]) -> PhotoRules:
-    """How the photos of the run of `config_json` were cut."""
-    return PhotoRules.from_dict({**config_json, **config_json["data"]})
+def photo_rules(stored: StoredCheckpoint) -> PhotoRules:
+    """How the photos of the checkpoint's run were cut. Raises UsageError where its config does not say."""
+    try:
+        return PhotoRules.from_dict({**stored.config_json, **stored.config_json["data"]})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{stored.path}: its run does not say how its photos were cut: {error}", "train anew with --fresh"
+        ) from None

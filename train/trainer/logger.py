@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.files import atomic_write, disk_error
 
 
@@ -22,7 +25,7 @@ class ScalarLogger:
 
     def __init__(self, folder: Path, after: int) -> None:
         self.path = folder / "scalars.jsonl"
-        self.rows = [row for row in _read(self.path) if row["step"] <= after]
+        self.rows = [row for row in _read(self.path) if 0 <= row.get("step", -1) <= after]
         self.measured = [row for row in self.rows if _is_measured(row)]
         self._tables: dict[Path, tuple[list[str], int]] = {}  # columns and rows of what is written of each
         with atomic_write(self.path) as temporary:
@@ -98,10 +101,17 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of `path`; a last one that a killed process left torn is not one."""
-    text = path.read_text("utf-8") if path.is_file() else ""
+    """The lines of `path` that tell of a step: not one that a killed process left torn, nor any other garbage."""
+    text = path.read_text("utf-8", "replace") if path.is_file() else ""
     whole = text[: text.rfind("\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()]
+    return [row for line in whole.split("\n") if (row := _row(line)) is not None]
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        return msgspec.convert(from_json(line), dict[str, int | float]) if '"step"' in line else None
+    except (ValueError, msgspec.ValidationError):
+        return None
 
 
 def _events(folder: Path, after: int) -> Any:

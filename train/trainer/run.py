@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from curate.pipeline.core import interrupt
 from curate.pipeline.core.at_work import at_work
 from curate.pipeline.core.config import override
 from curate.pipeline.core.confined_path import refuse_link_out
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.train.engine import checkpoint, memory
 from curate.train.engine.contract import Clock, Recipe
@@ -134,7 +134,7 @@ def run(
 def _metrics(run_dir: RunDir) -> Mapping[str, Any]:
     """How the run ended; empty where that is not there, or broken."""
     with suppress(OSError, ValueError):
-        metrics: Mapping[str, Any] = json.loads(run_dir.metrics_file.read_text("utf-8"))
+        metrics: Mapping[str, Any] = from_json(run_dir.metrics_file.read_text("utf-8"))
         return metrics
     return {}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import pickle
 import re
 import warnings
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine import safetensors_file
 from curate.train.weights import hdf5
@@ -116,7 +116,7 @@ def header(path: Path) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        told: dict[str, Any] = json.loads(text)
+        told: dict[str, Any] = from_json(text)
         if not {"system", "config", "side", "notes"} <= told.keys():
             raise ValueError
     except (ValueError, AttributeError):

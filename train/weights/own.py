@@ -76,5 +76,5 @@ def read_checkpoint(own: StoredCheckpoint, known: Sequence[str]) -> ImportedNetw
         networks,
         config.data.size,
         step=int(header["step"]),
-        photos=photo_rules(own.config_json),
+        photos=photo_rules(own),
     )

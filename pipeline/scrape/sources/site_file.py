@@ -14,8 +14,8 @@ import yaml
 from bs4 import Tag
 from msgspec import Meta
 
-from curate.pipeline.core import documents
 from curate.pipeline.core.config import Positive, Seconds, Section, parse
+from curate.pipeline.core.documents import DocumentError, from_yaml
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.sources.candidate import LONGEST_TEXT
 from curate.pipeline.scrape.web import charset
@@ -90,14 +90,14 @@ def read(path: Path) -> SiteFile:
     """The site file at `path`. Raises UsageError that names the file, the line and the key."""
     try:
         text = path.read_text("utf-8")
-        raw = documents.from_yaml(text)
+        raw = from_yaml(text)
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such site file", "name one with: curate scrape --site FILE") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from None
-    except documents.DocumentError as error:
+    except DocumentError as error:
         line = f":{error.line}" if error.line else ""
         raise UsageError(f"{path}{line}: not valid YAML: {error}", "mend the file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}", "mend the file or its rights") from None
     try:
         site = msgspec.convert(_texts(raw), SiteFile)
     except msgspec.ValidationError as error:

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from curate.pipeline.core.documents import from_yaml
 from curate.pipeline.core.errors import AuthError
 
 
@@ -33,8 +32,8 @@ def _filed(source: str) -> str | None:
     path = file()
     try:
         open_to = path.stat().st_mode & 0o077
-        keys: Any = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        keys: Any = from_yaml(path.read_text("utf-8"))
+    except (OSError, ValueError):
         return None
     if not isinstance(keys, dict) or source not in keys:
         return None

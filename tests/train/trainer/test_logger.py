@@ -96,3 +96,29 @@ def test_tables_are_extended_line_by_line_and_made_anew_for_a_new_column(tmp_pat
         assert path.read_text() == "step\tG/x\tD/y\n2\t1.0\t\n4\t2.0\t\n6\t3.0\t\n8\t4.0\t5.0\n"
         assert (tmp_path / "scores.tsv").read_text() == "step\tval/kid\n4\t0.5\n"
         assert [row["step"] for row in log.measured] == [4]
+
+
+GARBAGE = [
+    "[1]",
+    "null",
+    "7",
+    "{}",
+    "{",
+    "\x00",
+    "\x85",
+    '{"step": "x"}',
+    '{"step": null}',
+    '{"step": -1}',
+    '{"step": true}',
+]
+GARBAGE += ['{"step": 1, "G/x": "y"}', '{"step": 1, "G/x": [1]}', '{"step": 1, "G/x": ' + "[" * 3000 + "]" * 3000 + "}"]
+
+
+@pytest.mark.parametrize("line", GARBAGE)
+def test_a_line_that_tells_of_no_step_costs_itself_alone(tmp_path: Path, line: str) -> None:
+    good = '{"step": 1, "G/x": 1.0}\n'
+    (tmp_path / "scalars.jsonl").write_bytes(good.encode() + line.encode("latin-1") + b"\n" + good.encode())
+    with ScalarLogger(tmp_path, 4) as log:
+        log.write(6, {"G/x": 6.0})
+        log.table()
+    assert [row["step"] for row in rows(tmp_path / "scalars.jsonl")] == [1, 1, 6]

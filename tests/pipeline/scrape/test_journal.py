@@ -1,0 +1,47 @@
+"""Lines of a journal that nobody's scrape wrote: one line that names them, in no time and no memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.scrape.journal import Journal
+
+SEEN: dict[str, Any] = {"event": "seen", "key": "k", "index": 0, "outcome": None}
+SEEN["candidate"] = {"address": "https://demo.test/1.png", "image_url": "https://demo.test/1.png"}
+BROKEN = {
+    "an index far out": json.dumps(SEEN | {"index": 2**40}),
+    "an index before the first": json.dumps(SEEN | {"index": -5}),
+    "an index that is text": json.dumps(SEEN | {"index": "1"}),
+    "a name that is none": '{"event": "forget", "digest": "zz"}',
+    "a count below nothing": '{"event": "done", "key": "k", "count": -1}',
+    "a hash that is a fraction": '{"event": "avoid", "phash": 1e30}',
+    "no event": "{}",
+    "a list": "[1]",
+    "deep": '{"event":' * 5000 + "1" + "}" * 5000,
+    "bytes": "\udcff\udcfe",
+}
+
+
+@pytest.mark.parametrize("line", BROKEN.values(), ids=BROKEN)
+def test_a_broken_line_is_named_with_what_to_do(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(f"{json.dumps(SEEN)}\n{line}\n".encode("utf-8", "surrogateescape"))
+    before = path.read_bytes()
+    with pytest.raises(CurateError, match=r"journal\.jsonl:2: not a line of a journal: ") as told:
+        Journal(path)
+    assert "\n" not in told.value.message
+    assert "move it away" in told.value.hint
+    assert path.read_bytes() == before
+
+
+def test_places_may_be_left_out_as_forgetting_does(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    lines = [json.dumps(SEEN | {"index": index}) for index in (0, 70_000)]
+    path.write_text("\n".join([*lines, '{"event": "done", "key": "k", "count": 70001}', ""]), "utf-8")
+    with Journal(path) as journal:
+        assert len(list(journal.candidates("k"))) == 2
