@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -187,7 +188,9 @@ def test_a_guide_leads_from_init_to_the_picture(page: str, tmp_path: Path) -> No
         openverse(site, each=FOUND)
         root = walk(page, tmp_path, site)
     assert (root / "processed/report/index.html").is_file()
+    had = [codec.decode((root / name).read_bytes()) for name in WALKS[page].has if not name.endswith("/")]
     for name, shape in WALKS[page].makes.items():
         made = codec.decode(((root / name) if (root / name).exists() else tmp_path / name).read_bytes())
         assert made.std() > 5, name
         assert shape is None or made.shape[:2] == shape, name
+        assert not any(np.array_equal(made, photo) for photo in had), f"{name} is the photo as it was"

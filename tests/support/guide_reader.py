@@ -59,8 +59,8 @@ HAS = {
     "me.jpg": person,
     "character.png": character,
     "anna.jpg": wearer,
-    "shirt.jpg": article,
-    "jumper.jpg": other_article,
+    "shirt.jpg": other_article,
+    "jumper.jpg": article,  # what Anna wears
     "people/": wearer,
     "articles/": article,
     "selfies/": person,
