@@ -19,6 +19,7 @@ def main() -> None:
         interrupt.take_over()
         _told()
     except KeyboardInterrupt:
+        exec("")  # else `python -m` ends itself by a signal where it came up within an exec, as of a dataclass
         sys.stderr.write(INTERRUPTED)
         sys.exit(EXIT_INTERRUPTED)
 

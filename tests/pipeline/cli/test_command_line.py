@@ -87,6 +87,16 @@ def test_a_missing_module_of_nobody_s_extra_is_a_bug(monkeypatch: pytest.MonkeyP
     assert ran(monkeypatch, "stats") == 1
 
 
+def test_ctrl_c_while_a_class_is_made_is_an_exit_code(tmp_path: Path) -> None:
+    """Dataclasses are made by exec: Python itself would end by a signal then."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "from curate.pipeline.core import interrupt\ninterrupt.take_over = lambda: exec('raise KeyboardInterrupt')\n"
+    )
+    env = {"PATH": "/usr/bin", "PYTHONPATH": ":".join([str(tmp_path), *sys.path])}
+    done = subprocess.run([sys.executable, "-m", "curate", "stats"], env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode().count("the same command goes on")) == (130, 1)
+
+
 def test_the_data_half_works_where_torch_is_not(tmp_path: Path) -> None:
     """And on a terminal that has ASCII alone: names of domains are shown by their codes."""
     small_world(tmp_path)
