@@ -32,7 +32,7 @@ NonNegative = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-Seconds = Annotated[float, Meta(ge=0.0)]
+Seconds = Annotated[float, Meta(ge=0.0, le=86_400.0)]  # a day at most: none waits for ever
 
 
 Measure = Annotated[float, Meta(ge=0.0)]  # of anything that has no negative values

@@ -18,7 +18,8 @@ from curate.pipeline.core.config import Positive, Seconds, Section, parse
 from curate.pipeline.core.documents import DocumentError, from_yaml
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.scrape.sources.candidate import LONGEST_TEXT
-from curate.pipeline.scrape.web import charset
+from curate.pipeline.scrape.web import charset, url
+from curate.pipeline.scrape.web.fetch_errors import FetchError
 
 
 class FieldRule(Section, frozen=True, kw_only=True):
@@ -130,13 +131,17 @@ def _compile(site: SiteFile, path: Path, text: str) -> None:
     for key, check in _checks(site):
         try:
             check()
-        except (soupsieve.SelectorSyntaxError, re.error, LookupError, ValueError) as error:
+        except (soupsieve.SelectorSyntaxError, re.error, LookupError, ValueError, FetchError) as error:
             where = f"{path}:{_line(text, f'at `$.{key}')}"
-            detail = str(error).splitlines()[0]
+            detail = (error.detail if isinstance(error, FetchError) else str(error)).splitlines()[0]
             raise UsageError(f"{where}: site.{key}: {detail}", f"mend site.{key} and try again") from None
 
 
 def _checks(site: SiteFile) -> Iterator[tuple[str, Callable[[], object]]]:
+    for n, start in enumerate(site.start):
+        yield f"start[{n}]", partial(url.parse, start.replace("{query}", "q").replace("{page}", "1"))
+    for n, host in enumerate(site.allowed_hosts):
+        yield f"allowed_hosts[{n}]", partial(_known_host, host)
     yield "listing.item", partial(soupsieve.compile, site.listing.item)
     yield "listing.next", partial(soupsieve.compile, site.listing.next or "*")
     for name in ("id", "title", "creator", "license", "variant"):
@@ -150,6 +155,12 @@ def _checks(site: SiteFile) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "query_encoding", partial(_known_encoding, site.query_encoding)
     yield "html_encoding", partial(_known_encoding, site.html_encoding or "utf-8")
     yield "item.require", partial(_has_roles, site.item)
+
+
+def _known_host(name: str) -> None:
+    if set(name) & set("/@?#\\"):
+        raise ValueError(f"no host, or host and port: {name}")
+    url.parse(f"http://{name}/")
 
 
 def _known_encoding(name: str) -> None:

@@ -200,6 +200,13 @@ def test_a_product_is_finished_when_enough_is_wanted(site: Site, tmp_path: Path)
         ({"query_encoding": "klingon"}, r"site\.yaml:4: site\.query_encoding: unknown encoding"),
         ({"start": "[]"}, r"site\.yaml:3: site\.start: \[\]: expected `array` of length >= 1"),
         ({"start": "[a"}, r"site\.yaml:\d+: not valid YAML"),
+        ({"start": "['http://[bad']"}, r"site\.yaml:3: site\.start\[0\]: Invalid IPv6"),
+        ({"start": "['ftp://x/{{page}}']"}, r"site\.yaml:3: site\.start\[0\]: ftp: is not fetched"),
+        ({"name": "x\nallowed_hosts: [x.example, 'http://x']"}, r"site\.yaml:3: site\.allowed_hosts\[1\]: no host"),
+        ({"name": "x\nallowed_hosts: ['x:99999']"}, r"site\.yaml:3: site\.allowed_hosts\[0\]: Port out of range"),
+        ({"name": "x\ndelay: .inf"}, r"site\.yaml:3: site\.delay: inf: expected `float` <= 86400"),
+        ({"name": "x\n1: 2"}, r"site\.yaml:1: site: .*expected `str`"),
+        ({"name": "x\nhtml_encoding: base64"}, r"site\.yaml:3: site\.html_encoding: unknown encoding"),
     ],
 )
 def test_a_bad_site_file_names_file_line_and_key(
