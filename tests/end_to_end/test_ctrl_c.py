@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,18 +93,20 @@ def command(case: Case, root: Path) -> Terminal:
     return Terminal.curate(*case.words.split(), cwd=root)
 
 
-def pressed(case: Case, root: Path, after: float, gap: float | None) -> tuple[int, str]:
-    """The exit code of the command and what it said, when Ctrl-C is pressed so many s after it has begun, and again."""
-    with command(case, root) as terminal:
-        for seconds in [after] if gap is None else [after, gap, 2.0]:  # two that come at once are one to the system
-            end = time.monotonic() + seconds
-            while time.monotonic() < end and terminal.process.poll() is None:
-                terminal.read(0.01)
-            if terminal.process.poll() is None:
-                terminal.press_ctrl_c()
-        code = terminal.ended(120 if gap is None else 10)
-        assert not terminal.left(GONE), terminal.shown
-        return code, terminal.shown
+def press(terminal: Terminal, times: Sequence[float]) -> int:
+    """Presses Ctrl-C after each of `times`, s from the one before, while the command is at work; its exit code."""
+    for seconds in times:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and terminal.process.poll() is None:
+            terminal.read(0.01)
+        if terminal.process.poll() is None:
+            terminal.press_ctrl_c()
+    code = terminal.ended(120 if len(times) == 1 else 10)
+    assert not terminal.left(GONE), terminal.shown
+    return code
+
+
+TWICE = (0.2, 2.0)  # s; once more: of two that come while the machine is busy, the system may make one
 
 
 def assert_clear(code: int, shown: str, words: str) -> None:
@@ -127,11 +129,12 @@ def test_once_it_ends_well_and_goes_on_and_twice_at_once(name: str, root: Path) 
     takes = time.monotonic() - start
     met = 0
     for share in (0.4, 0.6, 0.8):
-        for gap in (None, 0.2):
-            code, shown = pressed(case, root, share * takes, gap)
+        for more in ((), TWICE):
+            with command(case, root) as terminal:
+                code = press(terminal, [share * takes, *more])
             if code != case.ends:
                 met += 1
-                assert_clear(code, shown, case.words)
+                assert_clear(code, terminal.shown, case.words)
     assert met >= 2, "it had ended before most of the times"
     case = case._replace(without=())
     with command(case, root) as terminal:
@@ -145,14 +148,9 @@ def photos(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
 
 
-@pytest.mark.parametrize("gap", [None, 0.02, 0.5])
-def test_a_pool_of_processes_ends_with_its_command(photos: Path, gap: float | None) -> None:
+@pytest.mark.parametrize("more", [(), TWICE], ids=["once", "twice"])
+def test_a_pool_of_processes_ends_with_its_command(photos: Path, more: tuple[float, ...]) -> None:
     with Terminal.curate("crop", "--workers", "2", cwd=photos) as terminal:
         terminal.wait_for("crop")
-        terminal.press_ctrl_c()
-        if gap is not None:
-            time.sleep(gap)
-            terminal.press_ctrl_c()
-        assert_clear(terminal.ended(60 if gap is None else 5), terminal.shown, "crop")
-        assert not terminal.left(GONE)
+        assert_clear(press(terminal, [0.0, *more]), terminal.shown, "crop")
     assert not (photos / "manifests/crops.parquet").exists()
