@@ -12,6 +12,7 @@ from curate.pipeline.core.errors import TableError
 from curate.pipeline.tables.schema import ACCEPTED, OK, REJECTED, Table
 
 _WHOLE_ID = f"^{ID}$"
+_LANDMARKS, _NUMBERS = "landmarks", 2 * 68  # x and y of each point, in every table that has them
 
 
 def check(table: Table, data: pa.Table, where: str, last: str = "") -> str:
@@ -32,7 +33,8 @@ def check(table: Table, data: pa.Table, where: str, last: str = "") -> str:
 
 
 def check_names(table: Table, data: pa.Table, where: str) -> None:
-    """Raises TableError for a path that is not plain or an id of other characters, with its row and column.
+    """Raises TableError for a path that is not plain, an id of other characters or a face of another number of points,
+    with its row and column.
 
     Of the columns that `data` has, which are some or all of `table`'s.
     """
@@ -41,6 +43,10 @@ def check_names(table: Table, data: pa.Table, where: str) -> None:
             _refuse_first(data, name, _unsafe_paths(data[name]), where, "no relative posix path below the root")
         elif name in table.ids:
             _refuse_first(data, name, _unsafe_ids(data[name]), where, f"no id: {MAX_ID} letters, digits, - and _")
+        elif name == _LANDMARKS:
+            other = pc.not_equal(pc.list_value_length(data[name]), _NUMBERS)
+            if pc.any(other, min_count=0).as_py():
+                raise TableError(f"{where}: row {pc.index(other, True).as_py() + 1}, {name}: not {_NUMBERS} numbers")
 
 
 def _unsafe_paths(paths: pa.ChunkedArray) -> pa.ChunkedArray:

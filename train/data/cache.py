@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.lib.format import write_array_header_1_0
+from numpy.typing import NDArray
 from torch import Tensor
 
 from curate.pipeline.core.confined_path import closed_folder
@@ -21,6 +26,12 @@ from curate.pipeline.core.progress import Progress
 from curate.pipeline.imaging import shards
 
 CACHE = Path("processed/cache")
+
+# As numpy writes it; its own reader evaluates what stands there.
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(?s:..)\{'descr': '([^']+)', 'fortran_order': False, 'shape': \(([\d, ]+)\), \} *\n"
+)
+_LONGEST = 256  # bytes of it
 
 Picture = tuple[str, str]  # its name and its path below the root
 
@@ -45,27 +56,48 @@ def load_decoded(
         progress.note(f"waiting for process {owner or 'unknown'}, which decodes {label}")
 
     with waiting_lock(path.with_name(f".{prefix}.lock"), waits):
-        if (found := _cached(path)) is None:
+        if (found := _cached(path, len(pictures))) is None:
+            if path.exists():
+                progress.note(f"{path}: broken; its pictures are decoded anew")
             for stale in (*path.parent.glob(f"{prefix}-*"), *path.parent.glob(f".{prefix}-*.tmp")):
                 stale.unlink(missing_ok=True)  # who has it mapped keeps it
             digest = _decode(root, pictures, path, f"decode {label}", made_by, progress)
             write_text(path.with_suffix(".json"), json.dumps({"digest": digest}))
-            found = _cached(path)
+            found = _cached(path, len(pictures))
     if found is None:
         raise CurateError(f"{path}: written, and not there", "look at the disk, then run it again")
     return found
 
 
-def _cached(path: Path) -> tuple[Tensor, str] | None:
-    """The decoded pictures and their digest; None where either file is missing or not whole."""
+def _cached(path: Path, count: int) -> tuple[Tensor, str] | None:
+    """The `count` decoded pictures and their digest; None where either file is missing or not whole."""
     try:
-        digest = from_json(path.with_suffix(".json").read_text("utf-8"))["digest"]
-        mapped = np.load(path, mmap_mode="c")  # copy on write: torch wants a writable array, and nothing writes to it
+        digest = str(from_json(path.with_suffix(".json").read_text("utf-8"))["digest"])
+        mapped = map_array(path, (count, None, None, 3), np.dtype(np.uint8))
     except PermissionError as error:
         raise CurateError(f"{path}: cannot read: {error.strerror}", "mend its rights, or delete it") from None
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
     return torch.from_numpy(mapped), digest
+
+
+def map_array(path: Path, shape: Sequence[int | None], kind: np.dtype[Any]) -> NDArray[Any]:
+    """The array of `shape`, None for a side of any length, and `kind` in the .npy file `path`, mapped, copied on write.
+
+    torch wants a writable array, and nothing writes to it. Raises ValueError for another array, and for a file that is
+    longer or shorter than its header says: what is mapped and not there ends the process when it is read.
+    """
+    with path.open("rb") as file:
+        header = _HEADER.match(file.read(_LONGEST))
+        size = os.fstat(file.fileno()).st_size
+    if header is None or header[1].decode() != kind.str:
+        raise ValueError("not an array of ours")
+    found = tuple(int(side) for side in header[2].rstrip(b",").split(b", "))
+    begin = 10 + int.from_bytes(header[0][8:10], "little")
+    fits = len(found) == len(shape) and all(want in (None, side) for want, side in zip(shape, found, strict=True))
+    if not fits or size != begin + math.prod(found) * kind.itemsize:
+        raise ValueError(f"an array of {found} in {size} bytes")
+    return np.memmap(path, kind, mode="c", offset=begin, shape=found)
 
 
 def to_device_if_small(pictures: Tensor, device: torch.device | str) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.core.progress import SILENT, Progress
-from curate.train.data.cache import CACHE
+from curate.train.data.cache import CACHE, map_array
 from curate.train.evaluation.features.extractor import FeatureNet
 from curate.train.evaluation.held_out import TranslationTask
 
@@ -29,9 +29,11 @@ def load(task: TranslationTask, net: FeatureNet, root: Path, progress: Progress 
     kind = f"features-{net.name}-{label[:8]}"
     path = root / CACHE / f"{kind}-{content[:8]}{net.digest[:8]}.npy"
     try:
-        return torch.from_numpy(np.load(path, allow_pickle=False))
-    except (FileNotFoundError, ValueError, EOFError):  # not there, or not whole
+        return torch.from_numpy(np.array(map_array(path, (task.count, None), np.dtype(np.float32))))
+    except FileNotFoundError:
         pass
+    except (ValueError, EOFError):
+        progress.note(f"{path}: broken; its features are computed anew")
     for stale in path.parent.glob(f"{kind}-*"):
         stale.unlink(missing_ok=True)
     parts = []

@@ -36,7 +36,7 @@ def value(kind: pa.DataType) -> Any:
     if pa.types.is_fixed_size_binary(kind):
         return bytes(kind.byte_width)
     if pa.types.is_list(kind):
-        return [value(kind.value_type)]
+        return [value(kind.value_type)] * 136  # as landmarks are
     if pa.types.is_boolean(kind):
         return True
     return b"a" if pa.types.is_binary(kind) else "a" if pa.types.is_string(kind) else 1
@@ -96,3 +96,14 @@ def test_columns_of_other_types_are_refused_where_they_are_read_alone(tmp_path: 
     pq.write_table(data.set_column(1, "path", pa.array([None, [1]])), SUSPECTS.path(tmp_path))
     with pytest.raises(TableError, match=r"suspects\.parquet"):
         manifest.read(SUSPECTS, tmp_path, ["path"])
+
+
+@pytest.mark.parametrize("table", [TABLES["crops"], TABLES["dataset"]], ids=["crops", "dataset"])
+@pytest.mark.parametrize("count", [0, 3, 135, 137])
+def test_a_face_of_another_number_of_points_is_refused_with_its_row(table: Table, count: int, tmp_path: Path) -> None:
+    plant(table, tmp_path, "landmarks", None)
+    assert manifest.read(table, tmp_path)["landmarks"].null_count == 1
+    plant(table, tmp_path, "landmarks", [1.0] * count)
+    for columns in (None, ["landmarks"]):
+        with pytest.raises(TableError, match="row 2, landmarks: not 136 numbers"):
+            manifest.read(table, tmp_path, columns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 import resource
 import threading
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.lib.format import write_array_header_1_0
 
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.imaging import codec
@@ -66,12 +69,45 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path: Path, pict
     assert len(load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", RecordedProgress())[0]) == COUNT
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01\x00"])
+def npy(shape: tuple[int, ...], kind: str = "|u1", content: bytes | None = None) -> bytes:
+    """A .npy file that says to hold an array of `shape`; so many bytes that it is one, unless `content` is given."""
+    file = io.BytesIO()
+    write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+    return file.getvalue() + (bytes(math.prod(shape) * np.dtype(kind).itemsize) if content is None else content)
+
+
+DAMAGES = {
+    "empty": b"",
+    "cut in its header": b"\x93NUMPY\x01\x00",
+    "cut": npy((COUNT, SIDE, SIDE, 3))[:-1],
+    "longer": npy((COUNT, SIDE, SIDE, 3)) + b"x",
+    "of terabytes": npy((COUNT, 2**20, 2**20, 3), content=bytes(99)),
+    "of more than there is": npy((2**62, 2**62, 2**62, 3), content=bytes(99)),
+    "below nothing": npy((COUNT, -1, -1, 3), content=bytes(9)),
+    "of other pictures": npy((COUNT + 1, SIDE, SIDE, 3)),
+    "flat": npy((COUNT,)),
+    "of fractions": npy((COUNT, SIDE, SIDE, 3), "<f4"),
+    "of objects": npy((COUNT, SIDE, SIDE, 3), "|O"),
+    "no header": b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16,
+    "text": b"hello",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_what_is_not_whole_is_made_again(tmp_path: Path, pictures: list[tuple[str, str]], damage: bytes) -> None:
     first, digest = load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", RecordedProgress())
     array = next((tmp_path / CACHE).glob("*.npy"))
     array.unlink()
     array.write_bytes(damage)
-    again, same = load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", RecordedProgress())
+    progress = RecordedProgress()
+    again, same = load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", progress)
     assert first.equal(again)
     assert digest == same
+    assert progress.notes == [f"{array}: broken; its pictures are decoded anew"]
+
+
+def test_what_is_whole_is_not_made_again(tmp_path: Path, pictures: list[tuple[str, str]]) -> None:
+    first, _ = load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", RecordedProgress())
+    progress = RecordedProgress()
+    assert load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", progress)[0].equal(first)
+    assert progress.notes == [] and progress.shown == []

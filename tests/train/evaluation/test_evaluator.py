@@ -98,8 +98,10 @@ def test_real_features_are_computed_once(root: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(type(again.net), "__call__", lambda self, images: pytest.fail("computed again"))
     assert again.untranslated() == expected
     monkeypatch.undo()
-    cached[0].write_bytes(b"torn")
-    assert evaluator(root).untranslated() == expected
+    whole = cached[0].read_bytes()
+    for damage in (b"torn", b"", whole[:-4], whole + b"more", whole.replace(b"<f4", b"<i4")):
+        cached[0].write_bytes(damage)
+        assert evaluator(root).untranslated() == expected
     assert sorted((root / "processed/cache").glob("features-standin-*")) == cached
 
 
