@@ -21,7 +21,7 @@ from curate.pipeline.scrape.sources.srcset import parse_srcset
 from curate.pipeline.scrape.web.json_reader import read_json
 from curate.pipeline.scrape.web.url import absolute
 
-_NODES = 400  # of a <picture> that are looked at for each of its images
+_NODES = 100  # of a <picture> that are looked at for each of its images
 MOST = 6  # addresses of one picture that are worth a request
 
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif", "image/bmp", "image/tiff"})

@@ -12,6 +12,7 @@ import msgspec
 import soupsieve
 import yaml
 from bs4 import Tag
+from bs4.builder import builder_registry
 from msgspec import Meta
 
 from curate.pipeline.core.config import Positive, Seconds, Section, parse
@@ -152,6 +153,7 @@ def _checks(site: SiteFile) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"item.images[{n}].css", partial(soupsieve.compile, pictures.css or "*")
         for attribute, pattern in pictures.where.items():
             yield f"item.images[{n}].where.{attribute}", partial(re.compile, pattern)
+    yield "parser", partial(_installed, site.parser)
     yield "query_encoding", partial(_known_encoding, site.query_encoding)
     yield "html_encoding", partial(_known_encoding, site.html_encoding or "utf-8")
     yield "item.require", partial(_has_roles, site.item)
@@ -161,6 +163,11 @@ def _known_host(name: str) -> None:
     if set(name) & set("/@?#\\"):
         raise ValueError(f"no host, or host and port: {name}")
     url.parse(f"http://{name}/")
+
+
+def _installed(parser: str) -> None:
+    if parser not in builder_registry.builders_for_feature:
+        raise LookupError(f"{parser} is not installed")
 
 
 def _known_encoding(name: str) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from curate.pipeline.scrape.sources import Pages, html_page, licenses
@@ -90,6 +91,12 @@ def test_no_tree_holds_a_run(site_file: SiteFile, name: str) -> None:
     before, after = NESTED[name]
     found = pictures(f"<h1>x</h1><div class=g>{before}<img src=/good.jpg>{after}", site_file)
     assert bool(found) is not name.startswith(("deep", "unclosed"))
+
+
+def test_no_picture_of_thousands_of_sources_holds_a_run(site_file: SiteFile) -> None:
+    flat = msgspec.structs.replace(site_file, parser="html.parser")
+    images = "".join(f"<img src=/{n}.jpg>" for n in range(1000))
+    assert pictures(f"<div class=g><picture>{'<source srcset=/a.jpg>' * 4000}{images}", flat)
 
 
 @pytest.mark.parametrize(

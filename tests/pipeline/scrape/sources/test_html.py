@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -206,6 +207,11 @@ def test_a_product_is_finished_when_enough_is_wanted(site: Site, tmp_path: Path)
         ({"name": "x\nallowed_hosts: ['x:99999']"}, r"site\.yaml:3: site\.allowed_hosts\[0\]: Port out of range"),
         ({"name": "x\ndelay: .inf"}, r"site\.yaml:3: site\.delay: inf: expected `float` <= 86400"),
         ({"name": "x\n1: 2"}, r"site\.yaml:1: site: .*expected `str`"),
+        pytest.param(
+            {"name": "x\nparser: html5lib"},
+            r"site\.yaml:3: site\.parser: html5lib is not installed",
+            marks=pytest.mark.skipif(find_spec("html5lib") is not None, reason="html5lib is installed"),
+        ),
         ({"name": "x\nhtml_encoding: base64"}, r"site\.yaml:3: site\.html_encoding: unknown encoding"),
     ],
 )
