@@ -460,7 +460,7 @@ def test_the_demand_may_be_limited(site: Site, tmp_path: Path) -> None:
 def test_two_scrapes_of_one_folder_refuse_each_other(site: Site, tmp_path: Path) -> None:
     from curate.pipeline.scrape.raw_store import open_store
 
-    with open_store(tmp_path), pytest.raises(UsageError, match="another curate scrape is at work"):
+    with open_store(tmp_path), pytest.raises(UsageError, match=r"process \d+ .* is at work there"):
         scraped(site, tmp_path, [site.add("/0.jpg", photo())])
     (tmp_path / "raw/.lock").write_text("999999999")  # what a killed process leaves
     assert scraped(site, tmp_path, [site.url("/0.jpg")])["/0.jpg"]["reason"] == "ok"
