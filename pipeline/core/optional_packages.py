@@ -22,6 +22,7 @@ PACKAGES = {  # module -> extra
     "fastapi": "web",
     "starlette": "web",
     "uvicorn": "web",
+    "pydantic": "web",
     "ray": "ray",
 }
 

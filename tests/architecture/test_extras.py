@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from curate.pipeline.core import optional_packages
+from tests.architecture.imports import files, imported
 from tests.support import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"].keys()
 OWN = {re.split(r"[\[<>=!~; ]", line)[0].lower().replace("_", "-") for line in PROJECT["dependencies"]}
 MODELS = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements-models.in").read_text("utf-8"), re.MULTILINE))
@@ -34,6 +38,35 @@ def asked(text: str) -> list[str]:
     for command in re.findall(r"pip install ((?:[-\w.=<>\[\]\"'/{}\\()]+,? ?)+)", text):
         words += [word.strip("\"'\\,()") for word in command.split()]
     return words
+
+
+def distributions(lines: list[str]) -> set[str]:
+    """The names that the requirements `lines` begin with, as package indexes compare them."""
+    return {re.sub("[-_.]+", "-", re.split(r"[\[<>=!~; ]", line)[0]).lower() for line in lines}
+
+
+def undeclared(path: Path, declared: set[str]) -> set[str]:
+    """What `path` imports that no distribution of `declared` brings: only a stranger's requirement may have it."""
+    ours = {*sys.stdlib_module_names, "curate", "tests"}
+    brings = metadata.packages_distributions()
+    found = set()
+    for module in imported(path) - ours:
+        top = module.split(".")[0]
+        names = distributions(brings.get(top, [])) or {top.replace("_", "-"), f"{top}-python"}
+        if top not in ours and not names & declared:
+            found.add(top)
+    return found
+
+
+@pytest.mark.parametrize("tests", [False, True])
+def test_what_is_imported_is_declared(tests: bool) -> None:
+    declared = distributions([*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())])
+    paths = files()
+    if tests:
+        declared |= distributions(PYPROJECT["dependency-groups"]["dev"])
+        paths = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py")]
+    wrong = {str(path): undeclared(path, declared) for path in paths}
+    assert not {path: found for path, found in wrong.items() if found}
 
 
 def test_the_distribution_has_its_own_name() -> None:
