@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from curate.pipeline.core import scraps
 from curate.pipeline.core.errors import CurateError
 
 REMOTE = "CURATE_RAW"  # the address of what is not in raw/ here
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 WRITE_HINT = "free some space or mend the rights, then run it again"
 
 
@@ -44,6 +46,13 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
                 with temporary.open("rb") as file:
                     os.fsync(file.fileno())
             temporary.replace(path)
+
+
+def unnamed_disk_error(error: BaseException) -> CurateError | None:
+    """What to tell of `error` when it is a disk's that nobody has given a name to; None for any other."""
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return disk_error(Path(error.filename or Path.cwd()), error)
+    return None
 
 
 def is_folder(path: Path) -> bool:

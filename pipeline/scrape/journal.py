@@ -6,6 +6,7 @@ which searches came to their end. A torn last line is cut off. Kept in memory ar
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -14,17 +15,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, NamedTuple, Self
 
 import msgspec
 
 from curate.pipeline.core.errors import CurateError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import atomic_write, disk_error, writing
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.digest_map import DigestMap
 from curate.pipeline.scrape.outcome import Outcome
-from curate.pipeline.scrape.raw_store import disk_error
+from curate.pipeline.scrape.raw_store import HINT
 from curate.pipeline.scrape.sources.candidate import Candidate
 
 MOST = 1 << 26  # candidates of one search: half a GiB of places, if a line tells of one that is far out
@@ -94,18 +94,15 @@ class Journal:
         self._forgotten: set[bytes] = set()
         self._avoided: set[int] = set()
         self._former: dict[str, int] = {}  # candidates of the last whole walk, of keys that are refreshed
-        try:
+        self._refused: OSError | None = None
+        with writing(path, HINT):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        except OSError as error:
-            raise disk_error(path, error) from error
         self._end = self._opened = self._load()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with self._lock:  # a line that is being written is finished first
             os.close(self._file)
             self._file = -1
@@ -227,7 +224,8 @@ class Journal:
                     "restore the file, or move it away: the images are then fetched anew",
                 ) from None
             at += len(text)
-        os.ftruncate(self._file, at)
+        with writing(self._path, HINT):
+            os.ftruncate(self._file, at)
         return at
 
     def _texts(self) -> Iterator[bytes]:
@@ -274,12 +272,16 @@ class Journal:
         with self._lock:
             if self._file < 0:
                 return  # an interrupted run's last fetches come too late
+            if self._refused is not None:  # a line after a torn one would break both
+                raise disk_error(self._path, self._refused, HINT)
             try:
                 if os.write(self._file, text) != len(text):
                     raise OSError(28, "no space left on device")
             except OSError as error:
-                os.ftruncate(self._file, self._end)
-                raise disk_error(self._path, error) from error
+                with contextlib.suppress(OSError):  # else it ends torn: the next run cuts that off
+                    os.ftruncate(self._file, self._end)
+                self._refused = error
+                raise disk_error(self._path, error, HINT) from error
             self._index(line, self._end)
             self._end += len(text)
 

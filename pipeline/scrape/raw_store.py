@@ -10,13 +10,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from curate.pipeline.core import files
 from curate.pipeline.core.at_work import claim
 from curate.pipeline.core.confined_path import refuse_link_out
-from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.files import disk_error, writing
 
 IMAGES = "raw/images"
-_HINT = "free some space or mend the rights, then run it again: it goes on where it stopped"
+HINT = "free some space or mend the rights, then run it again: it goes on where it stopped"
 
 
 class RawStore:
@@ -53,7 +52,7 @@ class RawStore:
         except OSError as error:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
-            raise disk_error(Path(final), error) from error
+            raise disk_error(Path(final), error, HINT) from error
         return relative
 
     def has(self, relative: str, size: int) -> bool:
@@ -69,12 +68,10 @@ class RawStore:
 
     def sweep(self) -> None:
         """Makes the folders and removes what a killed run left half-written."""
-        try:
+        with writing(self.root / "raw", HINT):
             shutil.rmtree(self.temporary, ignore_errors=True)
             for folder in (self.temporary, self.journal.parent):
                 folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise disk_error(self.root / "raw", error) from error
 
 
 @contextlib.contextmanager
@@ -85,7 +82,7 @@ def open_store(root: Path) -> Iterator[RawStore]:
     """
     for own in (".lock", ".hosts", ".tmp", ".pages", "images", "images/journal.jsonl"):
         refuse_link_out(root / "raw" / own, root)
-    with claim(root / "raw" / ".lock", str(root / "raw"), _HINT):
+    with claim(root / "raw" / ".lock", str(root / "raw"), HINT):
         store = RawStore(root)
         store.sweep()
         yield store
@@ -100,8 +97,3 @@ def _write(path: str, data: bytes) -> None:
             left = left[os.write(file, left) :]
     finally:
         os.close(file)
-
-
-def disk_error(path: Path, error: OSError) -> CurateError:
-    """The error for a disk that is full or not writable: what was fetched stays."""
-    return files.disk_error(path, error, _HINT)

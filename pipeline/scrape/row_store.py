@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from curate.pipeline.core.files import writing
 from curate.pipeline.scrape.digest_map import DigestMap
-from curate.pipeline.scrape.raw_store import disk_error
+from curate.pipeline.scrape.raw_store import HINT
 from curate.pipeline.tables import manifest
 
 
@@ -27,11 +28,9 @@ class RowStore:
         self._offsets = DigestMap()
         self._encode = msgspec.json.Encoder().encode
         self._end = 0
-        try:
+        with writing(folder, HINT):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this object
-        except OSError as error:
-            raise disk_error(folder, error) from error
 
     def __contains__(self, key: str) -> bool:
         return bytes.fromhex(key) in self._offsets
@@ -41,14 +40,13 @@ class RowStore:
         line = self._encode(row) + b"\n"
         self._offsets[bytes.fromhex(row[self._table.key])] = self._end
         self._end += len(line)
-        try:
+        with writing(self._folder, HINT):
             self._file.write(line)
-        except OSError as error:
-            raise disk_error(self._folder, error) from error
 
     def batches(self) -> Iterator[pa.Table]:
         """The rows in the order of their keys, as many at a time as go into one group of a file."""
-        self._file.flush()
+        with writing(self._folder, HINT):
+            self._file.flush()
         places = self._offsets.in_order()
         while lines := b"".join(self._line(at) for at in islice(places, manifest.GROUP)):
             yield manifest.from_lines(self._table, lines)

@@ -35,7 +35,8 @@ def append(path: Path, objects: Iterable[msgspec.Struct]) -> None:
                 written += os.write(stream, text[written:])
             os.fsync(stream)
         except OSError:
-            os.ftruncate(stream, size)
+            with contextlib.suppress(OSError):
+                os.ftruncate(stream, size)
             raise
 
 

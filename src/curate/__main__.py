@@ -52,6 +52,10 @@ def _told() -> None:
             raise KeyboardInterrupt from error  # a library's word for it
         if isinstance(error, ModuleNotFoundError) and (told := missing(error)):
             _tell(told)
+        from curate.pipeline.core.files import unnamed_disk_error
+
+        if refused := unnamed_disk_error(error):
+            _tell(refused)
         sys.stderr.write(
             f"curate: a bug of ours: {type(error).__name__}: {error}\n"
             "  run it again with --debug and report what it prints\n"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write, disk_error
+from curate.pipeline.core.files import atomic_write, disk_error, unnamed_disk_error
 from curate.pipeline.core.locks import exclusive_lock
 
 
@@ -25,3 +26,26 @@ def test_a_disk_that_refuses_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert caught.value.hint == "free some space or mend the rights, then run it again"
     full = disk_error(tmp_path / "a", OSError(28, "No space left on device"), "the same command goes on")
     assert (full.message, full.hint) == (f"{tmp_path / 'a'}: cannot write: No space left on device", full.hint)
+
+
+def test_a_lock_whose_disk_refuses_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*given: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", refused)
+    monkeypatch.setattr(os, "ftruncate", refused)
+    with (
+        pytest.raises(CurateError, match=r"\.lock: cannot write: No space"),
+        exclusive_lock(tmp_path / ".lock", taken),
+    ):
+        pytest.fail("locked")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_disk_s_error_that_nobody_named_is_told_all_the_same(named: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    told = unnamed_disk_error(OSError(28, "No space left on device", str(path) if named else None))
+    assert told is not None and told.code == 2
+    assert told.message == f"{path if named else Path.cwd()}: cannot write: No space left on device"
+    assert unnamed_disk_error(OSError(2, "No such file or directory")) is None
+    assert unnamed_disk_error(ValueError("28")) is None
