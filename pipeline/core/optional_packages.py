@@ -15,6 +15,7 @@ PACKAGES = {  # module -> extra
     "av": "video",
     "pillow_heif": "heic",
     "c2pa": "c2pa",
+    "cryptography": "c2pa",
     "dvc": "dvc",
     "onnx": "onnx",
     "onnxruntime": "onnx",
