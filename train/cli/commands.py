@@ -14,6 +14,7 @@ from curate.train.cli import params
 from curate.train.cli.evaluate import compare, evaluate
 from curate.train.cli.latent import direction, generate, label
 from curate.train.cli.latent_photos import edit, project
+from curate.train.cli.sbom import sbom
 from curate.train.cli.serve import serve
 from curate.train.cli.suspects import suspects
 from curate.train.cli.train import train
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
     values = typer.Typer(help="The values of params.yaml, and where they come from.", no_args_is_help=True)
     add_command(values, params.show)
     app.add_typer(values, name="params")
+    add_command(app, sbom)
 
 
 def import_(
