@@ -1,0 +1,126 @@
+"""A disk that refuses one chosen call of a command, or that call and all like it from then on; see failing_disk.c."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+SOURCE = Path(__file__).with_suffix(".c")
+ORDERS = struct.Struct("=5i1024s1024s")
+
+KINDS = {name: 1 << n for n, name in enumerate("create open write truncate sync rename mkdir link remove meta".split())}
+TAKING_SPACE = KINDS["create"] | KINDS["write"] | KINDS["mkdir"] | KINDS["link"]
+EVERYTHING = sum(KINDS.values())
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How a disk fails: the word for it, and the kinds of calls that are refused from then on."""
+
+    name: str
+    lasting: int
+
+    @property
+    def error(self) -> int:
+        return int(getattr(errno, self.name))
+
+    @property
+    def said(self) -> str:
+        return os.strerror(self.error)
+
+
+FULL = Fault("ENOSPC", TAKING_SPACE)
+QUOTA = Fault("EDQUOT", TAKING_SPACE)
+READ_ONLY = Fault("EROFS", EVERYTHING)
+BROKEN = Fault("EIO", 0)  # one bad block
+FAULTS = (FULL, QUOTA, READ_ONLY, BROKEN)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that changes the disk: its place in the command's run, its kind, and the path below the root."""
+
+    number: int
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended: its exit code, negative for a signal; what it said; its calls; how many were refused."""
+
+    code: int
+    said: str
+    calls: tuple[Call, ...]
+    refused: int
+
+
+class FailingDisk:
+    """Runs commands, each in a process of its own, on a disk that does what it is told."""
+
+    def __init__(self, folder: Path, server: subprocess.Popen[str]) -> None:
+        self._folder = folder
+        self._server = server
+
+    def run(self, argv: Sequence[str], root: Path, fault: Fault | None = None, at: int = 0) -> Done:
+        """`curate ARGV` in `root`, whose call number `at`, from 1, is refused."""
+        log, said = self._folder / "log", self._folder / "said"
+        log.unlink(missing_ok=True)
+        error, lasting = (fault.error, fault.lasting) if fault else (0, 0)
+        orders = (at, error, lasting, 0, 0, bytes(root), bytes(log))
+        (self._folder / "orders").write_bytes(ORDERS.pack(*orders))
+        assert self._server.stdin is not None and self._server.stdout is not None
+        print(
+            json.dumps({"argv": list(argv), "folder": str(root), "said": str(said)}),
+            file=self._server.stdin,
+            flush=True,
+        )
+        code = int(self._server.stdout.readline())
+        refused = ORDERS.unpack((self._folder / "orders").read_bytes())[4]
+        lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+        calls = (line.split("\t", 2) for line in lines)
+        made = tuple(sorted((Call(int(n), kind, path) for n, kind, path in calls), key=lambda call: call.number))
+        return Done(code, said.read_text("utf-8", "replace"), made, refused)
+
+
+@contextlib.contextmanager
+def failing_disk(folder: Path, *modules: str) -> Iterator[FailingDisk]:
+    """A disk that fails for as long as the context lasts; `modules` are imported once, for all commands.
+
+    The test is skipped where nothing can be put before the C library's calls.
+    """
+    compiler = shutil.which("cc")
+    if not sys.platform.startswith("linux") or compiler is None:
+        pytest.skip("no C compiler, or no Linux, to make a disk that fails: apt-get install gcc")
+    folder.mkdir(parents=True, exist_ok=True)
+    library = folder / "failing_disk.so"
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
+    (folder / "orders").write_bytes(ORDERS.pack(0, 0, 0, 0, 0, b"", b""))
+    environment = os.environ | {"LD_PRELOAD": str(library), "FAILING_DISK": str(folder / "orders")}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.command_server", *modules],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield FailingDisk(folder, server)
+    finally:
+        assert server.stdin is not None
+        server.stdin.close()
+        server.wait(30)
