@@ -34,7 +34,11 @@ DATA += (
 TRAINING = "torch.utils.tensorboard curate.train.trainer.run curate.train.translate.stage curate.train.comparison.stage"
 
 RUN = {"steps": 2, "tick": 1, "sample_every": 2, "checkpoint_every": 1, "samples": 1, "device": "cpu"}
-PARAMS = {"engine": {"kind": "inline"}, "train": {"cyclegan": {**TINY, "run": {**RUN, "features": "standin"}}}}
+PARAMS = {
+    "engine": {"kind": "inline"},
+    "scrape": {"delay": 0.0},
+    "train": {"cyclegan": {**TINY, "run": {**RUN, "features": "standin"}}},
+}
 
 # Before them the commands whose results they need.
 OF_DATA = {

@@ -8,6 +8,9 @@ import os
 import time
 from pathlib import Path
 
+from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.files import atomic_write
+
 FRESH = 24 * 3600.0  # s for which a good copy holds
 
 
@@ -36,11 +39,8 @@ class OriginCache:
         path = self._path(origin, what)
         if path is None:
             return
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(CurateError), atomic_write(path, durable=False) as temporary:
             temporary.write_bytes(body)
-            temporary.replace(path)
 
     def _path(self, origin: str, what: str) -> Path | None:
         return self._folder / f"{hashlib.sha256(origin.encode()).hexdigest()[:32]}-{what}" if self._folder else None
