@@ -122,6 +122,8 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             return
         elif marker in _STANDALONE:
             at += 2
+        elif at + 3 >= len(data):
+            return
         else:
             start, end = at + 4, at + 2 + (data[at + 2] << 8 | data[at + 3])
             if end < start or end > len(data):

@@ -87,7 +87,7 @@ def _directory(data: bytes, at: int, order: str, big: bool) -> tuple[Directory, 
 def _unpack(data: bytes, code: str, at: int) -> int | None:
     try:
         return int(struct.unpack_from(code, data, at)[0])
-    except struct.error:
+    except (struct.error, OverflowError):  # beyond the file, and beyond any memory
         return None
 
 

@@ -48,6 +48,11 @@ def corpus() -> list[bytes]:
 
 
 CORPUS = corpus()
+FOUND = {  # what readers once fell over
+    "a segment cut in its length": b"\xff\xd8\xff\xe0\0\x04JF\xff\xdb\0",
+    "a directory beyond any memory": b"II+\0\x08\0\0\0" + b"\xfb" + b"\xff" * 7 + bytes(50),
+    "one without a size of its offsets": b"II+\0\xfa\x07\0\0\x80\0\0\x0f\xf0@\x01\xee" + bytes(50),
+}
 
 
 def check(data: bytes) -> None:
@@ -75,6 +80,14 @@ def test_whole_pictures_of_the_corpus_are_read() -> None:
     assert all(codec.decode(data).shape in {(24, 32, 3), (32, 24, 3)} for data in CORPUS)
     for data in CORPUS:
         check(data)
+
+
+@pytest.mark.parametrize("data", FOUND.values(), ids=FOUND)
+def test_what_was_found_once_stays_mended(data: bytes) -> None:
+    check(data)
+    with pytest.raises(ImageError):
+        codec.supported(data)
+        codec.decode(data)
 
 
 @settings(max_examples=250, deadline=None)

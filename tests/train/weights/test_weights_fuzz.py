@@ -48,7 +48,7 @@ def of_numpy() -> bytes:
 
 
 def of_keras(folder: Path) -> bytes:
-    hdf5.write({"layer/layer/kernel:0": np.ones((3, 3, 2, 4), np.float32)}, folder / "keras.h5")
+    hdf5.write({"layer": {"kernel": np.ones((3, 3, 2, 4), np.float32)}}, folder / "keras.h5")
     return (folder / "keras.h5").read_bytes()
 
 
