@@ -87,6 +87,7 @@ def direction(
         int, typer.Option(min=0, help="Then try it on so many seeds beyond those of the manifest, and plot it.")
     ] = 0,
     amount: Annotated[str, typer.Option(metavar="-3..3", help="Of --check: from how far to how far.")] = "-3..3",
+    psi: Annotated[float | None, typer.Option(help="Of --check: of those seeds, if not that of the manifest.")] = None,
     run: Annotated[
         Path | None, typer.Option(help="For sefa and --check: the run, if it is not where the manifest says.")
     ] = None,
@@ -109,10 +110,11 @@ def direction(
     found = find_directions.run(pictures, asked, out, source, force=force)
     lines, checked = [_described(one, out) for one in found], []
     if source is not None and check:
-        first, psi, progress = max(pictures.seeds) + 1, float(pictures.settings["psi"]), context.console.progress
+        first, progress = max(pictures.seeds) + 1, context.console.progress
+        near = float(pictures.settings["psi"]) if psi is None else psi
         for one in found:
             told = check_direction.run(
-                source, one, range(first, first + check), psi, out, amounts, force=force, progress=progress
+                source, one, range(first, first + check), near, out, amounts, force=force, progress=progress
             )
             checked.append(told)
             lines.append(_checked(told))

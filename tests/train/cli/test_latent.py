@@ -14,6 +14,8 @@ from curate import load
 from curate.__main__ import main
 from curate.pipeline.core.config import Params
 from curate.pipeline.imaging import codec
+from curate.train.latent import check_direction
+from curate.train.latent.check_direction import Checked
 from curate.train.runs.config import read
 from curate.train.trainer.run import run
 from tests.support.drawn_people import photo
@@ -85,6 +87,25 @@ def test_all_the_way(root: Path, curate) -> None:  # type: ignore[no-untyped-def
         for path in root.glob(lost):
             path.unlink()
         assert f"next: {following}" in curate(*project)[1]
+
+
+def test_a_direction_is_tried_as_near_to_the_mean_as_is_asked(
+    root: Path,
+    curate,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert curate("generate", "processed/runs/stylegan2", "--seeds", "0-39", "--psi", "0.7")[0] == 0
+    tried: list[tuple[list[int], float]] = []
+
+    def run(source: object, direction: object, seeds: range, psi: float, *_: object, **__: object) -> Checked:
+        tried.append((list(seeds), psi))
+        return Checked("pca1", "smile", len(seeds), 2, 1.0, 1.0, None, (0.0, 1.0), "plot.png")
+
+    monkeypatch.setattr(check_direction, "run", run)
+    for more in ([], ["--psi", "0.5"]):
+        words = ["direction", "generated", "--method", "pca", "--count", "1", "--check", "2", "--force", *more]
+        assert curate(*words)[0] == 0
+    assert tried == [([40, 41], 0.7), ([40, 41], 0.5)]
 
 
 @pytest.mark.parametrize(
