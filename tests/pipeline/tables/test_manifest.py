@@ -158,6 +158,7 @@ def test_a_disk_that_refuses_is_one_clear_line(tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110
 def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(CurateError, match="No space left"), atomic_write(tmp_path / "file") as temporary:
+        temporary.unlink()
         temporary.symlink_to("/dev/full")
         with temporary.open("wb") as file:
             file.write(bytes(100_000))
