@@ -68,7 +68,7 @@ def init(
 
 
 def doctor(context: Context) -> None:
-    """Check packages, models, GPU, DVC and write access, and say how to mend each."""
+    """Check packages, models, GPU, DVC and write access; say how to mend each."""
     from curate.pipeline.cli import doctor
 
     checks = doctor.run(context.root)
@@ -147,7 +147,7 @@ def models(
     action: Annotated[str, typer.Argument(help="list, fetch or verify.")] = "list",
     names: Annotated[list[str] | None, typer.Argument(help="Which; all when none is named.")] = None,
 ) -> None:
-    """Show every model file with its origin and licence, fetch what is missing, or check what is there."""
+    """Show every model file with its origin and licence; fetch what is missing, or check what is there."""
     from curate.pipeline.faces import model_files as files
 
     if action not in {"list", "fetch", "verify"}:
@@ -219,7 +219,7 @@ def stats(
     context: Context,
     html: Annotated[bool, typer.Option("--html", help="Write processed/report/index.html, too.")] = False,
 ) -> None:
-    """Show the funnel from found to trained, with the reason for every loss."""
+    """Show the funnel from found to trained, and why the rest was lost."""
     from curate.pipeline.cli import next_steps
     from curate.pipeline.stats import funnel_text
     from curate.pipeline.stats.funnel import funnel
@@ -245,7 +245,7 @@ def demo(
         Path | None, typer.Option(metavar="FOLDER", help="Measure its translated photos against the truth instead.")
     ] = None,
 ) -> None:
-    """Serve the drawn demo world as a web site on this machine, to look at it or to try scraping."""
+    """Serve the drawn demo world as a web site on this machine: to look at it, or to try scraping."""
     from curate.pipeline.demo.config import Demo
     from curate.pipeline.demo.measure import measure as measured
     from curate.pipeline.demo.measure import summary

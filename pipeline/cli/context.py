@@ -97,7 +97,7 @@ def add_command(app: typer.Typer, body: Callable[..., None], *, waits: bool = Fa
     command.__doc__ = body.__doc__
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
-    brief = re.split("[;:.]", body.__doc__ or "", maxsplit=1)[0]  # as much as a line of `curate --help` holds
+    brief = re.split(r"[;:.](?!\w)", body.__doc__ or "", maxsplit=1)[0]  # as much as a line of `curate --help` holds
     app.command(body.__name__.rstrip("_"), short_help=" ".join(brief.split()))(command)
 
 

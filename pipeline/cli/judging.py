@@ -78,7 +78,7 @@ def _second_opinion(
 
 
 def keep(context: Context, ids: Ids, by: By = None) -> None:
-    """Say that these are right: no command takes them out."""
+    """Say that crops, pairs or photos are right: no command takes them out."""
     _decide(context, ids, "keep", "", by)
 
 
@@ -88,12 +88,12 @@ def reject(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in your own words.")] = "",
     by: By = None,
 ) -> None:
-    """Take these out of training, from the next curate build on."""
+    """Take crops, pairs or photos out of training: from the next curate build on."""
     _decide(context, ids, "reject", reason, by)
 
 
 def undecide(context: Context, ids: Ids, by: By = None) -> None:
-    """Take back the newest of your decisions on these: what was said before it holds again."""
+    """Take back your newest decision on crops, pairs or photos: what was said before it holds again."""
     from curate.pipeline.review import verdicts
 
     done = verdicts.undecide(context.root, ids, by=verdicts.person(by) if by else verdicts.whoever())

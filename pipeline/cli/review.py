@@ -96,7 +96,7 @@ def export(
     link: Annotated[bool | None, typer.Option("--link", help="Hard links instead of copies.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over what was put into the folder since.")] = False,
 ) -> None:
-    """Write what trains in another trainer's layout, with its licences and credits."""
+    """Write what trains in another trainer's layout: with its licences and credits."""
     from curate.pipeline.export import stage
     from curate.pipeline.export.layouts import OF_PAIRS
 

@@ -30,7 +30,7 @@ def evaluate(
     resamples: Annotated[int | None, typer.Option(help="Bootstrap samples of the images.")] = None,
     device: Device = None,
 ) -> None:
-    """Measure trained runs on images that were held out, with the spread of each number."""
+    """Measure trained runs on images that were held out: each number with its spread."""
     from curate.train.comparison import stage, table
 
     flags: dict[str, Any] = {"split": split, "images": images, "features": features, "resamples": resamples}

@@ -95,7 +95,7 @@ def direction(
     force: Force = False,
     device: Device = None,
 ) -> None:
-    """Find the direction along which generated pictures get a label, or those that change them most."""
+    """Find the direction along which generated pictures get a label; or those that change them most."""
     from curate.train.latent import check_direction, direction_files, edit, find_directions, picture_set
 
     amounts = edit.parse_amounts(amount)

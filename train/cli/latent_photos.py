@@ -51,7 +51,7 @@ def project(
     force: Force = False,
     device: Device = None,
 ) -> None:
-    """Find the w with which a trained StyleGAN2 makes the face of a photo."""
+    """Find the w by which a trained StyleGAN2 makes a photo's face."""
     from curate.train.latent import perceptual
     from curate.train.latent import project as stage
     from curate.train.latent.projection import ProjectionSettings

@@ -17,7 +17,7 @@ def sbom(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("sbom.cdx.json"),
     force: Force = False,
 ) -> None:
-    """List what is installed, packages and models, with versions, licences and hashes, as CycloneDX JSON."""
+    """List packages and models with versions, licences and hashes: a bill of materials (SBOM), as CycloneDX JSON."""
     from curate.pipeline.core.outputs import OutputPlan
     from curate.train.weights import bill_of_materials
 

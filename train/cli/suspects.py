@@ -38,7 +38,7 @@ def suspects(
     to: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Where --move moves to; else as it looks.")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take back what was moved, rejected and kept so.")] = False,
 ) -> None:
-    """Show crops that look as if they were in the wrong domain, and move, reject or keep them by their numbers."""
+    """Show crops that look as if they were in the wrong domain; move, reject or keep them by their numbers."""
     from curate.pipeline.review import suspect_decisions
     from curate.pipeline.review import suspects as finding
 

@@ -56,7 +56,7 @@ def train(
     fresh_if_changed: FreshIfChanged = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Train a model on the dataset, going on where an earlier call stopped."""
+    """Train a model on the dataset, or go on where it was stopped."""
     from curate.train.runs.config import branched, parse_assignment, read
 
     flags: dict[str, Any] = {

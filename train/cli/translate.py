@@ -104,7 +104,7 @@ def translate(
     force: Force = False,
     device: Device = None,
 ) -> None:
-    """Find the faces in photos and translate them with a trained run, or with other projects' weights.
+    """Find the faces in photos and translate them: with a trained run, or with other projects' weights.
 
     With --article, put it on the people in the photos.
     """

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import curate
 from curate import __main__ as command
+from curate import app
 from curate.pipeline.cli import commands, presets
 from curate.pipeline.cli.console import Console
 from tests.support.tables import small_world
@@ -27,6 +29,19 @@ def ran(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert ran(monkeypatch, "--version") == 0
     assert capsys.readouterr().out == f"curate-gan {curate.__version__}\n"
+
+
+def test_help_has_each_command_in_one_panel_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert ran(monkeypatch, "--help") == 0
+    panels = capsys.readouterr().out.partition("\nBegin:\n")[2].split("\n\n")
+    assert len(panels) == len(app.PANELS)
+    lines = [line for panel in panels for line in panel.splitlines() if line.startswith(" ")]
+    commands_there = typer.main.get_group(app.app).commands
+    assert sorted(line.split()[0] for line in lines) == sorted(commands_there)
+    assert not [line for line in lines if line.endswith(".")]
 
 
 def test_shells_can_complete_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
