@@ -61,18 +61,23 @@ def run(
         before = None
     wanted = picture_set.united((), seeds)
     record = Record(out)
-    todo = [seed for seed in wanted if not record.holds(out / picture_name(seed))]
-    targets = [*(out / picture_name(seed) for seed in todo), out / MANIFEST, out / CODES]
+    todo = {seed: out / picture_name(seed) for seed in wanted if not record.holds(out / picture_name(seed))}
+    targets = [*todo.values(), out / MANIFEST, out / CODES]
     with OutputPlan(targets, force=force) as plan, progress.task("generate", len(todo)) as task:
         done = set(wanted) - set(todo) | set(before.seeds if before else ())
         _note(source, plan, out, done, said, settings)  # so that what is killed knows by which settings it was
         xmp = metadata.xmp(source.made_by, synthetic.GENERATED)
         try:
-            for at in range(0, len(todo), source.batch):
-                part = todo[at : at + source.batch]
+            # Batches of all that is wanted: the last bits of a picture depend on those that are made with it.
+            for at in range(0, len(wanted), source.batch):
+                part = wanted[at : at + source.batch]
+                if todo.keys().isdisjoint(part):
+                    continue
                 codes = source.codes(part, settings.psi, settings.cutoff, settings.index)
                 for seed, picture in zip(part, source.pictures(codes, settings.noise), strict=True):
-                    with plan.write(out / picture_name(seed)) as temporary:
+                    if seed not in todo:
+                        continue
+                    with plan.write(todo[seed]) as temporary:
                         temporary.write_bytes(picture_files.encode(Photo.of(picture), ".png", xmp))
                     done.add(seed)
                     task.advance()

@@ -13,7 +13,7 @@ from curate.pipeline.imaging import codec, synthetic
 from curate.train.data.transforms import to_uint8
 from curate.train.latent import generate, picture_set
 from curate.train.latent.generate import GenerateSettings, parse_seeds
-from curate.train.latent.latent_run import LatentRun
+from curate.train.latent.latent_run import LatentRun, Noise
 from tests.support.latent import LAYERS, WIDTH, tiny_run
 
 PSI = GenerateSettings(psi=0.7)
@@ -90,6 +90,25 @@ def test_after_ctrl_c_the_same_command_goes_on(tmp_path: Path, monkeypatch: pyte
     assert whole.total == 20
     for path in whole.folder.glob("*"):
         assert (out / path.name).read_bytes() == path.read_bytes()
+
+
+def test_what_is_missing_is_made_in_the_company_that_it_would_have_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = tiny_run(tmp_path), tmp_path / "out"
+    generate.run(source, range(40), out, PSI)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (out / "seed0005.png").unlink()
+    real, made = LatentRun.pictures, []
+
+    def counted(self: LatentRun, ws: torch.Tensor, noise: Noise = "const") -> np.ndarray:
+        made.append(len(ws))
+        return real(self, ws, noise)
+
+    monkeypatch.setattr(LatentRun, "pictures", counted)
+    assert generate.run(source, range(40), out, PSI).made == 1
+    assert made == [16]
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_classes(tmp_path: Path) -> None:
