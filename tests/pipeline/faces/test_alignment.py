@@ -117,7 +117,7 @@ def test_no_face_no_cut() -> None:
 @pytest.mark.parametrize(
     ("rules", "reason", "measured"),
     [
-        ({"min_face": 170}, "too_small", "face_px"),
+        ({"min_face": 190}, "too_small", "face_px"),
         ({"max_upscale": 0.5}, "upscaled", "upscale"),
         ({"min_sharpness": 1e6}, "blurry", "sharpness"),
         ({"brightness": (250.0, 255.0)}, "too_dark", "brightness"),
