@@ -53,7 +53,7 @@ OF_DATA = {
     "export --to folders --out out": ("build",),
     "export --to webdataset --out out": ("build",),
     "export --to huggingface --out out": ("build",),
-    "export --to viton --out out": ("pairs --size 32",),
+    "export --to stylegan-zip --out out": ("build",),
     "credits": ("build",),
     "keep {crop}": (),
     "sort --by sharpness": (),

@@ -9,7 +9,6 @@ import os
 import resource
 import struct
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,12 @@ from curate.train.engine import safetensors_file
 from curate.train.weights import exchange, files
 from tests.support.foreign_weights import cyclegan, ugatit, ugatit_content
 
+pytestmark = pytest.mark.usefixtures("little_memory")
+
 GENERATOR = dict(cyclegan()["net_G_A"].state_dict())
 JUDGE = dict(cyclegan()["net_D_A"].state_dict())
 FIRST = "model.1.weight"
 HUGE = 1 << 45  # bytes
-
-
-@pytest.fixture(autouse=True)
-def little_memory() -> Iterator[None]:
-    """Nothing here may reserve more than 3 GiB beyond what the process has."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + (3 << 30), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def refused(path: Path, message: str) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
-import resource
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +20,9 @@ from curate.train.weights import exchange, hdf5
 from tests.support.foreign_weights import cyclegan
 from tests.support.mutations import mutated, mutated_archive
 
+pytestmark = pytest.mark.usefixtures("little_memory")
+
 SMALL = {key: value for key, value in cyclegan()["net_G_A"].state_dict().items() if key.endswith("bias")}
-
-
-@pytest.fixture(autouse=True)
-def little_memory() -> Iterator[None]:
-    """Nothing here may reserve more than 3 GiB beyond what the process has."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + (3 << 30), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def of_torch(*, archive: bool) -> bytes:
