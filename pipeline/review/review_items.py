@@ -19,6 +19,7 @@ from curate.pipeline.review import doubt, sort_keys
 from curate.pipeline.tables import crop_status, decisions, manifest
 from curate.pipeline.tables.arrow import as_float
 from curate.pipeline.tables.manifest import CROPS, DEDUP, IMAGES, PAIRS
+from curate.pipeline.tables.provenance import first
 from curate.pipeline.tables.schema import Table
 from curate.pipeline.tables.suspects_table import SUSPECTS
 
@@ -151,7 +152,7 @@ def kinds(root: Path) -> list[str]:
     """What there is to review. Raises TableError where there is nothing."""
     found = [kind for kind, (table, _) in KINDS.items() if manifest.exists(table, root)]
     if not found:
-        raise TableError(f"{CROPS.path(root)}: not there yet: nothing to review", f"make it: {CROPS.made_by}")
+        raise TableError(f"{CROPS.path(root)}: not there yet: nothing to review", f"make it: {first(CROPS, root)}")
     return found
 
 
