@@ -55,7 +55,7 @@ def test_a_name_that_there_is_not_is_told(world: Path, wish: dict[str, str]) -> 
 def test_a_folder_without_tables_says_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="nothing to review") as told:
         ReviewSession(tmp_path, "ann")
-    assert told.value.hint == "make it: curate scrape && curate crop"
+    assert told.value.hint == "make it: curate scrape --query TEXT && curate crop"
 
 
 def test_decisions_of_all_are_seen_and_ones_own_are_taken_back(world: Path) -> None:
