@@ -7,7 +7,7 @@ unfold to more than memory holds, half characters and zeros in text, numbers and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -28,7 +28,7 @@ def from_json(text: str | bytes) -> Any:
     try:
         value = json.loads(text)
     except RecursionError:
-        raise _too_deep() from None
+        raise too_deep() from None
     spelled = text if isinstance(text, str) else text.decode("utf-8", "replace")
     _check(value, texts="\\u" in spelled)  # nothing else can spell what no text may have
     return value
@@ -55,29 +55,41 @@ def from_yaml(text: str) -> Any:
         problem = getattr(error, "problem", None) or error
         raise DocumentError(" ".join(str(problem).split()), mark.line + 1 if mark else 0) from None
     except RecursionError:
-        raise _too_deep() from None
+        raise too_deep() from None
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:  # PyYAML lets them through
         raise DocumentError(f"a value that is none: {error}".partition(";")[0]) from None
     finally:
         loader.dispose()
 
 
-def _too_deep(line: int = 0) -> DocumentError:
+def too_deep(line: int = 0) -> DocumentError:
+    """What to raise for a text that is nested without end."""
     return DocumentError(f"more than {DEEPEST} lists or objects within each other", line)
 
 
 def _check(value: Any, *, texts: bool) -> None:
-    """Level by level, so that no depth of `value` is a depth of calls. Raises DocumentError."""
-    level = [value]
-    for _ in range(DEEPEST + 1):
+    for level in _levels(value):
         if texts:
             for one in level:
                 _check_text(one)
+
+
+def check_depth(value: Any) -> None:
+    """Raises DocumentError for more than DEEPEST lists or objects within each other."""
+    for _ in _levels(value):
+        pass
+
+
+def _levels(value: Any) -> Iterator[list[Any]]:
+    """The values at each depth of `value`, so that no depth of it is a depth of calls. Raises DocumentError."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        yield level
         holders = [one for one in level if isinstance(one, dict | list | tuple | set)]
         if not holders:
             return
         level = [part for one in holders for part in _parts(one)]
-    raise _too_deep()
+    raise too_deep()
 
 
 def _parts(holder: Any) -> Iterable[Any]:
@@ -99,7 +111,7 @@ def _check_text(text: Any) -> None:
 def _unfolded(node: Any, known: dict[int, int], depth: int) -> int:
     """How many values `node` stands for, each alias counted as often as it is used. Raises DocumentError."""
     if depth > DEEPEST:
-        raise _too_deep(node.start_mark.line + 1)
+        raise too_deep(node.start_mark.line + 1)
     if id(node) in known:
         if not known[id(node)]:
             raise DocumentError("an alias within what it stands for", node.start_mark.line + 1)

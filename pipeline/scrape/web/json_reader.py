@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from curate.pipeline.core.documents import DEEPEST
+from curate.pipeline.core.documents import DEEPEST, check_depth, too_deep
 
 _decoder = json.JSONDecoder(strict=False, parse_constant=lambda name: None)  # NaN and Infinity are no JSON
 
@@ -21,9 +21,9 @@ def read_json(text: str | bytes) -> Any:
     try:
         value = _decoder.decode(text)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise too_deep() from None
     if text.count("[") + text.count("{") > DEEPEST:
-        _check_depth(value)
+        check_depth(value)
     return _mended(value) if "\\ud" in text or "\\uD" in text or not is_well_formed(text) else value
 
 
@@ -41,20 +41,6 @@ def is_well_formed(text: str) -> bool:
 def well_formed(text: str) -> str:
     """`text` with U+FFFD for each half of a character."""
     return text if is_well_formed(text) else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _check_depth(value: Any) -> None:
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(DEEPEST):
-        level = [
-            inner
-            for one in level
-            for inner in (one.values() if isinstance(one, dict) else one)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return
-    raise ValueError(f"nested more than {DEEPEST} deep")
 
 
 def _mended(value: Any) -> Any:

@@ -100,8 +100,8 @@ def test_what_python_has_no_value_for_is_an_empty_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("l.json", "[" * 100_000, "nested too deeply"),
-        ("l.json", "[" * 300 + "]" * 300, "nested more than 100 deep"),
+        ("l.json", "[" * 100_000, "more than 100 lists or objects within each other"),
+        ("l.json", "[" * 300 + "]" * 300, "more than 100 lists or objects within each other"),
         ("l.json", "9" * 5000, "limit"),
         ("l.csv.gz", gzip.compress(f"url\n{FIRST}\n".encode() * 1000)[:-20], "ended before"),
         ("l.csv", b"PAR1xxxx", "cannot be read as a list"),
