@@ -10,10 +10,8 @@ import contextlib
 import hashlib
 import os
 import threading
-from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import repeat
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
@@ -24,10 +22,9 @@ from curate.pipeline.core.files import atomic_write, disk_error, writing
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.digest_map import DigestMap
 from curate.pipeline.scrape.outcome import Outcome
+from curate.pipeline.scrape.places import Places
 from curate.pipeline.scrape.raw_store import HINT
 from curate.pipeline.scrape.sources.candidate import Candidate
-
-MOST = 1 << 26  # candidates of one search: half a GiB of places, if a line tells of one that is far out
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin", tag_field="event"):
@@ -43,7 +40,7 @@ class CandidateSeen(msgspec.Struct, frozen=True, tag="seen", tag_field="event", 
     """The candidate at place `index` of a search, and what became of it; null when it was not asked for."""
 
     key: str
-    index: Annotated[int, msgspec.Meta(ge=0, lt=MOST)]
+    index: Annotated[int, msgspec.Meta(ge=0)]
     candidate: Candidate
     outcome: Outcome | None
     stamp: str | None = None  # a digest of a local file's path, size and times
@@ -88,7 +85,7 @@ class Journal:
         self._encode = msgspec.json.Encoder().encode
         self._lock = threading.Lock()
         self._outcomes = DigestMap()
-        self._offsets: dict[str, array[int]] = {}
+        self._places: dict[str, Places] = {}
         self._begun: dict[str, list[Begin]] = {}  # by search
         self._counts: dict[str, int] = {}  # of finished keys
         self._forgotten: set[bytes] = set()
@@ -178,9 +175,7 @@ class Journal:
     def candidates(self, key: str) -> Iterator[Candidate]:
         """The candidates of a finished search in order, or those of the walk before, while it is refreshed."""
         count = self._counts.get(key, self._former.get(key, 0))
-        for at in self._offsets.get(key, array("q"))[:count]:
-            if at < 0:
-                continue  # forgotten
+        for at in self._places.get(key, Places()).between(0, count):
             line = self._read(at)
             assert isinstance(line, CandidateSeen), "the index points at candidates only"
             yield line.candidate
@@ -190,20 +185,21 @@ class Journal:
 
         Where there was none, what `search` was last finished with under other settings.
         """
-        places = self._offsets.get(key, array("q"))[index:]
+        places = self._places.get(key, Places())
+        found = places.between(index)
         if not places and index == 0:
             finished = (line.key for line in reversed(self._begun.get(search, [])) if line.key in self._counts)
             former = next(finished, key)
-            places = self._offsets.get(former, array("q"))[: self._counts.get(former, 0)]
-        for at in places:
-            if at >= 0 and isinstance(line := self._read(at), CandidateSeen):
+            found = self._places.get(former, Places()).between(0, self._counts.get(former, 0))
+        for at in found:
+            if isinstance(line := self._read(at), CandidateSeen):
                 yield line.candidate
 
     def find_outcome(self, key: str, index: int, address: str) -> Outcome | None:
         """What became of the candidate at `address`, found by the search `key` at place `index` or, if some before it
         were forgotten, later."""
-        for at in self._offsets.get(key, array("q"))[index:]:
-            if at >= 0 and isinstance(line := self._read(at), CandidateSeen) and line.candidate.address == address:
+        for at in self._places.get(key, Places()).between(index):
+            if isinstance(line := self._read(at), CandidateSeen) and line.candidate.address == address:
                 return line.outcome
         return None
 
@@ -251,10 +247,7 @@ class Journal:
             self._counts[line.key] = line.count
             self._former.pop(line.key, None)
         else:
-            places = self._offsets.setdefault(line.key, array("q"))
-            if line.index >= len(places):
-                places.extend(repeat(-1, line.index + 1 - len(places)))
-            places[line.index] = at
+            self._places.setdefault(line.key, Places())[line.index] = at
             if line.outcome is not None:
                 for name in (line.candidate.image_url or line.outcome.sha256, line.stamp):
                     if name:
@@ -262,10 +255,8 @@ class Journal:
 
     def _holds(self, line: CandidateSeen) -> bool:
         """Whether the last thing noted at the line's place is the line itself."""
-        places = self._offsets.get(line.key, array("q"))
-        if line.index >= len(places) or places[line.index] < 0:
-            return False
-        return self._read(places[line.index]) == line
+        at = self._places.get(line.key, Places())[line.index]
+        return at is not None and self._read(at) == line
 
     def _append(self, line: Line) -> None:
         text = self._encode(line) + b"\n"
