@@ -132,7 +132,7 @@ def _plot(measured: NDArray[np.float64], amounts: Sequence[float], measure: str,
     canvas: NDArray[np.uint8] = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
     low, high = float(measured.min()), float(measured.max())
     high = high if high > low else low + 1.0
-    x = np.linspace(_EDGE, _WIDTH - 16, len(amounts))
+    x = np.linspace(_EDGE, _WIDTH - 32, len(amounts))
 
     def line(values: NDArray[np.float64], colour: tuple[int, int, int], thick: int) -> None:
         y = _HEIGHT - 40 - (values - low) / (high - low) * (_HEIGHT - 40 - 34)
