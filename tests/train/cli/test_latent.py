@@ -94,7 +94,7 @@ def test_a_direction_is_tried_as_near_to_the_mean_as_is_asked(
     curate,  # type: ignore[no-untyped-def]
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert curate("generate", "processed/runs/stylegan2", "--seeds", "0-39", "--psi", "0.7")[0] == 0
+    assert curate("generate", "processed/runs/stylegan2", "--seeds", "0-39", "--psi", "0.7", "-o", "few")[0] == 0
     tried: list[tuple[list[int], float]] = []
 
     def run(source: object, direction: object, seeds: range, psi: float, *_: object, **__: object) -> Checked:
@@ -103,7 +103,7 @@ def test_a_direction_is_tried_as_near_to_the_mean_as_is_asked(
 
     monkeypatch.setattr(check_direction, "run", run)
     for more in ([], ["--psi", "0.5"]):
-        words = ["direction", "generated", "--method", "pca", "--count", "1", "--check", "2", "--force", *more]
+        words = ["direction", "few", "--method", "pca", "--count", "1", "--check", "2", "-o", "tried", "--force", *more]
         assert curate(*words)[0] == 0
     assert tried == [([40, 41], 0.7), ([40, 41], 0.5)]
 
