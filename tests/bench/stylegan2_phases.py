@@ -6,23 +6,19 @@ The checkout is of NVlabs/stylegan2-ada-pytorch, whose own loss class runs; with
 that many px, full width, batch 4, one thread of a CPU, single precision, no augmentation. The second number clamps
 maps, as the authors' default; without it they are not clamped, as with their --fp32. CPU seconds of each part, forward
 and backward and without the optimiser's step: the least of ROUNDS; and per step, where the path length counts every
-fourth and R1 every sixteenth time. "floor" is what our multiplications alone would take at the speed of a convolution
-of 512 channels by 32 px, forward and backward, in the same run: nothing that calls that library can be faster.
+fourth and R1 every sixteenth time.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from curate.train.engine import memory
 from curate.train.engine.contract import Clock
@@ -35,30 +31,14 @@ ROUNDS = int(os.environ.get("CURATE_STEPS", "5"))
 SHARES = {"Gmain": 1.0, "Greg": 1 / 4, "Dmain": 1.0, "Dreg": 1 / 16}  # of a part in a step
 
 
-def cpu_seconds(work: Callable[[], None]) -> float:
-    return timed(work)[1]
-
-
-def operations(work: Callable[[], None]) -> float:
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return float(counter.get_total_flops())
-
-
-def ours(
-    images: Tensor,
-    clamp: float | None,
-    *,
-    half: bool = False,
-    measure: Callable[[Callable[[], None]], float] = cpu_seconds,
-) -> Callable[[], Mapping[str, float]]:
+def ours(images: Tensor, clamp: float | None, *, half: bool = False) -> Callable[[], Mapping[str, float]]:
     """A step at which all four parts are due; `half`: as run.precision bf16 has it."""
     side = images.shape[-1]
     config = StyleGAN2Config(size=side, mapping_layers=MAPPING, channel_base=BASE, conv_clamp=clamp, ada_target=0.0)
     recipe = StyleGAN2(config)
 
     def run() -> Mapping[str, float]:
-        found, updates = {}, recipe.step({"a": images}, Clock(0, 16))
+        seconds, updates = {}, recipe.step({"a": images}, Clock(0, 16))
         for part in SHARES:
             weights = list(recipe.discriminator.parameters() if part[0] == "D" else recipe.generator.parameters())
 
@@ -68,21 +48,10 @@ def ours(
                 loss.backward(inputs=weights)
 
             recipe.zero_grad()
-            found[part] = measure(work)
-        return found
+            seconds[part] = timed(work)[1]
+        return seconds
 
     return run
-
-
-def convolution() -> tuple[Callable[[], None], float]:
-    """512 channels to 512 by 3x3 on BATCH maps of 32 px, forward and backward; and its operations."""
-    x = torch.randn(BATCH, 512, 32, 32, requires_grad=True)
-    weight = torch.randn(512, 512, 3, 3, requires_grad=True)
-
-    def work() -> None:
-        F.conv2d(x, weight, padding=1).sum().backward()  # type: ignore[no-untyped-call]
-
-    return work, operations(work)
 
 
 def authors(images: Tensor, clamp: float | None, checkout: str) -> Callable[[], Mapping[str, float]]:
@@ -112,7 +81,7 @@ def authors(images: Tensor, clamp: float | None, checkout: str) -> Callable[[], 
             def work(part: str = part, z: Tensor = z, none: Tensor = none, gain: float = gain) -> None:
                 loss.accumulate_gradients(part, images, none, z, none, sync=True, gain=gain)
 
-            seconds[part] = cpu_seconds(work)
+            seconds[part] = timed(work)[1]
         return seconds
 
     return run
@@ -130,15 +99,10 @@ def main(side: int, clamp: float | None = None) -> None:
     if checkout:
         runs["authors"] = authors(images, clamp, checkout)
     least: dict[str, dict[str, float]] = {whose: {} for whose in runs}
-    work, count = convolution()
-    fastest = math.inf
     for _ in range(ROUNDS + 1):  # the first one fills the pools of memory
-        fastest = min(fastest, cpu_seconds(work))
         for whose, run in runs.items():
             for part, seconds in run().items():
                 least[whose][part] = min(seconds, least[whose].get(part, seconds))
-    counts = ours(images, clamp, measure=operations)()
-    least["floor"] = {part: fastest * counts[part] / count for part in SHARES}
     rows = {whose: {part: round(seconds, 3) for part, seconds in parts.items()} for whose, parts in least.items()}
     steps = {whose: sum(SHARES[part] * seconds for part, seconds in parts.items()) for whose, parts in least.items()}
     row = {
