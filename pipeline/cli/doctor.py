@@ -15,12 +15,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-import curate
 from curate.pipeline.cli import next_steps
 from curate.pipeline.cli.project import FOLDERS
 from curate.pipeline.core.config import SECTIONS, Section, load
 from curate.pipeline.core.errors import CurateError
-from curate.pipeline.core.optional_packages import how_to_install
+from curate.pipeline.core.optional_packages import DISTRIBUTION, how_to_install
 from curate.pipeline.crop.config import Crop
 from curate.pipeline.faces import detectors, model_files
 from curate.pipeline.stats import funnel
@@ -82,7 +81,7 @@ def _python() -> Check:
 def _packages() -> Iterator[Check]:
     """What curate's own metadata asks for is there. Whether it works is for _imports to say."""
     try:
-        needed = metadata.requires(curate.DISTRIBUTION) or []
+        needed = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         yield Check("packages", "warn", "curate itself is not installed", "make install, or: pip install -e .")
         return

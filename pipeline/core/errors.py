@@ -6,7 +6,6 @@ what to type next. Anything else that reaches the door is our own bug.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -87,5 +86,7 @@ def clipped(text: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """'; did you mean X?' for the closest of `known` to `name`, or an empty string."""
+    import difflib  # for mistakes alone
+
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else ""

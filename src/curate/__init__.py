@@ -4,32 +4,39 @@
 
 Everything is imported below this name: the folders pipeline/, train/ and presets/ of the repository are links here, so
 that no import of curate can meet somebody else's train.py.
+
+Imports nothing that it can do without: until a command has begun, Ctrl-C shows Python's own traceback.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # type checkers know it by its name, and to import typing takes longer than all else here
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from curate.train.translate.api import load
 
-from curate.pipeline.core.optional_packages import DISTRIBUTION, missing
-
-__all__ = ["DISTRIBUTION", "__version__", "load"]
+__all__ = ["__version__", "load"]
 
 __version__: str
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":  # torch is imported when it is asked for
+        from importlib import import_module
+
         try:
-            return importlib.import_module("curate.train.translate.api").load
+            return import_module("curate.train.translate.api").load
         except ModuleNotFoundError as error:
+            from curate.pipeline.core.optional_packages import missing
+
             told = missing(error)
             raise (ImportError(str(told), name=error.name) if told else error) from None
     if name == "__version__":
         from importlib import metadata  # which a command's start does without
+
+        from curate.pipeline.core.optional_packages import DISTRIBUTION
 
         try:
             return metadata.version(DISTRIBUTION)

@@ -173,7 +173,7 @@ def test_sources_neither_sleep_nor_write_nor_dial() -> None:
 
 
 def test_only_the_commands_print_and_read_flags() -> None:
-    speaking = ("curate.pipeline.cli", "curate.train.cli", "curate.__main__", "curate.app")
+    speaking = ("curate.pipeline.cli", "curate.train.cli", "curate.__main__", "curate.command_line", "curate.app")
     silent = [path for path in files() if not under(name(path), *speaking)]
     assert_nothing({path: imported(path) & {"typer"} for path in silent})
     assert_nothing({path: [node.lineno for node in ast.walk(tree(path)) if _speaks(node)] for path in silent})

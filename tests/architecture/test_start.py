@@ -44,3 +44,10 @@ def test_a_scrape_loads_neither_pandas_nor_an_html_parser(tmp_path: Path) -> Non
     assert (tmp_path / "manifests/images.parquet").is_file()
     assert {"pyarrow", "requests"} <= modules
     assert not modules & {"pandas", "bs4", "torch", "dlib", "scipy"}
+
+
+def test_nothing_is_imported_before_ctrl_c_has_its_answer() -> None:
+    """Python's own is a page of traceback."""
+    code = "import sys; before = {*sys.modules}; import curate.__main__; print(*{*sys.modules} - before)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {*run.stdout.split()} <= {"curate", "curate.__main__", "__future__"}
