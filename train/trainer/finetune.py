@@ -14,6 +14,7 @@ from curate.train.engine.contract import Recipe
 from curate.train.weights import exchange
 from curate.train.weights.format import StateDict, fitted
 from curate.train.weights.own import find_own, states
+from curate.train.weights.shipped import located
 
 States = Mapping[str, Mapping[str, Tensor]]
 
@@ -92,6 +93,7 @@ def _generator_of_average(key: str, states: States) -> Mapping[str, Tensor] | No
 
 def _states(path: Path, name: str) -> States:
     """Tensors by network and name. Raises UsageError for another recipe's."""
+    (path,) = located([path])
     own = find_own([path])
     if own is None and not path.exists():
         raise UsageError(f"{path}: there is nothing to begin with", "--from takes a run's folder or a file of weights")

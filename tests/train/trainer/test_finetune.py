@@ -11,6 +11,8 @@ import torch
 
 from curate.pipeline.core.errors import UsageError
 from curate.train.engine import checkpoint
+from curate.train.recipes.stylegan2.config import StyleGAN2Config
+from curate.train.recipes.stylegan2.recipe import StyleGAN2
 from curate.train.runs.factory import build
 from curate.train.trainer.finetune import freeze, load_initial
 from curate.train.trainer.run import run
@@ -63,6 +65,12 @@ def test_a_run_begins_with_an_imported_generator(root: Path, tmp_path: Path) -> 
     assert torch.equal(recipe.average_a2b.network.state_dict()["model.1.weight"], average)
     assert torch.equal(recipe.d_a.state_dict()["model.0.weight"], untouched.d_a.state_dict()["model.0.weight"])
     assert f"d_a: not in {tmp_path}, keeps its first weights" in report
+
+
+def test_a_run_begins_with_networks_that_come_with_curate() -> None:
+    recipe = StyleGAN2(StyleGAN2Config(size=64, cfg="small", **StyleGAN2Config.FOLLOWS["cfg"]["small"]))
+    report = load_initial(recipe, "stylegan2", Path("drawn-portrait"))
+    assert any(line.startswith("generator: 80 tensors from ") for line in report)
 
 
 def test_what_does_not_fit_is_named(root: Path, tmp_path: Path) -> None:
