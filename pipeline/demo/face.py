@@ -153,25 +153,26 @@ def _nose(canvas: Canvas, person: Person, shade: Colour) -> None:
 
 
 def _mouth(canvas: Canvas, person: Person, shade: Colour, smile: float) -> None:
-    """From closed lips at rest to raised corners, parted lips and teeth."""
-    y, w = person.mouth_y, person.mouth_w * (1 + 0.24 * smile)
+    """From closed lips with low corners to a wide mouth with high ones, parted lips and teeth."""
+    y, w = person.mouth_y, person.mouth_w * (0.9 + 0.46 * smile)
+    parted = max(0.0, (smile - 0.2) / 0.8)
     dark = mix(shade, (0.23, 0.03, 0.045), 0.6 + 0.15 * smile)
     lips = mix(person.lips, person.skin, 0.22 - 0.07 * smile)
-    corner = y - 0.007 - 0.033 * smile
-    top = _arch(w, corner, [(-0.5, y - 0.032 - 0.002 * smile), (-0.15, y - 0.045 + 0.003 * smile), (0, y - 0.036)])
-    line = _arch(w, corner + 0.005, [(-0.4, y + 0.002 - 0.014 * smile), (0, y + 0.006 - 0.012 * smile)])
-    low = _arch(w, corner, [(-0.5 - 0.12 * smile, y + 0.046 + 0.004 * smile), (0, y + 0.06 + 0.028 * smile)])
+    corner = y + 0.012 - 0.072 * smile
+    top = _arch(w, corner, [(-0.5, y - 0.03 - 0.014 * smile), (-0.15, y - 0.045 + 0.006 * smile), (0, y - 0.036)])
+    line = _arch(w, corner + 0.005, [(-0.4, y + 0.002 - 0.020 * smile), (0, y + 0.004 - 0.014 * smile)])
+    low = _arch(w, corner, [(-0.5 - 0.12 * smile, y + 0.048 + 0.016 * smile), (0, y + 0.058 + 0.058 * smile)])
     canvas.fill(np.concatenate([line, low[::-1]]), lips)
     canvas.fill(np.concatenate([top, line[::-1]]), mix(lips, shade, 0.2 * (1 - smile)))
-    canvas.fill(ellipse(0, y + 0.034 + 0.034 * smile, 0.38 * w, 0.010), mix(lips, WHITE, 0.7), 0.4, 0.008)
+    canvas.fill(ellipse(0, y + 0.032 + 0.066 * smile, 0.38 * w, 0.010), mix(lips, WHITE, 0.7), 0.4, 0.008)
     canvas.line([(-1.02 * w, corner + 0.003), *line[len(line) // 4 :: len(line) // 4][:3], (1.02 * w, corner + 0.003)],
-                dark, 0.016, opacity=0.9 - 0.5 * smile)  # fmt: skip
-    _teeth(canvas, w, line, dark, smile)
+                dark, 0.016, opacity=0.9 - 0.5 * parted)  # fmt: skip
+    _teeth(canvas, w, line, dark, parted)
     for s in (-1, 1):
         ends = [(s * (w - 0.01), corner + 0.006), (s * (w + 0.022), corner - 0.016)]
         canvas.line(ends, shade, 0.018, opacity=0.8 * smile)
-        fold = [(s * 0.122, person.nose_y + 0.01), (s * 0.19, person.nose_y + 0.065), (s * (w + 0.04), y - 0.055)]
-        canvas.line(fold, shade, 0.020, opacity=0.3 * smile, soft=0.01)
+        fold = [(s * 0.122, person.nose_y + 0.01), (s * 0.2, person.nose_y + 0.06), (s * (w + 0.045), y - 0.065)]
+        canvas.line(fold, shade, 0.020, opacity=0.4 * smile, soft=0.01)
 
 
 def _arch(w: float, corner: float, left: list[tuple[float, float]]) -> Array:
@@ -183,10 +184,16 @@ def _arch(w: float, corner: float, left: list[tuple[float, float]]) -> Array:
 def _teeth(canvas: Canvas, w: float, line: Array, dark: Colour, parted: float) -> None:
     """What shows between lips that are `parted` (0..1) below the line where they meet: teeth, first in shadow."""
     top = line * array([0.9, 1])
-    drop = 0.056 * parted * np.maximum(0, 1 - (top[:, :1] / (0.9 * w)) ** 2) * array([0, 1])
+    drop = 0.088 * parted * np.maximum(0, 1 - (top[:, :1] / (0.9 * w)) ** 2) * array([0, 1])
     canvas.fill(np.concatenate([top, (top + drop)[::-1]]), dark)
     inside = canvas.mask(np.concatenate([top, (top + drop)[::-1]]))
-    canvas.fill(np.concatenate([top, (top + 0.72 * drop)[::-1]]), (0.97, 0.955, 0.93), 0.96 * parted, 0.003, inside)
+    canvas.fill(
+        np.concatenate([top, (top + 0.72 * drop)[::-1]]),
+        (0.97, 0.955, 0.93),
+        0.96 * min(1.0, 2.5 * parted),
+        0.003,
+        inside,
+    )
 
 
 def _eye(canvas: Canvas, person: Person, s: int, smile: float) -> None:
