@@ -1,14 +1,20 @@
 """Ctrl-C, for every command. Once: what is begun is finished and saved. Twice: the process ends at once.
 
-SIGTERM counts as Ctrl-C. The first one is a KeyboardInterrupt, or, where work is `deferred`, a word to that work. The
-second one is seen by a thread of its own: the main thread may be deep in a library, or hold a lock that an exception
-there would leave held. To end at once is safe, as a kill at any moment is.
+SIGTERM counts as Ctrl-C. So does SIGHUP, of a terminal that was closed, but never as the second one: shells and systems
+send it twice, or along with SIGTERM; and where it is ignored, by nohup, it stays so.
+
+The first one is a KeyboardInterrupt, or, where work is `deferred`, a word to that work. From then on nobody may read
+what is said: the terminal was closed, or `| tee` got the same Ctrl-C and is gone. What is begun is saved all the same.
+
+The second one is seen by a thread of its own: the main thread may be deep in a library, or hold a lock that an
+exception there would leave held. To end at once is safe, as a kill at any moment is.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import select
 import signal
 import sys
 import threading
@@ -21,7 +27,8 @@ from curate.pipeline.core.errors import EXIT_INTERRUPTED
 FINISHING = "finishing what is begun; once more to stop at once"
 AT_ONCE = "curate: stopped at once; the same command goes on from what was saved"
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_OUTPUTS = (1, 2)
 _SHOW_CURSOR = b"\x1b[?25h"  # which a live bar has hidden
 
 
@@ -95,8 +102,11 @@ def deferred(told: str = FINISHING) -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Within the block Ctrl-C waits; a process that is begun in it never sees one: it is its parent's to handle."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Within the block Ctrl-C waits; a process that is begun in it never sees one: it is its parent's to handle.
+
+    Nor does it see SIGTERM and SIGHUP, which may be sent to all of a command's processes, too: only SIGKILL ends it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
     finally:
@@ -104,7 +114,8 @@ def shielded() -> Iterator[None]:
 
 
 def _install() -> None:
-    _state.before = {number: signal.signal(number, _handle) for number in _SIGNALS}
+    numbers = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
+    _state.before = {number: signal.signal(number, _handle) for number in numbers}
 
 
 def _uninstall() -> None:
@@ -121,6 +132,7 @@ def _ignore() -> None:
 
 def _handle(number: int, frame: FrameType | None) -> None:
     first, _state.asked = not _state.asked, True
+    _silence_unread()
     if first and _state.told:
         _say(_state.told[-1])
     elif first or not _state.woken:  # else the watching thread ends the process
@@ -135,14 +147,37 @@ def _unraisable(lost: sys.UnraisableHookArgs) -> None:
 
 
 def _watch(pipe: int) -> None:
-    """Ends the process when the second signal comes."""
+    """Ends the process when the second signal comes; from the first one on, what nobody reads goes nowhere."""
     count = 0
-    while woken := os.read(pipe, 64):
-        ours = [number for number in woken if number in _SIGNALS and signal.getsignal(number) is _handle]
-        count += len(ours)  # a server's handlers take the place of ours, and send what they got again at their end
-        if count > 1:
-            _end()
-    os.close(pipe)
+    waited_for = select.poll()
+    waited_for.register(pipe, select.POLLIN)
+    while True:
+        for number, _ in waited_for.poll():
+            if number == pipe:
+                if not (woken := os.read(pipe, 64)):
+                    os.close(pipe)
+                    return
+                # A server's handlers take the place of ours, and send what they got again at their end.
+                ours = [one for one in woken if one in _SIGNALS and signal.getsignal(one) is _handle]
+                count += len(ours) - ours.count(signal.SIGHUP)
+                if count > 1:
+                    _end()
+                for output in _OUTPUTS if ours else ():
+                    waited_for.register(output, 0)  # that its other end is gone is told in any case
+            else:
+                waited_for.unregister(number)
+                _silence_unread()
+
+
+def _silence_unread() -> None:
+    """What is written where nobody reads any more goes nowhere, instead of being an error."""
+    for output in _OUTPUTS:
+        looked_at = select.poll()
+        looked_at.register(output, 0)
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in looked_at.poll(0)):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, output)
+            os.close(nowhere)
 
 
 def _end() -> None:

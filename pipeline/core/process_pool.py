@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections import deque
@@ -13,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.synchronize import Event
 from typing import Any, Generic, Self, TypeVar
 
@@ -88,8 +88,18 @@ class _NotBegun:
     """Stands for the result of a batch that no worker had begun when Ctrl-C came."""
 
 
+class _Process(SpawnProcess):
+    def terminate(self) -> None:
+        """What the executor calls where a pool is broken; SIGTERM, with which it would, is never seen."""
+        self.kill()
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
 class _Pool:
-    """Processes with a worker each; their Ctrl-C is the parent's to handle, from their first moment on."""
+    """Processes with a worker each; their signals are the parent's to handle, from their first moment on."""
 
     def __init__(self, make: Callable[..., Any], settings: Mapping[str, Any], workers: int) -> None:
         self._make, self._settings, self._workers = make, dict(settings), workers
@@ -97,7 +107,7 @@ class _Pool:
 
     def begin(self) -> None:
         """Makes the processes, at the latest when there is work for them."""
-        context = multiprocessing.get_context("spawn")
+        context = _Context()
         with interrupt.shielded():
             _ensure_silent_tracker()
             self._no_more = context.Event()
@@ -161,7 +171,6 @@ _no_more: Event | None = None
 
 def _start(make: Callable[..., Callable[[Any], Any]], settings: Mapping[str, Any], no_more: Event) -> None:
     global _worker, _no_more  # noqa: PLW0603 - a pool's worker has no other place to keep what its initializer built
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _no_more = no_more
     guard_streams()
     threading.Thread(target=_leave_with_parent, daemon=True).start()

@@ -28,6 +28,8 @@ def run(words: list[str]) -> None:
             raise KeyboardInterrupt from None
         raise
     except BrokenPipeError:
+        if interrupt.asked():
+            raise KeyboardInterrupt from None
         sys.stderr.close()  # whoever read our output has left: not an error
         sys.exit(0)
     except Exception as error:

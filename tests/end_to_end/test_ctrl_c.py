@@ -5,7 +5,10 @@ On a pseudo-terminal, so that the key reaches every process of the command, work
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +22,7 @@ from tests.support import scale
 from tests.support.command import curate
 from tests.support.terminal import Terminal
 
+LOG = logging.getLogger(__name__)
 INTERRUPTED = 130
 GONE = 5.0  # s that a helper process may take to notice that nobody waits for it any more
 GOES_ON = ("the same command goes on", "the same command begins anew")
@@ -32,6 +36,7 @@ class Case(NamedTuple):
     ends: int = 0  # when nobody interrupts it
 
 
+PHOTOS = "project raw/images --run processed/runs/stylegan2 --no-align --steps 9 --distance pixels"
 CASES = {
     "scrape": Case("scrape", ("raw", "manifests/images.parquet")),
     "crop": Case("crop --workers 2", ("processed/crops", "manifests/crops.parquet")),
@@ -40,17 +45,32 @@ CASES = {
     "pairs": Case("pairs --workers 2", ("processed/pairs", "manifests/pairs.parquet")),
     "build": Case("build", ("manifests/dataset.parquet",)),
     "stats": Case("stats --html", ("processed/report",)),
-    "export": Case("export --to folders --domain long --domain short --out exported", ("exported",)),
-    "evaluate": Case("evaluate cyclegan --images 8 --features standin", ("processed/evaluated",)),
+    "export folders": Case("export --to folders --domain long --domain short --out exported", ("exported",)),
+    "export webdataset": Case("export --to webdataset --shard 4 --out exported", ("exported",)),
+    "export stylegan-zip": Case("export --to stylegan-zip --size 64 --out exported", ("exported",)),
+    "export huggingface": Case("export --to huggingface --out exported", ("exported",)),
+    "export viton-hd": Case("export --to viton-hd --pairs --out exported", ("exported",)),
+    "credits": Case("credits", ("processed/credits",)),
+    "select": Case("select --keep 4", ("manifests/review.jsonl",)),
+    "sort": Case("sort --by alike", ("processed/sorted",)),
+    "suspects": Case("suspects --features pixels", ("processed/suspects",)),
+    "sbom": Case("sbom", ("sbom.cdx.json",)),
     "train": Case("train cyclegan --steps 40", ("processed/runs/cyclegan",)),
+    "train --dry-run": Case("train cyclegan --steps 40 --dry-run"),
+    "evaluate": Case("evaluate cyclegan --images 8 --features standin", ("processed/evaluated",)),
+    "compare": Case("compare cyclegan --images 8 --features standin", ("compare.html", "processed/compared")),
     "translate": Case("translate --weights drawn-hair --split train --out there", ("there",)),
     "generate": Case("generate processed/runs/stylegan2 --seeds 0-99 --out other", ("other",)),
     "label": Case("label generated --by smile --force", ("generated/.curate-smiles.jsonl",), 2),
-    "project": Case(
-        "project raw/images --run processed/runs/stylegan2 --no-align --steps 9 --distance pixels", ("projected",)
-    ),
+    "direction": Case("direction generated --method sefa --count 2 --check 20 --force --out new", ("new",), 2),
+    "project": Case(PHOTOS, ("projected",)),
+    "project --tune": Case(f"{PHOTOS} --tune --tune-steps 4", ("projected",)),
+    "edit": Case("edit generated/seed0000.png generated/seed0001.png --direction sefa1", ("edited",)),
+    "weights import": Case("weights import processed/runs/cyclegan -o one.safetensors", ("one.safetensors",)),
+    "weights export": Case("weights export processed/runs/cyclegan --layout onnx -o onnx", ("onnx",)),
     "dvc": Case("repro crop", ("processed/crops", "manifests/crops.parquet")),
 }
+SHARES = (0.1, 0.5, 0.9)  # of the time that a command takes, at which Ctrl-C is pressed: early, in the middle, late
 RUN = {"steps": 2, "tick": 1, "batch": 2, "samples": 1, "sample_every": 50, "checkpoint_every": 5, "measure_every": 0}
 MODELS = {
     "cyclegan": {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 1},
@@ -73,7 +93,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     for words in ("scrape", "crop", "dedup", "pairs", "build", "train cyclegan", "train stylegan2"):
         curate(*words.split(), "--root", root)
-    curate("generate", root / "processed/runs/stylegan2", "--seeds", "0-29", "--out", root / "generated")
+    generated = root / "generated"
+    curate("generate", root / "processed/runs/stylegan2", "--seeds", "0-29", "--out", generated)
+    curate("direction", generated, "--method", "sefa", "--count", "1", "--out", root / "directions")
     Terminal(["dvc", "init", "--no-scm", "--quiet"], root).ended()
     Terminal(["dvc", "commit", "--force", "--quiet", "scrape"], root).ended()
     return root
@@ -103,11 +125,12 @@ def press(terminal: Terminal, times: Sequence[float]) -> int:
             terminal.read(0.01)
         if terminal.process.poll() is None:
             terminal.press_ctrl_c()
-    code = terminal.ended(120 if len(times) == 1 else 10)
+    code = terminal.ended(120 if len(times) < 2 else 10)
     assert not terminal.left(GONE), terminal.shown
     return code
 
 
+PYTHON_STARTS = 0.1  # s in which Ctrl-C may still be Python's own
 TWICE = (0.2, 2.0)  # s; once more: of two that come while the machine is busy, the system may make one
 
 
@@ -130,10 +153,11 @@ def test_once_it_ends_well_and_goes_on_and_twice_at_once(name: str, root: Path) 
         assert terminal.ended(300) == case.ends, terminal.shown
     takes = time.monotonic() - start
     met = 0
-    for share in (0.25, 0.45, 0.65):
+    for share in SHARES:
         for more in ((), TWICE):
             with command(case, root) as terminal:
-                code = press(terminal, [share * takes, *more])
+                code = press(terminal, [max(share * takes, PYTHON_STARTS), *more])
+            LOG.info("%s at %.0f %%%s: exit %d", name, 100 * share, ", twice" if more else "", code)
             if code != case.ends:
                 met += 1
                 assert_clear(code, terminal.shown, case.words)
@@ -150,9 +174,16 @@ def photos(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
 
 
-@pytest.mark.parametrize("more", [(), TWICE], ids=["once", "twice"])
-def test_a_pool_of_processes_ends_with_its_command(photos: Path, more: tuple[float, ...]) -> None:
+@pytest.mark.parametrize("way", ["once", "twice", "terminated", "hung up"])
+def test_a_pool_of_processes_ends_with_its_command(photos: Path, way: str) -> None:
     with Terminal.curate("crop", "--workers", "2", cwd=photos) as terminal:
         terminal.wait_for("crop")
-        assert_clear(press(terminal, [0.0, *more]), terminal.shown, "crop")
+        if way == "hung up":
+            terminal.hang_up()
+            assert press(terminal, []) == INTERRUPTED
+        elif way == "terminated":
+            os.killpg(terminal.process.pid, signal.SIGTERM)  # all of them, as `timeout` does
+            assert_clear(press(terminal, []), terminal.shown, "crop")
+        else:
+            assert_clear(press(terminal, [0.0, *(TWICE if way == "twice" else ())]), terminal.shown, "crop")
     assert not (photos / "manifests/crops.parquet").exists()

@@ -26,6 +26,7 @@ class Terminal:
     def __init__(self, words: Sequence[str | Path], cwd: Path, **environment: str) -> None:
         self._screen, theirs = pty.openpty()
         self.shown = ""
+        self._silent: int | None = None
         self.process = subprocess.Popen(
             list(map(str, words)),
             cwd=cwd,
@@ -54,6 +55,8 @@ class Terminal:
                 os.kill(number, signal.SIGKILL)
         self.process.wait()
         os.close(self._screen)
+        if self._silent is not None:
+            os.close(self._silent)
 
     def read(self, seconds: float = 0.0) -> str:
         """What was shown since the last time, within `seconds` from now at most."""
@@ -77,6 +80,12 @@ class Terminal:
     def press_ctrl_c(self) -> None:
         """As the key does: the terminal sends SIGINT to its foreground processes, all of them."""
         os.write(self._screen, CTRL_C)
+
+    def hang_up(self) -> None:
+        """As a window does that is closed: what is said afterwards is not read."""
+        silence, self._silent = os.pipe()
+        os.dup2(silence, self._screen)
+        os.close(silence)
 
     def ended(self, seconds: float = 60.0) -> int:
         """The exit code. Raises AssertionError where it does not end within `seconds`."""

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -58,12 +59,55 @@ def test_another_thread_is_left_alone() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_process_that_was_begun_shielded_never_sees_one() -> None:
-    code = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); print('lives')"
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_was_begun_shielded_never_sees_one(number: signal.Signals) -> None:
+    """They may be sent to all processes of a command: by a terminal, `timeout`, a cluster's scheduler."""
+    code = f"import os; os.kill(os.getpid(), {number:d}); print('lives')"
     with interrupt.shielded():
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert child.communicate()[0] == "lives\n"
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert number not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_hangup_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        interrupt.take_over()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        interrupt.give_back()
+        signal.signal(signal.SIGHUP, before)
+
+
+SAVES = """
+import os, signal, sys, threading
+from curate.pipeline.core import interrupt
+interrupt.take_over()
+try:
+    with interrupt.deferred() as asked:
+        print("begun", flush=True)
+        while not asked():
+            signal.sigtimedwait([], 0.01)
+        for _ in range(50):
+            signal.sigtimedwait([], 0.01)
+            sys.stdout.write("a line of progress\\n")
+            sys.stdout.flush()
+        open("saved", "w").close()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGHUP] * 2, [signal.SIGTERM, signal.SIGHUP]])
+def test_what_nobody_reads_any_more_is_saved_all_the_same(numbers: list[signal.Signals], tmp_path: Path) -> None:
+    """As after `| tee log`, which the same Ctrl-C ends, or on a terminal that was closed."""
+    with subprocess.Popen([sys.executable, "-c", SAVES], stdout=subprocess.PIPE, cwd=tmp_path) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"begun\n"
+        child.stdout.close()
+        for number in numbers:
+            child.send_signal(number)
+    assert child.returncode == 130
+    assert (tmp_path / "saved").exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

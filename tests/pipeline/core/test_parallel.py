@@ -33,6 +33,14 @@ def killer(bad: int) -> Callable[[int], int]:
     return work
 
 
+def ended(number: int) -> Callable[[int], int]:
+    def work(n: int) -> int:
+        os.kill(os.getpid(), number)
+        return n
+
+    return work
+
+
 def fussy() -> Callable[[int], int]:
     def work(n: int) -> int:
         if n == 3:
@@ -96,6 +104,11 @@ def test_a_batch_that_kills_its_worker_costs_no_other(bad: int) -> None:
     assert [r.batch for r in died] == [bad]
     assert isinstance(results[bad], WorkerDied)
     assert [r for r in results if not isinstance(r, WorkerDied)] == [n for n in range(9) if n != bad]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_is_sent_to_all_processes_of_a_command_is_its_parent_s_to_handle(number: int) -> None:
+    assert list(run(ended, {"number": number}, range(3), POOL)) == [0, 1, 2]
 
 
 def test_no_more_batches_are_taken_than_can_be_under_way() -> None:

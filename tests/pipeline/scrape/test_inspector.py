@@ -42,6 +42,16 @@ def test_a_decoder_that_dies_costs_one_image() -> None:
         assert apart.examine(photo(2, "PNG")).reason == "ok"
 
 
+def test_a_word_to_all_processes_of_a_command_costs_no_image() -> None:
+    """It would be refused for good, as one that kills its decoder."""
+    with Inspector(LIMITS) as apart:
+        assert apart.examine(photo(1, "PNG")).reason == "ok"
+        assert apart._helper.process is not None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            apart._helper.process.send_signal(number)
+            assert apart.examine(photo(2, "PNG")).reason == "ok"
+
+
 def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     with Inspector(LIMITS) as apart:
         assert apart.examine(photo(1, "PNG")).reason == "ok"
