@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from curate.pipeline.tables import decisions
-from curate.pipeline.tables.decisions import UNDO, Decision, Decisions
+from curate.pipeline.tables.decisions import Decision, Decisions
 
 _LAST = 256  # bytes before the end, by which a file that has only grown is known
 
@@ -58,18 +57,11 @@ class DecisionLog:
 
     def last_action(self, by: str) -> list[Decision]:
         """What `by` decided last at one time and has not taken back, the last line first; nothing where all is."""
-        undone: Counter[str] = Counter()
         found: list[Decision] = []
         with self._lock:
             for one in reversed(self._made):
-                if one.by != by:
-                    continue
-                if one.decision == UNDO:
-                    undone[one.item] += 1
-                elif undone[one.item]:
-                    undone[one.item] -= 1
-                elif found and one.when != found[0].when:
-                    break
-                else:
+                if one.by == by and self.decided.stands(one):
+                    if found and one.when != found[0].when:
+                        break
                     found.append(one)
         return found

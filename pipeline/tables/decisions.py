@@ -7,8 +7,8 @@ One JSON object per line, in the order in which they were made, so that git can 
 `item` is a crop_id, a pair_id or an image_id; what is said of an image holds for every crop and pair made of it. A crop
 that is moved trains in the `domain` that its line names. Of several decisions on one item the last line wins, but a
 person's outranks a command's, whichever came first. The decision "undo" takes back the newest one that the same person
-made on the item and did not take back yet, so that what was said before it holds again. Lines that are no decisions are
-reported and left where they are; they decide nothing.
+made on the item and did not take back yet, so that what was said before it holds again; the same said twice in a row is
+said once. Lines that are no decisions are reported and left where they are; they decide nothing.
 """
 
 from __future__ import annotations
@@ -69,12 +69,19 @@ class Decisions:
         """Counts `made`, which came after all others."""
         for one in made:
             known = self._by_person if one.by_person else self._by_command
-            if one.decision != UNDO:
-                known.setdefault(one.item, []).append(one)
-            elif (stack := known.get(one.item)) and (own := [at for at, old in enumerate(stack) if old.by == one.by]):
+            stack = known.setdefault(one.item, [])
+            own = [at for at, old in enumerate(stack) if old.by == one.by]
+            if own and (one.decision == UNDO or _same(stack[own[-1]], one)):
                 del stack[own[-1]]
-                if not stack:
-                    del known[one.item]
+            if one.decision != UNDO:
+                stack.append(one)
+            if not stack:
+                del known[one.item]
+
+    def stands(self, made: Decision) -> bool:
+        """Whether `made`, one of those that were counted, was not taken back, nor said again."""
+        known = self._by_person if made.by_person else self._by_command
+        return any(one is made for one in known.get(made.item, ()))
 
     def by_persons(self) -> Decisions:
         """Those of persons alone."""
@@ -146,8 +153,14 @@ def now() -> str:
 
 
 def append(root: Path, made: Iterable[Decision]) -> None:
-    """Adds `made` at the end of the file, all or none; makes the file. Raises CurateError for a disk that refuses."""
-    json_lines.append(root / FILE, made)
+    """Adds `made` at the end of the file, all or none; makes the file. Raises CurateError for a disk that refuses.
+
+    Where it fails, decisions may yet stand there, which does no harm if they are made again; what takes one back does
+    not, or else it would take back two.
+    """
+    made = list(made)
+    add = json_lines.append_whole if any(one.decision == UNDO for one in made) else json_lines.append
+    add(root / FILE, made)
 
 
 def replace(root: Path, by: str, made: Mapping[str, Decision]) -> None:
@@ -200,6 +213,10 @@ def _lines(root: Path) -> Iterator[json_lines.Line[Decision]]:
 def parse(data: bytes) -> Iterator[json_lines.Line[Decision]]:
     """The lines of `data`."""
     return json_lines.parse(data, _DECODER)
+
+
+def _same(one: Decision, other: Decision) -> bool:
+    return msgspec.structs.replace(one, when=other.when) == other
 
 
 _DECODER = msgspec.json.Decoder(Decision)

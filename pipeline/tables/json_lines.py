@@ -22,7 +22,8 @@ Line: TypeAlias = tuple[int, bytes, T | str]  # number from 1, text, object; ins
 def append(path: Path, objects: Iterable[msgspec.Struct]) -> None:
     """Adds `objects` at the end of the file, all or none, and waits until the disk has them; makes the file.
 
-    Raises CurateError for a disk that refuses.
+    Where the disk becomes read-only meanwhile, they may stand there although this fails. Raises CurateError for a disk
+    that refuses.
     """
     text = b"".join(msgspec.json.encode(one) + b"\n" for one in objects)
     with locked(path) as stream:
@@ -38,6 +39,25 @@ def append(path: Path, objects: Iterable[msgspec.Struct]) -> None:
             with contextlib.suppress(OSError):
                 os.ftruncate(stream, size)
             raise
+
+
+def append_whole(path: Path, objects: Iterable[msgspec.Struct]) -> None:
+    """As `append`, in a new file that takes the old one's place: where this fails, none of `objects` stands there.
+
+    For what must not be done twice, since it costs as much as the file is long. Raises CurateError.
+    """
+    with locked(path):
+        text = path.read_bytes()
+        if text and not text.endswith(b"\n"):
+            text += b"\n"
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(text + b"".join(msgspec.json.encode(one) + b"\n" for one in objects))
+        with contextlib.suppress(OSError):  # it stands, whatever comes of this
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
 
 def read(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[Line[T]]:

@@ -6,7 +6,8 @@ One JSON object per line, in the order in which they were placed:
 
 `item` is an image_id. `points` are the left eye, the right eye (as seen in the photo) and the mouth, or `box` is x, y,
 width and height: either in px of the upright photo. A face that lies where one was placed before takes its place. A
-line without either takes back the last face that the same person placed in that photo.
+line without either takes back the last face that the same person placed in that photo; one that is placed twice in a
+row is placed once.
 """
 
 from __future__ import annotations
@@ -65,16 +66,22 @@ def read(root: Path, report: Callable[[str], object] | None = None) -> dict[str,
 
 
 def append(root: Path, placed: PlacedFace) -> None:
-    """Adds a line to the file; it is on the disk when this returns. Raises CurateError for a disk that refuses."""
-    json_lines.append(root / FILE, [placed])
+    """Adds a line to the file; it is on the disk when this returns. Raises CurateError for a disk that refuses.
+
+    Where it fails, a face may yet stand there, which does no harm if it is placed again; a line that takes one back
+    does not.
+    """
+    add = json_lines.append if placed.numbers else json_lines.append_whole
+    add(root / FILE, [placed])
 
 
 def _add(found: dict[str, list[PlacedFace]], one: PlacedFace) -> None:
     faces = found.setdefault(one.item, [])
+    own = [at for at, face in enumerate(faces) if face.by == one.by]
+    if own and one.numbers in ((), faces[own[-1]].numbers):
+        del faces[own[-1]]
     if one.numbers:
         faces.append(one)
-    elif own := [at for at, face in enumerate(faces) if face.by == one.by]:
-        del faces[own[-1]]
 
 
 _DECODER = msgspec.json.Decoder(PlacedFace)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
-from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.failing_disk import KINDS, Call, Done, FailingDisk, Fault
+from msgspec import Struct
+from msgspec.structs import replace
+
+from curate.pipeline.tables import decisions, placements
+from tests.support.failing_disk import KINDS, Asked, Call, Done, FailingDisk, Fault
+
+LIKE = 4  # calls of one sort, beyond which they are taken for like ones
 
 _LINE = re.compile(r"^curate: \S.*: .+\n  \S.+$", re.MULTILINE)  # what, then what to do
 # What a run keeps for itself: added to while it goes on, and no result.
 _OWN = re.compile(r"/(\.[^/]+|parts|tensorboard|journal\.jsonl|scalars\.(jsonl|tsv)|scores\.tsv)(/|$)")
+_SCRAP = re.compile(r"\.tmp$|/\.tmp/")
 
 
 @dataclass
@@ -22,7 +30,7 @@ class Walk:
     """One command in one world; `world` is copied for each try, and never written to."""
 
     disk: FailingDisk
-    argv: Sequence[str]
+    asked: Asked
     world: Path
     folder: Path  # where the tries take place
     once: bool = False  # after it has ended well, the same command is another deed
@@ -33,34 +41,62 @@ class Walk:
     def __post_init__(self) -> None:
         """Two undisturbed runs, which say what is to come out."""
         self.before = _tree(self.world)
-        self.calm = self.disk.run(self.argv, self._fresh())
+        self.calm = self.disk.run(self.asked, self._fresh())
         self.after = _tree(self._root)
-        self.disk.run(self.argv, self._fresh())
+        self.disk.run(self.asked, self._fresh())
         again = _tree(self._root)
         placed = Counter(call.path for call in self.calm.calls if call.kind == "rename")
         self.rewritten = frozenset(name for name, times in placed.items() if times > 1)
         names = self.after.keys() | again.keys()
         self.volatile = frozenset(name for name in names if self.after.get(name) != again.get(name))
+        self._ends: dict[bytes, list[str]] = {}  # what was wrong with going on, by what there was to go on from
         assert "bug of ours" not in self.calm.said and "Traceback" not in self.calm.said, self.calm.said
 
-    def selection(self, kinds: Container[str] = KINDS) -> list[Call]:
-        """The last call of each sort, of `kinds`: its kind, the folder and the sort of file that it is about."""
-        sorts = {_sort(call): call for call in self.calm.calls if call.kind in kinds}
-        return list(sorts.values())
+    def selection(self, kinds: Container[str] = KINDS, *, last_alone: bool = False) -> list[Call]:
+        """The calls to try, of `kinds`: all of each sort, but of more than LIKE the first two, the middle and the last.
+
+        A sort is a kind, and the folder and the sort of file that it is about. `last_alone` takes no other one of it.
+        """
+        sorts: dict[tuple[str, ...], list[Call]] = defaultdict(list)
+        for call in self.calm.calls:
+            if call.kind in kinds:
+                sorts[_sort(call)].append(call)
+        chosen: list[Call] = []
+        for like in sorts.values():
+            if last_alone:
+                chosen.append(like[-1])
+            elif len(like) <= LIKE:
+                chosen += like
+            else:
+                chosen += [*like[:2], like[len(like) // 2], like[-1]]
+        return sorted(chosen, key=lambda call: call.number)
 
     def attempt(self, call: Call, fault: Fault) -> tuple[int, list[str]]:
         """The exit code of the command that meets `fault` at `call`, and what is wrong with that and with going on."""
-        root = self._fresh()
-        done = self.disk.run(self.argv, root, fault, call.number)
-        wrong = [*self._wrongly_said(done, fault), *(f"lost or torn: {name}" for name in self._torn(_tree(root)))]
-        again = done if self.once and done.code == self.calm.code else self.disk.run(self.argv, root)
+        done = self.disk.run(self.asked, self._fresh(), fault, call.number)
+        left = _tree(self._root)
+        wrong = [*self._wrongly_said(done, fault), *(f"lost or torn: {name}" for name in self._torn(left))]
+        if done.code == self.calm.code:
+            wrong += [f"ended well: {what}" for what in self._differing(left)]
+            if self.once:
+                return done.code, wrong
+        state = _digest(self._root, left)
+        if state not in self._ends:  # a disk's other faults at this call leave mostly the same
+            self._ends[state] = list(self._wrong_again())
+        return done.code, wrong + self._ends[state]
+
+    def _wrong_again(self) -> Iterator[str]:
+        again = self.disk.run(self.asked, self._root)
         if again.code != self.calm.code:
-            wrong.append(f"again: exit {again.code}: {again.said[-500:]}")
-        found = _tree(root)
-        differing = {name for name in found.keys() | self.after.keys() if found.get(name) != self.after.get(name)}
-        wrong += [f"again: differs: {name}" for name in sorted(differing - self.volatile) if not _OWN.search(name)]
-        wrong += [f"again: a scrap: {name}" for name in found if re.search(r"\.tmp$|/\.tmp/", name)]
-        return done.code, wrong
+            yield f"again: exit {again.code}: {again.said[-500:]}"
+        found = _tree(self._root)
+        yield from (f"again: {what}" for what in self._differing(found))
+        yield from (f"again: a scrap: {name}" for name in found if _SCRAP.search(name))
+
+    def _differing(self, found: dict[str, bytes]) -> Iterator[str]:
+        for name in sorted((found.keys() | self.after.keys()) - self.volatile):
+            if found.get(name) != self.after.get(name) and not _OWN.search(name) and not _SCRAP.search(name):
+                yield f"differs: {name}"
 
     def _wrongly_said(self, done: Done, fault: Fault) -> Iterator[str]:
         if done.code not in {0, 2, self.calm.code}:
@@ -101,4 +137,27 @@ def _sort(call: Call) -> tuple[str, ...]:
 def _tree(root: Path) -> dict[str, bytes]:
     """The bytes of all files below `root`, by their path with a slash before it."""
     found = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
-    return {f"/{path.relative_to(root)}": path.read_bytes() for path in found if path.is_file()}
+    files = {f"/{path.relative_to(root)}": path.read_bytes() for path in found if path.is_file()}
+    return files | {f"/{name}: what holds": text.encode() for name, text in _holding(root).items() if text}
+
+
+def _holding(root: Path) -> dict[str, str]:
+    """What persons decided and placed, without the times, so that it can be compared; by file."""
+    stands: dict[str, Mapping[str, Sequence[Struct]]] = {
+        decisions.FILE: decisions.read(root)._by_person,
+        placements.FILE: placements.read(root),
+    }
+    timeless = {
+        file: [[replace(one, when="") for one in stack] for stack in by.values()] for file, by in stands.items()
+    }
+    return {file: str(stacks or "") for file, stacks in timeless.items()}
+
+
+def _digest(root: Path, files: dict[str, bytes]) -> bytes:
+    """Of all that lies below `root`, whose `files` these are: their bytes, and the folders."""
+    digest = hashlib.sha256()
+    for folder in sorted(folder for folder, _, _ in os.walk(root)):
+        digest.update(f"{folder}\n".encode())
+    for name, data in sorted(files.items()):
+        digest.update(f"{name} {len(data)}\n".encode() + data)
+    return digest.digest()

@@ -10,8 +10,8 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,11 @@ EVERYTHING = sum(KINDS.values())
 
 @dataclass(frozen=True)
 class Fault:
-    """How a disk fails: the word for it, and the kinds of calls that are refused from then on."""
+    """How a disk fails: the word for it, the kinds of calls that are refused from then on, and those that never are."""
 
     name: str
     lasting: int
+    spared: tuple[str, ...] = ()
 
     @property
     def error(self) -> int:
@@ -42,11 +43,20 @@ class Fault:
         return os.strerror(self.error)
 
 
-FULL = Fault("ENOSPC", TAKING_SPACE)
-QUOTA = Fault("EDQUOT", TAKING_SPACE)
+FULL = Fault("ENOSPC", TAKING_SPACE, ("remove", "meta"))
+QUOTA = Fault("EDQUOT", TAKING_SPACE, ("remove", "meta"))
 READ_ONLY = Fault("EROFS", EVERYTHING)
 BROKEN = Fault("EIO", 0)  # one bad block
-FAULTS = (FULL, QUOTA, READ_ONLY, BROKEN)
+SPACE = (FULL, QUOTA)  # in the kernel and in curate one way: a call meets one of them
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is done: `curate ARGV`; what a person types then; who visits the page, a function of page_visits.py."""
+
+    argv: tuple[str, ...]
+    typed: str = ""
+    visit: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,10 @@ class Call:
     number: int
     kind: str
     path: str
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Those that it is to meet."""
+        return tuple(one for one in (SPACE[self.number % 2], READ_ONLY, BROKEN) if self.kind not in one.spared)
 
 
 @dataclass(frozen=True)
@@ -75,19 +89,16 @@ class FailingDisk:
         self._folder = folder
         self._server = server
 
-    def run(self, argv: Sequence[str], root: Path, fault: Fault | None = None, at: int = 0) -> Done:
-        """`curate ARGV` in `root`, whose call number `at`, from 1, is refused."""
-        log, said = self._folder / "log", self._folder / "said"
+    def run(self, asked: Asked, root: Path, fault: Fault | None = None, at: int = 0) -> Done:
+        """What is asked, in `root`; its call number `at`, from 1, is refused."""
+        log, said, imported = (self._folder / name for name in ("log", "said", "imported"))
         log.unlink(missing_ok=True)
         error, lasting = (fault.error, fault.lasting) if fault else (0, 0)
         orders = (at, error, lasting, 0, 0, bytes(root), bytes(log))
         (self._folder / "orders").write_bytes(ORDERS.pack(*orders))
         assert self._server.stdin is not None and self._server.stdout is not None
-        print(
-            json.dumps({"argv": list(argv), "folder": str(root), "said": str(said)}),
-            file=self._server.stdin,
-            flush=True,
-        )
+        order = asdict(asked) | {"folder": str(root), "said": str(said), "imported": str(imported)}
+        print(json.dumps(order), file=self._server.stdin, flush=True)
         code = int(self._server.stdout.readline())
         refused = ORDERS.unpack((self._folder / "orders").read_bytes())[4]
         lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
@@ -97,8 +108,8 @@ class FailingDisk:
 
 
 @contextlib.contextmanager
-def failing_disk(folder: Path, *modules: str) -> Iterator[FailingDisk]:
-    """A disk that fails for as long as the context lasts; `modules` are imported once, for all commands.
+def failing_disk(folder: Path) -> Iterator[FailingDisk]:
+    """A disk that fails for as long as the context lasts.
 
     The test is skipped where nothing can be put before the C library's calls.
     """
@@ -111,7 +122,7 @@ def failing_disk(folder: Path, *modules: str) -> Iterator[FailingDisk]:
     (folder / "orders").write_bytes(ORDERS.pack(0, 0, 0, 0, 0, b"", b""))
     environment = os.environ | {"LD_PRELOAD": str(library), "FAILING_DISK": str(folder / "orders")}
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.command_server", *modules],
+        [sys.executable, "-m", "tests.support.command_server"],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.PIPE,

@@ -76,3 +76,14 @@ def test_the_last_action_is_all_that_was_decided_at_one_time(tmp_path: Path) -> 
     assert [one.when for one in log.last_action("ann")] == ["5"]
     assert [one.item for one in log.last_action("bob")] == ["c"]
     assert log.last_action("eve") == []
+
+
+def test_the_same_twice_in_a_row_is_one_action(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path)
+    decisions.append(tmp_path, [made("a", when="1"), made("b", when="2"), made("a", when="3")])
+    log.follow()
+    assert [one.when for one in log.last_action("ann")] == ["3"]
+    log.append([made("a", "undo", when="4")])
+    log.follow()
+    assert [one.item for one in log.last_action("ann")] == ["b"]
+    assert state(log, "a") is None

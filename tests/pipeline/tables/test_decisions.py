@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,40 @@ def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / decisions.FILE).mkdir(parents=True)
     with pytest.raises(CurateError, match="cannot write"):
         decisions.append(tmp_path, [made("a")])
+
+
+@pytest.mark.parametrize("refused", [("fsync", "ftruncate"), ("replace",)])
+def test_what_a_disk_does_not_let_take_back_stands(
+    refused: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decisions.append(tmp_path, [made("a"), made("a", "keep")])
+    before = lines(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patched:
+        for call in refused:
+            patched.setattr(os, call, refuse)
+        with pytest.raises(CurateError, match="cannot write: Read-only"):
+            decisions.append(tmp_path, [made("a", "undo")])
+    assert lines(tmp_path) == before
+    decisions.append(tmp_path, [made("a", "undo")])
+    assert decisions.read(tmp_path).refusal("a") == "review", "one was taken back, not two"
+
+
+def test_the_same_twice_in_a_row_is_taken_back_at_once(tmp_path: Path) -> None:
+    again = [made("a", when="2"), made("a", "keep", when="3"), made("a", by="bob"), made("a", "keep", when="4")]
+    decisions.append(tmp_path, [made("a", when="1"), *again])
+    found = decisions.read(tmp_path)
+    assert found.kept_by_person("a")
+    newest = [found.newest("a", "ann")]
+    found.add([made("a", "undo")])
+    newest.append(found.newest("a", "ann"))
+    assert [one and one.when for one in newest] == ["4", "2"]
+    found.add([made("a", "undo")])
+    assert found.newest("a", "ann") is None
+    assert found.refusal("a") == "review", "bob's stands"
 
 
 def test_a_moved_crop_is_in_the_domain_that_its_line_names(tmp_path: Path) -> None:
