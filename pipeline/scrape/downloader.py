@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -15,24 +15,28 @@ from typing import TypeAlias
 import msgspec
 import numpy as np
 
+from curate.pipeline.scrape import futures
+from curate.pipeline.scrape.addresses import Addresses, blamed
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.digest_map import DigestMap
-from curate.pipeline.scrape.host_patience import GIVEN_UP, HostPatience
+from curate.pipeline.scrape.host_patience import HostPatience
 from curate.pipeline.scrape.inspector import Inspector
 from curate.pipeline.scrape.journal import CandidateSeen, Journal, Past
-from curate.pipeline.scrape.outcome import FINAL, UNANSWERED, Outcome, extension
+from curate.pipeline.scrape.outcome import GIVEN_UP, RESTING, UNANSWERED, Outcome, extension
 from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.recall import Recall
 from curate.pipeline.scrape.revisit import NOTHING, Revisit
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.web import contact
 from curate.pipeline.scrape.web.address_guard import Guard
+from curate.pipeline.scrape.web.backoff import PATIENCE
 from curate.pipeline.scrape.web.client import HttpClient
 from curate.pipeline.scrape.web.fetch_errors import FetchError
+from curate.pipeline.scrape.web.host_budget import HostBudget
 from curate.pipeline.scrape.web.json_reader import well_formed
 from curate.pipeline.scrape.web.reply import NOT_MODIFIED, Response
 from curate.pipeline.scrape.web.request import conditional, http_date
-from curate.pipeline.scrape.web.url import parts_of
+from curate.pipeline.scrape.web.url import server_of
 from curate.pipeline.tables import manifest
 
 Note: TypeAlias = Callable[[Outcome | None], Outcome | None]
@@ -65,6 +69,7 @@ class Downloader:
         self._inspector = stack.enter_context(Inspector(section, hashed=bool(journal.avoided)))
         self._readers: ThreadPoolExecutor | None = None
         self._patience = HostPatience()
+        self._budget = HostBudget(PATIENCE * section.tries)
         self._recall = Recall(section, store, journal, revisit.retry)
         self._met = DigestMap()  # addresses of this run
         self._under_way: dict[bytes, Future[Outcome | None]] = {}  # those that are being asked for
@@ -75,7 +80,7 @@ class Downloader:
             stated = (self._section.contact or "").strip() or None
             shown = contact.checked(stated, public=not self._guard.widened) if stated else None
             section = msgspec.structs.replace(self._section, contact=shown)
-            self._client = HttpClient(section, self._guard, self._store.hosts)
+            self._client = HttpClient(section, self._guard, self._budget, self._store.hosts)
             self._stack.callback(self._client.close)
         return self._client
 
@@ -96,19 +101,19 @@ class Downloader:
             return outcome
 
         if self._journal.forgotten(candidate.address, candidate.image_url, candidate.page_url, candidate.creator):
-            return _known(None)  # and not a word of it in the journal
+            return futures.known(None)  # and not a word of it in the journal
         if refused() is not None:
-            return _known(note(None))
+            return futures.known(note(None))
         if candidate.file is not None:
             if (unchanged := self._unchanged(candidate.file)) is not None:  # here: threads would cost more than it does
-                return _known(note(*unchanged))
+                return futures.known(note(*unchanged))
             if self._readers is None:
                 self._readers = self._stack.enter_context(ThreadPoolExecutor(self._section.workers))
             return self._readers.submit(lambda: note(*self._read(candidate.file or "")))
         if candidate.data is not None:  # at once, so that none of them wait in memory
-            return _known(note(self._given(candidate.data)))
+            return futures.known(note(self._given(candidate.data)))
         if candidate.image_url is None:  # of a search of local files that is not asked for now, or no address at all
-            return _known(self._journal.find_outcome(key, index, candidate.address) or note(Outcome("bad_url")))
+            return futures.known(self._journal.find_outcome(key, index, candidate.address) or note(Outcome("bad_url")))
         return self._of_web(key, index, candidate, candidate.image_url, note)
 
     def _of_web(self, key: str, index: int, candidate: Candidate, url: str, note: Note) -> Future[Outcome | None]:
@@ -116,69 +121,75 @@ class Downloader:
 
         Its host is judged by each address once, where a run first meets it.
         """
-        host, digest = parts_of(url).netloc.lower(), hashlib.sha256(url.encode()).digest()[:16]
+        host, digest = server_of(url), hashlib.sha256(url.encode()).digest()[:16]
         again = digest in self._met
         self._met[digest] = 0
         if shared := self._under_way.get(digest):
-            return _then(shared, lambda outcome: _noted(outcome, note))
+            return futures.then(shared, lambda outcome: _noted(outcome, note))
         past = self._recall.of(key, url) or self._recall.own(key, index, candidate)
         if past is not None and (not self._revisit.refresh or past.fresh or past.outcome.path is None):
-            old = past.outcome.reason in UNANSWERED and not (past.fresh or past.outcome.young)
-            if not (again or old or "host_off" in self._revisit.retry):
-                self._patience.count(host, past.outcome.reason)
-            return _known(note(past.outcome))
-        future = self._patience.fetch(host, lambda: self._asked(candidate, url, past, note))
+            if not again:
+                self._remember(host, url, past.outcome)
+            return futures.known(note(past.outcome))
+        future = self._patience.fetch(host, lambda off: self._asked(candidate, url, past, note, off))
         self._under_way[digest] = future
         future.add_done_callback(lambda _: self._under_way.pop(digest, None))
-        return _then(future, lambda outcome: _noted(outcome, note) if outcome is GIVEN_UP else outcome)
+        return futures.then(future, lambda outcome: _noted(outcome, note) if outcome is GIVEN_UP else outcome)
 
-    def _asked(self, candidate: Candidate, url: str, past: Past | None, note: Note) -> Future[Outcome | None]:
-        if past is None:
-            return self._fetched(candidate, note)
-        known = past.outcome
-        options = conditional(known.etag, known.last_modified or http_date(known.retrieved_at))
+    def _remember(self, host: str, url: str, outcome: Outcome) -> None:
+        """Lets an outcome of the past count as if it were of this run, for a day where a host did not answer."""
+        stands = outcome.young and "host_off" not in self._revisit.retry
+        if stands or outcome.of_own not in RESTING:
+            self._patience.count(host, outcome.of_own)
+        server = host if outcome.final_url in {None, url} else server_of(outcome.final_url or "")
+        if outcome.reason not in RESTING:
+            self._budget.answered(server)
+        elif stands and outcome.reason in UNANSWERED:
+            error = FetchError(outcome.reason, outcome.detail or "", outcome.http_status)
+            self._budget.recall(server, self._section.tries, error)
+
+    def _asked(
+        self, candidate: Candidate, url: str, past: Past | None, note: Note, given_up: bool
+    ) -> Future[Outcome | None]:
+        """Asks for a picture, and where its address gives none, for its other addresses in turn.
+
+        `given_up`: its host is, and has no further request.
+        """
+        if past is not None:
+            return (
+                futures.known(note(past.outcome)) if given_up else self._refreshed(candidate, url, past.outcome, note)
+            )
+        others = [one for one in candidate.fallbacks or () if not self._journal.forgotten(one)]
+        addresses = Addresses([url, *others], given_up)
+        if not addresses.asked:
+            return futures.known(GIVEN_UP)
+        from_page = candidate.fallbacks is not None
         return self.client().image(
-            known.image_url or url, candidate.page_url, lambda got: note(self._renewed(known, got)), options
+            addresses.asked,
+            candidate.page_url,
+            lambda one, got: addresses.judge(one, self._examined(got, from_page)),
+            note,
+            addresses.own,
         )
 
-    def _fetched(
-        self, candidate: Candidate, note: Callable[[Outcome | None], Outcome | None]
-    ) -> Future[Outcome | None]:
-        """Asks for a candidate's picture, and where its address gives none, for its other addresses in turn.
+    def _refreshed(self, candidate: Candidate, url: str, known: Outcome, note: Note) -> Future[Outcome | None]:
+        options = conditional(known.etag, known.last_modified or http_date(known.retrieved_at))
+        address, own = known.image_url or url, server_of(url)
+        known = msgspec.structs.replace(known, own=None, tried_at=None)
+        return self.client().image(
+            [address], candidate.page_url, lambda one, got: (self._renewed(known, one, got), True), note, own, options
+        )
 
-        Of several failures the one that came nearest to a picture counts. An owner's no to one address is a no to all.
-        """
-        first, page = candidate.image_url or "", candidate.page_url
-        if candidate.fallbacks is None:
-            return self.client().image(first, page, lambda got: note(self._examined(got)))
-        urls = [first, *(url for url in candidate.fallbacks if not self._journal.forgotten(url))]
-        best: list[Outcome] = []
-
-        silent: set[str] = set()
-
-        def tried() -> Iterator[str]:
-            return (url for url in urls if parts_of(url).netloc not in silent)
-
-        def judge(url: str, got: Response | FetchError) -> tuple[Outcome | None, bool]:
-            outcome = self._examined(got, from_page=True)
-            if url != first:
-                outcome = msgspec.structs.replace(outcome, image_url=url)
-            best.append(outcome)
-            if outcome.reason in {"network", "robots_unreachable"}:
-                silent.add(parts_of(url).netloc)  # has not answered, and need not be asked for a smaller one
-            ended = outcome.reason in FINAL
-            return outcome if ended else min(best, key=_distance), ended
-
-        return self.client().first_image(tried(), page, judge, note)
-
-    def _renewed(self, past: Outcome, got: Response | FetchError) -> Outcome:
+    def _renewed(self, past: Outcome, url: str, got: Response | FetchError) -> Outcome:
         """What a conditional request makes of a stored image. A failure that says nothing about it changes nothing."""
         now = datetime.now(UTC)
         if isinstance(got, FetchError):
+            if got.status in {404, 410}:
+                return msgspec.structs.replace(past, gone=True, checked_at=now)
+            failed = self._examined(got)
             if got.reason in {"optout_header", "optout_signal"}:
-                return self._examined(got)
-            gone = got.status in {404, 410}
-            return msgspec.structs.replace(past, gone=True, checked_at=now) if gone else past
+                return failed
+            return msgspec.structs.replace(past, own=blamed(failed, url), tried_at=failed.tried_at)
         if got.status == NOT_MODIFIED:
             return msgspec.structs.replace(past, gone=False, checked_at=now)
         found = self._examined(got)
@@ -187,7 +198,7 @@ class Downloader:
     def _examined(self, got: Response | FetchError, from_page: bool = False) -> Outcome:
         """`from_page`: the address was read off a page, so that one flat colour is no picture."""
         if isinstance(got, FetchError):
-            judged = datetime.now(UTC) if got.reason in UNANSWERED | {"host_off"} else None
+            judged = datetime.now(UTC) if got.reason in RESTING else None
             detail = well_formed(got.detail) or None
             return Outcome(got.reason, detail, http_status=got.status, final_url=got.final_url, tried_at=judged)
         return msgspec.structs.replace(
@@ -255,11 +266,6 @@ class Downloader:
         return bool((np.bitwise_count(self._avoided ^ np.uint64(phash)) <= ALIKE).any())
 
 
-def _distance(outcome: Outcome) -> int:
-    """How far a failed fetch was from a picture: nothing received, no picture, one that will not do."""
-    return 2 if outcome.sha256 is None else 1 if outcome.width is None else 0
-
-
 def _stamp(file: str, status: os.stat_result) -> str:
     """Names a file as it is now: other bytes under its path have another stamp, for any write changes its ctime."""
     facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -275,23 +281,3 @@ def _noted(outcome: Outcome | None, note: Note) -> Outcome | None:
     """`outcome`, once it is in the journal; that nobody was asked is none there."""
     note(None if outcome is GIVEN_UP else outcome)
     return outcome
-
-
-def _then(first: Future[Outcome | None], change: Note) -> Future[Outcome | None]:
-    """What `change` makes of the outcome of `first`, on the thread that ends it."""
-    future: Future[Outcome | None] = Future()
-
-    def ended(done: Future[Outcome | None]) -> None:
-        try:
-            future.set_result(change(done.result()))
-        except BaseException as error:  # carried to whoever waits
-            future.set_exception(error)
-
-    first.add_done_callback(ended)
-    return future
-
-
-def _known(outcome: Outcome | None) -> Future[Outcome | None]:
-    future: Future[Outcome | None] = Future()
-    future.set_result(outcome)
-    return future

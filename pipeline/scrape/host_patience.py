@@ -2,6 +2,7 @@
 
 A host that may be dead is asked for no more than ten pictures at once, so that it gets no more requests than ten
 failures take. What counts is the order of discovery, never which fetch ended first: any run comes to the same rows.
+Requests that others lead to a host count in web/host_budget.py.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from dataclasses import dataclass, field
 from curate.pipeline.scrape.outcome import UNANSWERED, Outcome
 from curate.pipeline.scrape.web.backoff import PATIENCE
 
-GIVEN_UP = Outcome("host_off")  # of a picture that nobody was asked for
-
-Fetch = Callable[[], "Future[Outcome | None]"]
+Fetch = Callable[[bool], "Future[Outcome | None]"]  # told whether its host is given up
 
 
 @dataclass
@@ -43,7 +42,7 @@ class HostPatience:
         self._lock = threading.Lock()
 
     def fetch(self, host: str, begin: Fetch) -> Future[Outcome | None]:
-        """What `begin` gives, as soon as `host` may be asked for it, or host_off once it is given up."""
+        """What `begin` gives, as soon as `host` may be asked for it, or is given up."""
         future: Future[Outcome | None] = Future()
         with self._lock:
             self._hosts.setdefault(host, _Host()).waiting.append((begin, future))
@@ -85,21 +84,21 @@ class HostPatience:
                 known.begun += not off
                 known.open += not off
                 number = known.begun
-            if off:
-                future.set_result(GIVEN_UP)
-            else:
-                self._begin(host, number, begin, future)
+            self._begin(host, None if off else number, begin, future)
             with self._lock:
                 known.busy = False
 
-    def _begin(self, host: str, number: int, begin: Fetch, future: Future[Outcome | None]) -> None:
+    def _begin(self, host: str, number: int | None, begin: Fetch, future: Future[Outcome | None]) -> None:
+        """Begins a fetch; without a `number`, one that leaves the host alone."""
+
         def ended(fetched: Future[Outcome | None]) -> None:
             error = fetched.exception()
             outcome = None if error else fetched.result()
-            with self._lock:
-                known = self._hosts[host]
-                known.open -= 1
-                self._judge(host, known, number, outcome.reason if outcome else None)
+            if number is not None:
+                with self._lock:
+                    known = self._hosts[host]
+                    known.open -= 1
+                    self._judge(host, known, number, outcome.of_own if outcome else None)
             if error:
                 future.set_exception(error)
             else:
@@ -107,7 +106,7 @@ class HostPatience:
             self._go_on(host)
 
         try:
-            begin().add_done_callback(ended)
+            begin(number is None).add_done_callback(ended)
         except BaseException as error:
             failed: Future[Outcome | None] = Future()
             failed.set_exception(error)

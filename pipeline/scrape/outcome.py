@@ -11,6 +11,8 @@ from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.jpeg import Jpeg
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.web import contact
+from curate.pipeline.scrape.web.host_budget import SILENCE
+from curate.pipeline.scrape.web.url import server_of
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,7 +42,13 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     advice: str | None = None  # what to do with it
     flat: bool = False  # one colour all over
     phash: int | None = None  # where something was forgotten that it may be like; never in the journal
-    tried_at: datetime | None = None  # when its host did not answer, or sent us away
+    tried_at: datetime | None = None  # when a host of it did not answer, or sent us away
+    own: str | None = None  # what the host of its own address did, where that is another reason
+
+    @property
+    def of_own(self) -> str:
+        """What it says of the host of its own address."""
+        return self.own or self.reason
 
     @property
     def young(self) -> bool:
@@ -48,14 +56,17 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.tried_at is not None and datetime.now(UTC) - self.tried_at < DAY
 
 
+GIVEN_UP = Outcome("host_off")  # of a picture that nobody was asked for
+
 # Reasons after which a picture's other addresses are not asked.
 FINAL = frozenset("ok optout_header optout_meta optout_signal no_contact excluded quota host_off".split())
 # Reasons that another day, or another run, may not give again.
 PASSING = frozenset(
     "network http_4xx http_5xx too_slow robots_denied robots_unreachable quota host_off no_contact".split()
 )
-UNANSWERED = frozenset("network too_slow http_5xx robots_unreachable".split())  # a host that may be dead
-DAY = timedelta(days=1)  # after which a host that was given up is asked again
+UNANSWERED = SILENCE | {"robots_unreachable"}  # a host that may be dead
+RESTING = UNANSWERED | {"host_off"}  # or one that is given up
+DAY = timedelta(days=1)  # after which a host that was given up, or that others led to in vain, is asked again
 _FLAT_BYTES, _FLAT_SHARE = 2048, 0.05  # bytes at most of a flat picture: these, and these for each px
 _FLAT_LEVELS = 8  # of 255: a JPEG's own noise
 # Reasons by a limit whose measure is not known afterwards.
@@ -115,12 +126,19 @@ def extension(data: bytes) -> str:
     return kind.value
 
 
-def holds(outcome: Outcome, limits: Scrape, same_run: bool) -> bool:
-    """Whether an outcome of the past is what a fetch under `limits` would give.
+def left_alone(outcome: Outcome, address: str) -> bool:
+    """Whether the picture at `address` waits for another day: its host is given up, or one that it led to is silent."""
+    if outcome.reason in UNANSWERED and outcome.final_url is not None:
+        return server_of(outcome.final_url) != server_of(address)
+    return outcome.reason == "host_off"
+
+
+def holds(outcome: Outcome, limits: Scrape, same_run: bool, address: str) -> bool:
+    """Whether an outcome of the past is what a fetch of `address` under `limits` would give.
 
     `same_run`: it belongs to the very search that is going on again, so what failed then has failed now.
     """
-    if outcome.reason == "host_off":
+    if left_alone(outcome, address):
         return same_run and outcome.young
     if outcome.reason == "no_contact":
         return not contact.usable(limits.contact)

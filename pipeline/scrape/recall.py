@@ -5,7 +5,7 @@ from __future__ import annotations
 from curate.pipeline.core.confined_path import is_safe_path
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.journal import Journal, Past
-from curate.pipeline.scrape.outcome import holds
+from curate.pipeline.scrape.outcome import holds, left_alone
 from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.sources.candidate import Candidate
 
@@ -22,24 +22,26 @@ class Recall:
     def of(self, key: str | None, name: str) -> Past | None:
         """The last outcome of an address, a sha256 or a stamp; `key` names the search that asks, for one that may."""
         past = self._journal.past(name)
-        if past is None or not holds(past.outcome, self._section, past.fresh or past.key == key):
+        if past is None or not holds(past.outcome, self._section, past.fresh or past.key == key, name):
             return None
-        return self._standing(past)
+        return self._standing(past, name)
 
     def own(self, key: str, index: int, candidate: Candidate) -> Past | None:
         """What the search `key` noted itself of its candidate, where another noted something of its address since."""
-        last = self._journal.past(candidate.image_url or "")
+        url = candidate.image_url or ""
+        last = self._journal.past(url)
         if last is None or last.key == key:
             return None
         outcome = self._journal.find_outcome(key, index, candidate.address)
-        if outcome is None or not holds(outcome, self._section, same_run=True):
+        if outcome is None or not holds(outcome, self._section, same_run=True, address=url):
             return None
-        return self._standing(Past(key, outcome, fresh=False))
+        return self._standing(Past(key, outcome, fresh=False), url)
 
-    def _standing(self, past: Past) -> Past | None:
+    def _standing(self, past: Past, name: str) -> Past | None:
         """`past`, unless it is to be tried again, or its bytes are gone."""
         outcome = past.outcome
-        if outcome.reason in self._retry and not past.fresh:
+        reason = "host_off" if left_alone(outcome, name) else outcome.reason
+        if not past.fresh and {outcome.reason, reason} & self._retry:
             return None
         path = outcome.path  # as the journal has it, which may be somebody else's
         stands = path is None or (is_safe_path(path) and self._store.has(path, outcome.bytes or 0))

@@ -45,8 +45,12 @@ class AccessRules:
     anything else, one right after the other, and what was waiting for them is asked for right after them.
     """
 
-    def __init__(self, read: Read, hosts: Hosts, limit: int, folder: Path | None = None) -> None:
+    def __init__(
+        self, read: Read, may_ask: Callable[[Url], None], hosts: Hosts, limit: int, folder: Path | None = None
+    ) -> None:
+        """`may_ask` raises FetchError for an origin that is not even asked for its own files."""
         self._read = read
+        self._may_ask = may_ask
         self._hosts = hosts
         self._limit = limit
         self._cache = OriginCache(folder)
@@ -65,6 +69,7 @@ class AccessRules:
                 continue
             try:
                 if self._known(url) is None:  # or another fetch has been first
+                    self._may_ask(url)
                     yield Turn(url.key, urgent=True, free=True)
                     yield from self._ask(url)
             finally:

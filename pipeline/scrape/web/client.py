@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,7 @@ from curate.pipeline.scrape.web import backoff, body, contact, headers, network_
 from curate.pipeline.scrape.web.access import MAX_REDIRECTS, AccessRules
 from curate.pipeline.scrape.web.address_guard import Guard, RefusedAddressError
 from curate.pipeline.scrape.web.fetch_errors import FetchError, TransientError
+from curate.pipeline.scrape.web.host_budget import SILENCE, HostBudget, Tries
 from curate.pipeline.scrape.web.reply import Kind, Moved, Response, judged
 from curate.pipeline.scrape.web.request import PLAIN, RequestOptions
 from curate.pipeline.scrape.web.scheduler import Scheduler, Steps, Turn
@@ -29,14 +30,13 @@ from curate.pipeline.scrape.web.url import Url, parse
 
 R = TypeVar("R")
 
-_SILENCE = frozenset({"network", "too_slow", "http_5xx"})
 LONGEST_PARK = 3600.0  # s; a host that asks for more is left alone for this run
 
 
 class HttpClient:
     """The layer, open for one run: a scheduler, a connection pool and what was learnt about each host."""
 
-    def __init__(self, section: Scrape, guard: Guard, hosts: Path | None = None) -> None:
+    def __init__(self, section: Scrape, guard: Guard, budget: HostBudget, hosts: Path | None = None) -> None:
         self._section = section
         self._http = adapter(guard, section.workers)
         self._timeout = section.connect_timeout, section.read_timeout
@@ -44,11 +44,12 @@ class HttpClient:
         self._identified = contact.usable(section.contact)
         self._watchdog = Watchdog()
         self._scheduler = Scheduler(section.workers, section.delay)
-        self._access = AccessRules(self._hop, self._scheduler, section.per_host, hosts)
+        self._access = AccessRules(self._hop, budget.check, self._scheduler, section.per_host, hosts)
         self._random = random.Random()
         self._exhausted: dict[str, float] = {}  # APIs whose quota is used up, until when (monotonic s)
         self._sent: Counter[str] = Counter()  # requests, by host and port
-        self._unanswered: Counter[str] = Counter()  # the same, counted ones that failed in a row
+        self._budget = budget
+        self._page_budget = HostBudget(backoff.PATIENCE * section.tries, "host_off")
         self._counting = threading.Lock()
 
     def close(self) -> None:
@@ -59,31 +60,27 @@ class HttpClient:
 
     def image(
         self,
-        url: str,
-        page_url: str | None,
-        then: Callable[[Response | FetchError], R],
-        options: RequestOptions = PLAIN,
-    ) -> Future[R]:
-        """Fetches an image and hands it, or the FetchError, to `then` on the fetching thread."""
-        steps = self._fetch(url, Kind.IMAGE, page_url, options=options, counted=False)
-        return self._scheduler.submit(self._caught(steps), then)
-
-    def first_image(
-        self,
-        urls: Iterable[str],
+        addresses: Sequence[str],
         page_url: str | None,
         judge: Callable[[str, Response | FetchError], tuple[R, bool]],
         then: Callable[[R], R],
+        own: str,
+        options: RequestOptions = PLAIN,
     ) -> Future[R]:
         """Fetches one address of a picture after the other until `judge` says that it will do, and hands what `judge`
-        made of the last one, or of the last that it preferred, to `then` on the fetching thread."""
+        made of the last one to `then` on the fetching thread.
+
+        `own`: the host that whoever asks gives up by itself, in the order of its pictures.
+        """
+        tries = Tries(addresses, own, self._section.tries)
 
         def steps() -> Steps[R]:
-            for number, url in enumerate(urls):
-                fetch = self._fetch(url, Kind.IMAGE, page_url, counted=number > 0)
-                result, enough = judge(url, (yield from self._caught(fetch)))
-                if enough:
-                    break
+            for url in addresses:
+                if tries.next():
+                    fetch = self._fetch(url, Kind.IMAGE, page_url, options=options, tries=tries)
+                    result, enough = judge(url, (yield from self._caught(fetch)))
+                    if enough:
+                        break
             return result
 
         return self._scheduler.submit(steps(), then)
@@ -127,13 +124,11 @@ class HttpClient:
         page_url: str | None = None,
         allowed: Callable[[str], bool] | None = None,
         options: RequestOptions = PLAIN,
-        counted: bool = True,
+        tries: Tries | None = None,
     ) -> Steps[Response]:
-        """The request with its redirects, each hop under all the rules.
-
-        `counted`: its host is given up by its failures; where it is not, whoever asks sees to that.
-        """
+        """The request with its redirects, each hop under all the rules. `tries`: of a picture."""
         url = parse(address)
+        ordered = tries is not None and url.server == tries.own
         for _ in range(MAX_REDIRECTS + 1):
             if allowed is not None and not (allowed(url.host) or allowed(url.key)):
                 raise FetchError("other_host", f"{url.host} is not among the allowed hosts", final_url=url.text)
@@ -146,11 +141,12 @@ class HttpClient:
                 self._scheduler.widen(url.key, 1, 0.0)
                 if (left := self._exhausted.get(url.key, 0.0) - time.monotonic()) > 0:
                     raise FetchError("quota", "said that its allowance is used up", final_url=url.text, wait=left)
-            result = yield from self._send_with_retries(url, kind, page_url, options=options, counted=counted)
+            sending = self._send_with_retries(url, kind, page_url, options=options, tries=tries, ordered=ordered)
+            result = yield from sending
             if isinstance(result, Response):
                 return result
             following = self._next_hop(url, result, kind)
-            counted = counted or following.key != url.key
+            ordered = ordered and following.server == url.server
             if following.key != url.key or options.form:  # keys are for the host, and the address, that gave them
                 following, options = parse(options.without(following.text)), options.elsewhere
             elif options.params:
@@ -177,19 +173,28 @@ class HttpClient:
         page_url: str | None,
         holding: bool = False,
         options: RequestOptions = PLAIN,
-        counted: bool = True,
+        tries: Tries | None = None,
+        ordered: bool = False,
     ) -> Steps[Response | Moved]:
-        """One hop, tried again while its failures may pass. `holding`: the turn is held already, and kept."""
-        after = 0.0
-        for attempt in range(self._section.tries):
+        """One hop, tried again while its failures may pass. `holding`: the turn is held already, and kept.
+
+        `ordered`: it is asked in the order of its own pictures, as HostBudget has it.
+        """
+        after, budget = 0.0, self._budget_of(kind)
+        for attempt in range(tries.left(url.server) if tries is not None else self._section.tries):
             if attempt or not holding:
                 yield Turn(url.key, after, kind is not Kind.IMAGE, keep=holding, free=kind is Kind.ROBOTS)
-            if counted and self._unanswered[url.key] >= backoff.PATIENCE * self._section.tries:
-                raise FetchError("host_off", f"{url.host} has failed too often", final_url=url.text)
+            budget.spend(url, ordered, always=kind is Kind.ROBOTS)
             try:
                 result = self._send(url, kind, page_url, options)
             except FetchError as error:
-                self._answered(url, error.reason not in _SILENCE, counted)
+                if error.reason not in SILENCE:
+                    budget.answered(url.server)
+                else:
+                    error.final_url = error.final_url or url.text
+                    budget.failed(url.server, error)
+                    if tries is not None:
+                        tries.failed(url.server)
                 if not isinstance(error, TransientError):
                     raise
                 last = error
@@ -204,7 +209,7 @@ class HttpClient:
                 after = time.monotonic() + (error.wait or 0.0)
                 after += backoff.backoff(attempt, self._section.delay, self._random)
             else:
-                self._answered(url, True, counted)
+                budget.answered(url.server)
                 self._scheduler.served(url.key)
                 return result
         raise FetchError(
@@ -258,12 +263,9 @@ class HttpClient:
         late = isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError)
         return TransientError("too_slow" if late else "network", failure.text, reached=failure.sent)
 
-    def _answered(self, url: Url, well: bool, counted: bool) -> None:
-        with self._counting:
-            if well:
-                self._unanswered.pop(url.key, None)
-            elif counted:
-                self._unanswered[url.key] += 1
+    def _budget_of(self, kind: Kind) -> HostBudget:
+        """Pages and answers have one of their own: a host that gives them may be without pictures."""
+        return self._page_budget if kind in {Kind.PAGE, Kind.ANSWER} else self._budget
 
     def _count(self, url: Url, more: int) -> int:
         """Counts `more` requests to the host of `url`, and returns how many it had."""

@@ -15,7 +15,7 @@ from curate.pipeline.scrape.web.json_reader import well_formed
 LONGEST = 8192  # characters of an address: servers take no more
 
 _SAFE = re.compile(  # what stays as it is, as nearly all do
-    r"https?://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]{0,4})?/[A-Za-z0-9/._~-]*(\?[A-Za-z0-9/._~&=-]+)?", re.ASCII
+    r"https?://([a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?)/[A-Za-z0-9/._~-]*(?:\?[A-Za-z0-9/._~&=-]+)?", re.ASCII
 )
 _HOST = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
@@ -41,6 +41,11 @@ class Url:
     def origin(self) -> str:
         """What a robots.txt is valid for."""
         return f"{self.scheme}://{self.key}"
+
+    @property
+    def server(self) -> str:
+        """What its failures are counted by: http and https of a host are one."""
+        return self.key.removesuffix(":80").removesuffix(":443")
 
     def at(self, path: str) -> Url:
         """Another path of the same origin."""
@@ -96,6 +101,16 @@ def is_readable(url: str) -> bool:
     except FetchError as error:
         return error.reason != "bad_url"
     return True
+
+
+def server_of(url: str) -> str:
+    """`Url.server` of an address; empty for one that cannot be parsed."""
+    if plain := _SAFE.fullmatch(url):
+        return plain[1].removesuffix(":80").removesuffix(":443")
+    try:
+        return parse(url).server
+    except FetchError:
+        return ""
 
 
 def absolute(url: str, base: str) -> str | None:

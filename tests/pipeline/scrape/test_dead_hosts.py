@@ -184,8 +184,8 @@ def test_thousands_that_wait_for_one_answer_are_begun_in_their_order() -> None:
         return done
 
     for future in first:
-        patience.fetch("h", lambda future=future: future)
-    waiting = [patience.fetch("h", lambda number=number: at_once(number)) for number in range(5000)]
+        patience.fetch("h", lambda off, future=future: future)
+    waiting = [patience.fetch("h", lambda off, number=number: at_once(number)) for number in range(5000)]
     assert not begun
     first[-1].set_result(outcome.Outcome("ok"))
     assert begun == list(range(5000)) and all(future.done() for future in waiting)

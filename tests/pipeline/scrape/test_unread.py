@@ -48,5 +48,5 @@ def test_its_name_comes_before_its_size() -> None:
 @pytest.mark.parametrize("reads", [True, False])
 def test_what_a_plugin_reads_is_tried_again_once_it_is_there(monkeypatch: pytest.MonkeyPatch, reads: bool) -> None:
     monkeypatch.setattr(codec, "reads_heic", lambda: reads)
-    assert holds(Outcome("unsupported", format="HEIC"), LIMITS, same_run=False) is not reads
-    assert holds(Outcome("unsupported", format="Photoshop PSD"), LIMITS, same_run=False)
+    assert holds(Outcome("unsupported", format="HEIC"), LIMITS, same_run=False, address="") is not reads
+    assert holds(Outcome("unsupported", format="Photoshop PSD"), LIMITS, same_run=False, address="")
