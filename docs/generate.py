@@ -143,7 +143,7 @@ def _exit_codes() -> Iterator[str]:
     known: dict[int, list[str]] = {
         0: ["Done."],
         errors.EXIT_BUG: ["A bug of ours: run it again with --debug, and report what it prints."],
-        errors.EXIT_INTERRUPTED: ["Interrupted; the same command goes on where it stopped."],
+        errors.EXIT_INTERRUPTED: ["Interrupted; what is finished is kept, and the same command goes on."],
     }
     kinds = errors.CurateError.__subclasses__()
     for kind in (one for one in kinds if one.__module__ == errors.__name__):  # whatever else happens to be imported

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-INTERRUPTED = "curate: interrupted; the same command goes on where it stopped\n"
+INTERRUPTED = "curate: interrupted; what is finished is kept, and the same command goes on\n"
 
 
 def main() -> None:

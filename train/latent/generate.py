@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.pipeline.core import interrupt
 from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.outputs import OutputPlan, Record
 from curate.pipeline.core.progress import SILENT, Progress
@@ -67,20 +68,21 @@ def run(
         done = set(wanted) - set(todo) | set(before.seeds if before else ())
         _note(source, plan, out, done, said, settings)  # so that what is killed knows by which settings it was
         xmp = metadata.xmp(source.made_by, synthetic.GENERATED)
+        # Batches of all that is wanted: the last bits of a picture depend on those that are made with it.
+        batches = [wanted[at : at + source.batch] for at in range(0, len(wanted), source.batch)]
         try:
-            # Batches of all that is wanted: the last bits of a picture depend on those that are made with it.
-            for at in range(0, len(wanted), source.batch):
-                part = wanted[at : at + source.batch]
-                if todo.keys().isdisjoint(part):
-                    continue
-                codes = source.codes(part, settings.psi, settings.cutoff, settings.index)
-                for seed, picture in zip(part, source.pictures(codes, settings.noise), strict=True):
-                    if seed not in todo:
+            with interrupt.deferred() as interrupted:
+                for part in batches:
+                    if todo.keys().isdisjoint(part) or interrupted():
                         continue
-                    with plan.write(todo[seed]) as temporary:
-                        temporary.write_bytes(picture_files.encode(Photo.of(picture), ".png", xmp))
-                    done.add(seed)
-                    task.advance()
+                    codes = source.codes(part, settings.psi, settings.cutoff, settings.index)
+                    for seed, picture in zip(part, source.pictures(codes, settings.noise), strict=True):
+                        if seed not in todo:
+                            continue
+                        with plan.write(todo[seed]) as temporary:
+                            temporary.write_bytes(picture_files.encode(Photo.of(picture), ".png", xmp))
+                        done.add(seed)
+                        task.advance()
         except KeyboardInterrupt:
             _note(source, plan, out, done, said, settings)
             left = sum(seed not in done for seed in todo)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curate.pipeline.core import interrupt
 from curate.pipeline.core.config import override
 from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.outputs import OutputPlan, Record
@@ -41,6 +42,7 @@ from curate.train.translate.translator import affine_at, lenient
 FRAMES = 40  # of a film
 SHOWN = 256  # px, side of its pictures
 FRAME, LAST_FRAME = 100, 2500  # ms
+FINISHING = "finishing the photos that are begun; once more to stop at once"
 _ENDINGS = (".safetensors", ".png", ".gif", ".json")
 _OWN = "-generator.safetensors"
 
@@ -112,8 +114,10 @@ def run(
         found = _targets(source, todo, results, align=align)
         steps = len(found) * (settings.steps + (tune.steps if tune else 0))
         try:
-            with progress.task("project", steps) as task:
+            with interrupt.deferred(FINISHING) as interrupted, progress.task("project", steps) as task:
                 for at in range(0, len(found), batch):
+                    if interrupted():
+                        break
                     part = found[at : at + batch]
                     results |= _batch(source, part, settings, perceptual, tune, said, plan, task)
         except KeyboardInterrupt:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -74,14 +76,13 @@ def test_a_strangers_picture_stays(tmp_path: Path) -> None:
 def test_after_ctrl_c_the_same_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, out = tiny_run(tmp_path), tmp_path / "out"
     whole = generate.run(source, range(20), tmp_path / "whole", PSI)
-    real, calls = LatentRun.pictures, iter(range(9))
+    real = LatentRun.pictures
 
-    def interrupted(self: LatentRun, ws: torch.Tensor, noise: str = "const") -> np.ndarray:
-        if next(calls):
-            raise KeyboardInterrupt
+    def pressed(self: LatentRun, ws: torch.Tensor, noise: str = "const") -> np.ndarray:
+        os.kill(os.getpid(), signal.SIGINT)
         return real(self, ws, "const")
 
-    monkeypatch.setattr(LatentRun, "pictures", interrupted)
+    monkeypatch.setattr(LatentRun, "pictures", pressed)
     with pytest.raises(InterruptionError, match="4 pictures are left"):
         generate.run(source, range(20), out, PSI)
     assert len(picture_set.read(out).seeds) == 16

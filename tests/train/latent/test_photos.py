@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +103,22 @@ def test_after_ctrl_c_the_rest_is_done(tmp_path: Path, photos: Path, monkeypatch
     monkeypatch.setattr(project, "project", interrupted)
     with pytest.raises(InterruptionError, match="1 photos are left"):
         project.run(source, [photos], out, SHORT, PIXELS, batch=1)
+    assert [one.kept for one in project.run(source, [photos], out, SHORT, PIXELS, batch=1)] == [True, False]
+
+
+def test_at_ctrl_c_the_photos_that_are_begun_are_finished(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out, real = style_run(tmp_path), tmp_path / "out", project.project
+
+    def pressed(*given: object) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(project, "project", pressed)
+    with pytest.raises(InterruptionError, match="1 photos are left"):
+        project.run(source, [photos], out, SHORT, PIXELS, batch=1)
+    monkeypatch.setattr(project, "project", real)
     assert [one.kept for one in project.run(source, [photos], out, SHORT, PIXELS, batch=1)] == [True, False]
 
 
