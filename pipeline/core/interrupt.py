@@ -75,7 +75,7 @@ def asked() -> bool:
 
 @contextmanager
 def deferred(told: str = FINISHING) -> Iterator[Callable[[], bool]]:
-    """Within the block the first Ctrl-C only makes the yielded function say True; a person is told `told`.
+    """Within the block the first Ctrl-C only makes the yielded function say True; a person is told `told`, if anything.
 
     The block's work then comes to its end; where it doesn't raise itself, KeyboardInterrupt is raised after it. In a
     thread other than the main one, where signals can't be caught, the function always says False.
@@ -192,6 +192,7 @@ def _end() -> None:
 
 
 def _say(text: str) -> None:
-    """A line on stderr, past its buffer, in which the main thread may be."""
+    """A line on stderr, past its buffer, in which the main thread may be; nothing for no text."""
+    line = f"\n{text}\n" if os.isatty(2) else f"{text}\n"
     with suppress(OSError):
-        os.write(2, f"\n{text}\n".encode() if os.isatty(2) else f"{text}\n".encode())
+        os.write(2, line.encode() if text else b"")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
+from curate.pipeline.core import interrupt
 from curate.pipeline.core.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -56,13 +57,23 @@ def address(listening: socket.socket, token: str) -> str:
 
 def run(app: ASGIApp, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
     """Answers on `listening` until Ctrl-C, which is how it ends; closes it. Calls `ready` just before."""
-    server = uvicorn.Server(configuration(app))
-    ready()
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt), interrupt.deferred("") as interrupted:
+            ready()
+            _Server(configuration(app), interrupted).run(sockets=[listening])
     finally:
         listening.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends by what comes before it handles signals itself, too, and by those that it does not know."""
+
+    def __init__(self, config: uvicorn.Config, interrupted: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._interrupted = interrupted
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._interrupted()
 
 
 def configuration(app: ASGIApp) -> uvicorn.Config:

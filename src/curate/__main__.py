@@ -19,9 +19,10 @@ def main() -> None:
     except KeyboardInterrupt:
         from curate.pipeline.core.errors import EXIT_INTERRUPTED
 
-        exec("")  # else `python -m` ends itself by a signal where it came up within an exec, as of a dataclass
         sys.stderr.write(INTERRUPTED)
         sys.exit(EXIT_INTERRUPTED)
+    finally:
+        exec("")  # else `python -m` ends itself by a signal where Ctrl-C came up within an exec, as of a dataclass
 
 
 if __name__ == "__main__":

@@ -133,17 +133,27 @@ def test_small_answers_do_not_wait_for_the_client() -> None:
         assert listening.proto == socket.IPPROTO_TCP
 
 
-def test_interrupting_it_is_its_usual_end() -> None:
-    code = (
-        "from fastapi import APIRouter\n"
-        "from curate.pipeline.web import application, loopback\n"
-        "app = application.application(APIRouter(), {}, token='t')\n"
-        "socket = loopback.listen(0)\n"
-        "loopback.run(app, socket, lambda: print(loopback.address(socket, 't'), flush=True))\n"
-    )
+SERVES = """
+import os
+from fastapi import APIRouter
+from curate.pipeline.web import application, loopback
+app = application.application(APIRouter(), {}, token="t")
+socket = loopback.listen(0)
+def ready():
+    print(loopback.address(socket, "t"), flush=True)
+    if EARLY: os.kill(os.getpid(), NUMBER)
+loopback.run(app, socket, ready)
+"""
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["at work", "before it answers"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_interrupting_it_is_its_usual_end(number: int, early: bool) -> None:
+    code = SERVES.replace("EARLY", str(early)).replace("NUMBER", f"{number:d}")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout and process.stderr
         address = process.stdout.readline().decode().strip()
-        assert requests.get(f"{address}base.css").ok
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0 and process.stderr.read() == b""
+        if not early:
+            assert requests.get(f"{address}base.css").ok
+            process.send_signal(number)
+        assert process.wait(60) == 0 and process.stderr.read() == b""
