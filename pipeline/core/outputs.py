@@ -13,7 +13,7 @@ import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,9 +64,18 @@ class Record:
 
     def tidy(self) -> None:
         """One line for each file that is still there, by name: equal files have equal records. Raises CurateError."""
-        there = {name: digests[-1] for name, digests in self._digests.items() if (self.path.parent / name).exists()}
+        there = {name: self._there(name) for name in self._digests if (self.path.parent / name).exists()}
         with atomic_write(self.path, durable=False) as temporary:
             temporary.write_text("".join(_line(name, there[name]) for name in sorted(there)), "utf-8")
+
+    def _there(self, name: str) -> str:
+        """Which of the digests that were noted is that of the file: what a disk refused did not take its place."""
+        known = self._digests[name]
+        if len(set(known)) > 1:
+            with suppress(OSError):
+                if (found := _digest(self.path.parent / name)) in known:
+                    return found
+        return known[-1]
 
 
 class OutputPlan:

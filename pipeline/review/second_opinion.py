@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write, disk_error
+from curate.pipeline.core.files import atomic_write, disk_error, writing
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.core.text_table import table as as_text
 from curate.pipeline.imaging import shards
@@ -27,6 +27,7 @@ from curate.pipeline.tables.schema import Table
 from curate.pipeline.tables.suspects_table import SUSPECTS
 
 DISAGREEMENTS = "processed/views/disagreements.tsv"
+UNFINISHED = ".unfinished-export"  # stands in a folder until all of its files do
 NAMED = 10  # disagreements that a terminal shows
 
 
@@ -63,28 +64,45 @@ def export(root: Path, out: Path, *, domains: Sequence[str] = (), progress: Prog
     """Makes `out` a folder in which `curate review` shows the crops and pairs that train, of `domains` alone.
 
     No decision comes along, so that the second person does not know the first one's, and no photo: what was refused
-    can't be shown. Pictures are hard links where the disk allows. Raises UsageError for a folder that is not empty and
-    an unknown domain, TableError where there is nothing, CurateError for a disk that refuses.
+    can't be shown. Pictures are hard links where the disk allows. What an export that did not end left there is made
+    anew. Raises UsageError for a folder that is not empty and an unknown domain, TableError where there is nothing,
+    CurateError for a disk that refuses.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: there already, and not empty", "choose another folder")
-    counts: dict[str, int] = {}
+    tables = {kind: review_items.KINDS[kind][0] for kind in review_items.kinds(root)}
+    chosen = {kind: _chosen(table, domains, root) for kind, table in tables.items()}
+    with writing(out):
+        _begin(out)
     images: set[str] = set()
-    for kind in review_items.kinds(root):
-        table, _ = review_items.KINDS[kind]
-        data = manifest.accepted(manifest.read(table, root))
-        chosen = [name for name in domains if kind == "crops" or _has(data, name)]
-        data = manifest.filter_domains(table, data, chosen, root)
-        columns = ["path"] if table is CROPS else ["article_path", "human_path"]
+    for kind, data in chosen.items():
+        columns = ["path"] if tables[kind] is CROPS else ["article_path", "human_path"]
         _link(root, out, {path for name in columns for path in data[name].to_pylist()}, kind, progress)
-        manifest.write(table, data, out, manifest.meta(table, root))
+        manifest.write(tables[kind], data, out, manifest.meta(tables[kind], root))
         for name in {"image_id", "article_image_id", "human_image_id"} & set(data.schema.names):
             images.update(data[name].to_pylist())
-        counts[kind] = data.num_rows
     for table, key, wanted in ((IMAGES, "image_id", images), (DEDUP, "crop_id", None), (SUSPECTS, "crop_id", None)):
         _copy(table, key, wanted, root, out)
-    (out / decisions.FILE).touch()
-    return ExportedReview(str(out), counts)
+    with writing(out):
+        (out / decisions.FILE).touch()
+        (out / UNFINISHED).unlink()
+    return ExportedReview(str(out), {kind: data.num_rows for kind, data in chosen.items()})
+
+
+def _begin(out: Path) -> None:
+    """Makes `out` a folder with nothing but the word that it is unfinished. Raises UsageError, and OSError."""
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / UNFINISHED).exists())):
+        raise UsageError(f"{out}: there already, and not empty", "choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / UNFINISHED).touch()
+    for made in (out / "manifests", out / "processed"):
+        if made.exists():
+            shutil.rmtree(made)
+
+
+def _chosen(table: Table, domains: Sequence[str], root: Path) -> pa.Table:
+    """The rows of `table` that train, of `domains` alone. Raises UsageError for one that no crop has."""
+    data = manifest.accepted(manifest.read(table, root))
+    there = [name for name in domains if table is CROPS or _has(data, name)]
+    return manifest.filter_domains(table, data, there, root)
 
 
 def _has(data: pa.Table, domain: str) -> bool:

@@ -1,7 +1,8 @@
 """Files of Parquet: the one writer and the one reader of them, which notice a bit that has flipped since.
 
 Every page of rows has Parquet's own checksum; the notes beside the rows, which Parquet has none for, have a digest. A
-file that others wrote without them is read as it is.
+file that others wrote without them is read as it is. None is mapped into memory: where a disk fails while it is read, a
+map ends the process, a read is an error.
 """
 
 from __future__ import annotations
@@ -35,20 +36,20 @@ def writer(
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of a file, without its notes; with `columns` these alone. Raises one of BROKEN."""
     wanted = None if columns is None else list(columns)
-    table = pq.read_table(path, columns=wanted, memory_map=True, page_checksum_verification=True)
+    table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
     return table.replace_schema_metadata(None)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
     """A file to be read piece by piece. Opening and reading it raise one of BROKEN."""
-    with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
         yield file
 
 
 def notes(path: Path) -> dict[bytes, bytes]:
     """What is noted beside the rows, by key. Raises one of BROKEN."""
-    schema = pq.read_schema(path, memory_map=True)
+    schema = pq.read_schema(path)
     found = dict(schema.metadata or {})
     digest = found.pop(_DIGEST, None)
     if digest is not None and digest != _digest(schema, found):

@@ -114,7 +114,7 @@ COMMANDS = (
     Command("review --by ann", visit="decides"),
     Command("review --by ann", visit="places"),
     Command("review --by ann", after=("reject {crop} --by ann", "keep {crop} --by ann"), visit="takes_back", once=True),
-    Command("review --export second"),
+    Command("review --export second", once=True),
     Command("review --import second", after=("review --export second", "reject {crop} --root second --by ben")),
     Command("sort --by sharpness"),
     Command("list no-face"),

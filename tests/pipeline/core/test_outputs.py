@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import unicodedata
@@ -119,6 +120,24 @@ def test_a_failing_write_leaves_target_and_record_alone(tmp_path: Path) -> None:
         raise ValueError("broken")
     assert (tmp_path / "x.png").read_text() == "first"
     assert Record(tmp_path).holds(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("refused", ["replace", "fsync"])
+def test_what_a_disk_did_not_let_take_its_place_is_forgotten(
+    refused: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_once(*_: object) -> None:
+        patched.undo()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put(tmp_path / "a.png", "old")
+    before = (tmp_path / RECORD).read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, refused, refuse_once)
+        with pytest.raises(CurateError, match="a.png: cannot write"):
+            put(tmp_path / "a.png", "new")
+    assert (tmp_path / RECORD).read_bytes() == before
+    put(tmp_path / "a.png", "new")
 
 
 def test_the_record_is_the_same_in_any_order_and_forgets_what_is_gone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.review import second_opinion
 from curate.pipeline.review.session import ReviewQuery, ReviewSession
 from curate.pipeline.tables import decisions, manifest
@@ -64,6 +64,24 @@ def test_one_domain_alone_is_exported_and_no_folder_is_written_over(world: Path,
         "did you mean"
         in curate("review", "--export", tmp_path / "x", "--domain", "lon", "--root", world, code=2).stderr
     )
+
+
+def test_an_export_that_did_not_end_is_made_anew(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / "there"
+    with monkeypatch.context() as patched:
+        patched.setattr(decisions, "FILE", "no/such/folder")  # the last that is written
+        with pytest.raises(CurateError, match="cannot write"):
+            second_opinion.export(world, there)
+    second_opinion.export(world, there, domains=["long"])
+    again = tmp_path / "again"
+    second_opinion.export(world, again, domains=["long"])
+    assert _names(there) == _names(again), "no picture of another domain is left"
+    with pytest.raises(UsageError, match="not empty"):
+        second_opinion.export(world, there)
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
 def test_whose_decisions_they_are_is_asked(world: Path, tmp_path: Path) -> None:

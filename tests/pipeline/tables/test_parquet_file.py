@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +34,26 @@ def test_what_is_written_is_read_and_equal_content_is_equal_bytes(tmp_path: Path
     with parquet_file.opened(tmp_path / "x") as file:
         assert sum(batch.num_rows for batch in file.iter_batches(100)) == 500
     assert written(tmp_path / "y") == first
+
+
+def test_a_file_that_fails_while_it_is_read_does_not_end_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with parquet_file.writer(path, ROWS.schema) as file:
+        for _ in range(40):
+            file.write_table(ROWS)
+    cut = """if True:
+        import os, sys
+        from pathlib import Path
+        from curate.pipeline.tables import parquet_file
+        with parquet_file.opened(Path(sys.argv[1])) as file:
+            os.truncate(sys.argv[1], 0)  # a map of it ends in a signal, as where a disk fails
+            try:
+                list(file.iter_batches(100))
+            except parquet_file.BROKEN:
+                print("broken")
+    """
+    done = subprocess.run([sys.executable, "-c", cut, path], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "broken\n"), done.stderr
 
 
 def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
