@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.files import atomic_write, disk_error
+
+if TYPE_CHECKING:
+    from curate.train.trainer.event_file import EventFile
 
 
 class ScalarLogger:
@@ -41,9 +44,8 @@ class ScalarLogger:
         with _named(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(_line(row))
         if self._events is not None:
-            for name, value in scalars.items():
-                with _named(self.path.with_name("tensorboard")):
-                    self._events.add_scalar(name, value, step)
+            with _named(self.path.with_name("tensorboard")):
+                self._events.write(step, scalars)
 
     def table(self) -> None:
         """Brings scalars.tsv up to date: a row per tick, a column per scalar, empty where it has none; and what was
@@ -114,10 +116,10 @@ def _row(line: str) -> dict[str, Any] | None:
         return None
 
 
-def _events(folder: Path, after: int) -> Any:
+def _events(folder: Path, after: int) -> EventFile | None:
     try:
-        from torch.utils.tensorboard import SummaryWriter  # the package tensorboard is optional
+        from curate.train.trainer.event_file import EventFile  # the package tensorboard is optional
     except ImportError:
         return None
     with _named(folder):
-        return SummaryWriter(str(folder), purge_step=after + 1 if after else None)
+        return EventFile(folder, after)

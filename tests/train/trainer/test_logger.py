@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +81,21 @@ def test_tensorboard_reads_the_same_numbers(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [(event.step, event.value) for event in events.Scalars("G/x")] == [(2, 2.0), (4, 40.0)]
+
+
+def test_a_full_disk_is_one_line_of_tensorboard_s_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_writer = pytest.importorskip("tensorboard.summary.writer.record_writer", reason="tensorboard is optional")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    told = pytest.raises(CurateError, match="tensorboard: cannot write: No space left")
+    with told, ScalarLogger(tmp_path, 0) as log:
+        monkeypatch.setattr(record_writer.RecordWriter, "write", refuse)
+        log.write(2, {"G/x": 1.0})
+    assert not capsys.readouterr().err, "no thread of it that tells of the same in its own way"
 
 
 def test_tables_are_extended_line_by_line_and_made_anew_for_a_new_column(tmp_path: Path) -> None:
