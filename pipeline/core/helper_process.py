@@ -20,6 +20,7 @@ from typing import IO
 
 from curate.pipeline.core import interrupt
 
+LOOKS = 20  # in which the time is spent that an answer has
 WATCH = 0.5  # s between two looks at whether the process that asks is there
 _HOME = str(Path(__file__).parents[3])  # where the package `curate` stands
 
@@ -46,7 +47,8 @@ class HelperProcess:
         assert process.stdin is not None and process.stdout is not None, "both are pipes"
         try:
             _write(process.stdin, message)  # all of it is read before any work begins
-            if not select.select([process.stdout], [], [], seconds)[0]:
+            # One look is all that is lost while this process was stopped, by Ctrl-Z, say.
+            if not any(select.select([process.stdout], [], [], seconds / LOOKS)[0] for _ in range(LOOKS)):
                 raise HelperLateError(f"no answer within {seconds:g} s")
             return _read(process.stdout)
         except (OSError, EOFError) as error:

@@ -157,7 +157,16 @@ def _owners(lock: int) -> str:
     there = [line for line in lines if (number := line.partition(" ")[0]).isdigit() and _alive(int(number))]
     if not there:
         return lines[0] if lines else ""
-    return f"{there[0]} and {len(there) - 1} more" if len(there) > 1 else there[0]
+    first = there[0] + (", stopped until `fg` or `kill -CONT`," if _stopped(there[0].partition(" ")[0]) else "")
+    return f"{first} and {len(there) - 1} more" if len(there) > 1 else first
+
+
+def _stopped(number: str) -> bool:
+    """Whether this process stands still, by Ctrl-Z, say, and is waited for in vain; False where that is not known."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] == "T"
+    except (OSError, IndexError):
+        return False
 
 
 def _command() -> str:

@@ -99,6 +99,12 @@ def test_outputs_stand_below_the_three_folders(stage: str) -> None:
         assert len(path.parts) > 1, "DVC deletes an output before a run: never a whole top folder"
 
 
+def test_no_table_is_deleted_under_another_command() -> None:
+    """DVC deletes the other outputs before it begins a stage, whoever reads them meanwhile."""
+    outs = [out for name in DATA for out in STAGES[name]["outs"]]
+    assert [out for out in outs if isinstance(out, str) or not all(one["persist"] for one in out.values())] == []
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_the_command_that_a_person_runs(stage: str) -> None:
     recipe = STAGES[stage].get("do", STAGES[stage])

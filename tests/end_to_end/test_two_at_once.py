@@ -94,6 +94,16 @@ def test_with_wait_it_begins_after_the_other(world: Path) -> None:
     assert build.communicate() and build.returncode == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_waits_ends_at_once(number: int, world: Path) -> None:
+    words = [sys.executable, "-m", "curate", "build", "--wait"]
+    with hold(world, writes=["dedup"]), subprocess.Popen(words, cwd=world, stderr=subprocess.PIPE, text=True) as build:
+        assert build.stderr is not None and "waiting" in build.stderr.readline()
+        build.send_signal(number)
+        assert "the same command goes on" in build.communicate(timeout=60)[1]
+    assert build.returncode == 130
+
+
 def test_two_exports_into_one_folder(world: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with hold(folders=[out]):
@@ -118,6 +128,22 @@ def test_dvc_beside_a_person_s_command_ends_in_a_clear_word(tmp_path: Path) -> N
     scale.world(tmp_path, 20)
     with Terminal(["dvc", "init", "--no-scm", "--quiet"], tmp_path) as terminal:
         assert terminal.ended() == 0
-    with hold(tmp_path, writes=["crops"]), Terminal(["dvc", "repro", "--single-item", "crop"], tmp_path) as terminal:
-        assert terminal.ended()
-        assert f"process {os.getpid()} " in terminal.shown and "failed to reproduce 'crop'" in terminal.shown
+    with (tmp_path / "params.yaml").open("a") as params:
+        params.write("dedup: {radius: 8}\nbuild: {val: 0.1}\n")
+    for name in ("crop", "dedup", "build"):
+        curate(name, "--root", tmp_path)
+    tables = {path: path.read_bytes() for path in (tmp_path / "manifests").glob("*.parquet")}
+    for stage, place in {"crop": "crops", "dedup": "dedup", "build": "dataset"}.items():
+        with hold(tmp_path, reads=[place]):
+            shown = repro(tmp_path, stage)
+        assert f"process {os.getpid()} " in shown and f"failed to reproduce '{stage}'" in shown
+        assert {path: path.read_bytes() for path in (tmp_path / "manifests").glob("*.parquet")} == tables
+    assert "Running stage" in repro(tmp_path, "build") and "Running stage" not in repro(tmp_path, "build")
+    assert {path: path.read_bytes() for path in (tmp_path / "manifests").glob("*.parquet")} == tables
+
+
+def repro(root: Path, stage: str) -> str:
+    """What `dvc repro` of this stage alone shows."""
+    with Terminal(["dvc", "repro", "--single-item", stage], root) as terminal:
+        terminal.ended(120)
+        return terminal.shown

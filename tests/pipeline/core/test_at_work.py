@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,8 +40,10 @@ def another(root: Path, writes: str = "", reads: str = "") -> Iterator[subproces
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_who_writes_is_alone(root: Path) -> None:
@@ -56,6 +59,16 @@ def test_who_writes_is_alone(root: Path) -> None:
         other.wait()
         with hold(root, writes=["crops"]):  # a killed process's lock is free at once
             pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
+def test_who_was_stopped_is_named_and_how_to_let_it_go_on(root: Path) -> None:
+    with another(root, writes="crops") as other:
+        other.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, other.pid, os.WSTOPPED | os.WNOWAIT)
+        told = rf"process {other.pid} \(-c, since .*\), stopped until `fg` or `kill -CONT`, is at work there"
+        with pytest.raises(UsageError, match=told), hold(root, reads=["crops"]):
+            pytest.fail("two at once")
 
 
 def test_any_number_reads(root: Path) -> None:

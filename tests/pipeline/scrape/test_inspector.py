@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from curate.pipeline.core import helper_process
 from curate.pipeline.core.helper_process import HelperLateError, HelperProcess
 from curate.pipeline.scrape import inspector
 from curate.pipeline.scrape.config import Scrape
@@ -60,6 +61,15 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inspector, "LONGEST", 0.2)
         late = apart.examine(photo(2, "PNG"))
         assert (late.reason, late.detail) == ("decode_failed", "its decoder took too long")
+
+
+def test_time_in_which_a_command_was_stopped_costs_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-Z and `fg` all the time that select had is over."""
+    real, stopped = helper_process.select.select, iter([([], [], [])])
+    monkeypatch.setattr(helper_process.select, "select", lambda *given: next(stopped, None) or real(*given))
+    with Inspector(LIMITS) as apart:
+        assert apart.examine(photo(1, "PNG")).reason == "ok"
+    assert next(stopped, None) is None
 
 
 SPINS = """
