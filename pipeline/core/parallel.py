@@ -45,8 +45,7 @@ def run(
 
     On a pool or a cluster, a batch that kills its worker is tried once more alone and then yielded as WorkerDied; an
     exception raised by the worker itself, or by `make`, is raised here. Raises UsageError for a cluster that is not
-    there or without Ray, and KeyboardInterrupt for Ctrl-C once the batches that were begun then have been yielded;
-    those of a cluster are not.
+    there or without Ray, and KeyboardInterrupt for Ctrl-C once the batches that were begun then have been yielded.
     """
     if section.kind == "ray":
         from curate.pipeline.core import ray_cluster

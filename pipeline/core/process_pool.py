@@ -49,7 +49,7 @@ def run(
                 return
             batch, future = waiting[0]
             try:
-                result: Result | WorkerDied[Batch] | _NotBegun = future.result()
+                result: Result | WorkerDied[Batch] | NotBegun = future.result()
             except BrokenProcessPool:
                 # Any of the batches under way may be the killer: each is tried alone, in order.
                 pool.end()
@@ -58,7 +58,7 @@ def run(
                 others = list(waiting)[1:]
                 waiting = deque([(batch, future), *((b, f if _succeeded(f) else pool.submit(b)) for b, f in others)])
             waiting.popleft()
-            if isinstance(result, _NotBegun):
+            if isinstance(result, NotBegun):
                 return  # nor are those after it
             yield result
 
@@ -84,8 +84,8 @@ class Guarded(Generic[Batch, Result]):
 _END: Any = object()
 
 
-class _NotBegun:
-    """Stands for the result of a batch that no worker had begun when Ctrl-C came."""
+class NotBegun:
+    """Stands for the result of a batch that nobody had begun when Ctrl-C came."""
 
 
 class _Process(SpawnProcess):
@@ -129,7 +129,7 @@ class _Pool:
             return broken
 
     def begin_no_more(self) -> None:
-        """Batches that no worker has begun yet end as _NotBegun."""
+        """Batches that no worker has begun yet end as NotBegun."""
         self._no_more.set()
 
     def end(self) -> None:
@@ -201,5 +201,5 @@ def _leave_with_parent() -> None:
 def _call(batch: Any) -> Any:
     assert _worker is not None and _no_more is not None, "the pool's initializer has not run"
     if _no_more.is_set():
-        return _NotBegun()
+        return NotBegun()
     return _worker(batch)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,6 +107,86 @@ def test_a_lost_node_costs_no_batch(engine: Engine, nodes: Any) -> None:
     first = [next(results) for _ in range(3)]
     nodes.remove_node(other, allow_graceful=False)
     assert first + list(results) == list(range(40))
+
+
+def pressing(at: int) -> Callable[[int], int]:
+    def work(n: int) -> int:
+        if n == at:
+            os.kill(os.getppid(), signal.SIGINT)  # of the guarded worker: its actor here
+        return n
+
+    return work
+
+
+class _Handle:
+    """Calls methods as Ray's handle of an actor does, at once and in this process."""
+
+    def __init__(self, actor: object) -> None:
+        self._actor = actor
+
+    def __getattr__(self, name: str) -> Any:
+        return SimpleNamespace(remote=getattr(self._actor, name))
+
+
+class _Rows:
+    """As Ray Data has rows and maps them: `ahead` of those that are taken are done."""
+
+    ahead = 3
+
+    def __init__(self, rows: list[Any]) -> None:
+        self._rows = rows
+
+    def map(self, actor: Any, *, fn_constructor_kwargs: dict[str, Any], concurrency: int, num_cpus: int) -> _Rows:
+        self._work = actor(**fn_constructor_kwargs)
+        return self
+
+    def iter_rows(self) -> Iterator[Any]:
+        done: deque[Any] = deque()
+        for row in self._rows:
+            done.append(self._work(row))
+            if len(done) > self.ahead:
+                yield done.popleft()
+        yield from done
+
+
+def _init(**settings: Any) -> None:
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+
+
+@pytest.fixture
+def standin(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """What of Ray the engine calls, in this process: shows its own part where Ray is not installed."""
+    context = SimpleNamespace(execution_options=SimpleNamespace())
+    data = SimpleNamespace(
+        from_items=lambda rows, override_num_blocks: _Rows(rows),
+        DataContext=SimpleNamespace(get_current=lambda: context),
+    )
+    ray = SimpleNamespace(
+        data=data,
+        init=_init,
+        is_initialized=lambda: False,
+        cluster_resources=dict,
+        get=lambda value: value,
+        remote=lambda **options: lambda kind: SimpleNamespace(remote=lambda: _Handle(kind())),
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setitem(sys.modules, "ray.data", data)
+    return Engine(kind="ray")
+
+
+def test_at_ctrl_c_the_batches_that_were_begun_are_yielded(standin: Engine) -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        for result in run(pressing, {"at": 5}, range(1000), standin):
+            done.append(result)
+    assert done == list(range(len(done)))
+    assert 5 < len(done) <= 5 + 2 + _Rows.ahead
+
+
+def test_ray_leaves_sigterm_as_it_was(standin: Engine) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert list(run(adder, {"plus": 1}, [1], standin)) == [2]
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_no_cluster_and_no_ray_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
