@@ -36,7 +36,7 @@ class Case(NamedTuple):
     ends: int = 0  # when nobody interrupts it
 
 
-PHOTOS = "project raw/images --run processed/runs/stylegan2 --no-align --steps 9 --distance pixels"
+PHOTOS = "project raw/images --run processed/runs/stylegan2 --no-align --distance pixels"
 CASES = {
     "scrape": Case("scrape", ("raw", "manifests/images.parquet")),
     "crop": Case("crop --workers 2", ("processed/crops", "manifests/crops.parquet")),
@@ -63,8 +63,8 @@ CASES = {
     "generate": Case("generate processed/runs/stylegan2 --seeds 0-99 --out other", ("other",)),
     "label": Case("label generated --by smile --force", ("generated/.curate-smiles.jsonl",), 2),
     "direction": Case("direction generated --method sefa --count 2 --check 20 --force --out new", ("new",), 2),
-    "project": Case(PHOTOS, ("projected",)),
-    "project --tune": Case(f"{PHOTOS} --tune --tune-steps 4", ("projected",)),
+    "project": Case(f"{PHOTOS} --steps 9", ("projected",)),
+    "project --tune": Case(f"{PHOTOS} --steps 2 --tune --tune-steps 1", ("projected",)),
     "edit": Case("edit generated/seed0000.png generated/seed0001.png --direction sefa1", ("edited",)),
     "weights import": Case("weights import processed/runs/cyclegan -o one.safetensors", ("one.safetensors",)),
     "weights export": Case("weights export processed/runs/cyclegan --layout onnx -o onnx", ("onnx",)),
