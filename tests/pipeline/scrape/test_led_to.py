@@ -39,7 +39,8 @@ def run(sites: tuple[Site, ...], root: Path, *queries: Query, revisit: Revisit =
     for site in sites:
         site.requests.clear()
     with contextlib.suppress(YieldError):  # where nothing is accepted
-        changes = {"tries": TRIES, "workers": 16, **changes}
+        patient = {"deadline": 60.0, "read_timeout": 30.0, "connect_timeout": 30.0}  # on a machine under load, too
+        changes = {"tries": TRIES, "workers": 16, **patient, **changes}
         scrape.run(section(*queries, **changes), root, allow=tuple(site.host for site in sites), revisit=revisit)
     return [{**row, "retrieved_at": None} for row in rows(root)]
 
