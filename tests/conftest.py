@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from curate.pipeline.core import interrupt
@@ -13,6 +14,9 @@ from curate.pipeline.faces import model_files
 
 # Here and in every process that a test starts: several test processes share the cores.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a machine under load makes no test fail
+hypothesis.settings.load_profile("untimed")
 
 
 def _folder(variable: str, what: str) -> Path:
