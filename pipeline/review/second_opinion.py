@@ -169,7 +169,7 @@ def take(root: Path, source: Path, *, by: str | None = None) -> SecondOpinion:
         rows = ((one.item, one.ours, one.theirs) for one in apart)
         spreadsheet.write(sheet, ("item", "here", whose), rows, separator="\t")
     if new:
-        decisions.append(root, new)
+        decisions.append(root, new, whole=True)  # a second time it is refused: they have decided here, too
     return SecondOpinion(whose, len(new), len(pairs), len(pairs) - len(apart), kappa(pairs), tuple(apart))
 
 

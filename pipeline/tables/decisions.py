@@ -152,14 +152,15 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def append(root: Path, made: Iterable[Decision]) -> None:
+def append(root: Path, made: Iterable[Decision], *, whole: bool = False) -> None:
     """Adds `made` at the end of the file, all or none; makes the file. Raises CurateError for a disk that refuses.
 
-    Where it fails, decisions may yet stand there, which does no harm if they are made again; what takes one back does
-    not, or else it would take back two.
+    Where it fails, decisions may yet stand there, which does no harm if they are made again. Those that are not to be,
+    `whole`, do not; nor does what takes one back, or else it would take back two.
     """
     made = list(made)
-    add = json_lines.append_whole if any(one.decision == UNDO for one in made) else json_lines.append
+    whole = whole or any(one.decision == UNDO for one in made)
+    add = json_lines.append_whole if whole else json_lines.append
     add(root / FILE, made)
 
 

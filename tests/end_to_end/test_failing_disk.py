@@ -29,10 +29,10 @@ QUICK: dict[str, tuple[Fault, str]] = {
     "build": (FULL, ""),
     "scrape --source folder --input photos --domain new": (BROKEN, ""),
     "keep {crop}": (FULL, "create"),
-    "reject {crop}": (QUOTA, "write"),
     "undecide {crop}": (READ_ONLY, "sync"),
+    "review --import second": (READ_ONLY, "sync"),
     "forget {image} --yes": (READ_ONLY, "rename"),
-    "export --to viton-hd --out out": (FULL, "create"),
+    "export --to viton-hd --out out": (QUOTA, "create"),
 }
 
 

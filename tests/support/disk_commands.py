@@ -87,6 +87,7 @@ def _trained(line: str) -> Command:
     return Command(line, of_training, ("train cyclegan",))
 
 
+_SECOND = "review --export second"
 _SUSPECTS = "suspects --features pixels"
 _GENERATE = f"generate drawn-portrait --seeds 0-{SEEDS - 1} --device cpu"
 _LABEL = "label --by beards.tsv"
@@ -114,8 +115,8 @@ COMMANDS = (
     Command("review --by ann", visit="decides"),
     Command("review --by ann", visit="places"),
     Command("review --by ann", after=("reject {crop} --by ann", "keep {crop} --by ann"), visit="takes_back", once=True),
-    Command("review --export second", once=True),
-    Command("review --import second", after=("review --export second", "reject {crop} --root second --by ben")),
+    Command(_SECOND, once=True),
+    Command("review --import second", after=(_SECOND, "reject {crop} --root second --by ben"), once=True),
     Command("sort --by sharpness"),
     Command("list no-face"),
     Command("select --keep 1", of_many),

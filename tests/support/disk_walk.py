@@ -22,6 +22,7 @@ LIKE = 4  # calls of one sort, beyond which they are taken for like ones
 _LINE = re.compile(r"^curate: \S.*: .+\n  \S.+$", re.MULTILINE)  # what, then what to do
 # What a run keeps for itself: added to while it goes on, and no result.
 _OWN = re.compile(r"/(\.[^/]+|parts|tensorboard|journal\.jsonl|scalars\.(jsonl|tsv)|scores\.tsv)(/|$)")
+_LOGS = (f"/{decisions.FILE}", f"/{placements.FILE}")  # which only grow, as those do that have times in them
 _SCRAP = re.compile(r"\.tmp$|/\.tmp/")
 
 
@@ -108,7 +109,7 @@ class Walk:
 
     def _torn(self, now: dict[str, bytes]) -> Iterator[str]:
         for name in sorted(now.keys() | self.before.keys()):
-            if name in self.volatile and name.endswith(".jsonl") and name not in self.rewritten:  # a log only grows
+            if name in _LOGS or (name in self.volatile and name.endswith(".jsonl") and name not in self.rewritten):
                 if not now.get(name, b"").startswith(self.before.get(name, b"")):
                     yield name
                 continue

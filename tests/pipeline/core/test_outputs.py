@@ -134,7 +134,7 @@ def test_what_a_disk_did_not_let_take_its_place_is_forgotten(
     before = (tmp_path / RECORD).read_bytes()
     with monkeypatch.context() as patched:
         patched.setattr(os, refused, refuse_once)
-        with pytest.raises(CurateError, match="a.png: cannot write"):
+        with pytest.raises(CurateError, match=r"a\.png: cannot write"):
             put(tmp_path / "a.png", "new")
     assert (tmp_path / RECORD).read_bytes() == before
     put(tmp_path / "a.png", "new")
