@@ -19,10 +19,11 @@ from tests.support.failing_disk import KINDS, Asked, Call, Done, FailingDisk, Fa
 
 LIKE = 4  # calls of one sort, beyond which they are taken for like ones
 
-_LINE = re.compile(r"^curate: \S.*: .+\n  \S.+$", re.MULTILINE)  # what, then what to do
+# What, then what to do; on a terminal a person's Enter ends the line of a question.
+_LINE = re.compile(r"^(?:go on\? \[y/N\] )?curate: \S.*: .+\n  \S.+$", re.MULTILINE)
 # What a run keeps for itself: added to while it goes on, and no result.
 _OWN = re.compile(r"/(\.[^/]+|parts|tensorboard|journal\.jsonl|scalars\.(jsonl|tsv)|scores\.tsv)(/|$)")
-_LOGS = (f"/{decisions.FILE}", f"/{placements.FILE}")  # which only grow, as those do that have times in them
+_TIMED = {f"/{decisions.FILE}", f"/{placements.FILE}"}  # what holds by them is compared instead: see _holding
 _SCRAP = re.compile(r"\.tmp$|/\.tmp/")
 
 
@@ -49,7 +50,7 @@ class Walk:
         placed = Counter(call.path for call in self.calm.calls if call.kind == "rename")
         self.rewritten = frozenset(name for name, times in placed.items() if times > 1)
         names = self.after.keys() | again.keys()
-        self.volatile = frozenset(name for name in names if self.after.get(name) != again.get(name))
+        self.volatile = frozenset(name for name in names if self.after.get(name) != again.get(name)) | _TIMED
         self._ends: dict[bytes, list[str]] = {}  # what was wrong with going on, by what there was to go on from
         assert "bug of ours" not in self.calm.said and "Traceback" not in self.calm.said, self.calm.said
 
@@ -109,7 +110,7 @@ class Walk:
 
     def _torn(self, now: dict[str, bytes]) -> Iterator[str]:
         for name in sorted(now.keys() | self.before.keys()):
-            if name in _LOGS or (name in self.volatile and name.endswith(".jsonl") and name not in self.rewritten):
+            if name in self.volatile and name.endswith(".jsonl") and name not in self.rewritten:  # a log only grows
                 if not now.get(name, b"").startswith(self.before.get(name, b"")):
                     yield name
                 continue
