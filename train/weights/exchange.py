@@ -160,13 +160,15 @@ def write(
 def build(imported: ImportedNetworks) -> Recipe:
     """The recipe with the imported networks; the others keep their first weights.
 
-    A moving average, with which a recipe renders, begins where the generator stands that it follows.
+    A moving average that was not imported, with which a recipe renders, begins where the generator stands that it
+    follows.
     """
     recipe: Any = RECIPES.resolve(imported.system)(imported.config)
     for role, state in imported.networks.items():
         getattr(recipe, role).load_state_dict(state)
-        if (average := getattr(recipe, average_of(role), None)) is not None:
-            average.network.load_state_dict(state)
+        average = average_of(role)
+        if average not in imported.networks and getattr(recipe, average, None) is not None:
+            getattr(recipe, average).network.load_state_dict(state)
     built: Recipe = recipe
     return built
 

@@ -127,6 +127,8 @@ def test_what_is_read_goes_round(tmp_path: Path) -> None:
     assert again.networks.keys() == imported.networks.keys()
     for role, state in imported.networks.items():
         assert all(torch.equal(again.networks[role][key], value) for key, value in state.items())
+    before, after = (exchange.build(one).state_dict() for one in (imported, again))
+    assert all(torch.equal(after[key], value) for key, value in before.items() if not key.startswith("ada."))
     average = imported.networks["average"]  # which is taken where a file of weights has both
     assert all(torch.equal(value, average[f"network.{key}"]) for key, value in third.networks["generator"].items())
     filters = [key for key in torch.load(exported, weights_only=True)["D"] if key.endswith("resample_filter")]
