@@ -72,8 +72,9 @@ class StyleGAN2(nn.Module):
     def step(self, batch: Batch, clock: Clock) -> Iterator[Update]:
         """G, every few steps its path length; D, every few steps its R1: steps of their own, of the same optimisers.
 
-        Each update draws its own z, unless the batch has one: "z" [N, z_dim]. "noise" is as for `render`; without it
-        each update draws it.
+        Each update draws its own z, and mixes it with another, unless the batch has one: "z" [N, z_dim], which is then
+        the only one. "noise" is as for `render`; without it each update draws it. "direction", N(0, 1) of the shape of
+        the path length's images, stands for what that one draws.
         """
         config = self.config
         if self.ada is not None:
@@ -128,7 +129,7 @@ class StyleGAN2(nn.Module):
         w = generator.mapping.styles(batch["z"][:count] if "z" in batch else noise_like(empty), labels)
         generator.mapping.follow(current_batch_slice().gather(w.detach()), W_AVG_DECAY)
         ws = w[:, None].expand(-1, generator.num_ws, -1)
-        if self.config.style_mixing and torch.rand(()) < self.config.style_mixing:
+        if "z" not in batch and self.config.style_mixing and torch.rand(()) < self.config.style_mixing:
             first = int(torch.randint(1, generator.num_ws, ()))
             other = generator.mapping.styles(noise_like(empty), labels)[:, None]
             ws = torch.cat((ws[:, :first], other.expand(-1, generator.num_ws - first, -1)), 1)
@@ -154,7 +155,8 @@ class StyleGAN2(nn.Module):
         """arXiv 1912.04958, section 3.2 and appendix B: a step in w shall change pictures as much everywhere."""
         config = self.config
         image, ws = self._generate(batch, max(1, len(batch["a"]) // config.path_length_shrink))
-        direction = noise_like(image) / (image.shape[2] * image.shape[3]) ** 0.5
+        drawn = batch["direction"] if "direction" in batch else noise_like(image)
+        direction = drawn / (image.shape[2] * image.shape[3]) ** 0.5
         (gradient,) = torch.autograd.grad((image * direction).sum(), ws, create_graph=True)
         lengths = gradient.square().sum(2).mean(1).sqrt()
         mean = self.path_length.lerp(lengths.mean(), config.path_length_decay)

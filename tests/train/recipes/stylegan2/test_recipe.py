@@ -104,12 +104,22 @@ def test_the_average_follows_with_a_half_life_in_images() -> None:
 
 
 def test_two_zs_are_mixed_where_that_is_asked_for() -> None:
-    recipe, batch = build(style_mixing=1.0), images()
+    recipe, batch = build(style_mixing=1.0), {"a": images()["a"]}
     torch.manual_seed(3)
     _, ws = recipe._generate(batch, 4)
     first = next(n for n in range(6) if not torch.equal(ws[:, n], ws[:, 0]))
     assert all(torch.equal(ws[:, n], ws[:, 0]) for n in range(first))
     assert all(torch.equal(ws[:, n], ws[:, 5]) for n in range(first, 6))
+
+
+def test_nothing_is_drawn_that_the_batch_brings() -> None:
+    batch = {**images(), "direction": torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(2))}
+    losses = []
+    for seed in range(2):
+        recipe = build(style_mixing=1.0, ada_target=0.6)
+        torch.manual_seed(seed)
+        losses.append({name: loss.item() for update in updates(recipe, batch) for name, loss in update.losses.items()})
+    assert losses[0] == losses[1]
 
 
 def test_augmentation_is_seen_and_judged() -> None:
