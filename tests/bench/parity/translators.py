@@ -1,47 +1,23 @@
-"""How far networks, gradients, steps and pictures are from the references', as the tables of docs/internals/parity.md.
-
-    CURATE_CYCLEGAN=... CURATE_UGATIT=... CURATE_COMPACT=... CURATE_BLOG=... python -m tests.bench.parity [--full]
-
-Each names a checkout: of taesungp/contrastive-unpaired-translation, znxlwm/UGATIT-pytorch, aitorzip/PyTorch-CycleGAN,
-zassou65535/image_converter. What is not named is left out. Weights go through the reference's own file and
-`curate weights`' reader. Without --full, only the small configurations.
-"""
+"""CycleGAN and U-GAT-IT beside checkouts of taesungp/contrastive-unpaired-translation, znxlwm/UGATIT-pytorch,
+aitorzip/PyTorch-CycleGAN and zassou65535/image_converter."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import inspect
-import os
-import sys
 import tempfile
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor, nn
 
 from curate.train.engine.loop import LoopConfig, train
 from curate.train.translate.api import load
-from curate.train.weights import exchange
 from tests.bench import steps
-
-FULL = "--full" in sys.argv
-Networks = Mapping[str, nn.Module]
-Row = tuple[str, ...]
-
-
-def moved(network: nn.Module, seed: int) -> nn.Module:
-    """One-dimensional parameters, whose first values hide errors, moved by N(0, 0.05)."""
-    rng = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if parameter.ndim == 1 or name.endswith(("rho", "gamma", "beta")):
-                parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))
-    return network
+from tests.bench.parity.shared import FULL, Networks, Row, apart, imported, losses_of, moved, pictures
 
 
 def warmed(network: nn.Module, side: int) -> nn.Module:
@@ -50,35 +26,6 @@ def warmed(network: nn.Module, side: int) -> nn.Module:
         for _ in range(10):
             network.train()(pictures(side))
     return network.eval()
-
-
-def pictures(side: int, count: int = 2, seed: int = 9) -> Tensor:
-    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-
-
-def imported(files: Mapping[str, Any]) -> Any:
-    """Our recipe with the networks in the reference's own `files`; each export is the file that it came from."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in files.items():
-            torch.save(content, Path(folder) / name)
-        found = exchange.read(Path(folder))
-        recipe: Any = exchange.build(found)
-    return recipe.eval()
-
-
-def reference(variable: str, module: str) -> Any | None:
-    """A module of the checkout that the environment names."""
-    path = os.environ.get(variable)
-    if not path:
-        return None
-    sys.path.insert(0, path)
-    imported_there = types.ModuleType("module.importer")  # image_converter's brings matplotlib and more
-    imported_there.__dict__.update(torch=torch, nn=nn, F=nn.functional)
-    sys.modules["module.importer"] = imported_there
-    try:
-        return importlib.import_module(module)
-    finally:
-        sys.path.remove(path)
 
 
 def ugatit(networks: Any, width: int, blocks: int, side: int, light: bool, depths: tuple[int, int]) -> Networks:
@@ -114,11 +61,6 @@ def _compared(label: str, theirs: Networks, recipe: Any, name: str, side: int) -
     with torch.no_grad():
         expected, made = theirs[name](pictures(side)), getattr(recipe, OURS[name])(pictures(side))[:3]
     yield ("U-GAT-IT", label, *(apart(a, b) for a, b in zip(made, expected, strict=True)))
-
-
-def apart(made: Tensor, expected: Tensor) -> str:
-    """The largest difference, and the largest value of the reference in brackets."""
-    return f"{(made - expected).abs().max():.1e} ({expected.abs().max():.2g})"
 
 
 def cyclegan(module: Any, width: int, blocks: int) -> Networks:
@@ -209,7 +151,7 @@ def step_rows(recipe: str, side: int = 128, count: int = 3) -> Iterator[Row]:
         named |= {"genA2B": inside["forth"], "genB2A": inside["back"]}
         files = {"x_params_0000001.pt": {name: network.state_dict() for name, network in named.items()}}
     ours = imported(files).train()
-    theirs = _losses_of(lambda: run(count, pair_of(side)))
+    theirs = losses_of(lambda: run(count, pair_of(side)))
     per_step = len(theirs) // count
     parts = [theirs[step * per_step : (step + 1) * per_step] for step in range(count)]
     expected = [(g, sum(d)) if recipe == "cyclegan" else (sum(d), g) for g, *d in parts]  # U-GAT-IT: D, then G
@@ -235,21 +177,6 @@ def pair_of(side: int) -> Callable[[int], dict[str, Tensor]]:
     return lambda step: {key: pictures(side, 1, seed=2 * step + n) for n, key in enumerate("ab")}
 
 
-def _losses_of(work: Callable[[], None]) -> list[float]:
-    """The losses that gradients are taken of while `work` goes on."""
-    losses: list[float] = []
-    backward = Tensor.backward
-
-    def recorded(loss: Tensor, *rest: Any, **more: Any) -> None:
-        losses.append(loss.item())
-        backward(loss, *rest, **more)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tensor, "backward", recorded)
-        work()
-    return losses
-
-
 def picture_rows(networks: Any) -> Iterator[Row]:
     """The 8-bit picture that curate.load makes of a file, in levels of 255 from the reference's own output."""
     for light in (True, False):
@@ -263,34 +190,3 @@ def picture_rows(networks: Any) -> Iterator[Row]:
             expected = theirs["genB2A"](photo.permute(2, 0, 1)[None] / 127.5 - 1)[0][0].permute(1, 2, 0)
         levels = (torch.from_numpy(made) - (expected + 1) * 127.5).abs().max()
         yield "U-GAT-IT", f"{'light' if light else 'full'}, width 16, 4 blocks, 64 px, b2a", f"{levels:.3f}"
-
-
-SECTIONS: Sequence[tuple[str, str, str, Callable[[Any], Iterator[Row]]]] = (
-    ("Networks", "CURATE_UGATIT", "networks", ugatit_rows),
-    ("Networks", "CURATE_BLOG", "module.generator", blog_rows),
-    ("Networks", "CURATE_CYCLEGAN", "models.networks", cyclegan_rows),
-    ("Networks", "CURATE_COMPACT", "models", compact_rows),
-    ("Gradients", "CURATE_UGATIT", "networks", gradient_rows),
-    ("Steps", "CURATE_UGATIT", "networks", lambda module: step_rows("ugatit")),
-    ("Steps", "CURATE_CYCLEGAN", "models.networks", lambda module: step_rows("cyclegan")),
-    ("Pictures", "CURATE_UGATIT", "networks", picture_rows),
-)
-
-
-def main() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(1234)
-    for title, variable, module, rows in SECTIONS:
-        for loaded in [name for name in sys.modules if name.partition(".")[0] in ("models", "module", "networks")]:
-            del sys.modules[loaded]  # the references' modules have the same names
-        found = reference(variable, module)
-        if found is None:
-            sys.stdout.write(f"| {title} | {variable} names no checkout |\n")
-            continue
-        for row in rows(found):
-            sys.stdout.write(f"| {title} | {' | '.join(row)} |\n")
-            sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
