@@ -32,11 +32,11 @@ class _Format:
         return any(key.startswith(("mlp.model.0.fc.", "enc_content.model.", "cnns.0.0.conv.")) for key in state)
 
     def read(self, found: Sequence[StateDict], direction: Direction) -> ImportedNetworks:
-        names, notes = _newest([_Name(part) for part in found])
-        way = agreed({name.found.where: name.way for name in names if name.way}, "the direction")
+        names, notes = _of_members([_Name(part) for part in found])
+        way = next((name.way for name in names if name.way), None)
         members = sorted({name.member for name in names if name.member is not None}) or [0]
-        if members != list(range(len(members))):
-            notes.append(f"members {', '.join(map(str, members))} are here as 0 to {len(members) - 1}")
+        moved = [(theirs, here) for here, theirs in enumerate(members) if theirs != here]
+        notes += [f"member {theirs} of the files is member {here} here" for theirs, here in moved]
         if way is None:
             notes.append(f"{found[0].where}: taken as of the direction {direction}")
         networks = placed((name.role(members), name.found) for name in names)
@@ -84,6 +84,31 @@ class _Name:
     def role(self, members: Sequence[int]) -> str:
         """The recipe's name of it."""
         return f"{self.kind}_{members.index(self.member) if self.member is not None else 0}"
+
+
+def _of_members(names: Sequence[_Name]) -> tuple[list[_Name], list[str]]:
+    """Those of which members are made, each the last of its network, and notes on the others.
+
+    Raises UsageError for networks of both directions.
+    """
+    ways = {name.way: name.found.where for name in names if name.way}
+    if len(ways) > 1:
+        (way, where), (other, there) = ways.items()
+        raise UsageError(
+            f"{where} has the direction {way}, {there} has {other}: a council goes one way",
+            f"name those of one direction alone, as {way}_*.pt does",
+        )
+    last, notes = _newest(names)
+    painting = {name.member for name in last if name.kind == "g"}
+    if painting and None not in painting:
+        painting.add(None)  # whose name says no member
+        notes += [f"{n.found.where}: left out: its member has no generator" for n in last if n.member not in painting]
+        last = [name for name in last if name.member in painting]
+    judges = [name for name in last if name.kind == "dc"]
+    if len({name.member for name in last}) == 1 and len(judges) < len(last):
+        notes += [f"{name.found.where}: left out: a council of one compares nobody" for name in judges]
+        last = [name for name in last if name not in judges]
+    return last, notes
 
 
 def _newest(names: Sequence[_Name]) -> tuple[list[_Name], list[str]]:

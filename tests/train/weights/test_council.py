@@ -92,12 +92,35 @@ def test_a_lone_member_is_the_only_one(tmp_path: Path) -> None:
     assert torch.equal(translate.recipe.render({"b": images, "z": z})["b2a"], wanted["b2a"])
 
 
+def test_of_one_member_all_files_are_a_council_of_one(tmp_path: Path) -> None:
+    folder, recipe = folder_of(tmp_path)
+    imported = exchange.read([folder / f"b2a_{kind}_1_00001000.pt" for kind in KINDS.values()])
+    assert list(imported.networks) == ["g_0", "d_0"]
+    assert any("a council of one" in note for note in imported.notes)
+    assert "member 1 of the files is member 0 here" in imported.notes
+    translate = load(saved.save(imported, tmp_path / "one.safetensors"), "council")
+    images = torch.rand(2, 3, 32, 32)
+    assert torch.equal(translate.recipe.d_0(images)[0], recipe.d_1(images)[0])
+
+
+def test_a_member_without_a_generator_is_left_out(tmp_path: Path) -> None:
+    folder, _ = folder_of(tmp_path)
+    (folder / "b2a_gen_0_00001000.pt").unlink()
+    imported = exchange.read(folder)
+    assert list(imported.networks) == ["g_0", "d_0"]
+    assert imported.config == CouncilConfig(
+        **{**{f: getattr(CONFIG, f) for f in CONFIG.__struct_fields__}, "members": 1}
+    )
+    assert sum("its member has no generator" in note for note in imported.notes) == 2
+
+
 def test_networks_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     folder, recipe = folder_of(tmp_path)
     path = folder / "a2b_gen_1_00001000.pt"
     torch.save({"a2b": recipe.g_1.state_dict()}, path)
-    with pytest.raises(UsageError, match="the direction"):
-        exchange.read([folder / "b2a_gen_0_00001000.pt", path])
+    for number in (0, 1):
+        with pytest.raises(UsageError, match=r"the direction .*: a council goes one way"):
+            exchange.read([folder / f"b2a_gen_{number}_00001000.pt", path])
     state = dict(recipe.g_1.state_dict())
     state.pop("dec.model.8.conv.bias")
     torch.save({"a2b": state}, path)
