@@ -27,7 +27,7 @@ from curate.pipeline.imaging import shards
 from curate.pipeline.tables import arrow, manifest
 from curate.pipeline.tables.partial import PartialTable
 
-TRANSIENT = frozenset({"missing_file", "worker_died", "no_model"})  # tried again by the next run
+TRANSIENT = frozenset({"missing_file", "changed", "worker_died", "no_model"})  # tried again by the next run
 _NOT_LOOKED_AT = TRANSIENT | {"decode_failed", "bomb"}  # images in which nobody looked for faces
 
 

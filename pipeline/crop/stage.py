@@ -193,9 +193,11 @@ class CropWorker:
         if known == () and not placed and align != "none":
             return [rows.image_row(item, "no_face", rules, align)]
         try:
-            data = shards.read(self.root, item.path)
+            data = shards.read_photo(self.root, item.path, item.image_id)
         except OSError:
             return [rows.image_row(item, "missing_file", rules, align)]
+        except shards.ChangedPhotoError:
+            return [rows.image_row(item, "changed", rules, align)]
         try:
             count, cuts = _cuts(aligner, data, known, placed)
         except codec.ImageError as error:

@@ -75,6 +75,21 @@ def read(root: Path, path: str) -> bytes:
     return data
 
 
+class ChangedPhotoError(Exception):
+    """A photo that has other bytes than were received: a bit has flipped, or somebody has edited it."""
+
+
+def read_photo(root: Path, path: str, image_id: str) -> bytes:
+    """What `read` returns, of the photo that is called `image_id` after the SHA-256 of its bytes.
+
+    Raises ChangedPhotoError for other bytes than these, and what `read` raises.
+    """
+    data = read(root, path)
+    if hashlib.sha256(data).hexdigest() != image_id:
+        raise ChangedPhotoError(path)
+    return data
+
+
 def _file(root: Path, path: str) -> bytes:
     try:
         return inside(root, path).read_bytes()

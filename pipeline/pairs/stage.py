@@ -32,7 +32,7 @@ from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, letterbox
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.geometry import Affine, Box
-from curate.pipeline.imaging.shards import read
+from curate.pipeline.imaging.shards import ChangedPhotoError, read_photo
 from curate.pipeline.pairs import article_copies, evidence, families, products, refusals
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.pairs.families import Row
@@ -42,7 +42,7 @@ from curate.pipeline.tables.manifest import OK, PAIRS
 from curate.pipeline.tables.partial import PartialTable
 
 _VERSION = 2  # raise it when the same pictures give other evidence
-_UNTRIED = frozenset({"missing_file", "worker_died", "decode_failed"})  # looked at again by the next run
+_UNTRIED = frozenset({"missing_file", "changed", "worker_died", "decode_failed"})  # looked at again by the next run
 _FACES = CropRules(faces="all", min_face=24, max_upscale=1000.0, max_padding=1.0)  # how small does not matter here
 
 
@@ -189,6 +189,8 @@ class PairWorker:
                 measured = self._measured(self._image(article), self._image(human), article_path, human_path)
             except OSError:
                 yield _row(pair_id, product, article, human, "missing_file")
+            except ChangedPhotoError:
+                yield _row(pair_id, product, article, human, "changed")
             except codec.ImageError:
                 yield _row(pair_id, product, article, human, "decode_failed")
             else:
@@ -196,7 +198,7 @@ class PairWorker:
                 yield _row(pair_id, product, article, human, OK) | paths | measured
 
     def _image(self, picture: ProductPicture) -> RGB:
-        return codec.decode(read(self.root, picture.path))
+        return codec.decode(read_photo(self.root, picture.path, picture.image_id))
 
     def _measured(self, article: RGB, human: RGB, article_path: str, human_path: str) -> Row:
         """The columns that pixels decide, uint8 RGB [H, W, 3] in."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from curate.pipeline.core.at_work import claim
 from curate.pipeline.core.confined_path import refuse_link_out
 from curate.pipeline.core.files import disk_error, writing
+from curate.pipeline.tables.schema import PHOTOS
 
-IMAGES = "raw/images"
 HINT = "free some space or mend the rights, then run it again: it goes on where it stopped"
 
 
@@ -23,7 +23,7 @@ class RawStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.journal = root / IMAGES / "journal.jsonl"
+        self.journal = root / PHOTOS / "journal.jsonl"
         self.hosts = root / "raw" / ".hosts"  # what origins said about themselves
         self.temporary = root / "raw" / ".tmp"  # what stands there is gone when the run is
         self._base = f"{root}{os.sep}"
@@ -37,7 +37,7 @@ class RawStore:
 
         Synced by nobody: a power cut may leave a short file, which `has` notices.
         """
-        relative = f"{IMAGES}/{sha256[:2]}/{sha256}.{extension}"
+        relative = f"{PHOTOS}/{sha256[:2]}/{sha256}.{extension}"
         if self.has(relative, len(data)):
             return relative
         temporary, final = f"{self._prefix}{next(self._count)}", f"{self._base}{relative}"

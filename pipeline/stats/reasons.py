@@ -47,6 +47,8 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "decode_failed": "the file is damaged or cut short",
         "bomb": "more pixels than scrape.max_pixels, or a JPEG of very many scans",
         "missing_file": "the file has gone from raw/images",
+        "changed": "the file in raw/images has other bytes than were received: delete it and scrape again; where you "
+        "edited it yourself, scrape your version from a folder of its own (--source folder)",
         "worker_died": "the decoder or the detector crashed on it",
         "no_model": "the detector's model file is not on this machine",
         "upscaled": "so few pixels that the crop would be enlarged beyond crop.max_upscale",
@@ -76,6 +78,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "no_human": "no picture of a person wearing it arrived",
         "decode_failed": "one of the two files is damaged",
         "missing_file": "one of the two files has gone from raw/images",
+        "changed": "one of the two files in raw/images has other bytes than were received: delete it and scrape again",
         "worker_died": "the decoder crashed on it",
         "excluded": "its page says a word of pairs.exclude",
         "article_person": "somebody is in the article's picture (pairs.max_article_faces)",

@@ -15,6 +15,8 @@ import pyarrow as pa
 ACCEPTED, REJECTED, OK = "accepted", "rejected", "ok"
 POINTS = 68  # of a face, in the columns landmarks: dlib's, in the order of Sagonas et al. (iBUG 300-W, 2013)
 
+PHOTOS = "raw/images"  # the folder of what was received
+
 _UTC = pa.timestamp("us", tz="UTC")
 
 
@@ -32,10 +34,10 @@ class Table:
     schema: pa.Schema
     made_by: str
     reasons: frozenset[str] = field(default_factory=frozenset)
-    paths: tuple[str, ...] = ()  # columns that name files below the root
+    paths: Mapping[str, str] = field(default_factory=dict, hash=False)  # columns of pictures: the folder they lie below
     ids: tuple[str, ...] = ()  # columns of ids, of which names of files are made
     folder: str = "manifests"  # what a stage keeps for itself stands below processed/
-    pictures: str = ""  # the folder below which `paths` lie
+    pictures: str = ""  # the folder of its own pictures
 
     def path(self, root: Path) -> Path:
         """Where the table stands below `root`."""
@@ -84,7 +86,7 @@ IMAGES = Table(
         "no_contact too_slow not_image unsupported animated decode_failed bomb too_small http_4xx http_5xx network "
         "quota license license_unclear host_off incomplete excluded other_host placeholder bad_url".split()
     ),
-    ("path",),
+    {"path": PHOTOS},
     ("candidate_id", "image_id"),
 )
 
@@ -156,9 +158,9 @@ CROPS = Table(
     frozenset(
         "ok no_face many_faces not_largest low_score disagreement implausible not_skin too_small eyes_too_close "
         "upscaled padding blurry too_dark too_bright clipped grey tinted drawing decode_failed bomb missing_file "
-        "worker_died no_model review".split()
+        "changed worker_died no_model review".split()
     ),
-    ("source_path", "path"),
+    {"source_path": PHOTOS, "path": "processed/crops"},
     ("crop_id", "image_id"),
     pictures="processed/crops",
 )
@@ -241,7 +243,7 @@ DATASET = Table(
     ),
     "curate build",
     frozenset("ok review select".split()),
-    ("path", "source_path"),
+    {"path": CROPS.pictures, "source_path": PHOTOS},
     ("crop_id", "cluster_id"),
 )
 
@@ -287,11 +289,11 @@ PAIRS = Table(
     ),
     "curate pairs",
     frozenset(
-        "ok duplicate review no_article no_human decode_failed missing_file worker_died excluded blank_article "
-        "blank_human article_person no_face back_view busy_article aspect colours_differ no_garment other_clothes "
-        "worn_at".split()
+        "ok duplicate review no_article no_human decode_failed missing_file changed worker_died excluded "
+        "blank_article blank_human article_person no_face back_view busy_article aspect colours_differ no_garment "
+        "other_clothes worn_at".split()
     ),
-    ("article_path", "human_path"),
+    {"article_path": "processed/pairs", "human_path": "processed/pairs"},
     ("pair_id", "article_image_id", "human_image_id", "duplicate_of"),
     pictures="processed/pairs",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from curate.pipeline.tables.schema import Table
+from curate.pipeline.tables.schema import CROPS, Table
 
 SUSPECTS = Table(
     "suspects",
@@ -24,7 +24,7 @@ SUSPECTS = Table(
         ]
     ),
     "curate suspects",
-    paths=("path",),
+    paths={"path": CROPS.pictures},
     ids=("crop_id",),
     folder="processed/views",
 )

@@ -196,6 +196,7 @@ print(json.dumps({"wall_s": round(time.perf_counter() - began, 1), "cpu_s": roun
 def crops(root: Path, ids: list[str], picture: bytes) -> None:
     """A crops.parquet with these crops; only those whose name begins with "new" have a picture."""
     columns: dict[str, Any] = {"crop_id": ids, "path": [f"processed/crops/{i}.png" for i in ids]}
+    columns["source_path"] = ["raw/images/x.jpg"] * len(ids)
     fixed = {"status": manifest.ACCEPTED, "reason": manifest.OK, "face_px": 100.0, "sharpness": 50.0, "padding": 0.0}
     for field in manifest.CROPS.schema:
         if field.name not in columns:

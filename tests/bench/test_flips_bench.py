@@ -42,7 +42,9 @@ def rows(table: manifest.Table, count: int) -> pa.Table:
     columns = {field.name: column(field, count, draws) for field in table.schema}
     columns[table.key] = pa.array([f"{n:032x}" for n in range(count)])
     columns |= {name: pa.array([f"{n:032x}" for n in draws.integers(0, count, count)]) for name in table.ids[1:]}
-    columns |= {name: pa.array([f"raw/images/{n}.jpg" for n in range(count)]) for name in table.paths}
+    columns |= {name: pa.array([f"{folder}/{n}.jpg" for n in range(count)]) for name, folder in table.paths.items()}
+    if "split" in table.schema.names:
+        columns["split"] = pa.array(["train"] * count)
     if table.reasons:
         columns |= {"status": pa.array(["accepted"] * count), "reason": pa.array(["ok"] * count)}
     return pa.table({name: columns[name] for name in table.schema.names}).cast(table.schema)

@@ -45,9 +45,10 @@ def world(root: Path) -> None:
     """COUNT crops of 256 px with boxes, each of a photo of its own."""
     choosing.world(root, COUNT)
     names = [f"processed/crops/{at}.png" for at in range(FILES)]
-    (root / "processed/crops").mkdir(parents=True)
-    for at, name in enumerate(names):
-        (root / name).write_bytes(codec.encode_png(drawn_people.photo(at % 20)[:256, :256]))
+    photos = [f"raw/images/{at}.png" for at in range(FILES)]
+    for at, name in enumerate([*names, *photos]):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(codec.encode_png(drawn_people.photo(at % FILES % 20)[:256, :256]))
     crops = manifest.read(manifest.CROPS, root)
     boxes = pa.FixedSizeListArray.from_arrays(pa.array(np.tile(np.float32([40, 40, 120, 120]), COUNT)), 4)
     columns = {"image_id": crops["crop_id"], "path": pa.array([names[at % FILES] for at in range(COUNT)]), "box": boxes}
@@ -56,7 +57,11 @@ def world(root: Path) -> None:
     manifest.write(manifest.CROPS, crops, root)
     draws = np.random.default_rng(1)
     images = {field.name: choosing.column(field, COUNT, draws) for field in manifest.IMAGES.schema}
-    images |= {"candidate_id": crops["crop_id"], "image_id": crops["crop_id"], "path": columns["path"]}
+    images |= {
+        "candidate_id": crops["crop_id"],
+        "image_id": crops["crop_id"],
+        "path": pa.array([photos[at % FILES] for at in range(COUNT)]),
+    }
     images |= {"title": pa.array([f"portrait {at}" for at in range(COUNT)])}
     images |= {name: pa.array(np.full(COUNT, value)) for name, value in (("status", "accepted"), ("reason", "ok"))}
     manifest.write(manifest.IMAGES, pa.table(images, schema=manifest.IMAGES.schema), root)

@@ -40,7 +40,7 @@ def _write(root: Path, size: int, trained: int, job: tuple[Length, int]) -> dict
     return {
         "crop_id": crop_id,
         "path": path,
-        "source_path": path,
+        "source_path": f"raw/images/{crop_id}.png",
         "domain": length,
         "split": "train" if number < trained else "val",
         "cluster_id": crop_id,

@@ -33,21 +33,22 @@ def drawn(kind: int, number: int, side: int = 48) -> codec.RGB:
 
 
 def dataset(root: Path, *, train: int = 6, val: int = 2, test: int = 2, side: int = 48) -> None:
-    """Writes crops of the domains "long" and "short" and manifests/dataset.parquet below `root`."""
+    """Writes photos and crops of the domains "long" and "short" and manifests/dataset.parquet below `root`."""
     rows: list[dict[str, Any]] = []
     for kind, domain in enumerate(("long", "short")):
         splits = ["train"] * (train + kind) + ["val"] * val + ["test"] * test
         for number, split in enumerate(splits):
             crop_id = f"{domain}-{number:03}"
             path = f"processed/crops/{crop_id}.png"
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(codec.encode_png(drawn(kind, number, side)))
+            photo = f"raw/images/{crop_id}.png"
+            for target in (root / path, root / photo):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(codec.encode_png(drawn(kind, number, side)))
             rows.append(
                 {
                     "crop_id": crop_id,
                     "path": path,
-                    "source_path": path,
+                    "source_path": photo,
                     "domain": domain,
                     "split": split,
                     "cluster_id": crop_id,

@@ -62,8 +62,7 @@ def test_each_row_says_how_its_crop_was_made(tmp_path: Path) -> None:
 
 
 def test_broken_and_empty_images_keep_a_row_with_their_reason(tmp_path: Path) -> None:
-    whole = people(1)[0]
-    gone = drawn_people.png(drawn_people.landscape(9))
+    whole, gone = people(2)
     drawn_people.table(
         tmp_path,
         {
@@ -81,8 +80,23 @@ def test_broken_and_empty_images_keep_a_row_with_their_reason(tmp_path: Path) ->
     paths[3].write_bytes(paths[3].read_bytes()[:200])
     summary = crop.run(SECTION, tmp_path, engine=INLINE)
     assert summary.accepted == 1
-    assert summary.reasons == {"decode_failed": 1, "missing_file": 1, "no_face": 1}
-    paths[1].write_bytes(whole)
+    assert summary.reasons == {"changed": 1, "missing_file": 1, "no_face": 1}
+    paths[1].write_bytes(gone)
+    assert crop.run(SECTION, tmp_path, engine=INLINE).accepted == 2
+
+
+def test_a_photo_with_a_flipped_bit_or_edited_is_a_reason_until_it_is_back(tmp_path: Path) -> None:
+    photos = people(2)
+    drawn_people.table(tmp_path, {"long": photos})
+    paths = [tmp_path / row["path"] for row in manifest.read(manifest.IMAGES, tmp_path).to_pylist()]
+    kept = [path.read_bytes() for path in paths]
+    flipped = bytearray(kept[0])
+    flipped[len(flipped) // 2] ^= 1
+    paths[0].write_bytes(flipped)
+    paths[1].write_bytes(codec.encode_png(255 - codec.decode(kept[1])))
+    assert crop.run(SECTION, tmp_path, engine=INLINE).reasons == {"changed": 2}
+    for path, data in zip(paths, kept, strict=True):
+        path.write_bytes(data)
     assert crop.run(SECTION, tmp_path, engine=INLINE).accepted == 2
 
 

@@ -132,7 +132,7 @@ def test_one_file_can_not_take_several_images(root: Path, photos: Path, tmp_path
 
 
 def test_a_split_names_its_raw_images(root: Path) -> None:
-    assert split_photos(root, "long", "test") == [root / f"processed/crops/long-{n:03}.png" for n in (8, 9)]
+    assert split_photos(root, "long", "test") == [root / f"raw/images/long-{n:03}.png" for n in (8, 9)]
     with pytest.raises(UsageError, match="no image of 'long' is in tset"):
         split_photos(root, "long", "tset")
 
