@@ -25,6 +25,7 @@ from curate.pipeline.scrape.sources import HANDED, licenses, local_paths
 from curate.pipeline.scrape.sources.candidate import Candidate
 from curate.pipeline.scrape.summary import Tally
 from curate.pipeline.tables import manifest
+from curate.pipeline.tables.checks import as_domain
 
 
 class Admission:
@@ -109,12 +110,15 @@ class Admission:
 
 
 def domain_of(query: Query, candidate: Candidate | None = None) -> str:
-    """The domain of a search's images: its own, its query, or the name of its list, folder or site."""
+    """The domain of a search's images: its own, its query, or the name of its list, folder or site.
+
+    Made harmless as `as_domain` does.
+    """
     named = query.domain or (candidate.domain if candidate else None) or query.query
-    if named:
-        return named
-    path = Path(query.input or query.site or query.source)
-    return local_paths.words(path.name if query.source == "folder" or path.is_dir() else path.stem)
+    if not named:
+        path = Path(query.input or query.site or query.source)
+        named = local_paths.words(path.name if query.source == "folder" or path.is_dir() else path.stem)
+    return as_domain(named)
 
 
 def _candidate_id(query: Query, candidate: Candidate, domain: str, place: str | None) -> str:

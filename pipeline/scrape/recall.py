@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from curate.pipeline.core.confined_path import is_safe_path
 from curate.pipeline.scrape.config import Scrape
 from curate.pipeline.scrape.journal import Journal, Past
 from curate.pipeline.scrape.outcome import holds, left_alone
 from curate.pipeline.scrape.raw_store import RawStore
 from curate.pipeline.scrape.sources.candidate import Candidate
+from curate.pipeline.tables.checks import is_picture_path
+from curate.pipeline.tables.schema import PHOTOS
 
 
 class Recall:
@@ -44,5 +45,5 @@ class Recall:
         if not past.fresh and {outcome.reason, reason} & self._retry:
             return None
         path = outcome.path  # as the journal has it, which may be somebody else's
-        stands = path is None or (is_safe_path(path) and self._store.has(path, outcome.bytes or 0))
+        stands = path is None or (is_picture_path(path, PHOTOS) and self._store.has(path, outcome.bytes or 0))
         return past if stands else None

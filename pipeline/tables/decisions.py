@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from curate.pipeline.tables import json_lines
+from curate.pipeline.tables.checks import is_domain
 
 FILE = "manifests/review.jsonl"
 SELECT = "select"
@@ -46,6 +47,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if (self.decision == "move") != bool(self.domain):
             raise ValueError("`domain` says where to move it, and stands in no other decision")
+        if self.domain and not is_domain(self.domain):
+            raise ValueError("`domain` is no name of a domain")
 
     @property
     def by_person(self) -> bool:

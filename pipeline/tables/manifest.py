@@ -19,11 +19,11 @@ import pyarrow.json
 
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import TableError, UsageError, nearest
+from curate.pipeline.core.errors import TableError, UsageError, clipped, nearest
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import parquet_file
 from curate.pipeline.tables.arrow import is_in
-from curate.pipeline.tables.checks import check, check_names
+from curate.pipeline.tables.checks import check, check_columns, check_names
 from curate.pipeline.tables.provenance import META, again, first
 from curate.pipeline.tables.schema import (
     ACCEPTED,
@@ -174,8 +174,9 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     try:
         data = parquet_file.read(path, columns)
     except parquet_file.BROKEN as error:
-        raise TableError(f"{path}: broken: {error}", f"make it again: {again(table, root)}") from error
+        raise TableError(f"{path}: broken: {_told(error)}", f"make it again: {again(table, root)}") from error
     try:
+        check_columns(data.schema.names, table.schema.names if columns is None else columns, str(path))
         if columns is None:
             data = data.cast(table.schema)
             check(table, data, str(path))
@@ -185,7 +186,7 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     except TableError as error:
         raise TableError(error.message, f"make it again: {again(table, root)}") from error
     except (ValueError, pa.ArrowException) as error:
-        raise TableError(f"{path}: {error}", f"make it again: {again(table, root)}") from error
+        raise TableError(f"{path}: {_told(error)}", f"make it again: {again(table, root)}") from error
     return data
 
 
@@ -207,6 +208,11 @@ def exists(table: Table, root: Path) -> bool:
     return table.path(root).is_file()
 
 
+def _told(error: BaseException) -> str:
+    """What a library says, on one line that somebody can read."""
+    return clipped(" ".join(str(error).split()))
+
+
 def _file(table: Table, root: Path) -> Path:
     return inside(root, table.path(root).relative_to(root).as_posix())
 
@@ -218,7 +224,9 @@ def _metadata(table: Table, root: Path) -> Mapping[bytes, bytes]:
     except FileNotFoundError:
         raise TableError(f"{path}: not there yet", f"make it: {first(table, root)}") from None
     except parquet_file.BROKEN as error:
-        raise TableError(f"{path}: not a Parquet file: {error}", f"make it again: {again(table, root)}") from None
+        raise TableError(
+            f"{path}: not a Parquet file: {_told(error)}", f"make it again: {again(table, root)}"
+        ) from None
 
 
 @dataclass(frozen=True)

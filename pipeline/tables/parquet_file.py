@@ -37,6 +37,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of a file, without its notes; with `columns` these alone. Raises one of BROKEN."""
     wanted = None if columns is None else list(columns)
     table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
+    table.validate(full=True)  # texts that others wrote may be no UTF-8
     return table.replace_schema_metadata(None)
 
 

@@ -53,7 +53,8 @@ def collected(site: Site, root: Path) -> Query:
     missing = {field.name: 0 if field.type in {"int32", "int64"} else "x" for field in manifest.CROPS.schema}
     needed = {field.name for field in manifest.CROPS.schema if not field.nullable}
     crop = {**{name: missing[name] for name in needed}, **crop}
-    write(root, manifest.CROPS, crop, {**crop, "crop_id": "c2", "image_id": "other", "path": None})
+    gone = {"path": None, "status": "rejected", "reason": "no_face"}
+    write(root, manifest.CROPS, crop, {**crop, "crop_id": "c2", "image_id": "other", **gone})
     phash = {"domain": "things", "phash": 1, "status": "accepted", "reason": "ok"}
     write(root, manifest.DEDUP, *({"crop_id": c, "cluster_id": c, **phash} for c in ("c1", "c2")))
     trains = {"crop_id": "c1", "path": crop["path"], "source_path": path, "domain": "things", "split": "train"}

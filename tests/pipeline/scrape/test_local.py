@@ -97,6 +97,13 @@ def test_a_folder_in_one_domain(tmp_path: Path) -> None:
     assert {row["domain"] for row in rows(tmp_path / "root")} == {"mine"}
 
 
+def test_a_folder_s_name_is_a_domain_that_every_table_takes(tmp_path: Path) -> None:
+    names = {"長い\u3000髪": "長い\u3000髪", "a\x1b[2J\u202eb": "a\\x1b[2J\\u202eb", " ": "_", "x" * 230: "x" * 200}
+    top = put(tmp_path / "photos", {f"{name}/{n}.jpg": photo(n) for n, name in enumerate(names)})
+    taken(tmp_path / "root", top, domain=None)
+    assert {row["domain"] for row in rows(tmp_path / "root")} == set(names.values())
+
+
 @pytest.mark.parametrize("revisit", [NOTHING, Revisit(refresh=True), Revisit(retry=frozenset({"decode_failed"}))])
 def test_the_table_shows_what_is_there_now(tmp_path: Path, no_pause: None, revisit: Revisit) -> None:
     whole = photo(3)

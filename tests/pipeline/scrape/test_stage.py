@@ -497,6 +497,15 @@ def test_a_journal_that_was_tampered_with_names_its_line(site: Site, tmp_path: P
         scraped(site, tmp_path, urls)
 
 
+def test_a_journal_names_no_picture_outside_of_its_folder(site: Site, tmp_path: Path) -> None:
+    site.add("/a.jpg", photo(1))
+    [row] = scraped(site, tmp_path, [site.url("/a.jpg")]).values()
+    (tmp_path / "decoy.jpg").write_bytes(photo(1))
+    journal = tmp_path / "raw/images/journal.jsonl"
+    journal.write_text(journal.read_text().replace(row["path"], "decoy.jpg"))
+    assert [one["path"] for one in scraped(site, tmp_path, [site.url("/a.jpg")]).values()] == [row["path"]]
+
+
 def test_a_source_with_a_typo_and_no_query_at_all(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'urls'"):
         scrape.run(section(Query(source="url")), tmp_path)

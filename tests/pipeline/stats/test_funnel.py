@@ -139,7 +139,8 @@ def test_a_product_without_a_pair_is_lost_once_and_a_colour_without_one_is_a_los
     def row(name: str, group: str, reason: str) -> dict[str, str]:
         status = manifest.ACCEPTED if reason == "ok" else manifest.REJECTED
         plain = dict.fromkeys(("cluster_id", "group_id"), group) | {"domain": "shop", "split": "train", "license": "by"}
-        return plain | {"pair_id": name, "status": status, "reason": reason}
+        paths = {f"{kind}_path": f"processed/pairs/{name}_{kind}.png" for kind in ("article", "human")}
+        return plain | paths | {"pair_id": name, "status": status, "reason": reason}
 
     rows = [row("a", "p", "ok"), row("b", "p", "no_human"), row("c", "q", "no_article"), row("d", "q", "no_human")]
     manifest.write(manifest.PAIRS, manifest.from_rows(manifest.PAIRS, rows), tmp_path)

@@ -196,6 +196,16 @@ def test_a_moved_crop_is_in_the_domain_that_its_line_names(tmp_path: Path) -> No
     assert decisions.read(tmp_path).domain("long", "a") == "long"
 
 
+@pytest.mark.parametrize("domain", ["a\\u001b[2J", "a\\nb", " ", "\\u202e", "x" * 201])
+def test_a_move_names_a_domain(tmp_path: Path, domain: str) -> None:
+    (tmp_path / "manifests").mkdir()
+    line = f'{{"item": "a", "decision": "move", "domain": "{domain}", "by": "ann"}}\n'
+    (tmp_path / decisions.FILE).write_text(line)
+    told: list[str] = []
+    assert not decisions.read(tmp_path, told.append)
+    assert "`domain` is no name of a domain" in told[0]
+
+
 @pytest.mark.parametrize("line", ['"decision": "move"', '"decision": "keep", "domain": "short"'])
 def test_a_move_says_where_to_and_nothing_else_does(tmp_path: Path, line: str) -> None:
     (tmp_path / "manifests").mkdir()

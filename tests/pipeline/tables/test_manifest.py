@@ -55,7 +55,7 @@ def test_whole_numbers_of_64_bits_survive(tmp_path: Path) -> None:
     [
         ([row("a"), row("a")], "not unique"),
         ([row("a", cluster_id=None)], "cluster_id"),
-        ([row("a", status="rejected", reason="ugly")], "not in the list: ugly"),
+        ([row("a", status="rejected", reason="ugly")], "'ugly': not in the list"),
         ([row("a", status="rejected")], "rejected with another"),
         ([row("a", reason="duplicate")], "accepted with the reason ok"),
         ([row("a", status="maybe", reason="duplicate")], "status"),
@@ -75,8 +75,8 @@ def test_paths_stay_below_the_root(path: str, tmp_path: Path) -> None:
         manifest.write(manifest.IMAGES, data, tmp_path)
 
 
-@pytest.mark.parametrize("path", ["raw/images/ab/c..d.jpg", "長い髪/x.png", None])
-def test_plain_paths_are_fine(path: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["raw/images/ab/c..d.jpg", "raw/images/長い髪/x.png"])
+def test_plain_paths_are_fine(path: str, tmp_path: Path) -> None:
     data = manifest.from_rows(manifest.IMAGES, [image_row(tmp_path, png(1), "a", 0, path=path)])
     manifest.write(manifest.IMAGES, data, tmp_path)
 
