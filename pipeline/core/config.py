@@ -83,6 +83,8 @@ SECTIONS = Registry(
 
 S = TypeVar("S", bound=Section)
 
+LARGEST = 2**31 - 1  # of any number, up or down: what libraries call an int
+
 
 class Params:
     """A params.yaml, read once; each section is checked when it is asked for."""
@@ -141,10 +143,27 @@ def parse(kind: type[S], raw: Any, where: str, path: Path | None = None) -> S:
     if isinstance(raw, Mapping):
         raw = under_todays_names(kind, raw, f"{path}: {where}" if path else where)
         raw = {**_followers(kind, raw), **raw}
+    _check_numbers(raw, where, path)
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         raise UsageError(_explain(kind, raw, where, str(error), path), f"mend {where} and try again") from None
+
+
+def _check_numbers(value: Any, where: str, path: Path | None) -> None:
+    """Raises UsageError for a number in `value`, at dotted `where`, that is none or beyond LARGEST."""
+    if isinstance(value, Mapping | list | tuple):
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, part in parts:
+            _check_numbers(
+                part, f"{where}.{clipped(str(name))}" if isinstance(value, Mapping) else f"{where}[{name}]", path
+            )
+    elif isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN is neither
+        file = f"{path}: " if path else ""
+        raise UsageError(
+            f"{file}{where}: {_SHORT.repr(value)}: expected a number from {-LARGEST} to {LARGEST}",
+            f"mend {where} and try again",
+        )
 
 
 def under_todays_names(kind: type[Section], plain: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -202,14 +221,14 @@ def _explain(kind: type[Section], raw: Any, where: str, text: str, path: Path | 
             return f"{file}{dotted}.{name}: it is called {_now(kind.RENAMED[name])}"
         return f"{file}{dotted}.{clipped(name)}: there is no such key{nearest(name, _fields(kind, tail))}"
     if (name := tail.strip(".`")) in kind.RENAMED:  # a key whose name means something else today
-        return f"{file}{dotted}: {raw[name]!r}: what it was is called {_now(kind.RENAMED[name])}"
+        return f"{file}{dotted}: {_SHORT.repr(raw[name])}: what it was is called {_now(kind.RENAMED[name])}"
     value = raw
     for step in re.findall(r"\.(\w+)|\[(\d+)\]", tail):
         try:
             value = value[step[0]] if step[0] else value[int(step[1])]
         except (KeyError, IndexError, TypeError):
             break
-    return f"{file}{dotted}: {_SHORT.repr(value)}: {message[0].lower()}{message[1:]}{_as_number(value)}"
+    return f"{file}{dotted}: {_SHORT.repr(value)}: {message[0].lower()}{clipped(message[1:])}{_as_number(value)}"
 
 
 def _now(renamed: str) -> str:
@@ -235,10 +254,10 @@ def _fields(kind: type[Section], tail: str) -> tuple[str, ...]:
 
 
 def _struct_in(info: Any) -> Any:
-    """The struct inside optional, list or tuple types."""
+    """The struct inside optional, list, tuple or mapping types."""
     if isinstance(info, msgspec.inspect.StructType):
         return info
-    for part in (*getattr(info, "types", ()), getattr(info, "item_type", None)):
+    for part in (*getattr(info, "types", ()), *(getattr(info, name, None) for name in ("item_type", "value_type"))):
         if part is not None and hasattr(found := _struct_in(part), "fields"):
             return found
     return info
