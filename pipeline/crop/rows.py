@@ -125,7 +125,7 @@ def read(root: Path) -> pa.Table:
     Raises TableError for images.parquet.
     """
     data = manifest.accepted(manifest.read(manifest.IMAGES, root, [*CropInput._fields, "role", "status"]))
-    data = data.filter(pc.is_null(data["role"])).select(CropInput._fields)
+    data = manifest.with_photos(data.filter(pc.is_null(data["role"])), root).select(CropInput._fields)
     data = data.sort_by([(name, "ascending") for name in ("domain", "image_id", "path", "license")]).combine_chunks()
     own = key(data)
     return data.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(own[1:], own[:-1])])) if len(own) else data

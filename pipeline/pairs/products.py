@@ -67,6 +67,7 @@ def read(root: Path, article: str, human: str) -> Iterator[Product]:
     images = manifest.read(manifest.IMAGES, root, columns)
     table = images.filter(is_in(images["role"], {article, human}))
     there = manifest.accepted(images.filter(pc.is_in(images["image_id"], value_set=table["image_id"])))
+    there = manifest.with_photos(there, root)
     paths = dict(zip(there["image_id"].to_pylist(), there["path"].to_pylist(), strict=True))
     groups: dict[tuple[str, str], dict[str, list[ProductPicture]]] = {}
     named: dict[tuple[str, str], tuple[str, str]] = {}  # title and creator

@@ -128,10 +128,11 @@ def _refuse_first(data: pa.Table, name: str, unsafe: pa.ChunkedArray, where: str
 
 
 def _check_accepted(table: Table, data: pa.Table, where: str) -> None:
-    """What was accepted has its pictures, and the id of its photo."""
+    """What was accepted has its pictures, and the ids of its photos, which themselves may stay with another person."""
     if not table.reasons or "status" not in data.schema.names:
         return
-    for name in (*table.paths, "image_id"):
+    own = table.paths if table.pictures else ()
+    for name in (*own, *(name for name in table.ids if name.endswith("image_id"))):
         if name in data.schema.names and data[name].null_count:
             lacking = pc.and_(pc.is_null(data[name]), _is(data["status"], ACCEPTED))
             if pc.any(lacking, min_count=0).as_py():

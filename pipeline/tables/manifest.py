@@ -64,6 +64,7 @@ __all__ = [
     "meta",
     "read",
     "summarize",
+    "with_photos",
     "write",
     "write_batches",
 ]
@@ -109,6 +110,17 @@ def empty(table: Table) -> pa.Table:
 def accepted(data: pa.Table) -> pa.Table:
     """The rows of `data` that were not refused."""
     return data.filter(pc.equal(data["status"], ACCEPTED))
+
+
+def with_photos(images: pa.Table, root: Path) -> pa.Table:
+    """`images`, accepted rows of images.parquet. Raises TableError where one has no photo, as in a folder that was
+    exported for a second person to review."""
+    if images["path"].null_count:
+        raise TableError(
+            f"{IMAGES.path(root)}: {images['path'].null_count} accepted rows have no photo here",
+            "run it in the folder that this one was exported from",
+        )
+    return images
 
 
 def filter_domains(table: Table, data: pa.Table, domains: Sequence[str], root: Path) -> pa.Table:

@@ -102,6 +102,7 @@ def pair_dataset(root: Path, *, train: int = 6, val: int = 3, humans: int = 1, s
             worn[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4] = garment[0, 0]
             paths = {}
             for role, picture in (("article", garment), ("human", worn)):
+                paths[f"{role}_image_id"] = f"{pair_id}_{role}"
                 paths[f"{role}_path"] = path = f"processed/pairs/{pair_id}_{role}.png"
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 (root / path).write_bytes(codec.encode_png(picture))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import DetectorLostError, UsageError
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging.codec import RGB
@@ -96,7 +97,7 @@ def split_photos(root: Path, domain: str, name: str) -> list[Path]:
             f"{manifest.DATASET.path(root)}: no image of '{domain}' is in {name}",
             "another --split, or larger build.val and build.test",
         )
-    return [root / path for path in paths]
+    return [inside(root, path) for path in paths]
 
 
 def _whole(translator: Translator, path: Path, photo: Photo, target: Path, writer: PictureWriter) -> TranslationResult:

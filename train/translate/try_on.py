@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.confined_path import inside
+from curate.pipeline.core.errors import TableError, UsageError
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging import letterbox
 from curate.pipeline.imaging.codec import RGB
@@ -139,10 +140,15 @@ def split_jobs(root: Path, name: str) -> list[Job]:
             "another --split, or larger pairs.val and pairs.test",
         )
     columns = ["image_id", "path", "status"]
-    raw = {row["image_id"]: row["path"] for row in manifest.read(manifest.IMAGES, root, columns).to_pylist()}
-    articles = {(row["domain"], row["group_id"]): root / raw[row["article_image_id"]] for row in rows}
+    images = manifest.accepted(manifest.read(manifest.IMAGES, root, columns))
+    raw = {row["image_id"]: row["path"] for row in manifest.with_photos(images, root).to_pylist()}
+    if gone := [row["pair_id"] for row in rows if not {row["article_image_id"], row["human_image_id"]} <= raw.keys()]:
+        raise TableError(
+            f"{manifest.PAIRS.path(root)}: pair {gone[0]}: its photos are not in images.parquet", "curate pairs"
+        )
+    articles = {(row["domain"], row["group_id"]): inside(root, raw[row["article_image_id"]]) for row in rows}
     next_product = dict(zip(products, products[1:] + products[:1], strict=True))
-    people = [root / raw[row["human_image_id"]] for row in rows]
+    people = [inside(root, raw[row["human_image_id"]]) for row in rows]
     return [
         Job(
             path,

@@ -36,6 +36,7 @@ def test_there_and_back(world: Path, tmp_path: Path) -> None:
     bob, same = trains(there, "bob")
     assert set(same) == set(names) and not bob.counts("crops")["states"]["kept"]
     assert all((there / row["path"]).is_file() for row in manifest.read(manifest.CROPS, there).to_pylist())
+    assert "have no photo here" in curate("crop", "--root", there, code=2).stderr
     bob.decide("crops", names[:3], "keep")
     bob.decide("crops", names[3:6], "reject", reason="blurred")
     bob.decide("crops", names[6:7], "reject", reason="hat")

@@ -140,6 +140,7 @@ def test_a_product_without_a_pair_is_lost_once_and_a_colour_without_one_is_a_los
         status = manifest.ACCEPTED if reason == "ok" else manifest.REJECTED
         plain = dict.fromkeys(("cluster_id", "group_id"), group) | {"domain": "shop", "split": "train", "license": "by"}
         paths = {f"{kind}_path": f"processed/pairs/{name}_{kind}.png" for kind in ("article", "human")}
+        paths |= {f"{kind}_image_id": f"{name}-{kind}" for kind in ("article", "human")}
         return plain | paths | {"pair_id": name, "status": status, "reason": reason}
 
     rows = [row("a", "p", "ok"), row("b", "p", "no_human"), row("c", "q", "no_article"), row("d", "q", "no_human")]

@@ -164,7 +164,9 @@ def test_a_picture_of_no_size_is_refused(name: str, tmp_path: Path) -> None:
         manifest.read(TABLES["images"], tmp_path, [name])
 
 
-@pytest.mark.parametrize(("table", "name"), [("images", "path"), ("images", "image_id"), ("pairs", "human_path")])
+@pytest.mark.parametrize(
+    ("table", "name"), [("images", "image_id"), ("crops", "path"), ("pairs", "human_path"), ("pairs", "human_image_id")]
+)
 def test_an_accepted_row_without_its_picture_is_refused(table: str, name: str, tmp_path: Path) -> None:
     plant(TABLES[table], tmp_path, name, None)
     for columns in (None, [name, "status"]):

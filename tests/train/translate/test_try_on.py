@@ -15,7 +15,7 @@ from torch import Tensor
 
 from curate import load
 from curate.__main__ import main
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import TableError, UsageError
 from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.geometry import apply
 from curate.pipeline.imaging.photo import Photo
@@ -188,7 +188,10 @@ def raw_world(root: Path) -> None:
         for role in ("article", "human"):
             path = row[f"{role}_path"]
             row[f"{role}_image_id"] = key = Path(path).stem
-            seen[key] = {"candidate_id": key, "image_id": key, "path": path, "domain": "garments", "rank": 0}
+            seen[key] = {"candidate_id": key, "image_id": key, "path": f"raw/images/{key}.png"}
+            seen[key] |= {"domain": "garments", "rank": 0}
+            (root / "raw/images").mkdir(parents=True, exist_ok=True)
+            (root / f"raw/images/{key}.png").write_bytes((root / path).read_bytes())
     manifest.write(manifest.PAIRS, manifest.from_rows(manifest.PAIRS, rows), root)
     fixed = {"source": "folder", "status": manifest.ACCEPTED, "reason": manifest.OK, "license": "cc0"}
     table = manifest.from_rows(manifest.IMAGES, [{**row, **fixed} for row in seen.values()])
@@ -203,6 +206,10 @@ def test_of_a_split_everybody_gets_the_next_article(tmp_path: Path) -> None:
     assert numbers == [[2, 2, 3], [2, 2, 3], [3, 3, 4], [3, 3, 4], [4, 4, 2], [4, 4, 2]]
     with pytest.raises(UsageError, match="0 articles are in test"):
         try_on.split_jobs(tmp_path, "test")
+    images = manifest.read(manifest.IMAGES, tmp_path)
+    manifest.write(manifest.IMAGES, images.slice(0, 1), tmp_path)
+    with pytest.raises(TableError, match=r"pair .*: its photos are not in images\.parquet"):
+        try_on.split_jobs(tmp_path, "val")
 
 
 @pytest.fixture(scope="module")
