@@ -25,6 +25,7 @@ from curate.pipeline.scrape.outcome import Outcome
 from curate.pipeline.scrape.places import Places
 from curate.pipeline.scrape.raw_store import HINT
 from curate.pipeline.scrape.sources.candidate import Candidate
+from curate.pipeline.tables import json_lines
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin", tag_field="event"):
@@ -82,7 +83,6 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._decode = msgspec.json.Decoder(Line).decode
-        self._encode = msgspec.json.Encoder().encode
         self._lock = threading.Lock()
         self._outcomes = DigestMap()
         self._places: dict[str, Places] = {}
@@ -213,8 +213,9 @@ class Journal:
         at = 0
         for number, text in enumerate(self._texts(), 1):
             try:
+                json_lines.check(text)
                 self._index(self._decode(text), at)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
                 raise CurateError(
                     f"{self._path}:{number}: not a line of a journal: {error}",
                     "restore the file, or move it away: the images are then fetched anew",
@@ -259,7 +260,7 @@ class Journal:
         return at is not None and self._read(at) == line
 
     def _append(self, line: Line) -> None:
-        text = self._encode(line) + b"\n"
+        text = json_lines.sealed(line) + b"\n"
         with self._lock:
             if self._file < 0:
                 return  # an interrupted run's last fetches come too late

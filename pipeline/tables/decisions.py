@@ -4,6 +4,8 @@ One JSON object per line, in the order in which they were made, so that git can 
 
     {"item": "4be1...", "decision": "reject", "reason": "mirrored", "by": "person", "when": "2026-01-02T03:04:05Z"}
 
+and after these a checksum, "crc", which a line that a person writes or edits does without.
+
 `item` is a crop_id, a pair_id or an image_id; what is said of an image holds for every crop and pair made of it. A crop
 that is moved trains in the `domain` that its line names. Of several decisions on one item the last line wins, but a
 person's outranks a command's, whichever came first. The decision "undo" takes back the newest one that the same person
@@ -205,7 +207,7 @@ def _rewrite(root: Path, keep: Callable[[Decision], bool], new: Callable[[], lis
     def lines() -> tuple[list[bytes], list[bytes]]:
         found = list(_lines(root))
         left = [text for _, text, one in found if not isinstance(one, Decision) or keep(one)]
-        return [text for _, text, _ in found], left + [msgspec.json.encode(one) for one in new()]
+        return [text for _, text, _ in found], left + [json_lines.sealed(one) for one in new()]
 
     json_lines.rewrite(root / FILE, lines)
 

@@ -1,10 +1,15 @@
-"""Files of JSON objects, one a line: several writers add to one at the same time, and a crash costs no line."""
+"""Files of JSON objects, one a line: several writers add to one at the same time, and a crash costs no line.
+
+A line ends in a CRC-32 of the rest of it, so that a bit that flips is noticed. One without it, as persons, other
+programs and older versions write them, is read as it is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Set
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -16,7 +21,24 @@ from curate.pipeline.core.files import atomic_write, disk_error
 from curate.pipeline.core.locks import has_no_locks, waiting_lock
 
 T = TypeVar("T")
+_CRC, _END = b',"crc":"', b'"}'
+_SEAL = len(_CRC) + 8 + len(_END)  # bytes
+
 Line: TypeAlias = tuple[int, bytes, T | str]  # number from 1, text, object; instead of it what is wrong, "" for a blank
+
+
+def sealed(one: msgspec.Struct) -> bytes:
+    """`one` as a line, without its end, that says its checksum."""
+    text = msgspec.json.encode(one)
+    return b"%b%b%08x%b" % (text[:-1], _CRC, zlib.crc32(text), _END)
+
+
+def check(line: bytes) -> None:
+    """Raises ValueError for a line that says another checksum than it has."""
+    line = line.rstrip()
+    seal = line[-_SEAL:]
+    if seal.startswith(_CRC) and seal.endswith(_END) and b"%08x" % zlib.crc32(line[:-_SEAL] + b"}") != seal[8:16]:
+        raise ValueError("its crc is of another text: a bit has flipped, or somebody has edited it and left the crc")
 
 
 def append(path: Path, objects: Iterable[msgspec.Struct]) -> None:
@@ -25,7 +47,7 @@ def append(path: Path, objects: Iterable[msgspec.Struct]) -> None:
     Where the disk becomes read-only meanwhile, they may stand there although this fails. Raises CurateError for a disk
     that refuses.
     """
-    text = b"".join(msgspec.json.encode(one) + b"\n" for one in objects)
+    text = b"".join(sealed(one) + b"\n" for one in objects)
     with locked(path) as stream:
         size = os.fstat(stream).st_size
         if size and os.pread(stream, 1, size - 1) != b"\n":  # an editor, or a writer that was killed, left it open
@@ -51,7 +73,7 @@ def append_whole(path: Path, objects: Iterable[msgspec.Struct]) -> None:
         if text and not text.endswith(b"\n"):
             text += b"\n"
         with atomic_write(path) as temporary:
-            temporary.write_bytes(text + b"".join(msgspec.json.encode(one) + b"\n" for one in objects))
+            temporary.write_bytes(text + b"".join(sealed(one) + b"\n" for one in objects))
         with contextlib.suppress(OSError):  # it stands, whatever comes of this
             folder = os.open(path.parent, os.O_RDONLY)
             try:
@@ -78,7 +100,8 @@ def parse(data: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[Line[T]]:
         if text.strip():
             try:
                 found = decoder.decode(text)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                check(text)
+            except (msgspec.MsgspecError, ValueError) as error:
                 found = str(error)
         yield number, text, found
 
@@ -103,11 +126,14 @@ def forget(path: Path, items: Set[str]) -> None:
     """Takes out the lines about any of `items`; all others stay as they are, those that nobody can read, too."""
     decoder = msgspec.json.Decoder(_Named)
 
+    def is_about(text: bytes) -> bool:
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            return decoder.decode(text).item in items
+        return False
+
     def lines() -> tuple[list[bytes], list[bytes]]:
-        entries = read(path, decoder)
-        found = list(entries)
-        kept = [text for _, text, one in found if not isinstance(one, _Named) or one.item not in items]
-        return [text for _, text, _ in found], kept
+        found = [text for _, text, _ in read(path, decoder)]
+        return found, [text for text in found if not is_about(text)]
 
     if items and path.exists():
         rewrite(path, lines)

@@ -54,7 +54,7 @@ def told(world: Path) -> dict[str, str]:
 def test_no_command_steers_the_terminal_or_says_a_line_that_is_a_stranger_s(told: dict[str, str]) -> None:
     assert {command for command, said in told.items() if STEERING.search(said)} == set()
     assert {command for command, said in told.items() if re.search("^forged", said, re.MULTILINE)} == set()
-    assert any("=1\\x1b]0;pwned\\x07" in said for said in told.values())
+    assert "=1\\u001b]0;pwned\\u0007" in told["stats --json"]
 
 
 def test_no_file_for_people_steers_runs_or_marks_up(world: Path, told: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,19 @@ def test_a_broken_line_is_named_with_what_to_do(tmp_path: Path, line: str) -> No
     assert "\n" not in told.value.message
     assert "move it away" in told.value.hint
     assert path.read_bytes() == before
+
+
+def test_a_flipped_bit_in_a_line_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal(path) as journal:
+        journal.done("k", 8)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"count":8', b'"count":9'))
+    with pytest.raises(CurateError, match=r"journal\.jsonl:1: not a line of a journal: its crc is of another text"):
+        Journal(path)
+    path.write_bytes(re.sub(rb',"crc":"\w+"', b"", whole))
+    with Journal(path) as journal:
+        assert journal.count("k") == 8
 
 
 def test_places_may_be_left_out_as_forgetting_does(tmp_path: Path) -> None:

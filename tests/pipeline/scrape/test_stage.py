@@ -6,6 +6,7 @@ import errno
 import gzip
 import io
 import json
+import re
 import struct
 import time
 import zlib
@@ -502,7 +503,8 @@ def test_a_journal_names_no_picture_outside_of_its_folder(site: Site, tmp_path: 
     [row] = scraped(site, tmp_path, [site.url("/a.jpg")]).values()
     (tmp_path / "decoy.jpg").write_bytes(photo(1))
     journal = tmp_path / "raw/images/journal.jsonl"
-    journal.write_text(journal.read_text().replace(row["path"], "decoy.jpg"))
+    text = re.sub(r',"crc":"[0-9a-f]{8}"', "", journal.read_text())  # a stranger would say the right one
+    journal.write_text(text.replace(row["path"], "decoy.jpg"))
     assert [one["path"] for one in scraped(site, tmp_path, [site.url("/a.jpg")]).values()] == [row["path"]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,32 @@ def test_a_malformed_line_is_told_with_its_number_and_costs_no_other(line: str, 
     (problem,) = problems
     assert problem.startswith(f"{tmp_path / decisions.FILE}:3: ")
     assert said in problem
+
+
+def test_a_flipped_bit_in_a_line_is_named_and_decides_nothing(tmp_path: Path) -> None:
+    decisions.append(tmp_path, [made("a"), made("b")])
+    path = tmp_path / decisions.FILE
+    whole, second = path.read_bytes().splitlines(keepends=True)
+    for at in range(len(whole) - len(b"}\n")):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1
+        path.write_bytes(bytes(flipped) + second)
+        told: list[str] = []
+        found = decisions.read(tmp_path, told.append)
+        assert found.decision("b") and (found.decision("a") == made("a") or f"{decisions.FILE}:" in told[0])
+
+
+def test_a_line_says_its_checksum_and_one_without_is_read_as_it_is(tmp_path: Path) -> None:
+    decisions.append(tmp_path, [made("a")])
+    path = tmp_path / decisions.FILE
+    [line] = lines(tmp_path)
+    assert re.search(r',"crc":"[0-9a-f]{8}"\}$', line)
+    edited = line.replace("reject", "keep")
+    path.write_text(f"{edited}\n")
+    told: list[str] = []
+    assert not decisions.read(tmp_path, told.append) and "its crc is of another text" in told[0]
+    path.write_text(re.sub(',"crc":"[^"]*"', "", edited) + " \r\n")
+    assert decisions.read(tmp_path).kept_by_person("a")
 
 
 def test_a_line_that_was_left_open_is_closed_first(tmp_path: Path) -> None:
