@@ -90,10 +90,13 @@ def write_page(path: Path, heading: str, lead: str, footer: str, shown: Sequence
 
 
 def percent(boxes: Iterable[Sequence[float] | None], size: tuple[int, int] | None) -> list[Percent]:
-    """Boxes in raw px of a picture of `size`, cut off at its edges, as shares of it; those that miss it left out."""
+    """Boxes in raw px of a picture of `size`, cut off at its edges, as shares of it; those that miss it left out.
+
+    None without a size, or with one of which a table lacks a part.
+    """
     found = []
     for box in boxes:
-        if box is None or size is None:
+        if box is None or size is None or not all(size):
             continue
         x, y, width, height = box
         left, top = max(x, 0.0), max(y, 0.0)

@@ -43,6 +43,10 @@ from curate.pipeline.tables.partial import PartialTable
 
 _VERSION = 2  # raise it when the same pictures give other evidence
 _UNTRIED = frozenset({"missing_file", "changed", "worker_died", "decode_failed"})  # looked at again by the next run
+_MEASURED = (  # what no row lacks that was measured; one that does counts as not measured
+    *("article_affine", "human_affine", "article_phash", "article_colours", "human_phash", "human_colours"),
+    *("article_shown", "human_shown", "border"),
+)
 _FACES = CropRules(faces="all", min_face=24, max_upscale=1000.0, max_padding=1.0)  # how small does not matter here
 
 
@@ -106,7 +110,7 @@ def _known(root: Path, partial: PartialTable, work: str) -> dict[str, Row]:
         row["pair_id"]: row
         for table in tables
         for row in table.to_pylist()
-        if row["article_affine"] is not None and {row["article_path"], row["human_path"]} <= there
+        if None not in map(row.get, _MEASURED) and {row["article_path"], row["human_path"]} <= there
     }
 
 

@@ -152,6 +152,18 @@ def test_files_that_are_damaged_or_gone_are_reasons(tmp_path: Path) -> None:
     assert reasons(run(tmp_path)) == [("gone", "missing_file"), ("gone", "ok"), ("torn", "changed")]
 
 
+def test_a_row_that_lacks_a_measure_counts_as_not_measured(tmp_path: Path) -> None:
+    world(tmp_path, product(tmp_path, "top", ("article", png(1)), ("human", png(2))))
+    run(tmp_path)
+    whole = manifest.read(manifest.PAIRS, tmp_path)
+    for name in ("article_shown", "border", "human_colours"):
+        [row] = whole.to_pylist()
+        lacking = manifest.from_rows(manifest.PAIRS, [row | {name: None}])
+        manifest.write(manifest.PAIRS, lacking, tmp_path, manifest.meta(manifest.PAIRS, tmp_path))
+        run(tmp_path)
+        assert manifest.read(manifest.PAIRS, tmp_path).equals(whole)
+
+
 def snapshot(root: Path) -> dict[str, bytes]:
     files = [*(root / "processed").rglob("*"), manifest.PAIRS.path(root)]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files if path.is_file()}
