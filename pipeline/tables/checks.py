@@ -83,10 +83,9 @@ def check_names(table: Table, data: pa.Table, where: str) -> None:
             _refuse_first(data, name, unsafe, where, f"no relative posix path of a picture below {table.paths[name]}")
         elif name in _DOMAINS:
             what = f"no name of a domain: one line of 1 to {MAX_DOMAIN} characters that can be seen"
-            _refuse_first(data, name, _others(data[name], is_domain), where, what)
+            _refuse_others(data, name, is_domain, where, what)
         elif closed.get(name):
-            stray = _others(data[name], closed[name].__contains__)
-            _refuse_first(data, name, stray, where, "not in the list")
+            _refuse_others(data, name, closed[name].__contains__, where, "not in the list")
         elif name in table.ids:
             _refuse_first(data, name, _unsafe_ids(data[name]), where, f"no id: {MAX_ID} letters, digits, - and _")
         elif name == _LANDMARKS:
@@ -97,10 +96,11 @@ def check_names(table: Table, data: pa.Table, where: str) -> None:
     check_numbers(table, data, where)
 
 
-def _others(names: pa.ChunkedArray, known: Callable[[str], bool]) -> pa.ChunkedArray:
-    """Which of `names`, few of them different, are not `known`."""
-    stray = [name for name in pc.unique(names).to_pylist() if name is not None and not known(name)]
-    return pc.is_in(names, value_set=pa.array(stray, pa.string()))
+def _refuse_others(data: pa.Table, name: str, known: Callable[[str], bool], where: str, what: str) -> None:
+    """Raises TableError for the first name in the column, which has few different ones, that is not `known`."""
+    stray = (one for one in pc.unique(data[name]).to_pylist() if one is not None and not known(one))
+    if (found := next(stray, None)) is not None:
+        _refuse_first(data, name, _is(data[name], found), where, what)
 
 
 def _unsafe_paths(paths: pa.ChunkedArray, folder: str) -> pa.ChunkedArray:

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 ACCEPTED, REJECTED, OK = "accepted", "rejected", "ok"
 POINTS = 68  # of a face, in the columns landmarks: dlib's, in the order of Sagonas et al. (iBUG 300-W, 2013)
-
 PHOTOS = "raw/images"  # the folder of what was received
 
 _UTC = pa.timestamp("us", tz="UTC")
@@ -123,9 +122,7 @@ CROPS = Table(
             pa.field("hair_share", pa.float32()),  # of the person's px above the shoulders; null where not asked for
             pa.field("roll", pa.float32()),  # degrees by which the eye line falls to the right, in the raw image
             pa.field("unrest", pa.float32()),  # landmarks' way when the box moves, in eye distances; null: not asked
-            pa.field(
-                "second_score", pa.float32()
-            ),  # hog's on the box, -1 unseen, null where unrest is low; the mesh's own
+            pa.field("second_score", pa.float32()),  # hog's on the box, -1 unseen, null: unrest is low; the mesh's own
             pa.field("eye_px", pa.float32()),  # between the eyes, raw px
             pa.field("eye_share", pa.float32()),  # the same in sides of the box
             pa.field("mouth_drop", pa.float32()),  # mouth below the eye line, in eye distances
