@@ -21,6 +21,7 @@ from tests.bench.parity.shared import (
     FULL,
     Row,
     apart,
+    in_double,
     losses_of,
     moved,
     pictures,
@@ -71,14 +72,19 @@ LARGE = Council(64, 5, 64, 256, side=128, batch=1)
 
 
 def rows(module: Any) -> Iterator[Row]:
+    shapes = [(shape, double) for shape in SMALL for double in (False, True)]
     with on_a_cpu():
-        for shape in (*SMALL, *([LARGE] if FULL else [])):
+        for shape, double in shapes + ([(LARGE, False)] if FULL else []):
             trainer = shape.trainer(module)
             with tempfile.TemporaryDirectory() as folder:
                 trainer.save(folder, 99)
                 with taken_in(Path(folder), "council") as ours:
-                    yield from _networks(shape, trainer, ours)
-                    yield from _steps(shape, trainer, ours.recipe, module)
+                    if not double:
+                        yield from _networks(shape, trainer, ours)
+                        yield from _steps(shape, trainer, ours.recipe, module)
+                        continue
+                    with in_double():
+                        yield from _steps(shape, trainer.double(), ours.recipe.double(), module, ", in double")
 
 
 @contextlib.contextmanager
@@ -135,13 +141,14 @@ def _all(made: list[Any], name: str) -> Tensor:
     return torch.cat([one[name] for one in made])
 
 
-def _steps(shape: Council, trainer: Any, recipe: Any, module: Any) -> Iterator[Row]:
+def _steps(shape: Council, trainer: Any, recipe: Any, module: Any, how: str = "") -> Iterator[Row]:
+    kind = torch.get_default_dtype()
     if shape.weights:
         recipe.config = structs.replace(recipe.config, **OURS, mask_start=START)
     for first, count in ((START, 2),) if shape.width == 64 else ((START - 1, 4),):
         apart_by = []
         for step in range(first, first + count):
-            batch = {key: pictures(shape.side, shape.batch, seed=2 * step + n) for n, key in enumerate("ab")}
+            batch = {key: pictures(shape.side, shape.batch, seed=2 * step + n).to(kind) for n, key in enumerate("ab")}
             z = torch.randn(shape.batch, 3, shape.style)
             parts = stepped(recipe, {**batch, "z": z, "others": OTHERS}, Clock(step, 100_000))
             made = [sum(losses.values()) for part in parts for losses in part.losses]
@@ -155,9 +162,9 @@ def _steps(shape: Council, trainer: Any, recipe: Any, module: Any) -> Iterator[R
                     if weight.ndim > 1  # biases before a norm have a true gradient of 0
                 }
                 gradients = worst_gradient(parts[-1].gradients, named)
-        what = f"losses of D, council D and G, steps {first} to {first + count - 1}"
+        what = f"losses of D, council D and G, steps {first} to {first + count - 1}{how}"
         yield str(shape), what, f"{max(apart_by):.1e}; first step {apart_by[0]:.1e}"
-        yield str(shape), "gradients of G's weights, first step", f"{gradients:.1e}"
+        yield str(shape), f"gradients of G's weights, first step{how}", f"{gradients:.1e}"
 
 
 def _step(trainer: Any, module: Any, batch: Mapping[str, Tensor], z: Tensor, step: int) -> None:

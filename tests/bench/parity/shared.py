@@ -110,6 +110,20 @@ def losses_of(work: Callable[[], None]) -> list[float]:
     return losses
 
 
+@contextlib.contextmanager
+def in_double() -> Iterator[None]:
+    """All that is single precision is double, here and in the references: what then differs is no rounding."""
+    single = torch.float32
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "float32", torch.float64)
+        patch.setattr(Tensor, "float", Tensor.double)
+        torch.set_default_dtype(torch.float64)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(single)
+
+
 class Part(NamedTuple):
     """One step of an optimiser."""
 

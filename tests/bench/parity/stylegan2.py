@@ -3,6 +3,7 @@ class, in single precision on a CPU, by way of the pickles that their classes ma
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pickle
 import tempfile
@@ -19,8 +20,20 @@ from torch import Tensor, nn
 
 from curate.train.data.single import latents
 from curate.train.engine.contract import Clock
-from tests.bench.parity.shared import FULL, Row, apart, losses_of, moved, pictures, relative, stepped, taken_in
-from tests.bench.parity.shared import worst_gradient as worst
+from curate.train.translate.api import Pretrained
+from tests.bench.parity.shared import (
+    FULL,
+    Row,
+    apart,
+    in_double,
+    losses_of,
+    moved,
+    pictures,
+    relative,
+    stepped,
+    taken_in,
+    worst_gradient,
+)
 
 LOSSES = ("gan", "path_length", "fake", "real", "r1")
 PHASES = (("Gmain", 1), ("Greg", 4), ("Dmain", 1), ("Dreg", 16))  # with the gains of their training_loop.py
@@ -40,7 +53,6 @@ class StyleGAN2:
     clamp: float | None = 256.0
     batch: int = 4
     group: int = 4
-    steps: bool = True
 
     def __str__(self) -> str:
         clamp = "" if self.clamp == 256 else f", clamp {self.clamp}"
@@ -70,66 +82,72 @@ SMALL = [
     for clamp, classes in ((256.0, 0), (0.3, 3), (None, 3))
 ]
 LARGE = [StyleGAN2("auto", 64, 2), StyleGAN2("paper256", 256, 8, batch=2, group=8)]
-LARGER = [StyleGAN2("stylegan2 (ffhq, metfaces)", 1024, 8, 32768, batch=1, steps=False)]
+LARGER = [StyleGAN2("stylegan2 (ffhq, metfaces)", 1024, 8, 32768, batch=1)]
 
 
 def rows(module: Any) -> Iterator[Row]:
     """Networks and, of the four losses, a first step."""
     for shape in [*SMALL, *(LARGE if FULL else [])]:
         made = shape.networks(module)
-        yield from _networks(shape, made)
-        if shape.steps:
-            yield from _first_step(shape, made)
+        with _imported(made) as ours:
+            yield from _networks(shape, made, ours)
+            yield from _first_step(shape, made, ours.recipe)
+        if shape.side == 32:
+            made = shape.networks(module)
+            with _imported(made) as ours, in_double():
+                yield from _first_step(shape, made, ours.recipe, ", in double")
     if FULL:
         yield from network_rows(module, LARGER)
 
 
 def network_rows(module: Any, shapes: list[StyleGAN2] = SMALL) -> Iterator[Row]:
     for shape in shapes:
-        yield from _networks(shape, shape.networks(module))
+        made = shape.networks(module)
+        with _imported(made) as ours:
+            yield from _networks(shape, made, ours)
 
 
-def _pickled(made: Mapping[str, nn.Module], folder: str) -> Path:
-    """As their training_loop.py writes a snapshot."""
-    path = Path(folder) / "network-snapshot-000100.pkl"
-    path.write_bytes(pickle.dumps({"training_set_kwargs": {}, "augment_pipe": None, **made}))
-    return path
+@contextlib.contextmanager
+def _imported(made: Mapping[str, nn.Module]) -> Iterator[Pretrained]:
+    """By way of the pickle that their training_loop.py writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network-snapshot-000100.pkl"
+        path.write_bytes(pickle.dumps({"training_set_kwargs": {}, "augment_pipe": None, **made}))
+        with taken_in(path, "stylegan2") as ours:
+            yield ours
 
 
 def _labels(shape: StyleGAN2, count: int) -> dict[str, Tensor]:
     return {"labels": torch.eye(shape.classes)[torch.arange(count) % shape.classes]} if shape.classes else {}
 
 
-def _networks(shape: StyleGAN2, made: Mapping[str, Any]) -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as folder, taken_in(_pickled(made, folder), "stylegan2") as ours:
-        recipe = ours.recipe
-        counts = [sum(p.numel() for p in part.parameters()) for part in (recipe.generator, recipe.discriminator)]
-        yield str(shape), "parameters of G and D", " / ".join(f"{count:,}" for count in counts)
-        z, labels = latents(range(shape.batch), shape.z), _labels(shape, shape.batch)
-        c, g = labels.get("labels", torch.zeros(shape.batch, 0)), made["G_ema"]
-        with torch.no_grad():
-            ws = g.mapping(z, c)
-            yield str(shape), "w", apart(recipe.render({"z": z, **labels})["w"], ws)
-            cut = {"psi": torch.tensor(0.5), "cutoff": torch.tensor(4)}
-            near = recipe.render({"z": z, **labels, **cut})["w"]
-            yield str(shape), "w at psi 0.5, cutoff 4", apart(near, g.mapping(z, c, 0.5, 4))
-            mixed = torch.where(torch.arange(ws.shape[1])[:, None] % 2 == 0, ws, ws.flip(0) + 0.1)  # no two alike
-            for number, kind in enumerate(("none", "const")):
-                image = recipe.render({"w": mixed, "noise": torch.tensor(number)})["image"]
-                yield str(shape), f"picture, noise {kind}", apart(image, g.synthesis(mixed, noise_mode=kind))
-            seen = pictures(shape.side, shape.batch)
-            judged = recipe.discriminator(seen, labels.get("labels"))
-            yield str(shape), "D", apart(judged, made["D"](seen, c))
+def _networks(shape: StyleGAN2, made: Mapping[str, Any], ours: Pretrained) -> Iterator[Row]:
+    recipe: Any = ours.recipe
+    counts = [sum(p.numel() for p in part.parameters()) for part in (recipe.generator, recipe.discriminator)]
+    yield str(shape), "parameters of G and D", " / ".join(f"{count:,}" for count in counts)
+    z, labels = latents(range(shape.batch), shape.z), _labels(shape, shape.batch)
+    c, g = labels.get("labels", torch.zeros(shape.batch, 0)), made["G_ema"]
+    with torch.no_grad():
+        ws = g.mapping(z, c)
+        yield str(shape), "w", apart(recipe.render({"z": z, **labels})["w"], ws)
+        cut = {"psi": torch.tensor(0.5), "cutoff": torch.tensor(4)}
+        near = recipe.render({"z": z, **labels, **cut})["w"]
+        yield str(shape), "w at psi 0.5, cutoff 4", apart(near, g.mapping(z, c, 0.5, 4))
+        mixed = torch.where(torch.arange(ws.shape[1])[:, None] % 2 == 0, ws, ws.flip(0) + 0.1)  # no two alike
+        for number, kind in enumerate(("none", "const")):
+            image = recipe.render({"w": mixed, "noise": torch.tensor(number)})["image"]
+            yield str(shape), f"picture, noise {kind}", apart(image, g.synthesis(mixed, noise_mode=kind))
+        seen = pictures(shape.side, shape.batch)
+        judged = recipe.discriminator(seen, labels.get("labels"))
+        yield str(shape), "D", apart(judged, made["D"](seen, c))
 
 
-def _first_step(shape: StyleGAN2, made: Mapping[str, Any]) -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as folder, taken_in(_pickled(made, folder), "stylegan2") as ours:
-        recipe = ours.recipe
-    z, labels, real = (
-        latents(range(shape.batch), shape.z),
-        _labels(shape, shape.batch),
-        pictures(shape.side, shape.batch),
-    )
+def _first_step(shape: StyleGAN2, made: Mapping[str, Any], recipe: Any, how: str = "") -> Iterator[Row]:
+    kind = torch.get_default_dtype()
+    for network in (recipe, *made.values()):
+        network.to(kind)
+    z, labels = latents(range(shape.batch), shape.z).to(kind), _labels(shape, shape.batch)
+    real = pictures(shape.side, shape.batch).to(kind)
     drawn = torch.randn(shape.batch // 2, 3, shape.side, shape.side)
     for optimizer in recipe.optimizers.values():
         optimizer.param_groups[0]["lr"] = 0.0  # so that all four are of the same weights
@@ -138,12 +156,12 @@ def _first_step(shape: StyleGAN2, made: Mapping[str, Any]) -> Iterator[Row]:
     mine = {name: value for part in parts for losses in part.losses for name, value in losses.items()}
     theirs, gradients, mean = _their_step(shape, made, batch)
     found = relative([mine[name] for name in LOSSES], theirs)
-    yield str(shape), f"losses of step 0: {', '.join(LOSSES)}", f"{found:.1e}"
-    yield str(shape), "the running path length", f"{relative([recipe.path_length.item()], [mean]):.1e}"
+    yield str(shape), f"losses of step 0: {', '.join(LOSSES)}{how}", f"{found:.1e}"
+    yield str(shape), f"the running path length{how}", f"{relative([recipe.path_length.item()], [mean]):.1e}"
     for (phase, _), part, expected in zip(PHASES, parts, gradients, strict=True):
         prefix = "generator." if phase.startswith("G") else "discriminator."
         own = {name.removeprefix(prefix): value for name, value in part.gradients.items()}
-        yield str(shape), f"gradients of {phase}", f"{worst(own, expected):.1e}"
+        yield str(shape), f"gradients of {phase}{how}", f"{worst_gradient(own, expected):.1e}"
 
 
 def _their_step(
