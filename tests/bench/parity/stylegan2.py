@@ -92,7 +92,7 @@ def rows(module: Any) -> Iterator[Row]:
         with _imported(made) as ours:
             yield from _networks(shape, made, ours)
             yield from _first_step(shape, made, ours.recipe)
-        if shape.side == 32:
+        if shape.side < 256:
             made = shape.networks(module)
             with _imported(made) as ours, in_double():
                 yield from _first_step(shape, made, ours.recipe, ", in double")
