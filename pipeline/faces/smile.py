@@ -2,7 +2,7 @@
 
 Neither is a smile's truth. Of 157 drawn portraits, half of them grave and half with a full smile, the best threshold on
 the landmarks' measure puts all on the right side; a smiling one has more of the cascade's hits than a grave one in
-97 % of pairs. On 120 photographed officials the two correlate by 0.44.
+98 % of pairs. On 120 photographed officials the two correlate by 0.44, by dlib's landmarks.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def calm_measures(image: NDArray[np.uint8], box: Box, angle: float, find: Landma
     """`measures` of the face at `box` in `image`, RGB [H, W, 3], the mean over BOXES and the image's mirror image.
 
     Landmarks move a little with the box that they are looked for in, and those of the mirror image lie elsewhere: by
-    one look `smile` of one picture of 64 px, moved and enlarged, has a standard deviation of 0.026, by these of 0.007.
+    one look `smile` of one picture of 64 px, moved and enlarged, has a standard deviation of 0.026, by these of 0.007,
+    both by dlib's landmarks.
     """
     mirrored, there = np.ascontiguousarray(image[:, ::-1]), box.mirrored(image.shape[1])
     looks = [(image, box.nudged(*nudge), angle) for nudge in BOXES]

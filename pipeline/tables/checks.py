@@ -19,7 +19,7 @@ from curate.pipeline.tables.number_checks import check_numbers
 from curate.pipeline.tables.schema import ACCEPTED, OK, REJECTED, Table
 from curate.pipeline.tables.splits import SPLITS
 
-MAX_DOMAIN = 200  # characters
+MAX_DOMAIN = 250  # characters
 
 _DOMAINS = ("domain", "voted")  # columns of names of domains, in every table that has them
 _NO_PICTURE = r"/\.|\.(jsonl|tar)$"  # in a folder of pictures: what is hidden, journals, whole shards

@@ -42,7 +42,8 @@ class FaceMeasures:
     """Finds the face of a picture and measures it; loads its models once. Raises ModelError for one that is missing."""
 
     def __init__(self) -> None:
-        rules = override(CropRules(), "crop", align="ffhq", min_face=SEEN // 8, max_roll=90.0)
+        # Where closed lips part, dlib's points of a mouth jump, and the measure falls in the midst of a smile.
+        rules = override(CropRules(), "crop", align="ffhq", landmarks="mesh", min_face=SEEN // 8, max_roll=90.0)
         self._aligner, self._landmarker = Aligner(rules), LANDMARKERS.resolve(rules.landmarks)()
         has_mask = model_files.find(person_mask.MODEL) is not None
         self._person = person_mask.load() if has_mask else None

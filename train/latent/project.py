@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curate.pipeline.core import interrupt
+from curate.pipeline.core import interrupt, scraps
 from curate.pipeline.core.config import override
 from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.outputs import OutputPlan, Record
@@ -95,6 +95,7 @@ def run(
         progress.note(f"{photos.made} pictures that curate wrote are passed over")
     if out.suffix.lower() in picture_files.SUFFIXES | animation.SUFFIXES:
         raise UsageError(f"-o {out}: a photo becomes several files", "name a folder")
+    scraps.sweep(out)  # where all photos are done, nothing below looks at the folder
     place = Destination(out, len(photos.files))
     names = [place.name(path.stem) for path in photos.files]
     said = _said(source, settings, tune, perceptual, align=align)

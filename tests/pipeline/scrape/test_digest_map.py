@@ -48,8 +48,8 @@ def rows(count: int) -> list[dict[str, object]]:
             "title": "a \u2028 line\nand more" * (n % 50),
             "license": "unknown",
             "rank": n,
-            "status": manifest.ACCEPTED,
-            "reason": "ok",
+            "status": manifest.REJECTED,
+            "reason": "network",
         }
         for n in range(count)
     ]

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from curate.pipeline.core import scraps
 from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.faces.config import CropRules
 from curate.pipeline.imaging import codec
@@ -82,8 +83,11 @@ def test_faces_are_cut_projected_and_kept(tmp_path: Path, photos: Path) -> None:
     with Image.open(out / "me1.gif") as film:
         assert film.n_frames == 6
     before = {name: (out / name).read_bytes() for name in names(out)}
+    scrap = out / f".me0.gif.curate-{scraps.machine()}-1-1.tmp"  # a killed command's
+    scrap.write_bytes(b"half")
     second = project.run(source, [photos], out, SHORT, PIXELS)
     assert [result.kept for result in second] == [True, True, False]
+    assert not scrap.exists()
     assert {name: (out / name).read_bytes() for name in names(out)} == before
     (photos / "me0.png").write_bytes(codec.encode_png(photo(3)))  # another photo of that name
     assert [result.kept for result in project.run(source, [photos], out, SHORT, PIXELS)] == [False, True, False]
