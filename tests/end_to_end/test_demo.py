@@ -13,7 +13,7 @@ from curate.pipeline.tables import manifest
 from tests.support import ROOT
 from tests.support.command import curate
 
-WORLD = {"seed": 4, "portraits": 8, "anime": 2, "icons": 2, "garments": 9}
+WORLD = {"seed": 5, "portraits": 8, "anime": 2, "icons": 2, "garments": 9}
 RUN = {"steps": 4, "tick": 2, "batch": 2, "samples": 1, "sample_every": 2, "checkpoint_every": 2}
 TINY = {
     "cyclegan": {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 1},

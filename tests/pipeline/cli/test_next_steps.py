@@ -10,7 +10,7 @@ from curate.pipeline.dedup.config import Dedup
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.stats import funnel
 from curate.pipeline.tables import manifest
-from tests.support.tables import dedup_row, image_row
+from tests.support.tables import dedup_row, image_row, png
 
 
 def images(root: Path, *rows: dict[str, object]) -> None:
@@ -18,12 +18,12 @@ def images(root: Path, *rows: dict[str, object]) -> None:
 
 
 def test_faces_alone_need_no_pairs(tmp_path: Path) -> None:
-    images(tmp_path, image_row(tmp_path, None, "long", 0))
+    images(tmp_path, image_row(tmp_path, png(0), "long", 0))
     assert list(funnel.funnel(tmp_path).not_yet) == ["crops", "dedup", "dataset"]
 
 
 def test_products_alone_need_only_pairs(tmp_path: Path) -> None:
-    images(tmp_path, image_row(tmp_path, None, "shirts", 0, role="article", group_id="g"))
+    images(tmp_path, image_row(tmp_path, png(0), "shirts", 0, role="article", group_id="g"))
     assert list(funnel.funnel(tmp_path).not_yet) == ["pairs"]
 
 
