@@ -108,7 +108,7 @@ WALKS = {
     ),
     "smile": Walk(
         has={"me.jpg": 1},
-        makes={"edited/me-smile.png": None, "edited/seed0600-smile.png": None},
+        makes={"edited/me-smile.png": None, "edited/seed0605-smile.png": None},
         params={
             "scrape": {"delay": 0, "min_side": 256},
             "train": {  # begins where two steps lead to faces
@@ -119,7 +119,7 @@ WALKS = {
                 }
             },
         },
-        words={"600-2599": "600-639", "50": "1"},
+        words={"600-2599": "600-679", "50": "1"},
         flags={"project": "--steps 4 --tune-steps 2 --distance pixels", "generate drawn-portrait": "--force"},
     ),
 }
