@@ -98,7 +98,7 @@ def test_a_folder_in_one_domain(tmp_path: Path) -> None:
 
 
 def test_a_folder_s_name_is_a_domain_that_every_table_takes(tmp_path: Path) -> None:
-    names = {"長い\u3000髪": "長い\u3000髪", "a\x1b[2J\u202eb": "a\\x1b[2J\\u202eb", " ": "_", "x" * 230: "x" * 200}
+    names = {"長い\u3000髪": "長い\u3000髪", "a\x1b[2J\u202eb": "a\\x1b[2J\\u202eb", " ": "_", "x" * 253: "x" * 250}
     top = put(tmp_path / "photos", {f"{name}/{n}.jpg": photo(n) for n, name in enumerate(names)})
     taken(tmp_path / "root", top, domain=None)
     assert {row["domain"] for row in rows(tmp_path / "root")} == set(names.values())
