@@ -223,7 +223,7 @@ def test_a_moved_crop_is_in_the_domain_that_its_line_names(tmp_path: Path) -> No
     assert decisions.read(tmp_path).domain("long", "a") == "long"
 
 
-@pytest.mark.parametrize("domain", ["a\\u001b[2J", "a\\nb", " ", "\\u202e", "x" * 201])
+@pytest.mark.parametrize("domain", ["a\\u001b[2J", "a\\nb", " ", "\\u202e", "x" * 251])
 def test_a_move_names_a_domain(tmp_path: Path, domain: str) -> None:
     (tmp_path / "manifests").mkdir()
     line = f'{{"item": "a", "decision": "move", "domain": "{domain}", "by": "ann"}}\n'

@@ -27,7 +27,7 @@ PATHS = "../x", "/etc/passwd", "a/../../x", "..", ".", "a//b", "a/", "./a", "C:/
 PATHS_AND_SHARDS = *PATHS, "../x.tar/512+9/x.png", "/x.tar/512+9/x.png", "a/" + "長" * 90, "x" * 256 + "/a", "a\n"
 ELSEWHERE = "params.yaml", "manifests/crops.parquet", "raw/x/y.png", "{0}", "{0}/", "{0}x/y/z.png", "{0}/.x/y.png"
 ELSEWHERE_TOO = "{0}/x/.y.png", "x/{0}/y/z.png", "{0}/journal.jsonl", "{0}/x/y.tar", "X{0}/y/z.png"
-DOMAINS = "", " ", "a\x1b[2J", "a\nb", "a\0", "a\u202eb", "a\u200bb", "x" * 201
+DOMAINS = "", " ", "a\x1b[2J", "a\nb", "a\0", "a\u202eb", "a\u200bb", "x" * 251
 IDS = "../x", "/tmp/x", "..", "a/b", "a\\b", "a.b", "a b", "a\n", "a\0", "-a", "_a", "長", "", "x" * 129, "a\x1b[2J"
 
 
