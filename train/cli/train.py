@@ -128,8 +128,8 @@ def _branch_of(root: Path, branch: str) -> StoredCheckpoint:
     """The checkpoint that `branch`, RUN or RUN@STEP below `root`, names. Raises UsageError."""
     from curate.train.runs.stored import find_in_run
 
-    path = root / branch
-    if "/" not in branch and not (root / branch.rpartition("@")[0]).is_dir() and not path.is_dir():
+    path, run = root / branch, branch.rpartition("@")[0] or branch
+    if "/" not in branch and not path.is_dir() and not (root / run).is_dir():
         path = root / RUNS / branch
     found = find_in_run(path)
     if found.path.parent.name != "checkpoints":

@@ -183,6 +183,12 @@ def test_the_branch_that_a_refusal_names_is_found_from_anywhere(
     assert _branch_of(tmp_path, word[1]).path == tmp_path / place / "checkpoints/00000004.safetensors"
 
 
+@pytest.mark.parametrize("word", ["mine", "mine@4", "processed/runs/mine", "processed/runs/mine@4"])
+def test_a_branch_is_named_with_its_step_or_without(root: Path, tmp_path: Path, word: str) -> None:
+    shutil.copytree(root / "parent", tmp_path / "processed/runs/mine")
+    assert _branch_of(tmp_path, word).path == tmp_path / "processed/runs/mine/checkpoints/00000004.safetensors"
+
+
 def test_a_batch_is_to_be_lowered_only_where_that_helps(root: Path, tmp_path: Path) -> None:
     for batch, helps in ((50, True), (1, False)):
         few = tmp_path / str(batch)
