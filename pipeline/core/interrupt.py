@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from curate.pipeline.core.errors import EXIT_INTERRUPTED
+from curate.pipeline.core.errors import EXIT_INTERRUPTED, InterruptionError
 
 FINISHING = "finishing what is begun; once more to stop at once"
 AT_ONCE = "curate: stopped at once; the same command goes on from what was saved"
@@ -98,6 +98,15 @@ def deferred(told: str = FINISHING) -> Iterator[Callable[[], bool]]:
             _uninstall()
     if interrupted:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def beginning_anew() -> Iterator[None]:
+    """A block whose work is too short to be kept in parts. Raises InterruptionError, which says so, for Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptionError("interrupted", "the same command begins anew") from None
 
 
 @contextmanager

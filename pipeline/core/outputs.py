@@ -2,7 +2,8 @@
 
 A target is refused when it is an input of the command, under whatever name; when two targets are one file; and when a
 file is there that no command wrote, or that was changed since. What was written is kept beside it, in a file RECORD of
-the same folder: a line of JSON for each, with its name and the SHA-256 of its bytes.
+the same folder: a line of JSON for each, with its name and the SHA-256 of its bytes. A line for each piece of work, the
+files of one photo, say, tells that it is whole, so that the same command passes it over.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import json
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from curate.pipeline.core import scraps
 from curate.pipeline.core.at_work import hold
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
@@ -34,6 +36,7 @@ class Record:
         """A record that is missing or broken is that of a folder into which nothing was written."""
         self.path = folder / RECORD
         self._digests: defaultdict[str, list[str]] = defaultdict(list)  # the newest last: a killed command leaves more
+        self._pieces: dict[str, dict[str, Any]] = {}  # by what they are made of: their "files", and what is "told"
         try:
             lines = self.path.read_text("utf-8").splitlines()
         except (OSError, ValueError):
@@ -41,32 +44,61 @@ class Record:
         for line in lines:
             try:
                 entry = from_json(line)
-                self._digests[str(entry["name"])].append(str(entry["sha256"]))
-            except (ValueError, KeyError, TypeError):
+                if "made_of" in entry:
+                    files = {str(name): str(digest) for name, digest in entry["files"].items()}
+                    self._pieces[str(entry["made_of"])] = {"files": files, "told": entry["told"]}
+                else:
+                    self._digests[str(entry["name"])].append(str(entry["sha256"]))
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # torn, or not ours
 
     def holds(self, path: Path) -> bool:
         """Whether `path`, a file of the folder, is what a command wrote, byte for byte."""
-        known = self._digests.get(path.name)
-        try:
-            return bool(known) and not path.is_symlink() and _digest(path) in (known or ())
-        except OSError:
-            return False
+        return self._is_there(path.name, self._digests.get(path.name, ()))
+
+    def whole(self, made_of: str) -> Any:
+        """What was told of the piece of work `made_of`; None unless all of its files are there, byte for byte."""
+        if (piece := self._pieces.get(made_of)) is None:
+            return None
+        there = all(self._is_there(name, [digest]) for name, digest in piece["files"].items())
+        return piece["told"] if there else None
 
     def add(self, name: str, digest: str) -> None:
         """Notes, on the disk, that the file `name` is about to have these bytes. Raises CurateError."""
         self._digests[name].append(digest)
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(_line(name, digest))
-        except OSError as error:
-            raise disk_error(self.path, error) from error
+        self._append(_line(name=name, sha256=digest))
+
+    def add_piece(self, made_of: str, names: Iterable[str], told: Any) -> None:
+        """Notes, on the disk, that a piece of work is whole, whose files are `names`. Raises CurateError."""
+        piece = {"files": {name: self._digests[name][-1] for name in sorted(names)}, "told": told}
+        self._pieces[made_of] = piece
+        self._append(_line(made_of=made_of, **piece))
 
     def tidy(self) -> None:
-        """One line for each file that is still there, by name: equal files have equal records. Raises CurateError."""
-        there = {name: self._there(name) for name in self._digests if (self.path.parent / name).exists()}
+        """One line for each file that is still there, by name, and for each piece of work that is whole: equal files
+        have equal records. Raises CurateError.
+        """
+        there = {name: self._there(name) for name in sorted(self._digests) if (self.path.parent / name).exists()}
+        lines = [_line(name=name, sha256=digest) for name, digest in there.items()]
+        for made_of, piece in sorted(self._pieces.items()):
+            if piece["files"].items() <= there.items():
+                lines.append(_line(made_of=made_of, **piece))
         with atomic_write(self.path, durable=False) as temporary:
-            temporary.write_text("".join(_line(name, there[name]) for name in sorted(there)), "utf-8")
+            temporary.write_text("".join(lines), "utf-8")
+
+    def _is_there(self, name: str, digests: Sequence[str]) -> bool:
+        path = self.path.parent / name
+        try:
+            return bool(digests) and "/" not in name and not path.is_symlink() and _digest(path) in digests
+        except (OSError, ValueError):
+            return False
+
+    def _append(self, line: str) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise disk_error(self.path, error) from error
 
     def _there(self, name: str) -> str:
         """Which of the digests that were noted is that of the file: what a disk refused did not take its place."""
@@ -94,7 +126,7 @@ class OutputPlan:
         self._inputs = {identity for path in inputs if (identity := _identity(path))}
         self._force = force
         self._records: dict[Path, Record] = {}
-        self._written: set[Path] = set()
+        self.written: list[Path] = []  # in order
         self._held = ExitStack()
         planned = list(targets)
         _refuse_doubles(planned)
@@ -110,7 +142,10 @@ class OutputPlan:
         self._planned = set(planned)
 
     def __enter__(self) -> Self:
-        self._held.enter_context(hold(folders={path.parent for path in self._planned}))
+        folders = {path.parent for path in self._planned}
+        self._held.enter_context(hold(folders=folders))
+        for folder in folders:
+            scraps.sweep(folder)  # where nothing is left to be written, nothing else looks at it
         self._records.clear()  # another command may have ended since the targets were looked at
         return self
 
@@ -118,7 +153,7 @@ class OutputPlan:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._held:
-            for folder in {path.parent for path in self._written}:
+            for folder in {path.parent for path in self.written}:
                 try:
                     self._record(folder).tidy()
                 except CurateError:
@@ -139,8 +174,19 @@ class OutputPlan:
             )
         with atomic_write(target) as temporary:
             yield temporary
-            self._written.add(target)
+            self.written.append(target)
             self._record(target.parent).add(target.name, _digest(temporary))
+
+    def whole(self, folder: Path, made_of: str) -> Any:
+        """What `note_whole` was told of the piece of work `made_of` in `folder`; None where it is not whole."""
+        return self._record(folder).whole(made_of)
+
+    def note_whole(self, made_of: str, targets: Sequence[Path], told: Any) -> None:
+        """Notes that all `targets`, which lie in one folder, are written, and `told`, plain values, beside that.
+
+        `made_of` is a digest of all that they follow from. Raises CurateError.
+        """
+        self._record(targets[0].parent).add_piece(made_of, {path.name for path in targets}, told)
 
     def _is_strangers(self, path: Path) -> bool:
         """Whether a file is there that must not be written over. Raises UsageError for an input and for a folder."""
@@ -202,5 +248,5 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _line(name: str, digest: str) -> str:
-    return json.dumps({"name": name, "sha256": digest}) + "\n"
+def _line(**entry: Any) -> str:
+    return json.dumps(entry) + "\n"

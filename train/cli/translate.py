@@ -70,7 +70,9 @@ Style = Annotated[
 ]
 Strength = Annotated[float, typer.Option(min=0.0, max=1.0, help="How much of the paint is laid over the photo.")]
 PemFile = Annotated[Path | None, typer.Option(metavar="FILE", help="For --mark: who signs; a PEM file.")]
-Force = Annotated[bool, typer.Option("--force", help="Write over files that are there and that curate did not write.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Write over files that curate did not write; make anew what would be kept.")
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.pipeline.core import interrupt
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.core.progress import SILENT, Progress
@@ -66,7 +67,7 @@ def run(
     measured = np.full((len(seeds), len(amounts)), np.nan)
     cosines, unmoved = np.full_like(measured, np.nan), int(np.argmin(np.abs(amounts)))
     picture, notes = (out / f"{direction.name}-check{ending}" for ending in (".png", ".json"))
-    with OutputPlan([picture, notes], force=force) as plan:
+    with OutputPlan([picture, notes], force=force) as plan, interrupt.beginning_anew():
         with progress.task(f"check {direction.name}", len(seeds)) as task:
             for row, ws in enumerate(source.codes(list(seeds), psi).split(1)):
                 shown = [source.pictures(direction.added(ws, amount))[0] for amount in amounts]

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 
+from curate.pipeline.core import interrupt
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.core.progress import SILENT, Progress
@@ -92,7 +93,7 @@ def run(
     places = [out / f"{stem}{amount:+g}.png" for amount in settings.amounts]
     strip, film, notes = (out / f"{stem}{ending}" for ending in (".png", ".gif", ".json"))
     inputs = [where, *([photo[0]] if photo else [])]
-    with OutputPlan([*places, strip, film, notes], inputs, force=force) as plan:
+    with OutputPlan([*places, strip, film, notes], inputs, force=force) as plan, interrupt.beginning_anew():
         source_type = synthetic.GENERATED if photo is None else synthetic.SOURCE_TYPE
         xmp = metadata.xmp(source.made_by, source_type)
         measure = measure_of(direction)

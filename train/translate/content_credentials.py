@@ -6,6 +6,7 @@ bytes of each writing.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -36,6 +37,11 @@ class ContentCredentials:
             self._signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm, self._chain, private, None))
         except (c2pa.C2paError, ValueError, TypeError, KeyError) as error:
             raise UsageError(f"{certificate}, {key}: no picture can be signed by them: {error}", _HINT) from None
+
+    @property
+    def signer(self) -> str:
+        """SHA-256 of the certificate's chain."""
+        return hashlib.sha256(self._chain).hexdigest()
 
     def sign(self, data: bytes, suffix: str, made_by: MadeBy) -> bytes:
         """`data`, a picture as files that end in `suffix` are, with a manifest. Raises UsageError."""

@@ -46,6 +46,12 @@ class PictureWriter:
         self.plan, self.output, self.made_by, self._animated = plan, output, made_by, animated
         self._xmp = metadata.xmp(made_by)
 
+    def settings(self) -> dict[str, Any]:
+        """What the pictures of equal photos follow from, as plain values."""
+        output, signer = self.output, self.output.mark.signer if self.output.mark else None
+        wanted = {"layout": output.layout, "strength": output.strength, "rgba": output.rgba, "gif": output.gif}
+        return {**wanted, "mark": signer, "made_by": list(self.made_by)}
+
     def picture(self, path: Path, picture: Photo) -> None:
         """Writes `picture` as the kind that `path` ends in, whole or not at all."""
         self._write(path, picture_files.encode(picture, path.suffix, self._xmp))

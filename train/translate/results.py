@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.pipeline.core import interrupt
 from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.files import is_folder
 from curate.pipeline.core.outputs import OutputPlan, name_key
@@ -16,6 +17,7 @@ from curate.train.translate import animation, picture_files
 from curate.train.translate.photos import UnreadablePhoto
 
 LONGEST = 180  # bytes of a name, so that endings, and a temporary file's, fit into the 255 of file systems
+FINISHING = "finishing the photo that is begun; once more to stop at once"
 _FACE = re.compile(r"-\d+(-paint)?$")
 
 
@@ -124,15 +126,17 @@ class Destination:
 
 
 @contextmanager
-def interruptible(results: list[TranslationResult], count: int) -> Iterator[None]:
-    """A block that makes `count` results; Ctrl-C in it says how far it came. Raises InterruptionError."""
+def interruptible(results: list[TranslationResult], count: int) -> Iterator[Callable[[], bool]]:
+    """A block that makes `count` results. The yielded function says whether Ctrl-C asked it to end after the photo
+    that is begun. Raises InterruptionError then, which says how far it came.
+    """
     try:
-        yield
+        with interrupt.deferred(FINISHING) as interrupted:
+            yield interrupted
     except KeyboardInterrupt:
         made = sum(1 for result in results if result.output)
         raise InterruptionError(
-            f"interrupted: {made} pictures are written, of {count} inputs",
-            "the same command begins anew, and writes the same files",
+            f"interrupted: {made} pictures are written, of {count} inputs", "the same command goes on with the others"
         ) from None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import DetectorLostError, UsageError
 from curate.pipeline.core.progress import SILENT, Progress
@@ -20,6 +21,7 @@ from curate.pipeline.tables import manifest
 from curate.pipeline.tables.manifest import OK
 from curate.train.translate import composite, member_sheet
 from curate.train.translate.composite import Layer
+from curate.train.translate.kept_results import KeptResults
 from curate.train.translate.member_sheet import MemberChoice
 from curate.train.translate.metadata import MadeBy
 from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
@@ -41,12 +43,14 @@ def run(
 ) -> list[TranslationResult]:
     """Translates every face of every input and writes NAME.png and NAME.json; returns a result for each face.
 
-    With a `choice` of several members or styles, NAME.png is a sheet of what they make of the largest face.
+    With a `choice` of several members or styles, NAME.png is a sheet of what they make of the largest face. What was
+    made before, of equal photos by equal networks and settings, is kept, unless `output` is forced.
 
     `inputs` are images and folders of images. `out` is a folder, or the .png, .jpg or .webp to write when there is one
     image. An input that can't be read is a result, not an error. Raises UsageError, before anything is written, for an
     `output` that these networks have nothing for, for a file that would be written over and is an input or, unless it
-    is forced, somebody else's; CurateError for an output that can't be written; InterruptionError.
+    is forced, somebody else's; CurateError for an output that can't be written; InterruptionError, after which the same
+    command goes on.
     """
     alone = output.layout == "crop" or (output.layout == "compare" and translator.turns)
     if translator.takes_whole and (output.layout == "crop" or output.rgba):
@@ -63,28 +67,17 @@ def run(
     results: list[TranslationResult] = []
     with (
         place.plan(photos.files, force=output.force) as plan,
-        interruptible(results, len(names)),
+        interruptible(results, len(names)) as interrupted,
         progress.task(f"translate {translator.direction}", len(names)) as task,
     ):
         writer = PictureWriter(plan, output, MadeBy.of(translator.networks), animated=place.is_animation)
+        kept = KeptResults(place.folder, writer, _settings(translator, choice))
         for path, name in zip(photos.files, names, strict=True):
-            photo = read_photo(path)
-            if isinstance(photo, UnreadablePhoto):
-                results.append(TranslationResult.of_unreadable(path, photo))
-            elif choice is not None:
-                results.append(_sheet(translator, path, photo, place.target(name), writer, choice))
-            elif translator.takes_whole:
-                results.append(_whole(translator, path, photo, place.target(name), writer))
-            else:
-                try:
-                    if alone:
-                        results += _crops(translator, path, photo, place, name, writer)
-                    else:
-                        results += _photo(translator, path, photo, place.target(name), writer)
-                except DetectorLostError as error:
-                    lost = UnreadablePhoto("worker_died", error.message)
-                    results.append(TranslationResult.of_unreadable(path, lost))
+            if interrupted():
+                break
+            results += kept([path], name, partial(_made, translator, path, place, name, writer, choice, alone=alone))
             task.advance()
+        kept.tell(progress, len(names))
     return results
 
 
@@ -98,6 +91,39 @@ def split_photos(root: Path, domain: str, name: str) -> list[Path]:
             "another --split, or larger build.val and build.test",
         )
     return [inside(root, path) for path in paths]
+
+
+def _settings(translator: Translator, choice: MemberChoice | None) -> dict[str, Any]:
+    """What results follow from beside photos, networks and the output, as plain values."""
+    sheet = {"members": choice.members, "styles": choice.styles} if choice else None
+    rules = as_dict(translator.aligner.rules)
+    return {**_more(translator), "whole": translator.takes_whole, "rules": rules, "sheet": sheet}
+
+
+def _made(
+    translator: Translator,
+    path: Path,
+    place: Destination,
+    name: str,
+    writer: PictureWriter,
+    choice: MemberChoice | None,
+    *,
+    alone: bool,
+) -> list[TranslationResult]:
+    """The results of one photo, which are written; `alone`: each face by itself."""
+    photo = read_photo(path)
+    if isinstance(photo, UnreadablePhoto):
+        return [TranslationResult.of_unreadable(path, photo)]
+    if choice is not None:
+        return [_sheet(translator, path, photo, place.target(name), writer, choice)]
+    if translator.takes_whole:
+        return [_whole(translator, path, photo, place.target(name), writer)]
+    try:
+        if alone:
+            return _crops(translator, path, photo, place, name, writer)
+        return _photo(translator, path, photo, place.target(name), writer)
+    except DetectorLostError as error:
+        return [TranslationResult.of_unreadable(path, UnreadablePhoto("worker_died", error.message))]
 
 
 def _whole(translator: Translator, path: Path, photo: Photo, target: Path, writer: PictureWriter) -> TranslationResult:

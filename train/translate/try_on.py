@@ -27,6 +27,7 @@ from curate.train.data.transforms import to_float, to_uint8, to_values
 from curate.train.runs.trained import Trained
 from curate.train.translate import composite
 from curate.train.translate.composite import Layer
+from curate.train.translate.kept_results import KeptResults
 from curate.train.translate.metadata import MadeBy
 from curate.train.translate.photos import UnreadablePhoto, list_photos, read_photo
 from curate.train.translate.pictures import PHOTO, Output, PictureWriter
@@ -184,12 +185,17 @@ def run(
         writer = PictureWriter(plan, output, MadeBy.of(try_on.trained), animated=place.is_animation)
         articles = {path: read_photo(path) for job in jobs for path in (job.wanted, job.worn) if path}
         _refuse_if_all_unread(articles)
-        with interruptible(results, len(jobs)), progress.task("try on", len(jobs)) as task:
+        kept = KeptResults(place.folder, writer, {"side": try_on.config.size})
+        with interruptible(results, len(jobs)) as interrupted, progress.task("try on", len(jobs)) as task:
             for job, name in zip(jobs, names, strict=True):
-                results.append(_run_job(try_on, job, articles, place.target(name), writer))
+                if interrupted():
+                    break
+                inputs = [job.person, job.wanted, *([job.worn] if job.worn else [])]
+                results += kept(inputs, name, partial(_run_job, try_on, job, articles, place.target(name), writer))
                 task.advance()
+            kept.tell(progress, len(jobs))
             readable = [job for job in jobs if not any(isinstance(articles[p], UnreadablePhoto) for p in job[1:3] if p)]
-            for path in grid:
+            for path in [] if interrupted() else grid:
                 if (picture := _grid(try_on, readable, articles)) is not None:
                     writer.picture(path, Photo.of(picture))
     return results
@@ -204,12 +210,12 @@ def _refuse_if_all_unread(articles: Mapping[Path, Photo | UnreadablePhoto]) -> N
 
 def _run_job(
     try_on: TryOn, job: Job, articles: Mapping[Path, Photo | UnreadablePhoto], target: Path, writer: PictureWriter
-) -> TranslationResult:
+) -> list[TranslationResult]:
     pictures: list[Photo | None] = []
     for path in job[:3]:
         found = read_photo(path) if path is job.person else articles[path] if path else None
         if isinstance(found, UnreadablePhoto):
-            return TranslationResult.of_unreadable(path or job.person, found)
+            return [TranslationResult.of_unreadable(path or job.person, found)]
         pictures.append(found)
     photo, wanted, worn = pictures
     assert photo is not None and wanted is not None
@@ -222,7 +228,7 @@ def _run_job(
         layer = layer._replace(affine=np.eye(2, 3), fade=0.0)
     writer.result(target, before, after, partial(composite.cut_out, before, [layer]), lambda: [wanted.shown])
     writer.notes(target, result, {"worn": str(job.worn) if job.worn else None, "side": try_on.config.size})
-    return result
+    return [result]
 
 
 def _grid(try_on: TryOn, jobs: Sequence[Job], articles: Mapping[Path, Any]) -> RGB | None:

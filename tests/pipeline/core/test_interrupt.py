@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from curate.pipeline.core import interrupt
+from curate.pipeline.core.errors import InterruptionError
 from curate.pipeline.core.parallel import Engine, run
 
 
@@ -41,6 +42,12 @@ def test_work_that_comes_to_its_end_is_interrupted_after_it() -> None:
     assert done
     with interrupt.deferred() as asked:
         assert not asked()
+
+
+def test_what_is_too_short_to_be_kept_says_that_it_begins_anew() -> None:
+    with pytest.raises(InterruptionError, match="begins anew") as told, interrupt.beginning_anew():
+        press()
+    assert told.value.code == 130
 
 
 def test_another_thread_is_left_alone() -> None:
@@ -82,6 +89,7 @@ def test_a_hangup_that_is_ignored_stays_so() -> None:
 SAVES = """
 import os, signal, sys, threading
 from curate.pipeline.core import interrupt
+from curate.pipeline.core.errors import InterruptionError
 interrupt.take_over()
 try:
     with interrupt.deferred() as asked:

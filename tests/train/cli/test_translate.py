@@ -154,7 +154,7 @@ def test_whole_photos_keep_their_size_in_the_kind_that_is_asked_for(
     assert codec.decode((tmp_path / "crop.png").read_bytes()).shape == (32, 32, 3)
 
 
-def test_ctrl_c_says_that_the_same_command_begins_anew(
+def test_ctrl_c_says_that_the_same_command_goes_on(
     trained: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def pressed(path: Path) -> None:
@@ -162,4 +162,5 @@ def test_ctrl_c_says_that_the_same_command_begins_anew(
 
     monkeypatch.setattr(stage, "read_photo", pressed)
     assert call(monkeypatch, photo, "--root", trained, "-o", tmp_path / "out") == 130
-    assert "0 pictures are written, of 1 inputs" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "0 pictures are written, of 1 inputs" in said and "the same command goes on" in said

@@ -99,4 +99,4 @@ def test_ctrl_c_says_how_far_it_came() -> None:
     ):
         raise KeyboardInterrupt
     assert told.value.code == 130
-    assert "begins anew" in told.value.hint
+    assert "the same command goes on" in told.value.hint
