@@ -38,6 +38,12 @@ def is_safe_path(path: str) -> bool:
     return all(len(part) <= MAX_PART for part in path.encode("utf-8", "surrogatepass").split(b"/"))
 
 
+def is_file_name(text: str) -> bool:
+    """Whether `text` may name a file in a folder, and leads to none elsewhere."""
+    short = len(text.encode("utf-8", "surrogatepass")) <= MAX_PART
+    return short and text not in ("", ".", "..") and not {"/", "\0"} & {*text}
+
+
 def shown(text: str) -> str:
     """`text`, short and in quotes, of which nothing steers a terminal."""
     line = visible_line(text)

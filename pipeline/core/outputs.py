@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from curate.pipeline.core import scraps
 from curate.pipeline.core.at_work import hold
+from curate.pipeline.core.confined_path import is_file_name
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.core.files import atomic_write, disk_error, is_folder
@@ -46,9 +47,10 @@ class Record:
                 entry = from_json(line)
                 if "made_of" in entry:
                     files = {str(name): str(digest) for name, digest in entry["files"].items()}
-                    self._pieces[str(entry["made_of"])] = {"files": files, "told": entry["told"]}
-                else:
-                    self._digests[str(entry["name"])].append(str(entry["sha256"]))
+                    if all(map(is_file_name, files)):
+                        self._pieces[str(entry["made_of"])] = {"files": files, "told": entry["told"]}
+                elif is_file_name(name := str(entry["name"])):
+                    self._digests[name].append(str(entry["sha256"]))
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # torn, or not ours
 
@@ -89,7 +91,7 @@ class Record:
     def _is_there(self, name: str, digests: Sequence[str]) -> bool:
         path = self.path.parent / name
         try:
-            return bool(digests) and "/" not in name and not path.is_symlink() and _digest(path) in digests
+            return bool(digests) and not path.is_symlink() and _digest(path) in digests
         except (OSError, ValueError):
             return False
 

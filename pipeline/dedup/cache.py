@@ -65,7 +65,8 @@ class FingerprintCache:
             return np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
         bears = pc.is_valid(self._table["copies"]).to_numpy()
         here = pc.index_in(self._table["crop_id"], value_set=ids.combine_chunks()).fill_null(-1).to_numpy()
-        groups = np.where(here < 0, -1, group[here])
+        groups = np.full(len(here), -1, np.int64)
+        groups[here >= 0] = group[here[here >= 0]]
         copies = self._table["copies"].combine_chunks()
         counts = pc.list_value_length(copies).fill_null(0).to_numpy(zero_copy_only=False)
         left = np.repeat(np.arange(len(counts)), counts)

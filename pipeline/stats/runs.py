@@ -120,8 +120,12 @@ def _named(chart: Chart, run: Path) -> Chart:
 def _best(found: Any) -> str:
     """The best step by each metric, in words."""
     ranked = found.items() if isinstance(found, dict) else ()
-    told = [(name, one) for name, one in ranked if isinstance(one, dict) and {"step", "value"} <= one.keys()]
-    return "; ".join(f"{name} {number(one['value'])} after {one['step']:,} steps" for name, one in told)
+    numbers = [(name, one.get("step"), one.get("value")) for name, one in ranked if isinstance(one, dict)]
+    return "; ".join(
+        f"{name} {number(value)} after {step:,} steps"
+        for name, step, value in numbers
+        if isinstance(step, int | float) and isinstance(value, int | float)
+    )
 
 
 def _health(path: Path) -> str:

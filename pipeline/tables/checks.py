@@ -50,12 +50,18 @@ def check(table: Table, data: pa.Table, where: str, last: str = "") -> str:
         if not column.nullable and data[column.name].null_count:
             raise TableError(f"{where}: {column.name}: {data[column.name].null_count} rows are empty")
     check_names(table, data, where)
+    last = check_keys(table, data, where, last)
+    if table.reasons:
+        _check_reasons(data, where)
+    return last
+
+
+def check_keys(table: Table, data: pa.Table, where: str, last: str = "") -> str:
+    """Raises TableError where the keys do not rise. `last`: the key before them; returns their own last one."""
     keys = data[table.key].combine_chunks()
     ends = [keys[at].as_py() for at in (0, -1)] if len(keys) else ["", last]
     if not pc.all(pc.greater(keys[1:], keys[:-1]), min_count=0).as_py() or (len(keys) and ends[0] <= last):
         raise TableError(f"{where}: {table.key}: not sorted, or not unique")
-    if table.reasons:
-        _check_reasons(data, where)
     return str(ends[1])
 
 

@@ -23,7 +23,7 @@ from curate.pipeline.core.errors import TableError, UsageError, clipped, nearest
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import parquet_file
 from curate.pipeline.tables.arrow import is_in
-from curate.pipeline.tables.checks import check, check_columns, check_names
+from curate.pipeline.tables.checks import check, check_columns, check_keys, check_names
 from curate.pipeline.tables.provenance import META, again, first
 from curate.pipeline.tables.schema import (
     ACCEPTED,
@@ -172,8 +172,8 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
 
     The whole table is checked as on writing: columns and types, no null where none may be, keys rising, so sorted and
     unique, relative paths, ids that can name files, and reasons of the list that agree with the status. Of `columns`
-    alone, because more would mean to read the others: the types, and the paths and ids among them. Values are not
-    compared between tables in either case. Raises TableError for what fails.
+    alone, because more would mean to read the others: the types, paths, ids, closed lists and numbers among them, and
+    the keys. Values are not compared between tables in either case. Raises TableError for what fails.
     """
     path = _file(table, root)
     metadata = _metadata(table, root)
@@ -195,6 +195,8 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
         else:
             data = data.cast(pa.schema([table.schema.field(name) for name in columns]))
             check_names(table, data, str(path))
+            if table.key in columns:
+                check_keys(table, data, str(path))
     except TableError as error:
         raise TableError(error.message, f"make it again: {again(table, root)}") from error
     except (ValueError, pa.ArrowException) as error:

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 
 import curate
 from curate.pipeline.core import documents
-from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.errors import CurateError, UsageError, clipped
 from curate.train.engine import safetensors_file
 from curate.train.engine.contract import Recipe
 from curate.train.engine.meter import Meter
@@ -176,7 +176,7 @@ def _load_model(recipe: Recipe, tensors: Mapping[str, Tensor], path: Path) -> No
     except (RuntimeError, ValueError, TypeError) as error:
         first = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error))
         raise UsageError(
-            f"{path}: does not fit {type(recipe).__name__} as it is configured: {first.strip()}",
+            f"{path}: does not fit {type(recipe).__name__} as it is configured: {clipped(first.strip())}",
             "put the settings back as they are in the run's config.json, or train anew with --fresh",
         ) from None
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
 
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import UsageError, clipped
 from curate.pipeline.tables import parquet_file
 from curate.train.latent.picture_set import PictureSet
 
@@ -36,7 +36,7 @@ def read(path: Path, pictures: PictureSet) -> dict[str, pa.ChunkedArray]:
         key, wanted = found[0], list(pictures.paths)
     else:
         raise UsageError(
-            f"{path}: no column says of which picture a row is: {', '.join(table.column_names)}",
+            f"{path}: no column says of which picture a row is: {clipped(', '.join(table.column_names))}",
             f"call one of them seed, or {' or '.join(_PATHS)}",
         )
     rows = {_key(value): row for row, value in enumerate(table[key].to_pylist())}

@@ -72,7 +72,7 @@ class History:
         self.counts = [len(pictures) for pictures in groups.values()]
         self.first = _column(groups)
         for step, path in self._columns().items():
-            if step > start or codec.decode(path.read_bytes()).shape != self.first.shape:
+            if step > start or not self._holds(path):
                 path.unlink()
 
     def add(self, recipe: Recipe, step: int) -> None:
@@ -94,6 +94,13 @@ class History:
         with atomic_write(self.folder / "history.gif") as temporary:
             first, *others = (_pictures(column, self.counts) for column in (self.first, *kept.values()))
             temporary.write_bytes(film.gif(first, dict(zip(kept, others, strict=True)), self.steps))
+
+    def _holds(self, path: Path) -> bool:
+        """Whether a column of this preview is there."""
+        try:
+            return codec.decode(path.read_bytes()).shape == self.first.shape
+        except codec.ImageError:
+            return False
 
     def _columns(self) -> dict[int, Path]:
         paths = sorted((self.folder / "history").glob("*.png"))

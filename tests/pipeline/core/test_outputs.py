@@ -160,3 +160,14 @@ def test_a_folder_stands_for_its_files(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.pth").write_text("")
     assert files_of([tmp_path / "in", tmp_path / "none"]) == [tmp_path / "in/a.pth", tmp_path / "none"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "../mine.png", "..", "", "a\0b"])
+def test_a_record_of_a_stranger_names_files_of_its_folder_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine.png").write_text("mine")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    lines = [json.dumps({"name": name, "sha256": text}) for text in ("a", "b")]
+    (folder / RECORD).write_text("".join(f"{line}\n" for line in lines))
+    put(folder / "x.png", "new")
+    assert [json.loads(line)["name"] for line in (folder / RECORD).read_text().splitlines()] == ["x.png"]

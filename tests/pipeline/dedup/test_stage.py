@@ -139,6 +139,11 @@ def test_no_crops_no_rows(tmp_path: Path) -> None:
     assert judged(tmp_path, []) == {}
 
 
+def test_when_no_crop_is_left_no_row_is(tmp_path: Path) -> None:
+    assert len(judged(tmp_path, [crop_row(tmp_path, "a", drawn_people.photo(1))])) == 1
+    assert judged(tmp_path, []) == {}
+
+
 def test_a_missing_table_and_a_missing_crop_say_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="crops"):
         dedup.run(Dedup(), tmp_path, engine=INLINE)

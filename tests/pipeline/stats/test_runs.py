@@ -97,7 +97,8 @@ def test_what_was_measured_once_is_a_dot() -> None:
 
 def test_files_of_a_run_that_are_broken_leave_their_part_out(tmp_path: Path) -> None:
     folder = run(tmp_path, "first", kid=[0.5])
-    for name, text in (("config.json", "["), ("metrics.json", '{"best": {"kid": 3}}'), ("scores.tsv", "nonsense")):
+    best = '{"best": {"kid": 3, "fid": {"step": {}, "value": 1}, "change": {"step": 1, "value": {}}}}'
+    for name, text in (("config.json", "["), ("metrics.json", best), ("scores.tsv", "nonsense")):
         (folder / name).write_text(text, "utf-8")
     (folder / "health.txt").write_bytes(b"\xff\xfe\n\xff")
     cells = [cell.get_text() for cell in section(tmp_path).select("td")]

@@ -122,6 +122,16 @@ def test_columns_of_other_types_are_refused_where_they_are_read_alone(tmp_path: 
         manifest.read(SUSPECTS, tmp_path, ["path"])
 
 
+@pytest.mark.parametrize(("ids", "said"), [(["b", "a"], "not sorted"), (["a", "a"], "unique")])
+def test_keys_are_checked_where_they_are_read_with_some_columns(ids: list[str], said: str, tmp_path: Path) -> None:
+    plant(SUSPECTS, tmp_path, "x", 0.5)
+    data = pq.read_table(SUSPECTS.path(tmp_path))
+    pq.write_table(data.set_column(0, "crop_id", pa.array(ids, pa.string())), SUSPECTS.path(tmp_path))
+    with pytest.raises(TableError, match=rf"suspects\.parquet: crop_id: .*{said}") as told:
+        manifest.read(SUSPECTS, tmp_path, ["crop_id", "domain"])
+    assert "make it again" in told.value.hint
+
+
 @pytest.mark.parametrize("table", [TABLES["crops"], TABLES["dataset"]], ids=["crops", "dataset"])
 @pytest.mark.parametrize("count", [0, 3, 135, 137])
 def test_a_face_of_another_number_of_points_is_refused_with_its_row(table: Table, count: int, tmp_path: Path) -> None:

@@ -203,13 +203,14 @@ def test_every_table_declares_itself_soundly(table_: manifest.Table) -> None:
     assert bool(table_.reasons) == ("reason" in names)
 
 
-def test_a_whole_table_is_checked_and_chosen_columns_are_not(tmp_path: Path) -> None:
+def test_of_a_table_all_is_checked_or_chosen_columns_are(tmp_path: Path) -> None:
     path = manifest.write(DEDUP, table(row("a"), row("b")), tmp_path)
     data = pq.read_table(path)
     broken = data.take(pa.array([1, 0]))  # not sorted
     pq.write_table(broken.replace_schema_metadata(data.schema.metadata), path)
-    with pytest.raises(TableError, match="not sorted"):
-        manifest.read(DEDUP, tmp_path)
-    assert manifest.read(DEDUP, tmp_path, ["reason", "crop_id"]).schema.names == ["reason", "crop_id"]
+    for columns in (None, ["reason", "crop_id"]):
+        with pytest.raises(TableError, match="not sorted"):
+            manifest.read(DEDUP, tmp_path, columns)
+    assert manifest.read(DEDUP, tmp_path, ["reason", "domain"]).schema.names == ["reason", "domain"]
     with pytest.raises(TableError, match="nowhere"):
         manifest.read(DEDUP, tmp_path, ["nowhere"])

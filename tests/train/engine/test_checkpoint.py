@@ -204,6 +204,9 @@ def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
     trained(tmp_path, 1)
     with pytest.raises(UsageError, match=r"does not fit CycleGAN as it is configured: .*mismatch"):
         CheckpointManager(tmp_path).restore(build(width=8), Meter())
+    with pytest.raises(UsageError, match=r"does not fit CycleGAN as it is configured: Missing key.*\.\.\.\n") as told:
+        CheckpointManager(tmp_path).restore(build(blocks=9), Meter())
+    assert len(told.value.message) < 400 + len(str(tmp_path))
 
 
 CHILD = """

@@ -117,6 +117,7 @@ def test_numbers_are_parted_at_their_thirds(tmp_path: Path) -> None:
     ("text", "why"),
     [
         ("a,b\n1,2\n", "no column says of which picture"),
+        (f"{'a' * 4000},b\n1,2\n", r"row is: a+\.\.\.\n"),
         ("seed,b\n99,2\n", "says nothing of the 7 pictures"),
         ("seed\n1\n", "no column of labels"),
         ("", "cannot be read"),

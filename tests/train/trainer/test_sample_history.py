@@ -93,6 +93,15 @@ def test_a_column_for_each_sample_after_the_images_themselves(tmp_path: Path) ->
     assert np.asarray(Image.open(tmp_path / "history.png")).shape[1] == 3 * 18
 
 
+def test_a_column_that_is_broken_is_left_out(tmp_path: Path) -> None:
+    history = History(tmp_path, preview(), 10, 0, 30)
+    history.add(Grey(), 10)  # type: ignore[arg-type]
+    (column,) = (tmp_path / "history").iterdir()
+    column.write_bytes(column.read_bytes()[:40])
+    History(tmp_path, preview(), 10, 10, 30).add(Grey(), 20)  # type: ignore[arg-type]
+    assert [path.name for path in (tmp_path / "history").iterdir()] == ["00000020.png"]
+
+
 def test_large_pictures_are_drawn_small(tmp_path: Path) -> None:
     History(tmp_path, preview(1, 256), 10, 0, 10).add(Grey(), 10)  # type: ignore[arg-type]
     assert Image.open(tmp_path / "history.png").size == (2 * 130, 14 + 2 * 130 + 4)
