@@ -74,6 +74,7 @@ class Command:
     typed: str = ""
     visit: str = ""
     once: bool = False  # when it has ended well, the same command is another deed
+    costly: bool = False  # a try takes a second of the processor or more
 
     def __str__(self) -> str:
         return f"{self.line} ({self.visit or 'typed'})" if self.visit or self.typed else self.line
@@ -129,7 +130,7 @@ COMMANDS = (
     Command("sbom"),
     Command("train cyclegan", of_training),
     _trained("evaluate --device cpu"),
-    _trained("compare --device cpu --features standin"),
+    Command("compare --device cpu --features standin", of_training, ("train cyclegan",), costly=True),
     _trained("weights import processed/runs/cyclegan -o mine.safetensors"),
     _trained("weights export processed/runs/cyclegan -o out"),
     _trained("translate me.png --run processed/runs/cyclegan --no-align --device cpu"),

@@ -67,9 +67,11 @@ class Call:
     kind: str
     path: str
 
-    def faults(self) -> tuple[Fault, ...]:
-        """Those that it is to meet."""
-        return tuple(one for one in (SPACE[self.number % 2], READ_ONLY, BROKEN) if self.kind not in one.spared)
+    def faults(self, *, costly: bool = False) -> tuple[Fault, ...]:
+        """Those that it is to meet; one of them in turn where a try is `costly`."""
+        found = tuple(one for one in (SPACE[self.number % 2], READ_ONLY, BROKEN) if self.kind not in one.spared)
+        turn = (self.number + self.number // 3) % len(found)  # not the same one for the like call of each file
+        return found[turn : turn + 1] if costly else found
 
 
 @dataclass(frozen=True)
