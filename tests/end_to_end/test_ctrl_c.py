@@ -1,6 +1,8 @@
 """Ctrl-C on a terminal, in every long command: once it ends well and goes on, twice it ends at once.
 
-On a pseudo-terminal, so that the key reaches every process of the command, workers and helpers, too.
+On a pseudo-terminal, so that the key reaches every process of the command, workers and helpers, too. What ends in a
+blink is not here: init, sources, models, params, list, keep, reject and the like; nor is forget, which can be done once
+and has a test of its own, and pages, of which test_web.py tells.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ CASES = {
     "edit": Case("edit generated/seed0000.png generated/seed0001.png --direction sefa1", ("edited",)),
     "weights import": Case("weights import processed/runs/cyclegan -o one.safetensors", ("one.safetensors",)),
     "weights export": Case("weights export processed/runs/cyclegan --layout onnx -o onnx", ("onnx",)),
+    "doctor": Case("doctor"),
     "dvc": Case("repro crop", ("processed/crops", "manifests/crops.parquet")),
 }
 SHARES = (0.1, 0.5, 0.9)  # of the time that a command takes, at which Ctrl-C is pressed: early, in the middle, late
