@@ -30,8 +30,8 @@ def replace_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArra
 
 
 def as_float(column: pa.ChunkedArray, null: float = np.nan) -> NDArray[np.float64]:
-    """The numbers of `column` as float64, [n], with `null` where it is null."""
-    values = np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    """The numbers of `column` as float64, which rounds those beyond 2^53, [n], with `null` where it is null."""
+    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
     missing = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else np.zeros(0, bool)
     return np.where(missing, null, values) if missing.any() else values
 

@@ -16,7 +16,7 @@ from curate.pipeline.core.confined_path import ID, MAX_ID, MAX_PART, UNSAFE_PATH
 from curate.pipeline.core.errors import TableError
 from curate.pipeline.core.terminal_text import visible_line
 from curate.pipeline.tables.number_checks import check_numbers
-from curate.pipeline.tables.schema import ACCEPTED, OK, REJECTED, Table
+from curate.pipeline.tables.schema import ACCEPTED, COLOURS, OK, POINTS, REJECTED, Table
 from curate.pipeline.tables.splits import SPLITS
 
 MAX_DOMAIN = 250  # characters
@@ -24,7 +24,11 @@ MAX_DOMAIN = 250  # characters
 _DOMAINS = ("domain", "voted")  # columns of names of domains, in every table that has them
 _NO_PICTURE = r"/\.|\.(jsonl|tar)$"  # in a folder of pictures: what is hidden, journals, whole shards
 _WHOLE_ID = f"^{ID}$"
-_LANDMARKS, _NUMBERS = "landmarks", 2 * 68  # x and y of each point, in every table that has them
+_LENGTHS = {
+    "landmarks": 2 * POINTS,
+    "article_colours": COLOURS,
+    "human_colours": COLOURS,
+}  # numbers or bytes, by column
 
 
 def is_domain(name: str) -> bool:
@@ -77,8 +81,8 @@ def check_columns(found: Sequence[str], wanted: Sequence[str], where: str) -> No
 
 def check_names(table: Table, data: pa.Table, where: str) -> None:
     """Raises TableError for a path of no picture of `table`'s, an id of other characters, a domain, split, status or
-    reason that is none, a face of another number of points, an accepted row without a path or a number that no stage
-    measures, with its row and column.
+    reason that is none, a face of another number of points, a grid of another size, an accepted row without a path or a
+    number that no stage measures, with its row and column.
 
     Of the columns that `data` has, which are some or all of `table`'s.
     """
@@ -94,12 +98,18 @@ def check_names(table: Table, data: pa.Table, where: str) -> None:
             _refuse_others(data, name, closed[name].__contains__, where, "not in the list")
         elif name in table.ids:
             _refuse_first(data, name, _unsafe_ids(data[name]), where, f"no id: {MAX_ID} letters, digits, - and _")
-        elif name == _LANDMARKS:
-            other = pc.not_equal(pc.list_value_length(data[name]), _NUMBERS)
-            if pc.any(other, min_count=0).as_py():
-                raise TableError(f"{where}: row {pc.index(other, True).as_py() + 1}, {name}: not {_NUMBERS} numbers")
+        elif name in _LENGTHS:
+            _check_lengths(data, name, where)
     _check_accepted(table, data, where)
     check_numbers(table, data, where)
+
+
+def _check_lengths(data: pa.Table, name: str, where: str) -> None:
+    is_binary, length = pa.types.is_binary(data[name].type), _LENGTHS[name]
+    other = pc.not_equal((pc.binary_length if is_binary else pc.list_value_length)(data[name]), length)
+    if pc.any(other, min_count=0).as_py():
+        row = pc.index(other, True).as_py() + 1
+        raise TableError(f"{where}: row {row}, {name}: not {length} {'bytes' if is_binary else 'numbers'}")
 
 
 def _refuse_others(data: pa.Table, name: str, known: Callable[[str], bool], where: str, what: str) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 ACCEPTED, REJECTED, OK = "accepted", "rejected", "ok"
 POINTS = 68  # of a face, in the columns landmarks: dlib's, in the order of Sagonas et al. (iBUG 300-W, 2013)
+COLOURS = 8 * 8 * 3  # bytes of a grid of mean colours, in the columns article_colours and human_colours of pairs
 PHOTOS = "raw/images"  # the folder of what was received
 
 _UTC = pa.timestamp("us", tz="UTC")

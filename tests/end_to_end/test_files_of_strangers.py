@@ -70,6 +70,8 @@ def test_whatever_a_file_holds_a_command_ends_well_or_says_so(
     grounds: Grounds, world: str, handed: Handed, command: str
 ) -> None:
     ground = grounds(world)
+    ground.fresh()
+    assert ground.wrong(command, words(ground.world), frozenset({0})) == [], "and well where nothing is damaged"
     tries = handed.tries(ground.world, [command])
     found = list(wrong(ground, handed, tries))
     LOG.info("%s: %s: %d tries, %d wrong", handed.file, command, len(tries), len(found))

@@ -33,7 +33,7 @@ _DECIDED = ["build", "crop", "pairs --size 32", "stats --html", "select --keep 2
 _DECIDED += ["undecide {crop} --by ann", "review --export out", "forget {image} --yes", "sort --by hue"]
 _TABLES = [
     handed_table(TABLES["images"], ["crop -v", "pairs --size 32 -v", "build", *_REPORTS, "list no-face", "doctor",
-                                    "forget {image} --yes", "forget ann --dry-run", *_EXPORTS[-1:], *_OF_PAIRS[:1],
+                                    "forget {image} --yes", "forget {image} --dry-run", *_EXPORTS[-1:], *_OF_PAIRS[:1],
                                     "review --export out"]),
     handed_table(TABLES["crops"], ["crop -v", "dedup -v", "build", *_REPORTS[:2], *_LOOKS, "suspects --features pixels",
                                    "forget {image} --yes", "doctor"]),
@@ -50,7 +50,6 @@ _TABLES = [
     Handed("manifests/review.jsonl", damaged_lines, _DECIDED),
     Handed("manifests/faces.jsonl", damaged_lines, ["crop", "review --export out", "forget {image} --yes"]),
     Handed("second/manifests/review.jsonl", damaged_lines, ["review --import second"]),
-    Handed("out/.curate-export.json", damaged_json, _EXPORTS[:1]),
 ]  # fmt: skip
 
 _RUNS = "processed/runs/cyclegan"
@@ -59,8 +58,7 @@ _SPLIT = f"translate --split test --run {_RUNS} --no-align --device cpu"
 _SHOW, _EVALUATE, _COMPARE = f"weights show {_RUNS}", "evaluate --device cpu", "compare --device cpu --out c.html"
 _TRAINED = [
     handed_table(TABLES["dataset"], [_EVALUATE, _COMPARE, _SPLIT, _ON]),
-    handed_table(TABLES["pairs"], ["train cagan --steps 3", "evaluate cagan --device cpu",
-                                   "translate --split val --run processed/runs/cagan --device cpu"]),
+    handed_table(TABLES["pairs"], ["train cagan --steps 3", "evaluate cagan --device cpu"]),
     Handed(f"{_RUNS}/config.json", damaged_json, ["stats --html", _ON, _PHOTO, _SHOW, "evaluate cyclegan"]),
     Handed(f"{_RUNS}/metrics.json", damaged_json, ["stats --html", _ON]),
     Handed(f"{_RUNS}/scalars.jsonl", damaged_lines, [_ON]),
@@ -127,7 +125,7 @@ def _of_tables(root: Path) -> None:
     TABLES["dedup"].path(root).write_bytes(kept)
     named = words(root)
     for command in (
-        *("keep {crop} --by ann", "reject {pair} --by ann", "stats --html", "export --to folders --out {root}/out"),
+        *("keep {crop} --by ann", "reject {pair} --by ann", "stats --html"),
         *("review --export {root}/second", "keep {crop} --by ben --root {root}/second"),
     ):
         filled = [word.format(root=root, **named) for word in command.split()]

@@ -12,7 +12,6 @@ import numpy as np
 
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
-from curate.pipeline.tables.arrow import as_float
 from curate.train.latent import direction_files, directions, labels
 from curate.train.latent.direction_files import SUFFIX, Direction
 from curate.train.latent.directions import Floats
@@ -134,7 +133,8 @@ def _measured(pictures: PictureSet) -> dict[str, Floats]:
         return {}
     columns = labels.read(pictures)
     known = {name: labels.measure_column(name) for name in MEASURES}
-    return {name: as_float(columns[column]) for name, column in known.items() if column in columns}
+    measures = {name: labels.as_measure(columns[column]) for name, column in known.items() if column in columns}
+    return {name: values for name, values in measures.items() if values is not None}
 
 
 def _correlations(codes: Floats, vector: Floats, measured: Mapping[str, Floats]) -> dict[str, float]:

@@ -54,7 +54,10 @@ def _table(path: Path) -> pa.Table:
     if reader is None:
         raise UsageError(f"--by {path}: neither smile nor a table", f"--by smile, or a {', '.join(READERS)}")
     try:
-        return reader(path)
+        table = reader(path)
+        if twice := [name for name in table.column_names if table.column_names.count(name) > 1]:
+            raise ValueError(f"column {clipped(twice[0])}: there twice")
+        return table
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file", "name a table of labels, or smile") from None
     except parquet_file.BROKEN as error:

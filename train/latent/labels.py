@@ -17,11 +17,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.pipeline.core.errors import InterruptionError, UsageError, nearest
+from curate.pipeline.core.errors import InterruptionError, UsageError, clipped, nearest
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging import codec
 from curate.pipeline.tables.arrow import as_float
+from curate.pipeline.tables.number_checks import LARGEST
 from curate.train.latent import label_tables, picture_set
 from curate.train.latent.face_measures import COLUMNS, MEASURES, FaceMeasures
 from curate.train.latent.picture_set import LABELS, PictureSet
@@ -103,7 +104,7 @@ def classes(pictures: PictureSet, wanted: str) -> tuple[NDArray[np.bool_], NDArr
     columns = read(pictures)
     where = pictures.folder / LABELS
     if name not in columns:
-        known = ", ".join(columns)
+        known = clipped(", ".join(columns))
         raise UsageError(f"--label {name}: no column of {where}{nearest(name, columns)}", f"there are {known}")
     column = columns[name]
     if equals:
@@ -125,13 +126,24 @@ def measure_column(measure: str) -> str:
     return COLUMNS.get(measure, measure)
 
 
+def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64] | None:
+    """A column of numbers, of truths as 0 and 1, or of nothing, with NaN for null; None for another one."""
+    kinds = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
+    return as_float(column) if any(is_kind(column.type) for is_kind in kinds) else None
+
+
+def as_measure(column: pa.ChunkedArray) -> NDArray[np.float64] | None:
+    """The same with NaN for what is beyond LARGEST, too: no face has such a measure."""
+    values = as_numbers(column)
+    return None if values is None else np.where(np.abs(values) <= LARGEST, values, np.nan)
+
+
 def as_flags(column: pa.ChunkedArray) -> NDArray[np.float64] | None:
     """A column of two values as 0, 1 and NaN; None for another one."""
-    if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        values = as_float(column)
-        if set(np.unique(values[np.isfinite(values)])) <= {0.0, 1.0}:
-            return values
-    return None
+    if (values := as_numbers(column)) is None:
+        return None
+    finite = np.isfinite(values)
+    return np.where(finite, values, np.nan) if set(np.unique(values[finite])) <= {0.0, 1.0} else None
 
 
 def agreement(first: NDArray[np.float64], second: NDArray[np.float64]) -> dict[str, float]:
@@ -160,15 +172,16 @@ def otsu(values: NDArray[np.float64]) -> float:
 def _two_classes(column: pa.ChunkedArray, name: str, where: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     if (flags := as_flags(column)) is not None:
         return np.isfinite(flags), flags == 1
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        values = sorted({str(one) for one in column.to_pylist() if one is not None})
+    numbers = as_numbers(column)
+    words = sorted({str(one) for one in column.to_pylist() if one is not None}) if numbers is None else []
+    if words:
         raise UsageError(
-            f"--label {name}: words, in {where}: {', '.join(values[:8])}", f"say which: --label {name}={values[0]}"
+            f"--label {name}: words, in {where}: {clipped(', '.join(words[:8]))}",
+            f"say which: --label {name}={clipped(words[0])}",
         )
-    numbers = as_float(column)
-    known = np.isfinite(numbers)
-    if not known.any():
+    if numbers is None or not np.isfinite(numbers).any():
         raise UsageError(f"--label {name}: empty in {where}", "another label")
+    known = np.isfinite(numbers)
     low, high = np.quantile(numbers[known], [_SHARE, 1 - _SHARE])
     return known & ((numbers <= low) | (numbers >= high)), (numbers >= high) & (high > low)
 
@@ -179,7 +192,8 @@ def _known(pictures: PictureSet) -> dict[str, pa.ChunkedArray]:
     if not path.is_file():
         return {}
     table, settings = picture_set.read_table(path)
-    if "seed" not in table.column_names or settings.get("weights") != pictures.settings.get("weights"):
+    is_keyed = "seed" in table.column_names and table.schema.field("seed").type == pa.int64()
+    if not is_keyed or settings.get("weights") != pictures.settings.get("weights"):
         return {}
     rows = {seed: row for row, seed in enumerate(table["seed"].to_pylist())}
     take = pa.array([rows.get(seed) for seed in pictures.seeds], pa.int64())
@@ -190,7 +204,8 @@ def _measure(pictures: PictureSet, columns: dict[str, pa.ChunkedArray], progress
     """Fills in the measures of the pictures that have none; what is done stands in `columns` however it ends."""
     names = [measure_column(name) for name in MEASURES]
     count = len(pictures.seeds)
-    values = {name: as_float(columns[name]) if name in columns else np.full(count, np.nan) for name in names}
+    known = {name: as_measure(columns[name]) for name in names if name in columns}
+    values = {name: np.full(count, np.nan) if (found := known.get(name)) is None else found for name in names}
     todo = [row for row in range(count) if not np.isfinite(values["brightness"][row])]
     measure = FaceMeasures() if todo else None
     try:

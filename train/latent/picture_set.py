@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import torch
 from torch import Tensor
 
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import UsageError, clipped
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.tables import parquet_file
 from curate.train.engine import safetensors_file
@@ -98,7 +99,11 @@ def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     """A Parquet table and the settings in its metadata. Raises UsageError for a file that is broken."""
     try:
         table = parquet_file.read(path)
-        settings: dict[str, Any] = from_json(parquet_file.notes(path).get(_META, b"{}"))
+        settings: dict[str, Any] = msgspec.convert(
+            from_json(parquet_file.notes(path).get(_META, b"{}")), dict[str, Any]
+        )
+        if twice := [name for name in table.column_names if table.column_names.count(name) > 1]:
+            raise ValueError(f"column {clipped(twice[0])}: there twice")
     except parquet_file.BROKEN as error:
         raise UsageError(f"{path}: broken: {error}", "delete it and make it again") from None
     return table, settings

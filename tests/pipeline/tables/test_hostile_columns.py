@@ -55,7 +55,9 @@ def value(kind: pa.DataType) -> Any:
         return [value(kind.value_type)] * 136  # as landmarks are
     if pa.types.is_boolean(kind):
         return True
-    return b"a" if pa.types.is_binary(kind) else "a" if pa.types.is_string(kind) else 1
+    if pa.types.is_binary(kind):
+        return bytes(192)  # as grids of colours are
+    return "a" if pa.types.is_string(kind) else 1
 
 
 def good(table: Table, name: str) -> Any:
@@ -141,6 +143,16 @@ def test_a_face_of_another_number_of_points_is_refused_with_its_row(table: Table
     for columns in (None, ["landmarks"]):
         with pytest.raises(TableError, match="row 2, landmarks: not 136 numbers"):
             manifest.read(table, tmp_path, columns)
+
+
+@pytest.mark.parametrize("name", ["article_colours", "human_colours"])
+def test_a_grid_of_another_size_is_refused_with_its_row(name: str, tmp_path: Path) -> None:
+    plant(TABLES["pairs"], tmp_path, name, None)
+    assert manifest.read(TABLES["pairs"], tmp_path)[name].null_count == 1
+    plant(TABLES["pairs"], tmp_path, name, bytes(193))
+    for columns in (None, [name]):
+        with pytest.raises(TableError, match=f"row 2, {name}: not 192 bytes"):
+            manifest.read(TABLES["pairs"], tmp_path, columns)
 
 
 NUMBERS = {

@@ -14,7 +14,7 @@ import torch
 from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.imaging import codec
-from curate.train.latent import labels, picture_set
+from curate.train.latent import find_directions, labels, picture_set
 from curate.train.latent.face_measures import FaceMeasures
 from curate.train.latent.picture_set import PictureSet, picture_name
 from tests.support.drawn_people import landscape, person
@@ -121,12 +121,58 @@ def test_numbers_are_parted_at_their_thirds(tmp_path: Path) -> None:
         ("seed,b\n99,2\n", "says nothing of the 7 pictures"),
         ("seed\n1\n", "no column of labels"),
         ("", "cannot be read"),
+        ("seed,b,b\n1,2,3\n", "cannot be read: column b: there twice"),
+        ("seed,\udcff\n1,2\n", "cannot be read"),
     ],
 )
 def test_tables_that_do_not_fit(tmp_path: Path, text: str, why: str) -> None:
-    (tmp_path / "mine.csv").write_text(text)
+    (tmp_path / "mine.csv").write_text(text, "utf-8", "surrogateescape")
     with pytest.raises(UsageError, match=why):
         labels.run(blank(tmp_path), [str(tmp_path / "mine.csv")])
+
+
+def test_what_is_not_finite_is_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("seed,beard\n1,inf\n2,1\n3,0\n")
+    assert labels.run(blank(tmp_path), [str(tmp_path / "mine.csv")]).positive == {"beard": 1}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "found", "why"),
+    [
+        ([{"a": 1}] * 7, [1.0] * 7, "no labels yet"),
+        (list(SEEDS), [None] * 7, "none of 0 labelled pictures"),
+        (list(SEEDS), pa.nulls(7, pa.string()), "--label smile: empty in"),
+        (list(SEEDS), ["x" * 4000] * 7, r"words, in .*x\.\.\.\n"),
+        (list(SEEDS), [-(2**63), 2**63 - 1, *range(5)], ""),
+    ],
+)
+def test_labels_of_a_stranger_are_read_or_one_line(
+    tmp_path: Path, seeds: list[object], found: list[object] | pa.Array, why: str
+) -> None:
+    pictures = blank(tmp_path)
+    with OutputPlan([]) as plan:
+        table = pa.table({"seed": pa.array(seeds), "smile": pa.array(found)})
+        picture_set.write_table(tmp_path / picture_set.LABELS, table, pictures.settings, plan)
+    if why:
+        with pytest.raises(UsageError, match=why) as told:
+            labels.classes(pictures, "smile")
+        assert len(str(told.value)) < 1000 + len(str(tmp_path))
+    else:
+        assert labels.classes(pictures, "smile")[1].sum() > 0
+
+
+@pytest.mark.parametrize("found", [["x"] * 7, [{"a": 1}] * 7, [1e300] * 7])
+def test_measures_that_are_none_are_as_if_nobody_had_measured(tmp_path: Path, found: list[object]) -> None:
+    pictures = blank(tmp_path)
+    with OutputPlan([]) as plan:
+        picture_set.write(pictures, torch.randn(len(SEEDS), 2, 4), plan)
+        table = pa.table({"seed": pa.array(SEEDS), "smile_measure": pa.array(found), "brightness": pa.array(found)})
+        picture_set.write_table(tmp_path / picture_set.LABELS, table, pictures.settings, plan)
+    pictures = replace(pictures, settings={**pictures.settings, "num_ws": 2})
+    (made,) = find_directions.run(pictures, find_directions.Asked("pca", count=1), tmp_path / "out")
+    assert made.about["correlations"] == {}
+    with pytest.raises(UsageError, match="faces were found: no label"):
+        labels.run(pictures, ["smile"])
 
 
 def test_names_that_are_not_there(tmp_path: Path) -> None:
