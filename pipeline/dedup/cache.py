@@ -25,10 +25,11 @@ PARTIAL = f"{manifest.FINGERPRINTS.folder}/parts"
 
 
 class FingerprintSettings(NamedTuple):
-    """What fingerprints, and the pairs among them, are made by: a digest of each."""
+    """What fingerprints, and the pairs among them, are made by: a digest of each; and how many hashes there are."""
 
     fingerprints: str
     pairs: str
+    variants: int  # hashes of a crop beside its own
 
 
 class FingerprintCache:
@@ -41,7 +42,11 @@ class FingerprintCache:
         with suppress(TableError):  # missing or broken: it is made again
             made_by = manifest.meta(manifest.FINGERPRINTS, root)
             if made_by.get("marks") == settings.fingerprints:
-                self._table = manifest.read(manifest.FINGERPRINTS, root)
+                found = manifest.read(manifest.FINGERPRINTS, root)
+                counts = pc.list_value_length(found["variants"])
+                if not pc.all(pc.equal(counts, settings.variants), min_count=0).as_py():
+                    raise TableError("hashes of another number of variants")
+                self._table = found
                 self._paired = made_by.get("pairs") == settings.pairs
 
     def fingerprints(self, ids: pa.ChunkedArray) -> tuple[Positions, Fingerprints]:

@@ -132,7 +132,7 @@ def _settings(section: Dedup, root: Path) -> cache.FingerprintSettings:
         "works": manifest.meta(manifest.CROPS, root).get("works"),
     }
     rule = [section.radius, section.likeness, section.min_contrast]
-    return cache.FingerprintSettings(digest(made_by), digest([made_by, rule]))
+    return cache.FingerprintSettings(digest(made_by), digest([made_by, rule]), len(phash.symmetries(section.variants)))
 
 
 def _rank(crops: pa.Table, keep: Sequence[str]) -> Positions:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pipeline.core.confined_path import inside
-from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.errors import CurateError, UsageError, clipped
 from curate.pipeline.core.files import atomic_write, disk_error, writing
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.core.text_table import table as as_text
@@ -152,11 +152,11 @@ def take(root: Path, source: Path, *, by: str | None = None) -> SecondOpinion:
     if not made:
         raise UsageError(f"{file}: holds no decision of a person's", "give the folder, or its manifests/review.jsonl")
     if by is None and len(persons) > 1:
-        raise UsageError(f"{file}: decisions of {', '.join(persons)}", "say whose they are to be: --by NAME")
+        raise UsageError(f"{file}: decisions of {clipped(', '.join(persons))}", "say whose they are to be: --by NAME")
     whose = by or persons[0]
     ours = decisions.read(root).by_persons()
     if whose in ours.persons():
-        raise UsageError(f"{whose} has decided here, too", "say whose the others are: --by NAME")
+        raise UsageError(f"{clipped(whose)} has decided here, too", "say whose the others are: --by NAME")
     theirs = Decisions(made)
     words = {item: one for item in dict.fromkeys(one.item for one in made) if (one := theirs.decision(item))}
     both = {item: (one, mine) for item, one in words.items() if (mine := ours.decision(item))}

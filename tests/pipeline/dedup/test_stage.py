@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from curate.pipeline.dedup.config import Dedup
 from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec
 from curate.pipeline.tables import manifest
+from curate.pipeline.tables.arrow import replace_column
 from tests.support import drawn_people
 
 INLINE = Engine(kind="inline", batch=3)
@@ -137,6 +139,17 @@ def test_the_same_bytes_every_time(tmp_path: Path) -> None:
 
 def test_no_crops_no_rows(tmp_path: Path) -> None:
     assert judged(tmp_path, []) == {}
+
+
+@pytest.mark.parametrize("counts", [(0, 1), (1, 1)])
+def test_fingerprints_of_another_number_of_variants_are_made_again(tmp_path: Path, counts: tuple[int, int]) -> None:
+    rows = [crop_row(tmp_path, name, drawn_people.photo(n)) for n, name in enumerate("ab")]
+    before = judged(tmp_path, rows)
+    marks = manifest.read(manifest.FINGERPRINTS, tmp_path)
+    made_by = manifest.meta(manifest.FINGERPRINTS, tmp_path)
+    variants = pa.array([[7] * count for count in counts], pa.list_(pa.uint64()))
+    manifest.write(manifest.FINGERPRINTS, replace_column(marks, "variants", variants), tmp_path, made_by)
+    assert judged(tmp_path, rows) == before
 
 
 def test_when_no_crop_is_left_no_row_is(tmp_path: Path) -> None:

@@ -113,3 +113,11 @@ def test_kappa_is_what_is_left_of_agreement_without_chance(
     words: list[tuple[str, str]], expected: float | None
 ) -> None:
     assert second_opinion.kappa(words) == expected
+
+
+def test_names_without_end_are_cut_in_what_is_said(tmp_path: Path) -> None:
+    lines = [f'{{"item": "a", "decision": "keep", "by": "{who}"}}\n' for who in ("ben", "x" * 4000)]
+    (tmp_path / "theirs.jsonl").write_text("".join(lines), "utf-8")
+    with pytest.raises(UsageError, match="decisions of ben, x") as told:
+        second_opinion.take(tmp_path, tmp_path / "theirs.jsonl")
+    assert len(told.value.message) < 400 + len(str(tmp_path))
