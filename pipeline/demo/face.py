@@ -96,7 +96,7 @@ def draw(canvas: Canvas, person: Person, smile: float, side: float) -> None:
     skin = canvas.mask(outline)
     _light(canvas, person, skin, side)
     if person.beard:
-        _beard(canvas, person, skin)
+        _beard(canvas, person, skin, smile)
     _cheeks(canvas, person, skin, smile)
     _nose(canvas, person, shade)
     _mouth(canvas, person, shade, smile)
@@ -154,11 +154,12 @@ def _nose(canvas: Canvas, person: Person, shade: Colour) -> None:
 
 def _mouth(canvas: Canvas, person: Person, shade: Colour, smile: float) -> None:
     """From closed lips with low corners to a wide mouth with high ones, parted lips and teeth."""
+    parted = max(0.0, (smile - 0.12) / 0.88)
+    smile = smile**0.7  # teeth cover the line between the lips: until they are to be seen the corners must move more
     y, w = person.mouth_y, person.mouth_w * (0.9 + 0.46 * smile)
-    parted = max(0.0, (smile - 0.2) / 0.8)
     dark = mix(shade, (0.23, 0.03, 0.045), 0.6 + 0.15 * smile)
     lips = mix(person.lips, person.skin, 0.22 - 0.07 * smile)
-    corner = y + 0.012 - 0.072 * smile
+    corner = y + 0.022 - 0.088 * smile
     top = _arch(w, corner, [(-0.5, y - 0.03 - 0.014 * smile), (-0.15, y - 0.045 + 0.006 * smile), (0, y - 0.036)])
     line = _arch(w, corner + 0.005, [(-0.4, y + 0.002 - 0.020 * smile), (0, y + 0.004 - 0.014 * smile)])
     low = _arch(w, corner, [(-0.5 - 0.12 * smile, y + 0.048 + 0.016 * smile), (0, y + 0.058 + 0.058 * smile)])
@@ -190,7 +191,7 @@ def _teeth(canvas: Canvas, w: float, line: Array, dark: Colour, parted: float) -
     canvas.fill(
         np.concatenate([top, (top + 0.72 * drop)[::-1]]),
         (0.97, 0.955, 0.93),
-        0.96 * min(1.0, 2.5 * parted),
+        0.96 * min(1.0, 4.0 * parted),
         0.003,
         inside,
     )
@@ -235,15 +236,18 @@ def _brow(canvas: Canvas, person: Person, s: int, smile: float) -> None:
     canvas.fill(stroke(path, person.brow * 1.1, (0.55, 0.2)), tone, 0.88, 0.006)
 
 
-def _beard(canvas: Canvas, person: Person, skin: Array) -> None:
+def _beard(canvas: Canvas, person: Person, skin: Array, smile: float) -> None:
+    """It gives way to the mouth: what hides the corners of a smile hides the smile."""
     tone = mix(person.hair, (0.1, 0.07, 0.06), 0.3)
-    y = person.mouth_y
-    half = [(0, y + 0.085), (0.11, y + 0.075), (0.235, y + 0.03), (0.255, y - 0.07), (0.35, y - 0.15), (0.46, 0.06),
+    y, wide, up = person.mouth_y, 0.07 * smile, 0.07 * smile
+    half = [(0, y + 0.092 + 0.06 * smile), (0.11, y + 0.082 + 0.05 * smile), (0.245 + wide, y + 0.03 - 0.4 * up),
+            (0.275 + wide, y - 0.07 - up), (0.35 + 0.4 * wide, y - 0.15 - 0.4 * up), (0.46, 0.06),
             (0.56, 0.1), (0.52, 0.5), (0.36, 0.84), (0.12, 0.98), (0, 1.0)]  # fmt: skip
     canvas.fill(smooth(mirror(half)), tone, 0.85, 0.016, skin)
     for s in (-1, 1):
-        lip = [(s * 0.015, y - 0.085), (s * 0.10, y - 0.088), (s * 0.19, y - 0.05), (s * 0.245, y + 0.05)]
-        canvas.fill(stroke(lip, 0.055, (0.7, 0.5)), tone, 0.85, 0.010)
+        ends = [(s * (0.2 + wide), y - 0.062 - up), (s * (0.262 + wide), y + 0.045 - up)]
+        lip = [(s * 0.015, y - 0.088), (s * 0.10, y - 0.094), *ends]
+        canvas.fill(stroke(lip, 0.050, (0.7, 0.5)), tone, 0.85, 0.010)
 
 
 def _spectacles(canvas: Canvas, person: Person) -> None:

@@ -68,5 +68,6 @@ def test_calm_measures_are_the_mirror_images_own_and_those_of_turned_boxes() -> 
     assert calm == pytest.approx(smile.calm_measures(image[:, ::-1], box.mirrored(100), -7.0, find))
     plain = smile.measures(MEAN)["smile"]
     assert plain + 0.05 < calm["smile"] < plain + 0.06
-    assert len(seen) == 4 * len(smile.BOXES)
-    assert {angle for left, _, angle in seen[: 2 * len(smile.BOXES)] if left} == {7.0}
+    assert len(seen) == 4 * len(smile.LOOKS)
+    turns = [turn for *_, turn in smile.LOOKS]
+    assert [angle for left, _, angle in seen[: 2 * len(turns)] if left] == [7.0 + turn for turn in turns]
