@@ -88,8 +88,10 @@ def import_(
     }
     lines = [f"{imported.system}: {', '.join(imported.networks)}", *imported.notes, f"wrote {written}"]
     config: Any = imported.config
-    after = f"curate translate photo.jpg --weights {written}" if config.directions else f"curate generate {written}"
-    context.console.result(result, "\n".join([*lines, f"next: {after}"]))
+    if any(not role.startswith("d") for role in imported.networks):
+        use = f"curate translate photo.jpg --weights {written}" if config.directions else f"curate generate {written}"
+        lines.append(f"next: {use}")
+    context.console.result(result, "\n".join(lines))
 
 
 def export(

@@ -89,7 +89,7 @@ class _Name:
 def _of_members(names: Sequence[_Name]) -> tuple[list[_Name], list[str]]:
     """Those of which members are made, each the last of its network, and notes on the others.
 
-    Raises UsageError for networks of both directions.
+    Raises UsageError for networks of both directions, and for nothing but what compares a lone member with others.
     """
     ways = {name.way: name.found.where for name in names if name.way}
     if len(ways) > 1:
@@ -105,7 +105,11 @@ def _of_members(names: Sequence[_Name]) -> tuple[list[_Name], list[str]]:
         notes += [f"{n.found.where}: left out: its member has no generator" for n in last if n.member not in painting]
         last = [name for name in last if name.member in painting]
     judges = [name for name in last if name.kind == "dc"]
-    if len({name.member for name in last}) == 1 and len(judges) < len(last):
+    if len({name.member for name in last}) == 1:
+        if len(judges) == len(last):
+            raise UsageError(
+                f"{last[0].found.where}: a council of one compares nobody", "name its generator, and other members' files"
+            )
         notes += [f"{name.found.where}: left out: a council of one compares nobody" for name in judges]
         last = [name for name in last if name not in judges]
     return last, notes

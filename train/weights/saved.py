@@ -24,7 +24,10 @@ from curate.train.weights.own import average_of
 
 
 def without_discriminators(imported: ImportedNetworks) -> ImportedNetworks:
-    """What pictures are made with: the generators alone, each by its moving average where that is known."""
+    """What pictures are made with: the generators alone, each by its moving average where that is known.
+
+    Raises UsageError where there is none.
+    """
     networks = imported.networks
     averages = {role: name for role in networks if (name := average_of(role)) in networks}
     kept = {role: networks[averages.get(role, role)] for role in networks if role not in averages.values()}
@@ -33,6 +36,8 @@ def without_discriminators(imported: ImportedNetworks) -> ImportedNetworks:
         for role, state in kept.items()
         if not role.startswith("d")
     }
+    if not generators:
+        raise UsageError(f"no generator among {', '.join(networks)}", "name the file that has it, too")
     return replace(imported, networks=generators)
 
 

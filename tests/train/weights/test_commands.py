@@ -72,6 +72,13 @@ def test_a_run_goes_out_and_its_files_translate_like_the_run(tmp_path: Path, cal
     assert np.array_equal(made[0], made[1])
 
 
+def test_the_next_command_is_named_where_there_is_one(tmp_path: Path, call) -> None:
+    generator, judge = cyclegan_files(tmp_path, {name: cyclegan()[name] for name in ("net_G_A", "net_D_A")})
+    for file, next_ in ((generator, True), (judge, False)):
+        code, out, _ = call("weights", "import", file, "-o", tmp_path / f"{file.stem}.safetensors")
+        assert (code, "next: curate translate" in out) == (0, next_)
+
+
 def test_show_lists_names_and_shapes(tmp_path: Path, call) -> None:
     (path, *_) = cyclegan_files(tmp_path, cyclegan())
     code, out, _ = call("weights", "show", path)

@@ -135,3 +135,12 @@ def test_what_their_code_does_not_know_is_not_written(tmp_path: Path) -> None:
     other = type(imported)(imported.system, config, imported.networks)
     with pytest.raises(UsageError, match=r"mask_gain is 2\.0"):
         exchange.write(other, tmp_path / "out")
+
+
+def test_who_judges_a_lone_member_alone_is_refused(tmp_path: Path) -> None:
+    """There would be nobody to compare it with, and a file of it that nothing reads."""
+    folder, _ = folder_of(tmp_path)
+    with pytest.raises(UsageError, match=r"dis_council_1.*a council of one compares nobody"):
+        exchange.read(folder / "b2a_dis_council_1_00001000.pt")
+    with pytest.raises(UsageError, match="no generator among d_0"):
+        saved.without_discriminators(exchange.read(folder / "b2a_dis_1_00001000.pt"))
