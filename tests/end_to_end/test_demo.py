@@ -13,7 +13,7 @@ from curate.pipeline.tables import manifest
 from tests.support import ROOT
 from tests.support.command import curate
 
-WORLD = {"seed": 5, "portraits": 8, "anime": 2, "icons": 2, "garments": 9}
+WORLD = {"seed": 5, "portraits": 16, "anime": 2, "icons": 2, "garments": 9}
 RUN = {"steps": 4, "tick": 2, "batch": 2, "samples": 1, "sample_every": 2, "checkpoint_every": 2}
 TINY = {
     "cyclegan": {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 1},
@@ -31,6 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params["scrape"]["demo"] = WORLD
     for query in params["scrape"]["queries"]:
         query["site"] = str(ROOT / query["site"])
+    params["build"] = {"val": 0.2, "test": 0.3}  # so that of so few none of the splits is empty, whatever was drawn
     params["train"] = {
         name: {"data": {**section["data"], "size": 32}, "run": RUN, "model": TINY[name]}
         for name, section in params["train"].items()

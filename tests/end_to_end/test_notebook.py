@@ -16,7 +16,7 @@ from tests.support import ROOT
 from tests.support.command import curate
 
 NOTEBOOK = ROOT / "docs/notebooks/demo.ipynb"
-SMALL = {"PEOPLE": 16, "STEPS": 2}  # in the place of the cell with the tag "parameters"
+SMALL = {"PEOPLE": 48, "STEPS": 2}  # in the place of the cell with the tag "parameters"
 FLAGS = {"train": "--set run.threads=1 --set run.measure_every=0", "evaluate": "--features standin --images 4"}
 TYPED = re.compile(r"^(\s*)!\{curate\} (.*)$", re.MULTILINE)  # a line for the shell, as notebooks have it
 
