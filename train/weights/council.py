@@ -108,7 +108,8 @@ def _of_members(names: Sequence[_Name]) -> tuple[list[_Name], list[str]]:
     if len({name.member for name in last}) == 1:
         if len(judges) == len(last):
             raise UsageError(
-                f"{last[0].found.where}: a council of one compares nobody", "name its generator, and other members' files"
+                f"{last[0].found.where}: a council of one compares nobody",
+                "name its generator, and other members' files",
             )
         notes += [f"{name.found.where}: left out: a council of one compares nobody" for name in judges]
         last = [name for name in last if name not in judges]
