@@ -84,7 +84,7 @@ def _known(root: Path, partial: PartialTable, made_by: str) -> dict[str, NDArray
     with suppress(TableError):  # missing or broken: they are made again
         if manifest.meta(manifest.EMBEDDINGS, root).get("made_by") == made_by:
             tables.append(manifest.read(manifest.EMBEDDINGS, root))
-    table = pa.concat_tables(tables)
+    table = pa.concat_tables(tables).drop_null()
     values = pc.list_flatten(table["embedding"].combine_chunks()).to_numpy(zero_copy_only=False)
     rows = values.astype(np.float32).reshape(-1, 128)
     return dict(zip(table["crop_id"].to_pylist(), rows, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist
@@ -19,6 +20,7 @@ from curate.pipeline.dedup import stage as dedup
 from curate.pipeline.dedup.config import Dedup
 from curate.pipeline.dedup.identity import Embeddings, people
 from curate.pipeline.tables import manifest
+from curate.pipeline.tables.arrow import replace_column
 from tests.support.tables import image_row
 
 INLINE = Engine(kind="inline")
@@ -87,5 +89,12 @@ def test_one_person_stays_on_one_side(data: Path, tmp_path: Path, monkeypatch: p
     assert sum(calls) == 4
     dedup.run(Dedup(identity=0.55), tmp_path, engine=INLINE)
     assert sum(calls) == 4, "embeddings are kept"
+    kept, made_by = manifest.read(manifest.EMBEDDINGS, tmp_path), manifest.meta(manifest.EMBEDDINGS, tmp_path)
+    lost = replace_column(
+        kept, "embedding", pa.array([None, *kept["embedding"].to_pylist()[1:]], kept["embedding"].type)
+    )
+    manifest.write(manifest.EMBEDDINGS, lost, tmp_path, made_by)
+    dedup.run(Dedup(identity=0.6), tmp_path, engine=INLINE)
+    assert sum(calls) == 5, "what is not there is made again"
     dedup.run(Dedup(), tmp_path, engine=INLINE)
     assert manifest.read(manifest.DEDUP, tmp_path)["identity_id"].null_count == 4
