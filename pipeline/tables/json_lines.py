@@ -16,7 +16,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.errors import CurateError, clipped
 from curate.pipeline.core.files import atomic_write, disk_error
 from curate.pipeline.core.locks import has_no_locks, waiting_lock
 
@@ -102,7 +102,7 @@ def parse(data: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[Line[T]]:
                 found = decoder.decode(text)
                 check(text)
             except (msgspec.MsgspecError, ValueError) as error:
-                found = str(error)
+                found = clipped(str(error))
         yield number, text, found
 
 

@@ -212,7 +212,8 @@ def meta(table: Table, root: Path) -> dict[str, Any]:
         msgspec.convert({name: settings.get(name) for name in _MAPPINGS}, dict[str, dict[str, Any] | None])
     except (ValueError, msgspec.ValidationError) as error:
         raise TableError(
-            f"{table.path(root)}: the settings noted in it are broken: {error}", f"make it again: {again(table, root)}"
+            f"{table.path(root)}: the settings noted in it are broken: {_told(error)}",
+            f"make it again: {again(table, root)}",
         ) from None
     return settings
 

@@ -3,7 +3,8 @@
     python -m tests.bench.steps '{"recipe": "ugatit", "whose": "ours", "precision": "bf16"}'
 
 The references are checkouts that are at hand: CURATE_CYCLEGAN, of junyanz/pytorch-CycleGAN-and-pix2pix or of
-taesungp/contrastive-unpaired-translation, and CURATE_UGATIT, of znxlwm/UGATIT-pytorch.
+taesungp/contrastive-unpaired-translation, CURATE_UGATIT, of znxlwm/UGATIT-pytorch, and CURATE_COUNCIL, of
+Onr/Council-GAN.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from curate.train.engine.loop import LoopConfig, train
 from curate.train.engine.precision import Precision
 from curate.train.engine.rng import BatchSlice
 from curate.train.recipes import RECIPES
+from tests.bench.parity import council, shared
 
 WARM = 1  # the first step makes the moments and fills the pools of memory
 STEPS = int(os.environ.get("CURATE_STEPS", "3"))
@@ -110,7 +112,8 @@ def ours(ask: Mapping[str, Any], device: torch.device) -> Run:
     memory.keep_freed_blocks()
     kind = RECIPES.resolve(ask["recipe"])
     keys = {"light": True} if ask["recipe"] == "ugatit" else {}  # as the reference here
-    recipe = kind(kind.Config(size=ask["side"], **keys)).to(device)
+    keys |= {"council_start": 0} if ask["recipe"] == "council" else {"size": ask["side"]}
+    recipe = kind(kind.Config(**keys)).to(device)
     given = {key: ask[key] for key in ("tf32", "channels_last", "compile") if key in ask}
     loop_keys = {
         "precision": Precision(ask.get("precision", "fp32"), **{"tf32": device.type == "cuda", **given}),
@@ -203,12 +206,29 @@ def official_ugatit(ask: Mapping[str, Any], device: torch.device) -> Run:
     return run
 
 
+def official_council(ask: Mapping[str, Any], device: torch.device) -> Run:
+    """The authors' own trainer with four members, its updates as their train.py calls them, the council at work."""
+    with council.on_a_cpu():
+        trainer = council.LARGE.trainer(shared.reference("CURATE_COUNCIL", "trainer_council"))
+    assert (ask["side"], device.type) == (council.LARGE.side, "cpu"), "their settings are for 128 px, here on a CPU"
+
+    def run(steps: int, source: Callable[[int], Batch]) -> None:
+        with council.on_a_cpu():
+            for step in range(steps):
+                batch, config = source(step), trainer.told | {"iteration": council.START + step}
+                for update in (trainer.dis_update, trainer.dis_council_update, trainer.gen_update):
+                    update(batch["a"], batch["b"], config)
+                trainer.update_learning_rate()
+
+    return run
+
+
 def autocast(ask: Mapping[str, Any], device: torch.device) -> Any:
     half = ask.get("precision") == "bf16"
     return torch.autocast(device.type, torch.bfloat16) if half else nullcontext()
 
 
-REFERENCES = {"cyclegan": official_cyclegan, "ugatit": official_ugatit}
+REFERENCES = {"cyclegan": official_cyclegan, "ugatit": official_ugatit, "council": official_council}
 
 if __name__ == "__main__":
     sys.stdout.write(json.dumps(measured(json.loads(sys.argv[1]))) + "\n")

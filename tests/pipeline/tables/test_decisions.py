@@ -66,6 +66,7 @@ def test_an_image_speaks_for_what_is_made_of_it_until_that_is_decided_itself(tmp
         ("no json", "JSON"),
         ('{"item": "a"', "truncated"),
         ('{"item": "a", "decision": "drop", "by": "ann"}', "drop"),
+        ('{"item": "a", "decision": "%s", "by": "ann"}' % ("x" * 4000), "xxx..."),
         ('{"item": "", "decision": "keep", "by": "ann"}', "item"),
         ('{"decision": "keep", "by": "ann"}', "item"),
         ("[1, 2]", "object"),
