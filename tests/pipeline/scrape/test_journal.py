@@ -25,6 +25,7 @@ BROKEN = {
     "a count below nothing": '{"event": "done", "key": "k", "count": -1}',
     "a hash that is a fraction": '{"event": "avoid", "phash": 1e30}',
     "no event": "{}",
+    "an endless event": json.dumps({"event": "x" * 4000}),
     "a list": "[1]",
     "deep": '{"event":' * 5000 + "1" + "}" * 5000,
     "bytes": "\udcff\udcfe",
@@ -39,6 +40,7 @@ def test_a_broken_line_is_named_with_what_to_do(tmp_path: Path, line: str) -> No
     with pytest.raises(CurateError, match=r"journal\.jsonl:2: not a line of a journal: ") as told:
         Journal(path)
     assert "\n" not in told.value.message
+    assert len(told.value.message) < len(str(path)) + 200
     assert "move it away" in told.value.hint
     assert path.read_bytes() == before
 
