@@ -31,6 +31,20 @@ def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert capsys.readouterr().out == f"curate-gan {curate.__version__}\n"
 
 
+def test_ctrl_c_when_all_is_done_is_a_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pressed = iter([True])
+
+    def last_statement(code: str) -> None:
+        if next(pressed, False):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "exec", last_statement, raising=False)
+    assert ran(monkeypatch, "--version") == 130
+    assert capsys.readouterr().err == command.INTERRUPTED
+
+
 def test_help_has_each_command_in_one_panel_on_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
