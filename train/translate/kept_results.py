@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+import curate
 from curate.pipeline.core.progress import Progress
 from curate.train.translate.pictures import PictureWriter
 from curate.train.translate.results import TranslationResult
@@ -23,7 +24,7 @@ class KeptResults:
         """Results lie in `folder`; `settings`, plain values, are what they follow from beside photos and `writer`."""
         self.count = 0  # of those that were kept
         self._folder, self._plan, self._output = folder, writer.plan, writer.output
-        self._settings = {**settings, **writer.settings()}
+        self._settings = {**settings, **writer.settings(), "curate": curate.__version__}
 
     def __call__(
         self, inputs: Sequence[Path], name: str, make: Callable[[], list[TranslationResult]]
