@@ -208,12 +208,12 @@ def official_ugatit(ask: Mapping[str, Any], device: torch.device) -> Run:
 
 def official_council(ask: Mapping[str, Any], device: torch.device) -> Run:
     """The authors' own trainer with four members, its updates as their train.py calls them, the council at work."""
-    with council.on_a_cpu():
-        trainer = council.LARGE.trainer(shared.reference("CURATE_COUNCIL", "trainer_council"))
-    assert (ask["side"], device.type) == (council.LARGE.side, "cpu"), "their settings are for 128 px, here on a CPU"
+    here = council.on_a_cpu if device.type == "cpu" else nullcontext
+    with here():
+        trainer = council.LARGE.trainer(shared.reference("CURATE_COUNCIL", "trainer_council")).to(device)
 
     def run(steps: int, source: Callable[[int], Batch]) -> None:
-        with council.on_a_cpu():
+        with here():
             for step in range(steps):
                 batch, config = source(step), trainer.told | {"iteration": council.START + step}
                 for update in (trainer.dis_update, trainer.dis_council_update, trainer.gen_update):

@@ -51,8 +51,6 @@ def test_a_step(recipe: str, kind: dict[str, Any]) -> None:
         pytest.skip("no GPU here")
     if kind["whose"] == "reference" and not os.environ.get(CHECKOUTS[recipe]):
         pytest.skip(f"{CHECKOUTS[recipe]} names no checkout of the reference")
-    if kind["whose"] == "reference" and recipe == "council" and GPU:
-        pytest.skip("the authors' trainer is measured on a CPU")
     row = measured({"recipe": recipe, "side": SIDES.get(recipe, 256), **kind})
     sys.stdout.write(json.dumps(row) + "\n")
     assert row["ms_per_step"] > 0
