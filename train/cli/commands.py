@@ -88,7 +88,7 @@ def import_(
     }
     lines = [f"{imported.system}: {', '.join(imported.networks)}", *imported.notes, f"wrote {written}"]
     config: Any = imported.config
-    if any(not role.startswith("d") for role in imported.networks):
+    if imported.generators:
         use = f"curate translate photo.jpg --weights {written}" if config.directions else f"curate generate {written}"
         lines.append(f"next: {use}")
     context.console.result(result, "\n".join(lines))

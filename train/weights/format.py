@@ -44,6 +44,11 @@ class ImportedNetworks:
     step: int | None = None  # steps that they were trained for, where that is known
     photos: PhotoRules | None = None  # how the photos of a run of ours were cut; None: not known
 
+    @property
+    def generators(self) -> tuple[str, ...]:
+        """The networks that make pictures: all but discriminators."""
+        return tuple(role for role in self.networks if not role.startswith("d"))
+
 
 class CheckpointFormat(Protocol):
     """The files of one system, in each of its `layouts`."""

@@ -34,7 +34,7 @@ def without_discriminators(imported: ImportedNetworks) -> ImportedNetworks:
     generators = {
         role: {key.removeprefix("network."): value for key, value in state.items()}
         for role, state in kept.items()
-        if not role.startswith("d")
+        if role in imported.generators
     }
     if not generators:
         raise UsageError(f"no generator among {', '.join(networks)}", "name the file that has it, too")
