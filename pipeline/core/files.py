@@ -13,6 +13,11 @@ from curate.pipeline.core.errors import CurateError
 
 REMOTE = "CURATE_RAW"  # the address of what is not in raw/ here
 _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
+_IN_THE_WAY = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "mend its rights: chmod, chown"),
+    **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.ELOOP), "move away what lies there"),
+    errno.ENAMETOOLONG: "shorten it",
+}
 WRITE_HINT = "free some space or mend the rights, then run it again"
 
 
@@ -49,9 +54,18 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def unnamed_disk_error(error: BaseException) -> CurateError | None:
-    """What to tell of `error` when it is a disk's that nobody has given a name to; None for any other."""
-    if isinstance(error, OSError) and error.errno in _DISK:
+    """What to tell of `error` when it is a disk's, or a path's that is in the way, and nobody has given it a name.
+
+    None for any other.
+    """
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in _DISK:
         return disk_error(Path(error.filename or Path.cwd()), error)
+    if error.filename and error.errno in _IN_THE_WAY:
+        return CurateError(
+            f"{os.fsdecode(error.filename)}: {error.strerror}", f"{_IN_THE_WAY[error.errno]}, then run it again"
+        )
     return None
 
 

@@ -95,15 +95,23 @@ class ExportSet:
                 facts = {name: value for name, value in row.items() if value is not None}
                 yield ExportItem(row["id"], row["domain"], pictures, photos, facts)
 
+    def picture(self, path: str) -> codec.RGB:
+        """The picture at `path`, uint8 [H, W, 3], of `size` px where one was asked for.
+
+        Raises CurateError for one that is missing or damaged.
+        """
+        picture = shards.load_picture(self.root, path, self._made_by)
+        return picture if self.size is None else _resized(picture, self.size)
+
     def png(self, path: str) -> bytes:
-        """The picture at `path` as PNG, of `size` px where one was asked for. Raises CurateError if it is not there."""
-        made_by = PAIRS.made_by if self.is_pairs else CUT
+        """The same as PNG."""
         if self.size is None:
-            data = shards.load_bytes(self.root, path, made_by)
-            if codec.sniff(data[:32]) is codec.Format.PNG:
-                return data
-        picture = shards.load_picture(self.root, path, made_by)
-        return codec.encode_png(picture if self.size is None else _resized(picture, self.size))
+            return shards.load_png(self.root, path, self._made_by)
+        return codec.encode_png(self.picture(path))
+
+    @property
+    def _made_by(self) -> str:
+        return PAIRS.made_by if self.is_pairs else CUT
 
 
 def read(root: Path, domains: Sequence[str], *, pairs: bool, size: int | None) -> ExportSet:

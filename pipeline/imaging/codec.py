@@ -143,6 +143,16 @@ def verify(
     return info
 
 
+def verify_png(data: bytes) -> None:
+    """Proves by its checksums that a PNG is whole, without decoding a pixel. Raises ImageError."""
+    lazy = _open(data, MAX_PIXELS)[2]
+    assert lazy is not None, "no JPEG"
+    try:
+        lazy.verify()
+    except Exception as error:  # as in open_pillow
+        raise ImageError("decode_failed", str(error)) from None
+
+
 def supported(data: bytes) -> None:
     """Raises ImageError where `data` are a picture in a format that is known and not read, by its name."""
     kind = sniff(data[:32])

@@ -14,6 +14,7 @@ import re
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,10 +119,29 @@ def load_picture(root: Path, path: str, made_by: str) -> RGB:
 
     Raises CurateError, which names that command, for one that is missing or can't be decoded.
     """
-    try:
+    with _readable(root / path, made_by):
         return codec.decode(load_bytes(root, path, made_by))
+
+
+def load_png(root: Path, path: str, made_by: str) -> bytes:
+    """The picture at `path` below `root` as PNG, byte for byte as it lies there if it is one.
+
+    Raises what `load_picture` raises; the pixels of a PNG that is whole are not looked at.
+    """
+    data = load_bytes(root, path, made_by)
+    with _readable(root / path, made_by):
+        if codec.sniff(data[:32]) is not codec.Format.PNG:
+            return codec.encode_png(codec.decode(data))
+        codec.verify_png(data)
+        return data
+
+
+@contextmanager
+def _readable(path: Path, made_by: str) -> Iterator[None]:
+    try:
+        yield
     except codec.ImageError as error:
-        raise CurateError(f"{root / path}: unreadable: {error}", f"delete it and make it again: {made_by}") from error
+        raise CurateError(f"{path}: unreadable: {error}", f"delete it and make it again: {made_by}") from error
 
 
 def stands(root: Path, path: str) -> bool:
@@ -189,21 +209,26 @@ def remove(root: Path, folder: str, names: Set[str]) -> int:
 
 
 def _members(path: Path) -> Iterator[Place]:
-    """What lies in the shard at `path`, in order."""
+    """What lies in the shard at `path`, in order. Raises CurateError where it is not whole."""
     with path.open("rb") as stream:
-        offset = _BLOCK
+        end, offset = os.fstat(stream.fileno()).st_size, _BLOCK
         while (header := stream.read(_BLOCK)) not in {b"", _END[:_BLOCK]}:
             try:
-                member = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
+                member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
             except tarfile.TarError as error:
-                raise CurateError(
-                    f"{path}: not a whole shard: {error}",
-                    "delete it, then: curate crop && curate dedup && curate build",
-                ) from None
+                raise _not_whole(path, str(error)) from None
+            if not 0 <= member.size <= end - offset:
+                raise _not_whole(path, f"a member of {member.size} bytes")
             if member.isreg():
                 yield Place(str(path), offset, member.size, member.name)
             offset += member.size + -member.size % _BLOCK + _BLOCK
             stream.seek(offset - _BLOCK)
+
+
+def _not_whole(path: Path, why: str) -> CurateError:
+    return CurateError(
+        f"{path}: not a whole shard: {why}", "delete it, then: curate crop && curate dedup && curate build"
+    )
 
 
 def _header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:

@@ -268,7 +268,7 @@ def _with_status(
 def _sweep(root: Path, named: set[str | None]) -> None:
     """Takes away the pictures that no row names: of older settings, or half-written when a run was killed."""
     for path in inside(root, PAIRS.pictures).glob("*/*"):
-        if path.relative_to(root).as_posix() not in named:
+        if path.relative_to(root).as_posix() not in named and (path.is_symlink() or not path.is_dir()):
             path.unlink(missing_ok=True)
             with suppress(OSError):
                 path.parent.rmdir()  # only when it is empty

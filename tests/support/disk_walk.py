@@ -38,6 +38,7 @@ class Walk:
     once: bool = False  # after it has ended well, the same command is another deed
     calm: Done = field(init=False)
     volatile: frozenset[str] = field(init=False)  # files that differ between two undisturbed runs
+    placed: frozenset[str] = field(init=False)  # files that are written anew, not added to
     rewritten: frozenset[str] = field(init=False)  # files that have more than one content in the course of a run
 
     def __post_init__(self) -> None:
@@ -48,6 +49,7 @@ class Walk:
         self.disk.run(self.asked, self._fresh())
         again = _tree(self._root)
         placed = Counter(call.path for call in self.calm.calls if call.kind == "rename")
+        self.placed = frozenset(placed)
         self.rewritten = frozenset(name for name, times in placed.items() if times > 1)
         names = self.after.keys() | again.keys()
         self.volatile = frozenset(name for name in names if self.after.get(name) != again.get(name)) | _TIMED
@@ -110,7 +112,7 @@ class Walk:
 
     def _torn(self, now: dict[str, bytes]) -> Iterator[str]:
         for name in sorted(now.keys() | self.before.keys()):
-            if name in self.volatile and name.endswith(".jsonl") and name not in self.rewritten:  # a log only grows
+            if name in self.volatile and name.endswith(".jsonl") and name not in self.placed:  # a log only grows
                 if not now.get(name, b"").startswith(self.before.get(name, b"")):
                     yield name
                 continue

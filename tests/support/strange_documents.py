@@ -23,6 +23,7 @@ _CONTENTS: tuple[str | bytes, ...] = (
     *("", "\n\n", b"\xff\xfe\0", b"\0" * 500, _DEEP, "7", "null", "[1]", '[{"a": 1}]', '"\\ud800"', "x" * 1_000_000),
     *('{"step": NaN}', HOSTILE, "{outside}/secret.png", "a\tb\n=1\t+2\n", '{"a": ' + "9" * 5000 + "}"),
 )
+_NAMES = (HOSTILE, "../outside/secret.png", "{outside}/secret.png", "x" * 4000)
 _KEYS = 6  # levels of objects that are gone into
 
 
@@ -34,6 +35,10 @@ def damaged_json(path: Path) -> Iterator[tuple[str, Damage]]:
         for value in VALUES:
             name = f"{'.'.join(map(str, keys))}: {json.dumps(value)[:24]}"
             yield name, partial(_write_json, _changed(whole, keys, value))
+        for text in _NAMES if isinstance(keys[-1], str) else ():
+            made = _changed(whole, keys)
+            _at(made, keys[:-1])[text] = _at(whole, keys)
+            yield f"{'.'.join(map(str, keys))}: called {text[:24]!r}", partial(_write_json, made)
     yield from damaged_text(path)
 
 
@@ -46,13 +51,13 @@ def damaged_lines(path: Path) -> Iterator[tuple[str, Damage]]:
     for whole in kinds.values():
         for key in whole:
             made = [_changed(whole, (key,)), *(_changed(whole, (key,), value) for value in VALUES)]
-            yield f"{key}: all sorts", partial(_write, "".join(f"{json.dumps(one)}\n" for one in (*lines, *made)))
+            yield f"{key}: all sorts", partial(written, "".join(f"{json.dumps(one)}\n" for one in (*lines, *made)))
             for one in made:
                 name = f"{key}: {json.dumps(one.get(key, 'missing'))[:24]}"
-                yield name, partial(_write, "".join(f"{json.dumps(one)}\n" for one in (*lines, one)))
+                yield name, partial(written, "".join(f"{json.dumps(one)}\n" for one in (*lines, one)))
     more = "".join(f"{json.dumps({**one, HOSTILE: HOSTILE})}\n" for one in lines)
-    yield "more keys", partial(_write, more)
-    yield "each line twice", partial(_write, "".join(f"{json.dumps(one)}\n{json.dumps(one)}\n" for one in lines))
+    yield "more keys", partial(written, more)
+    yield "each line twice", partial(written, "".join(f"{json.dumps(one)}\n{json.dumps(one)}\n" for one in lines))
     yield from damaged_text(path)
 
 
@@ -65,19 +70,19 @@ def damaged_cells(path: Path) -> Iterator[tuple[str, Damage]]:
                 made = copy.deepcopy(rows)
                 made[row][column] = text
                 said = "\n".join("\t".join(cells) for cells in made)
-                yield f"{name}, row {row}: {text[:24]!r}", partial(_write, f"{said}\n")
+                yield f"{name}, row {row}: {text[:24]!r}", partial(written, f"{said}\n")
     yield from damaged_text(path)
 
 
 def damaged_text(path: Path) -> Iterator[tuple[str, Damage]]:
     """Something else, or half of it."""
     for content in _CONTENTS:
-        yield f"holds {content[:24]!r}", partial(_write, content)
+        yield f"holds {content[:24]!r}", partial(written, content)
     yield from damaged_bytes(path)
 
 
 def damaged_bytes(path: Path) -> Iterator[tuple[str, Damage]]:
-    """Cut, without an end, with other bits, and another sort of file."""
+    """Cut, without an end, with other bits, another sort of file, and no file at all."""
     whole = path.read_bytes()
     half = len(whole) // 2
     for name, data in {
@@ -87,11 +92,23 @@ def damaged_bytes(path: Path) -> Iterator[tuple[str, Damage]]:
         "twice": whole * 2,
         "a page": b"<script>alert(1)</script>",
     }.items():
-        yield name, partial(_write, data)
+        yield name, partial(written, data)
     for at in sorted({0, 4, 9, half, len(whole) - 1} & {*range(len(whole))}):
         flipped = bytearray(whole)
         flipped[at] ^= 0xFF
-        yield f"byte {at} of {len(whole)} flipped", partial(_write, bytes(flipped))
+        yield f"byte {at} of {len(whole)} flipped", partial(written, bytes(flipped))
+    yield "a link out", _linked_out
+    yield "a folder", _emptied
+
+
+def _linked_out(path: Path, outside: Path) -> None:
+    path.unlink()
+    path.symlink_to(outside / "secret.png")
+
+
+def _emptied(path: Path, outside: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -107,12 +124,16 @@ def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from _places(one, (*at, key))
 
 
+def _at(whole: Any, keys: tuple[Any, ...]) -> Any:
+    for key in keys:
+        whole = whole[key]
+    return whole
+
+
 def _changed(whole: Any, keys: tuple[Any, ...], *value: Any) -> Any:
     """`whole` with `value` at `keys`, or without what stands there."""
     made = copy.deepcopy(whole)
-    part = made
-    for key in keys[:-1]:
-        part = part[key]
+    part = _at(made, keys[:-1])
     if value:
         part[keys[-1]] = value[0]
     else:
@@ -121,9 +142,10 @@ def _changed(whole: Any, keys: tuple[Any, ...], *value: Any) -> Any:
 
 
 def _write_json(document: Any, path: Path, outside: Path) -> None:
-    _write(json.dumps(document), path, outside)
+    written(json.dumps(document), path, outside)
 
 
-def _write(content: str | bytes, path: Path, outside: Path) -> None:
+def written(content: str | bytes, path: Path, outside: Path) -> None:
+    """Writes `content` to `path`; `{outside}` in it is where that is."""
     data = content.encode() if isinstance(content, str) else content
     path.write_bytes(data.replace(b"{outside}", str(outside).encode()))

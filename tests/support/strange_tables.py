@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.pipeline.tables.schema import Table
+from tests.support.strange_documents import damaged_bytes
 from tests.support.strangers import TEXTS, Damage, Handed
 
 NUMBERS = (math.nan, math.inf, -math.inf, -1, 0, 2**40, 1e300, -(2**63), 2**63 - 1, 2**64 - 1, 0.5)
@@ -27,11 +28,12 @@ def handed_table(table: Table, commands: Sequence[str]) -> Handed:
 
 
 def damaged_columns(guarded: set[str]) -> Callable[[Path], Iterator[tuple[str, Damage]]]:
-    """Every damage to a table; each text of the columns `guarded` is one of its own."""
+    """Every damage to a table and to its file; each text of the columns `guarded` is one of its own."""
 
     def damages(path: Path) -> Iterator[tuple[str, Damage]]:
         for name, change in _changes(pq.read_schema(path), guarded):
             yield name, partial(_plant, change)
+        yield from damaged_bytes(path)
 
     return damages
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from curate.pipeline.crop.storage import packed
 from curate.pipeline.imaging import codec
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.schema import EMBEDDINGS, FINGERPRINTS, TABLES
@@ -15,6 +16,7 @@ from curate.pipeline.tables.suspects_table import SUSPECTS
 from tests.support.command import curate
 from tests.support.drawn_people import photo
 from tests.support.strange_documents import damaged_bytes, damaged_cells, damaged_json, damaged_lines, damaged_text
+from tests.support.strange_pictures import damaged_picture, damaged_shard
 from tests.support.strange_tables import damaged_columns, handed_table
 from tests.support.strangers import Handed
 from tests.support.tables import png, small_world
@@ -47,9 +49,23 @@ _TABLES = [
     handed_table(FINGERPRINTS, ["dedup"]),
     handed_table(EMBEDDINGS, ["dedup --identity 0.6"]),
     handed_table(TABLES["dedup"], ["dedup --against other"])._replace(file="other/manifests/dedup.parquet"),
+    Handed("processed/crops/*/*.png", damaged_picture,
+           ["crop -v", "dedup -v", "build", *_REPORTS[:1], *_LOOKS[:2], "suspects --features pixels", "keep {crop}",
+            "train cyclegan", *_EXPORTS, "forget {image} --yes"]),
+    Handed("processed/pairs/*/*.png", damaged_picture, ["pairs --size 32 -v", "build", *_REPORTS[:1], *_OF_PAIRS,
+                                                        "export --to viton-hd --out out", "keep {pair}"]),
+    Handed("raw/images/*/*.png", damaged_picture, ["crop -v", "pairs --size 32 -v", "build", *_REPORTS, "list no-face",
+                                                   "review --export out", "forget {image} --yes", "doctor"]),
     Handed("manifests/review.jsonl", damaged_lines, _DECIDED),
     Handed("manifests/faces.jsonl", damaged_lines, ["crop", "review --export out", "forget {image} --yes"]),
     Handed("second/manifests/review.jsonl", damaged_lines, ["review --import second"]),
+]  # fmt: skip
+
+_PACKED = [
+    Handed("processed/crops/long/*.tar", damaged_shard,
+           ["crop -v", "dedup -v", "build", "stats --html", "sort --by hue", "select --keep 2",
+            "suspects --features pixels", "review --export out", "doctor", "train cyclegan", *_EXPORTS,
+            "forget {image} --yes"]),
 ]  # fmt: skip
 
 _RUNS = "processed/runs/cyclegan"
@@ -76,9 +92,11 @@ _TRAINED = [
     Handed("processed/cache/features-*.npy", damaged_bytes, [_ON, _EVALUATE]),
     Handed("processed/evaluated/cyclegan/evaluation.json", damaged_json, ["stats --html", _COMPARE]),
     Handed("processed/evaluated/cyclegan/metrics.json", damaged_json, ["stats --html", _COMPARE]),
+    Handed("processed/evaluated/cyclegan/pictures/*/after/0000.jpg", damaged_bytes, [_COMPARE]),
     Handed("processed/evaluated/cyclegan/nearest.jpg", damaged_bytes, ["stats --html", _COMPARE]),
     Handed("processed/report/thumbs/*.jpg", damaged_bytes, ["stats --html"]),
     Handed("translated/.curate-outputs.jsonl", damaged_lines, [_PHOTO]),
+    Handed("translated/0.png", damaged_bytes, ["stats --html", _PHOTO]),
     Handed("translated/0.json", damaged_json, ["stats --html", _PHOTO]),
 ]  # fmt: skip
 
@@ -103,12 +121,18 @@ _SCRAPED = [
     Handed("raw/images/journal.jsonl", damaged_lines, ["scrape --source folder --input photos --domain new"]),
 ]
 
-FILES: Mapping[str, list[Handed]] = {"tables": _TABLES, "trained": _TRAINED, "latent": _LATENT, "scraped": _SCRAPED}
+FILES: Mapping[str, list[Handed]] = {
+    "tables": _TABLES,
+    "packed": _PACKED,
+    "trained": _TRAINED,
+    "latent": _LATENT,
+    "scraped": _SCRAPED,
+}
 """The files of strangers in each world, with their readers."""
 
 
-def _of_tables(root: Path) -> None:
-    """Every table with its pictures, decisions of two persons and a placed face."""
+def _of_crops(root: Path) -> None:
+    """The tables of the first stages with their pictures, and settings."""
     small_world(root, portraits=8)
     params = {
         "crop": {"closer_look": False, "detect_side": 200, "scale_factor": 1.3},
@@ -116,6 +140,11 @@ def _of_tables(root: Path) -> None:
         "train": {"cyclegan": {**_TINY, "run": _TRAINING}},
     }
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+
+
+def _of_tables(root: Path) -> None:
+    """Every table with its pictures, decisions of two persons and a placed face."""
+    _of_crops(root)
     for command in ("build", "pairs --size 32", "suspects --features pixels"):
         curate(*command.split(), "--root", root)
     kept = TABLES["dedup"].path(root).read_bytes()
@@ -166,6 +195,18 @@ def _of_pictures(root: Path) -> None:
         curate(*command.split(), "--root", root, folder=root)
 
 
+def _of_shards(root: Path) -> None:
+    """Crops that lie in shards, and a dataset of them."""
+    _of_crops(root)
+    loose = list((root / "processed/crops").rglob("*.png"))
+    crops = manifest.read(manifest.CROPS, root)
+    manifest.write(manifest.CROPS, packed(crops, root, size=4), root)
+    for path in loose:
+        path.unlink()
+    for command in ("build", "pairs --size 32"):
+        curate(*command.split(), "--root", root)
+
+
 def _of_photos(root: Path) -> None:
     """Photos that were scraped from a folder."""
     (root / "photos").mkdir()
@@ -176,6 +217,7 @@ def _of_photos(root: Path) -> None:
 
 WORLDS: Mapping[str, Callable[[Path], None]] = {
     "tables": _of_tables,
+    "packed": _of_shards,
     "trained": _of_training,
     "latent": _of_pictures,
     "scraped": _of_photos,

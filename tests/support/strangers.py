@@ -74,12 +74,14 @@ class Ground:
         now = _stamps(self.root)
         for place in sorted(now.keys() - self._there.keys(), reverse=True):  # what is in a folder before the folder
             path = self.root / place
-            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+            _remove(path)
         for place in sorted(self._there.keys()):
             source, path = self.world / place, self.root / place
             if source.is_dir():
                 path.mkdir(exist_ok=True)
             elif now.get(place) != self._there[place]:
+                if place in now:
+                    _remove(path)  # a link would be written through
                 shutil.copy2(source, path)
         self._there = _stamps(self.root)
         return self.root
@@ -137,6 +139,10 @@ def _stamps(root: Path) -> dict[str, tuple[int, ...]]:
             stat = os.lstat(os.path.join(place, name))  # noqa: PTH118
             found[os.path.join(below, name)] = stat.st_ino, stat.st_mtime_ns, stat.st_size  # noqa: PTH118
     return found
+
+
+def _remove(path: Path) -> None:
+    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _tree(folder: Path, spared: Path) -> dict[str, tuple[int, bytes]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -22,7 +22,11 @@ from curate.train.comparison.scores import Score
 
 FOLDER = Path("processed/evaluated")
 DOCUMENT, METRICS, PICTURES = "evaluation.json", "metrics.json", "pictures"
-KINDS = ("before", "after", "article", "nearest")  # folders of a way's pictures
+Kind = Literal["before", "after", "article", "nearest"]
+KINDS: Sequence[Kind] = get_args(Kind)  # folders of a way's pictures
+
+
+WayName = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9]+\Z")]  # also its folder
 
 
 class HeldOutImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +44,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     scores: Mapping[str, Score]  # by name in CATALOGUE
     unmeasured: Mapping[str, str]  # why not, by name
     photos: Sequence[HeldOutImage]
-    kinds: Sequence[str]  # of KINDS, those that there are
+    kinds: Sequence[Kind]  # those that there are
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +58,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     made_by: str  # digest of all that the numbers follow from
     net: str  # the feature net
     split: str
-    ways: Mapping[str, Way]  # by name: a2b, b2a, repainted, generated
+    ways: Mapping[WayName, Way]  # a2b, b2a, repainted, generated
 
     @property
     def numbers(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -78,11 +82,12 @@ def write(evaluation: Evaluation, root: Path) -> Path:
 
 
 def read(run: str, root: Path) -> Evaluation | None:
-    """What `write` wrote of `run`; None where it was never measured, or not by this version."""
+    """What `write` wrote of `run`; None where it was never measured, not by this version, or where it is another's."""
     try:
-        return msgspec.json.decode((root / FOLDER / run / DOCUMENT).read_bytes(), type=Evaluation)
+        found = msgspec.json.decode((root / FOLDER / run / DOCUMENT).read_bytes(), type=Evaluation)
     except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
+    return found if found.run == run else None
 
 
 def over_seeds(evaluations: Sequence[Evaluation]) -> Iterator[tuple[Sequence[Evaluation], Mapping[str, Any]]]:

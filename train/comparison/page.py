@@ -11,7 +11,7 @@ from typing import Any
 
 from curate.pipeline.core.config import digest
 from curate.pipeline.core.progress import SILENT, Progress
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import codec, shards
 from curate.pipeline.pages import templates
 from curate.pipeline.pages.thumbnails import Thumb, inside
 from curate.train.comparison import table
@@ -93,8 +93,8 @@ class _Pictures:
                 }
 
     def _picture(self, one: table.Going, kind: str, number: int) -> Thumb | None:
-        path = self.root / FOLDER / one.evaluation.run / PICTURES / one.name / kind / f"{number:04}.jpg"
+        path = f"{FOLDER}/{one.evaluation.run}/{PICTURES}/{one.name}/{kind}/{number:04}.jpg"
         try:
-            return inside(codec.decode(path.read_bytes()), SIDE)
+            return inside(codec.decode(shards.read(self.root, path)), SIDE)
         except (OSError, codec.ImageError):
             return None

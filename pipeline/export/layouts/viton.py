@@ -54,7 +54,7 @@ class VitonHd:
         last = folder / "agnostic-mask" / f"{item.key}_mask.png"
         if last.exists():
             return
-        cloth, person = (upright(codec.decode(self.export_set.png(path))) for path in item.pictures)
+        cloth, person = (upright(self.export_set.picture(path)) for path in item.pictures)
         for kind, picture in (("image", person), ("cloth", cloth)):
             _put(folder / kind / _file(item), codec.encode_jpeg(picture))
         _put(folder / "cloth-mask" / _file(item), codec.encode_jpeg(_as_rgb(cloth_mask(cloth))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -47,5 +48,17 @@ def test_a_disk_s_error_that_nobody_named_is_told_all_the_same(named: bool, tmp_
     told = unnamed_disk_error(OSError(28, "No space left on device", str(path) if named else None))
     assert told is not None and told.code == 2
     assert told.message == f"{path if named else Path.cwd()}: cannot write: No space left on device"
-    assert unnamed_disk_error(OSError(2, "No such file or directory")) is None
+    assert unnamed_disk_error(OSError(2, "No such file or directory", str(path))) is None
     assert unnamed_disk_error(ValueError("28")) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [(errno.EACCES, "mend its rights: chmod, chown"), (errno.EISDIR, "move away what lies there")],
+)
+def test_a_path_that_is_in_the_way_is_told_with_what_to_do(number: int, hint: str, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    told = unnamed_disk_error(OSError(number, os.strerror(number), str(path)))
+    assert told is not None and told.code == 2
+    assert (told.message, told.hint) == (f"{path}: {os.strerror(number)}", f"{hint}, then run it again")
+    assert unnamed_disk_error(OSError(number, os.strerror(number))) is None  # nothing to name: a bug of ours

@@ -219,6 +219,20 @@ def test_what_is_forgotten_leaves_its_shard(tmp_path: Path) -> None:
     assert pixels(tmp_path).keys() == others
 
 
+@pytest.mark.parametrize("size", [-512, -1024, -(2**62), 2**40])
+def test_a_shard_that_lies_about_a_member_is_one_line_and_no_endless_loop(tmp_path: Path, size: int) -> None:
+    world(tmp_path)
+    crop.run(SECTION, tmp_path, engine=INLINE)
+    shard = tmp_path / shards.file(rows(tmp_path)[3]["path"])
+    member = tarfile.TarInfo("x.png")
+    member.size = size
+    shard.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + shard.read_bytes()[512:])
+    before = tars(tmp_path)
+    with pytest.raises(CurateError, match=rf"{shard.name}: not a whole shard: a member of {size} bytes"):
+        forget.run(rows(tmp_path)[3]["image_id"], tmp_path)
+    assert tars(tmp_path) == before
+
+
 def test_an_image_that_left_the_table_leaves_the_shards(tmp_path: Path) -> None:
     world(tmp_path)
     crop.run(SECTION, tmp_path, engine=INLINE)
