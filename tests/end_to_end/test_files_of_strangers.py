@@ -53,7 +53,7 @@ def wrong(ground: Ground, handed: Handed, tries: Iterable[tuple[str, Damage, str
             yield f"{handed.file}: {name}: {command}: {found}"
 
 
-@pytest.mark.parametrize("world", ["tables", "scraped"])
+@pytest.mark.parametrize("world", ["tables", "packed", "scraped"])
 def test_two_damages_of_each_file_end_well_or_in_a_line(grounds: Grounds, world: str) -> None:
     ground = grounds(world)
     for number, handed in enumerate(FILES[world], 1):

@@ -348,6 +348,19 @@ def test_what_cannot_be_exported_is_told(world: Path) -> None:
         run(world, "folders", domains=BOTH)
 
 
+@pytest.mark.parametrize("to", LAYOUTS)
+def test_a_damaged_picture_is_told_and_not_exported(world: Path, to: str) -> None:
+    table = manifest.PAIRS if to in OF_PAIRS else manifest.DATASET
+    row = manifest.accepted(manifest.read(table, world)).to_pylist()[0]
+    path = world / row["human_path" if to in OF_PAIRS else "path"]
+    flipped = bytearray(path.read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    path.write_bytes(flipped)
+    with pytest.raises(CurateError, match=rf"{path.name}: unreadable: decode_failed") as told:
+        run(world, to, domains=() if to in OF_PAIRS else BOTH)
+    assert "make it again: curate" in (told.value.hint or "")
+
+
 def test_nothing_that_trains_is_told(tmp_path: Path) -> None:
     manifest.write(manifest.DATASET, manifest.empty(manifest.DATASET), tmp_path)
     with pytest.raises(UsageError, match="nothing in it trains"):

@@ -19,6 +19,7 @@ from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.tables import decisions, manifest
 from curate.pipeline.tables.decisions import Decision
+from curate.pipeline.tables.partial import PartialTable
 from tests.support.tables import image_row, png, products
 
 INLINE = Engine(kind="inline", batch=3)
@@ -190,6 +191,13 @@ def test_pictures_of_older_settings_are_taken_away(tmp_path: Path) -> None:
     named = {row[key] for row in rows for key in ("article_path", "human_path")} - {None}
     files = {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "processed").rglob("*") if p.is_file()}
     assert files == named
+
+
+def test_a_folder_among_the_pictures_is_nobody_s_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world(tmp_path, products(tmp_path))
+    monkeypatch.setattr(PartialTable, "clear", lambda self: None)  # a disk that doesn't let it go
+    run(tmp_path, Pairs(size=32, faces=False))
+    assert list((tmp_path / "processed/pairs/.parts").glob("*/*.arrow"))
 
 
 def test_splits_stay_as_products_come(tmp_path: Path) -> None:

@@ -78,6 +78,16 @@ def test_a_picture_that_is_gone_leaves_a_gap(tmp_path: Path) -> None:
     assert page.render(both, tmp_path).count("not there") == 2, "in the gallery and beside the training picture"
 
 
+def test_an_evaluation_leads_nowhere_but_into_its_own_folder(tmp_path: Path) -> None:
+    mine = evaluated("mine", 0, tmp_path)
+    folder = evaluation.write(mine, tmp_path)
+    assert evaluation.read("mine", tmp_path) == mine
+    named = msgspec.to_builtins(mine)
+    for other in ({"run": "../../elsewhere"}, {"run": "/elsewhere"}, {"ways": {"../a2b": named["ways"]["a2b"]}}):
+        (folder / evaluation.DOCUMENT).write_text(json.dumps(named | other), "utf-8")
+        assert evaluation.read("mine", tmp_path) is None, other
+
+
 def level(sheet: Any, where: str) -> int:
     """The grey of the picture at the selector `where`."""
     script = """(picture) => { const c = document.createElement("canvas"), d = c.getContext("2d");

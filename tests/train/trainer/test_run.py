@@ -226,7 +226,7 @@ def test_ctrl_c_saves_and_the_same_call_ends_as_if_nothing_had_happened(root: Pa
         done = 0
 
         def task(self, name: str, total: int | None) -> Any:
-            return self
+            return self if name.startswith("train") else SILENT.task(name, total)  # else what is decoded counts, too
 
         def note(self, text: str) -> None: ...
 
