@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -89,7 +90,7 @@ def from_pillow(image: Image.Image) -> tuple[RGB, int]:
     """What `decode` gives for the file of `image`, which stays as it is, and its orientation. Raises ImageError."""
     hidden = {name: image.info.pop(name) for name in _XMP if name in image.info}  # as in _orientation
     try:
-        _load(image)
+        _tried(image.load)
         turned = 1 if image.format in _SELF_TURNING else _valid(image.getexif().get(0x0112, 1))
         shown = srgb.shown(image, image.info.get("icc_profile") or None)
         return upright(np.asarray(shown, np.uint8), turned), turned
@@ -139,18 +140,14 @@ def verify(
     elif (start := jpeg.beginning(data, header)) is None:
         _decode_jpeg(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, header, 8)  # all of the entropy coding, 1/64 of the rest
     else:  # by Pillow, which does not print that it ends early
-        _load(open_pillow(start, info.format))
+        _tried(open_pillow(start, info.format).load)
     return info
 
 
 def verify_png(data: bytes) -> None:
     """Proves by its checksums that a PNG is whole, without decoding a pixel. Raises ImageError."""
-    lazy = _open(data, MAX_PIXELS)[2]
-    assert lazy is not None, "no JPEG"
-    try:
-        lazy.verify()
-    except Exception as error:  # as in open_pillow
-        raise ImageError("decode_failed", str(error)) from None
+    if (lazy := _open(data, MAX_PIXELS)[2]) is not None:
+        _tried(lazy.verify)
 
 
 def supported(data: bytes) -> None:
@@ -173,16 +170,6 @@ def encode_jpeg(rgb: RGB, quality: int = 95) -> bytes:
     """`rgb`, uint8 [H, W, 3], as JPEG without chroma subsampling from quality 90 up."""
     sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if quality >= 90 else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
     return _encode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, int(sampling)])
-
-
-def thumbnail(rgb: RGB, side: int) -> RGB:
-    """`rgb` shrunk (never enlarged) so that its longer side is at most `side` px."""
-    height, width = rgb.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return rgb
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _encode(extension: str, rgb: RGB, settings: list[int]) -> bytes:
@@ -292,7 +279,7 @@ def _valid(turned: int) -> int:
 
 def _decode_pillow(image: Image.Image, info: Info) -> RGB:
     with image:
-        _load(image)
+        _tried(image.load)
         try:
             shown = srgb.shown(image, info.icc)
             return upright(np.asarray(shown, np.uint8), info.orientation)
@@ -300,9 +287,9 @@ def _decode_pillow(image: Image.Image, info: Info) -> RGB:
             raise ImageError("decode_failed", str(error)) from None
 
 
-def _load(image: Image.Image) -> None:
+def _tried(read: Callable[[], object]) -> None:
     try:
-        image.load()
+        read()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("bomb", str(error)) from None
     except Exception as error:  # as in open_pillow

@@ -169,3 +169,13 @@ def _soften(wide: Image, margin: int, fade: NDArray[np.float32], median: NDArray
 def _shares(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """`values` [height, width] between 0 and 1, once for each channel: numpy is slow at repeating them itself."""
     return np.asarray(cv2.cvtColor(np.clip(values, 0, 1), cv2.COLOR_GRAY2RGB), np.float32)
+
+
+def thumbnail(rgb: Image, side: int) -> Image:
+    """`rgb` shrunk (never enlarged) so that its longer side is at most `side` px."""
+    height, width = rgb.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)

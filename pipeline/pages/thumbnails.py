@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.pipeline.core.files import atomic_write
-from curate.pipeline.imaging import codec, shards
+from curate.pipeline.imaging import codec, shards, warp
 
 SIDE = 128  # px, longest side
 QUALITY = 82
@@ -27,7 +27,7 @@ class Thumb:
 
 def inside(rgb: codec.RGB, side: int = SIDE) -> Thumb:
     """A thumbnail of `rgb`, uint8 [H, W, 3], that stands in the page itself."""
-    small = codec.thumbnail(rgb, side)
+    small = warp.thumbnail(rgb, side)
     data = base64.b64encode(codec.encode_jpeg(small, QUALITY)).decode("ascii")
     return Thumb(f"data:image/jpeg;base64,{data}", small.shape[1], small.shape[0])
 
@@ -75,7 +75,7 @@ class Thumbs:
         coarse = codec.preview(data, max(wanted.values()))
         rgb = coarse[0] if coarse else codec.decode(data)
         for name, side in sorted(wanted.items(), key=lambda item: -item[1]):
-            rgb = codec.thumbnail(rgb, side)
+            rgb = warp.thumbnail(rgb, side)
             with atomic_write(self.folder / name, durable=False) as temporary:
                 temporary.write_bytes(codec.encode_jpeg(rgb, QUALITY if side <= SIDE else LARGE_QUALITY))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.imaging import codec, shards
+from curate.pipeline.imaging import codec, shards, warp
 from curate.pipeline.review import sort
 from curate.pipeline.review.session import ReviewSession
 
@@ -29,7 +29,7 @@ def picture(session: ReviewSession, kind: str, name: str, part: str) -> bytes:
     found = sort.picture(row, sizes, session.root, sizes[row["domain"]])
     if found is None:
         raise CurateError(f"{row['source_path']}: not there, or unreadable", "scrape it again: curate scrape")
-    return codec.encode_png(found if row["affine"] else codec.thumbnail(found, sizes[row["domain"]]))
+    return codec.encode_png(found if row["affine"] else warp.thumbnail(found, sizes[row["domain"]]))
 
 
 def photo(session: ReviewSession, image: str) -> codec.RGB:
@@ -43,7 +43,7 @@ def photo(session: ReviewSession, image: str) -> codec.RGB:
         shown = (codec.preview(data, PHOTO_SIDE) or (codec.decode(data), 1))[0]
     except codec.ImageError as error:
         raise CurateError(f"{path}: unreadable: {error}", "scrape it again: curate scrape") from None
-    return codec.thumbnail(shown, PHOTO_SIDE)
+    return warp.thumbnail(shown, PHOTO_SIDE)
 
 
 def _row(rows: list[dict[str, Any]]) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ from curate.pipeline.core import interrupt
 from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.core.progress import SILENT, Progress
-from curate.pipeline.imaging import codec, synthetic, warp
+from curate.pipeline.imaging import synthetic, warp
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.photo import Photo
 from curate.train.data.transforms import to_float, to_uint8, to_values
@@ -206,7 +206,7 @@ def _laid_over(photo: Photo, made: torch.Tensor, numbers: Sequence[float]) -> Ph
 
 def _sized(picture: RGB) -> RGB:
     if len(picture) >= SHOWN:
-        return codec.thumbnail(picture, SHOWN)
+        return warp.thumbnail(picture, SHOWN)
     return np.asarray(cv2.resize(picture, (SHOWN, SHOWN), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 

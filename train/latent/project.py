@@ -20,7 +20,7 @@ from curate.pipeline.core.errors import InterruptionError, UsageError
 from curate.pipeline.core.outputs import OutputPlan, Record
 from curate.pipeline.core.progress import SILENT, Progress, Task
 from curate.pipeline.faces.alignment import Aligner
-from curate.pipeline.imaging import codec, synthetic
+from curate.pipeline.imaging import synthetic, warp
 from curate.pipeline.imaging.codec import RGB
 from curate.pipeline.imaging.photo import Photo
 from curate.pipeline.tables.manifest import OK
@@ -152,7 +152,7 @@ class _Film:
 def _frame(picture: RGB) -> RGB:
     """At a size that is seen, and can be sent."""
     if len(picture) >= SHOWN:
-        return codec.thumbnail(picture, SHOWN)
+        return warp.thumbnail(picture, SHOWN)
     return np.asarray(cv2.resize(picture, (SHOWN, SHOWN), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import warp
 from curate.pipeline.imaging.geometry import Box
 from curate.pipeline.imaging.photo import Photo
 from curate.pipeline.imaging.values import rounded
@@ -118,6 +118,6 @@ def _crop(translator: Translator, photo: Photo) -> ServedPhoto | None:
 
 
 def _address(photo: Photo, xmp: bytes) -> str:
-    small = np.ascontiguousarray(codec.thumbnail(photo.shown, SHOWN))
+    small = np.ascontiguousarray(warp.thumbnail(photo.shown, SHOWN))
     data = picture_files.encode(Photo.of(small), ".jpg", xmp)
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"

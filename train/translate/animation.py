@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from curate.pipeline.imaging import codec, synthetic
+from curate.pipeline.imaging import synthetic, warp
 from curate.pipeline.imaging.codec import RGB
 
 SUFFIXES = frozenset({".gif", ".webp"})
@@ -25,7 +25,7 @@ def encode(before: RGB, after: RGB, suffix: str, xmp: bytes = b"") -> bytes:
     Both are uint8 [H, W, 3] of one size. Equal pictures give equal bytes.
     """
     longest = LONGEST[suffix.lower()]
-    first, last = (codec.thumbnail(one, longest) for one in (before, after))
+    first, last = (warp.thumbnail(one, longest) for one in (before, after))
     way = [_mix(first, last, (i + 1) / (BETWEEN + 1)) for i in range(BETWEEN)]
     frames = [first, *way, last, *way[::-1]]
     return moving(frames, [REST, *[MOVE] * BETWEEN, REST, *[MOVE] * BETWEEN], suffix, xmp)

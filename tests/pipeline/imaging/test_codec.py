@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from curate.pipeline.imaging import codec, jpeg
+from curate.pipeline.imaging import codec, jpeg, warp
 from curate.pipeline.imaging.codec import Format, ImageError
 
 
@@ -326,7 +326,7 @@ def test_encoders_round_trip() -> None:
 
 @pytest.mark.parametrize(("side", "shape"), [(30, (20, 30, 3)), (60, (40, 60, 3)), (500, (40, 60, 3))])
 def test_thumbnails_shrink_and_never_grow(side: int, shape: tuple[int, int, int]) -> None:
-    assert codec.thumbnail(picture(), side).shape == shape
+    assert warp.thumbnail(picture(), side).shape == shape
 
 
 def test_real_photos_decode(data: Path) -> None:
