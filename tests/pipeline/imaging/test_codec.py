@@ -64,7 +64,7 @@ def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(
         pytest.fail("decoded")
 
     assert codec.decode(with_scans(jpeg.SCANS)).shape == (64, 64, 3)
-    monkeypatch.setattr(codec, "_load", decode)
+    monkeypatch.setattr(codec, "_tried", decode)
     monkeypatch.setattr(codec.cv2, "imdecode", decode)
     for look in (codec.inspect, codec.verify, codec.decode):
         with pytest.raises(ImageError, match=r"bomb: 64x64 px, scans: \d+|decode_failed: cannot identify"):
