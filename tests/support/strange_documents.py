@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.support.strangers import TEXTS, Damage
 HOSTILE = "\x1b]0;pwned\x07\x1b[31m=\u202e"
 VALUES: tuple[Any, ...] = (
     *(None, -1, 0.5, 2**70, 1e308, HOSTILE, "=cmd()", "x" * 4000, "../outside/secret.png", "{outside}/secret.png"),
-    *([], {}, [[1]], {HOSTILE: {"a": HOSTILE}}),
+    *([], {}, [[1]], {HOSTILE: {"a": HOSTILE}}, math.inf, math.nan),
 )
 _DEEP = "[" * 2000 + "]" * 2000
 _CONTENTS: tuple[str | bytes, ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _RUN |= {"features": "standin"}
 _STYLE = {"z_dim": 8, "w_dim": 8, "mapping_layers": 1, "channel_base": 64, "channel_max": 4, "group_size": 2}
 
 _EXPORTS = [f"export --to {layout} --out out" for layout in ("folders", "webdataset", "stylegan-zip", "huggingface")]
+_SHARE = "export --to folders --out {root}/shared"
 _OF_PAIRS = [f"export --to {layout} --pairs --out out" for layout in ("folders", "webdataset", "huggingface")]
 _LOOKS = ["select --keep 2", "sort --by hue --json", "list several", "review --export out", "keep {crop}"]
 _REPORTS = ["stats --html", "stats --json", "credits"]
@@ -56,6 +58,8 @@ _TABLES = [
                                                         "export --to viton-hd --out out", "keep {pair}"]),
     Handed("raw/images/*/*.png", damaged_picture, ["crop -v", "pairs --size 32 -v", "build", *_REPORTS, "list no-face",
                                                    "review --export out", "forget {image} --yes", "doctor"]),
+    Handed("shared/.curate-export.json", damaged_json, [_SHARE, f"{_SHARE} --force"]),
+    Handed("params.yaml", damaged_text, ["build", "crop -v", "pairs --size 32", "train cyclegan", "doctor", "params"]),
     Handed("manifests/review.jsonl", damaged_lines, _DECIDED),
     Handed("manifests/faces.jsonl", damaged_lines, ["crop", "review --export out", "forget {image} --yes"]),
     Handed("second/manifests/review.jsonl", damaged_lines, ["review --import second"]),
@@ -69,6 +73,7 @@ _PACKED = [
 ]  # fmt: skip
 
 _RUNS = "processed/runs/cyclegan"
+_BRANCH = f"train cyclegan --branch {_RUNS}@2 --run kept/branch --steps 3"
 _ON, _PHOTO = "train cyclegan --steps 3", f"translate photos/0.png --run {_RUNS} --no-align --device cpu"
 _SPLIT = f"translate --split test --run {_RUNS} --no-align --device cpu"
 _SHOW, _EVALUATE, _COMPARE = f"weights show {_RUNS}", "evaluate --device cpu", "compare --device cpu --out c.html"
@@ -84,9 +89,10 @@ _TRAINED = [
     Handed(f"{_RUNS}/samples/step*.png", damaged_bytes, ["stats --html"]),
     Handed(f"{_RUNS}/samples/history/00000002.png", damaged_bytes, [_ON]),
     Handed(f"{_RUNS}/samples/previews.safetensors", damaged_bytes, [_ON]),
-    Handed(f"{_RUNS}/checkpoints/00000002.safetensors", damaged_bytes, [_ON, _PHOTO]),
+    Handed(f"{_RUNS}/checkpoints/00000002.safetensors", damaged_bytes, [_ON, _PHOTO, _BRANCH]),
     Handed(f"{_RUNS}/best/*.safetensors", damaged_bytes, [f"{_PHOTO} --best kid_standin", _ON]),
     Handed(f"{_RUNS}/tensorboard/*", damaged_bytes, [_ON]),
+    Handed("kept/begun/.undo.json", damaged_json, ["train cyclegan --run kept/begun --steps 3"]),
     Handed("processed/cache/*.json", damaged_json, [_ON]),
     Handed("processed/cache/*.npy", damaged_bytes, [_ON]),
     Handed("processed/cache/features-*.npy", damaged_bytes, [_ON, _EVALUATE]),
@@ -102,6 +108,7 @@ _TRAINED = [
 
 _STYLE_RUN = "processed/runs/stylegan2"
 _GENERATE = f"generate {_STYLE_RUN} --seeds 0-19 --device cpu"
+_PROJECT = f"project photos/0.png --run {_STYLE_RUN} --steps 1 --distance pixels --no-align --device cpu"
 _DIRECTION = "direction --method mean --label beard --device cpu"
 _LATENT = [
     Handed("generated/manifest.parquet", damaged_columns({"path"}),
@@ -113,6 +120,8 @@ _LATENT = [
     Handed("labels.tsv", damaged_cells, ["label --by labels.tsv"]),
     Handed("generated/codes.safetensors", damaged_bytes, [_DIRECTION, _GENERATE]),
     Handed("generated/.curate-outputs.jsonl", damaged_lines, [_GENERATE]),
+    Handed("projected/0.safetensors", damaged_bytes,
+           [f"edit projected/0.safetensors --direction beard --amount 1 --run {_STYLE_RUN} --device cpu"]),
     Handed("directions/beard.safetensors", damaged_bytes,
            [f"edit generated/seed0000.png --direction beard --amount 1 --run {_STYLE_RUN} --device cpu"]),
 ]  # fmt: skip
@@ -155,7 +164,7 @@ def _of_tables(root: Path) -> None:
     named = words(root)
     for command in (
         *("keep {crop} --by ann", "reject {pair} --by ann", "stats --html"),
-        *("review --export {root}/second", "keep {crop} --by ben --root {root}/second"),
+        *(_SHARE, "review --export {root}/second", "keep {crop} --by ben --root {root}/second"),
     ):
         filled = [word.format(root=root, **named) for word in command.split()]
         curate(*filled, *(() if "--root" in filled else ("--root", root)))
@@ -165,7 +174,8 @@ def _of_tables(root: Path) -> None:
 
 def _of_training(root: Path) -> None:
     """Runs of three recipes, what was measured of them and translated by them, and a report."""
-    from tests.support.training import TINY, dataset, pair_dataset  # torch, which the quick walk goes without
+    from curate.train.runs.claim import UNDO  # with torch, which the quick walk goes without
+    from tests.support.training import TINY, dataset, pair_dataset
 
     dataset(root, train=2, val=2, test=2)
     pair_dataset(root, train=3, val=2)
@@ -179,6 +189,9 @@ def _of_training(root: Path) -> None:
     (root / "photos/0.png").write_bytes(codec.encode_png(photo(0)))
     for command in ("train cyclegan", "train cagan", _EVALUATE, _PHOTO, "stats --html"):
         curate(*command.split(), "--root", root, folder=root)
+    begun = root / "kept/begun"
+    shutil.copytree(root / _RUNS, begun)
+    (begun / UNDO).write_text(json.dumps({"moved": "", "start": 0}))
 
 
 def _of_pictures(root: Path) -> None:
@@ -191,7 +204,9 @@ def _of_pictures(root: Path) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump({"train": {"stylegan2": section}}), "utf-8")
     rows = [f"{seed}\t{seed % 2}\t{'ab'[seed % 2]}\t{seed / 7}\t{seed / 9}\n" for seed in range(20)]
     (root / "labels.tsv").write_text("".join(["seed\tbeard\tword\tsmile_measure\tbrightness\n", *rows]), "utf-8")
-    for command in ("train stylegan2", _GENERATE, "label --by labels.tsv", _DIRECTION):
+    (root / "photos").mkdir()
+    (root / "photos/0.png").write_bytes(codec.encode_png(photo(0)))
+    for command in ("train stylegan2", _GENERATE, "label --by labels.tsv", _DIRECTION, _PROJECT):
         curate(*command.split(), "--root", root, folder=root)
 
 
