@@ -132,7 +132,7 @@ def filter_domains(table: Table, data: pa.Table, domains: Sequence[str], root: P
     for domain in domains:
         if domain not in known:
             raise UsageError(
-                f"{table.path(root)}: there is no domain '{domain}'{nearest(domain, known)}",
+                f"{table.path(root)}: there is no domain '{clipped(domain)}'{nearest(domain, known)}",
                 f"domains: {', '.join(known) or 'none'}",
             )
     return data.filter(is_in(data["domain"], domains)) if domains else data

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from curate.pipeline.core.errors import UsageError, nearest
+from curate.pipeline.core.errors import UsageError, clipped, nearest
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.provenance import CUT
@@ -117,7 +117,7 @@ def load(root: Path, domain: str, split: str, *, progress: Progress = SILENT) ->
     known = sorted(set(table["domain"].to_pylist()))
     if domain not in known:
         raise UsageError(
-            f"{manifest.DATASET.path(root)}: there is no domain '{domain}'{nearest(domain, known)}",
+            f"{manifest.DATASET.path(root)}: there is no domain '{clipped(domain)}'{nearest(domain, known)}",
             f"domains: {', '.join(known) or 'none'}; name two of them in train.NAME.data.domains",
         )
     rows = [row for row in table.to_pylist() if row["domain"] == domain and row["split"] == split]

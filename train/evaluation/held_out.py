@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.progress import Progress
 from curate.train.data import face_masks, paired, transforms, unpaired
 from curate.train.data.single import SingleBatches, latents
@@ -68,14 +69,25 @@ def load(config: TrainConfig, root: Path, splits: Sequence[str], *, progress: Pr
     """What a run of `config` translates of the first of `splits` that has MIN_IMAGES of a kind, else of the last.
 
     `config` is one that leaves nothing open, as a run's config.json holds it. At most run.held_out images of each kind.
-    Raises UsageError for domains that the dataset hasn't, and what data.unpaired.load and data.paired.load raise.
+    Raises UsageError for domains that the dataset or the config hasn't, and what data.unpaired.load and
+    data.paired.load raise.
     """
-    keys, domains = RECIPES.resolve(config.recipe).keys(config.model), config.data.domains
+    keys = RECIPES.resolve(config.recipe).keys(config.model)
     if "human" in keys:
         return pair_tasks(*held_out_pairs(root, splits, progress), config)
     if "b" in keys:
-        return unpaired_tasks(root, domains, config, splits, masked="face_a" in keys, progress=progress)
-    return generated_tasks(root, config.data.classes or [domains["a"]], config, splits, progress=progress)
+        return unpaired_tasks(root, _domains(config, "ab"), config, splits, masked="face_a" in keys, progress=progress)
+    names = config.data.classes or list(_domains(config, "a").values())
+    return generated_tasks(root, names, config, splits, progress=progress)
+
+
+def _domains(config: TrainConfig, keys: str) -> Mapping[str, str]:
+    """The domains that stand for `keys`. Raises UsageError where a run's config.json names none."""
+    if missing := [key for key in keys if key not in config.data.domains]:
+        raise UsageError(
+            f"train.{config.recipe}.data.domains: no {missing[0]}", "mend the run's config.json, or train it anew"
+        )
+    return {key: config.data.domains[key] for key in keys}
 
 
 def unpaired_tasks(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from msgspec import structs
 
+from curate.pipeline.core.errors import UsageError
 from curate.pipeline.core.progress import SILENT
 from curate.train.comparison import rendering
 from curate.train.engine.contract import Batch
@@ -73,6 +76,12 @@ def test_there_and_back_left_alone_and_painted(root: Path) -> None:
     assert lossy.max().item() == pytest.approx(0.1, abs=1e-5), "2 * 0.1 of a range of 2, where nothing is clipped"
     assert there.made.shape == there.sources.shape == (5, 32, 32, 3)
     assert rendering.render(recipe, tasks, tasks["b2a"], SILENT).mask is None
+
+
+def test_a_config_that_lacks_a_domain_is_told(root: Path) -> None:
+    lacking = replace(tiny(), data=structs.replace(tiny().data, domains={"b": "short"}))
+    with pytest.raises(UsageError, match=r"train\.cyclegan\.data\.domains: no a"):
+        held_out.load(lacking, root, ("test",), progress=SILENT)
 
 
 def test_people_get_their_own_article_back(root: Path) -> None:
