@@ -60,7 +60,7 @@ _TABLES = [
                                                    "review --export out", "forget {image} --yes", "doctor"]),
     Handed("shared/.curate-export.json", damaged_json, [f"{_SHARE} --force"]),
     Handed("params.yaml", damaged_text,
-           ["build", "crop -v", "pairs --size 32", "train cyclegan --dry-run", "doctor", "params"]),
+           ["build", "crop -v", "pairs --size 32", "train cyclegan --dry-run", "doctor", "params show"]),
     Handed("manifests/review.jsonl", damaged_lines, _DECIDED),
     Handed("manifests/faces.jsonl", damaged_lines, ["crop", "review --export out", "forget {image} --yes"]),
     Handed("second/manifests/review.jsonl", damaged_lines, ["review --import second"]),

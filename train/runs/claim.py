@@ -140,7 +140,7 @@ def _begun(path: Path) -> tuple[Path | None, int]:
         moved, start = begun["moved"], int(begun["start"])
         if moved and not re.fullmatch(re.escape(path.name) + r"\.[0-9]+", moved):
             raise ValueError("names another folder")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ArithmeticError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path / UNDO}: broken: {error}", "delete it") from None
     return path.with_name(moved) if moved else None, start
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pyarrow as pa
@@ -70,6 +71,7 @@ def test_a_run_may_hold_links_into_a_cache_below_the_root(tmp_path: Path) -> Non
         *({"moved": name, "start": 0} for name in ("..", "../outside", "outside", "/outside", ".", "run", 7)),
         {"moved": ""},
         {"moved": "", "start": "many"},
+        {"moved": "", "start": math.inf},
         [],
         7,
     ],
