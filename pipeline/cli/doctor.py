@@ -217,7 +217,11 @@ def _tables(root: Path) -> Iterator[Check]:
             yield Check(f"table {name}", "ok", f"{manifest.read(table, root).num_rows:,} rows")
         except CurateError as error:
             yield Check(f"table {name}", "fail", error.message, error.hint)
-    freshness = provenance.freshness(root, [table for table in provenance.ORDER if table not in unused])
+    try:
+        freshness = provenance.freshness(root, [table for table in provenance.ORDER if table not in unused])
+    except CurateError as error:
+        yield Check("up to date", "fail", error.message, error.hint)
+        return
     if freshness.stale:
         found, _, commands = freshness.text().rpartition(": ")
         yield Check("up to date", "warn", found, commands)

@@ -19,7 +19,7 @@ import curate
 from curate.pipeline.core.at_work import PLACES
 from curate.pipeline.core.documents import from_yaml
 from curate.pipeline.core.errors import CurateError, TableError, UsageError
-from curate.pipeline.core.files import disk_error, write_text
+from curate.pipeline.core.files import NOT_THERE, disk_error, reading, write_text
 from curate.pipeline.core.locks import exclusive_lock
 from curate.pipeline.tables import decisions, manifest, placements
 
@@ -172,9 +172,10 @@ def _at_work(lock: Path, _owner: str) -> CurateError:
 def _sites(root: Path) -> Iterator[Path]:
     """The site files below `root` that its params name, relative to it."""
     try:
-        queries = from_yaml((root / PARAMS).read_text("utf-8"))["scrape"]["queries"]
+        with reading(root / PARAMS):
+            queries = from_yaml((root / PARAMS).read_text("utf-8"))["scrape"]["queries"]
         named = [Path(query["site"]) for query in queries if query.get("site")]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (*NOT_THERE, ValueError, TypeError, KeyError, AttributeError):
         return
     yield from (path for path in dict.fromkeys(named) if not path.is_absolute() and (root / path).is_file())
 

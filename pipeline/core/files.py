@@ -1,4 +1,7 @@
-"""Files: written whole or not at all, and what to say when a disk refuses."""
+"""Files: written whole or not at all, and what to say when a disk refuses.
+
+What is not there and what may not be read are two things: only the first is nothing, and may be made.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ from curate.pipeline.core import scraps
 from curate.pipeline.core.errors import CurateError
 
 REMOTE = "CURATE_RAW"  # the address of what is not in raw/ here
-_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
-_IN_THE_WAY = {
+NOT_THERE = (FileNotFoundError, NotADirectoryError)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+_MEND = {
+    errno.EIO: "look at the disk",
     **dict.fromkeys((errno.EACCES, errno.EPERM), "mend its rights: chmod, chown"),
     **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.ELOOP), "move away what lies there"),
     errno.ENAMETOOLONG: "shorten it",
@@ -33,6 +38,47 @@ def writing(path: Path, hint: str = WRITE_HINT) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(path, error, hint) from error
+
+
+def read_error(path: Path, error: OSError) -> CurateError:
+    """What to raise when `path` is there and can't be read: its rights forbid it, or the disk is broken."""
+    said = os.strerror(error.errno) if error.errno else str(error)  # Arrow's own words are long
+    return CurateError(f"{path}: cannot read: {said}", _mended(error))
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Within the block, what can't be read is a CurateError that names `path`; what is not there stays NOT_THERE."""
+    try:
+        yield
+    except NOT_THERE:
+        raise
+    except OSError as error:
+        raise read_error(path, error) from error
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies directly in `folder`, by name; nothing where it is not there.
+
+    Raises CurateError for a folder that may not be read, which Path.glob takes for an empty one.
+    """
+    try:
+        with reading(folder):
+            return sorted(folder.iterdir())
+    except NOT_THERE:
+        return []
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below `folder`, by name; no link is followed. Raises like `entries`."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, NOT_THERE):
+            raise read_error(Path(error.filename), error) from error
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders.sort()
+        yield from (Path(place, name) for name in sorted(names))
 
 
 @contextlib.contextmanager
@@ -60,13 +106,16 @@ def unnamed_disk_error(error: BaseException) -> CurateError | None:
     """
     if not isinstance(error, OSError):
         return None
-    if error.errno in _DISK:
-        return disk_error(Path(error.filename or Path.cwd()), error)
-    if error.filename and error.errno in _IN_THE_WAY:
-        return CurateError(
-            f"{os.fsdecode(error.filename)}: {error.strerror}", f"{_IN_THE_WAY[error.errno]}, then run it again"
-        )
+    named = os.fsdecode(error.filename or "")
+    if error.errno in _FULL:
+        return disk_error(Path(named or Path.cwd()), error)
+    if error.errno in _MEND and (named or error.errno == errno.EIO):
+        return CurateError(f"{named or Path.cwd()}: {error.strerror}", _mended(error))
     return None
+
+
+def _mended(error: OSError) -> str:
+    return f"{_MEND.get(error.errno or errno.EIO, 'look at the disk')}, then run it again"
 
 
 def is_folder(path: Path) -> bool:

@@ -24,7 +24,7 @@ from curate.pipeline.core.at_work import hold
 from curate.pipeline.core.confined_path import is_file_name
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write, disk_error, is_folder
+from curate.pipeline.core.files import NOT_THERE, atomic_write, disk_error, is_folder, reading
 
 RECORD = ".curate-outputs.jsonl"
 _ELSEWHERE = "choose another --out"
@@ -34,13 +34,17 @@ class Record:
     """What commands wrote into one folder, by name."""
 
     def __init__(self, folder: Path) -> None:
-        """A record that is missing or broken is that of a folder into which nothing was written."""
+        """A record that is missing or broken is that of a folder into which nothing was written.
+
+        Raises CurateError for one that can't be read.
+        """
         self.path = folder / RECORD
         self._digests: defaultdict[str, list[str]] = defaultdict(list)  # the newest last: a killed command leaves more
         self._pieces: dict[str, dict[str, Any]] = {}  # by what they are made of: their "files", and what is "told"
         try:
-            lines = self.path.read_text("utf-8").splitlines()
-        except (OSError, ValueError):
+            with reading(self.path):
+                lines = self.path.read_text("utf-8").splitlines()
+        except (*NOT_THERE, ValueError):
             lines = []
         for line in lines:
             try:
@@ -91,8 +95,8 @@ class Record:
     def _is_there(self, name: str, digests: Sequence[str]) -> bool:
         path = self.path.parent / name
         try:
-            return bool(digests) and not path.is_symlink() and _digest(path) in digests
-        except (OSError, ValueError):
+            return bool(digests) and path.is_file() and not path.is_symlink() and _digest(path) in digests
+        except (*NOT_THERE, ValueError):
             return False
 
     def _append(self, line: str) -> None:
@@ -106,7 +110,7 @@ class Record:
         """Which of the digests that were noted is that of the file: what a disk refused did not take its place."""
         known = self._digests[name]
         if len(set(known)) > 1:
-            with suppress(OSError):
+            with suppress(*NOT_THERE):
                 if (found := _digest(self.path.parent / name)) in known:
                     return found
         return known[-1]
@@ -246,7 +250,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

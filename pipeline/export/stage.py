@@ -18,7 +18,7 @@ from curate.pipeline.core.config import as_dict
 from curate.pipeline.core.confined_path import refuse_links_out
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import NOT_THERE, atomic_write, reading
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.export import export_set, licences
 from curate.pipeline.export.config import Export
@@ -91,9 +91,10 @@ def _begin(out: Path, digest: str, files: Sequence[str], *, force: bool) -> None
     """Makes `out` ready: empty, or as an interrupted export of the same left it. Raises UsageError if it is foreign."""
     marker = out / MARKER
     try:
-        before = from_json(marker.read_text("utf-8"))
+        with reading(marker):
+            before = from_json(marker.read_text("utf-8"))
         same, made = before["digest"] == digest, [_plain(name) for name in before["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (*NOT_THERE, ValueError, KeyError, TypeError):
         if out.exists() and (not out.is_dir() or any(not _is_ours(path) for path in out.iterdir())):
             raise UsageError(
                 f"{out}: not empty, and no export of curate's", "choose another --out, or empty it"

@@ -22,7 +22,7 @@ from curate.pipeline.core.at_work import at_work
 from curate.pipeline.core.config import as_dict, digest
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.errors import TableError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import atomic_write, files_below
 from curate.pipeline.core.parallel import Engine, WorkerDied
 from curate.pipeline.core.parallel import run as run_engine
 from curate.pipeline.core.progress import SILENT, Progress
@@ -103,9 +103,8 @@ def _known(root: Path, partial: PartialTable, work: str) -> dict[str, Row]:
     with suppress(TableError):  # a broken table counts as none
         if manifest.exists(PAIRS, root) and manifest.meta(PAIRS, root).get("work") == work:
             tables.append(manifest.read(PAIRS, root))
-    there = {
-        path.relative_to(root).as_posix() for path in (root / PAIRS.pictures).glob("*/*.png") if path.stat().st_size
-    }
+    pictures = (path for path in files_below(root / PAIRS.pictures) if path.suffix == ".png")
+    there = {path.relative_to(root).as_posix() for path in pictures if path.stat().st_size}
     return {
         row["pair_id"]: row
         for table in tables

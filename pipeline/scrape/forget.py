@@ -18,6 +18,7 @@ from curate.pipeline.core.at_work import PLACES, hold
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.files import NOT_THERE, entries, files_below, reading
 from curate.pipeline.core.terminal_text import visible_line
 from curate.pipeline.hashing import phash
 from curate.pipeline.imaging import codec, shards
@@ -72,17 +73,17 @@ def run(what: str, root: Path) -> Forgotten:
         translations = _translations(root, found.ids)
         for path in translations:
             path.unlink(missing_ok=True)
-        counts = [(kind, *_remove(kind, root, found.keys[kind.name])) for kind in _TABLES]
-        for folder in _DERIVED if found.ids else ():
-            shutil.rmtree(root / folder, ignore_errors=True)
+        for path in (path for name in _DERIVED if found.ids for path in entries(root / name)):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
         journal.purge()
+        counts = [(kind, *_remove(kind, root, found.keys[kind.name])) for kind in _TABLES]  # by these it is found again
         removed = len(translations) + sum(files for *_, files in counts)
         return found.told(root, {kind.name: rows for kind, rows, _ in counts}, removed)
 
 
 def _results(root: Path) -> Iterator[Path]:
     """The folders into which translations are written."""
-    yield from (path for path in (root / _TRANSLATED).glob("*") if path.is_dir())
+    yield from (path for path in entries(root / _TRANSLATED) if path.is_dir())
 
 
 def preview(what: str, root: Path) -> Forgotten:
@@ -168,8 +169,8 @@ def _looks(table: pa.Table | None, root: Path, ids: set[str]) -> Iterator[int]:
     if table is not None and ids:
         found = table.filter(is_in(table["image_id"], ids))
         for path in sorted(set(pc.drop_null(found["path"]).to_pylist())):
-            with contextlib.suppress(OSError, codec.ImageError):
-                yield phash.phash(codec.decode(inside(root, path).read_bytes()))
+            with contextlib.suppress(FileNotFoundError, codec.ImageError), reading(photo := inside(root, path)):
+                yield phash.phash(codec.decode(photo.read_bytes()))
 
 
 def _addresses(table: pa.Table | None, rows: set[str]) -> list[str]:
@@ -201,9 +202,10 @@ def _used(kind: manifest.Table, root: Path, keys: set[str]) -> Iterator[str]:
 
 def _runs(root: Path, domains: set[str]) -> Iterator[str]:
     """The runs whose settings name one of `domains`, or none at all and so the pairs."""
-    for config in (root / _RUNS).glob("*/config.json"):
-        with contextlib.suppress(OSError, ValueError):
-            named = (from_json(config.read_text("utf-8")).get("data") or {}).get("domains")
+    for config in (folder / "config.json" for folder in entries(root / _RUNS)):
+        with contextlib.suppress(*NOT_THERE, ValueError):
+            with reading(config):
+                named = (from_json(config.read_text("utf-8")).get("data") or {}).get("domains")
             used = set(named.values()) if isinstance(named, dict) else domains
             if domains & used:
                 yield config.parent.relative_to(root).as_posix()
@@ -217,9 +219,12 @@ def _own_paths(kind: manifest.Table) -> list[str]:
 def _translations(root: Path, ids: set[str]) -> list[Path]:
     """What was translated of one of the pictures `ids`, or with one as the article, and the notes beside it."""
     found: set[Path] = set()
-    for notes in inside(root, _TRANSLATED).rglob("*.json") if ids else ():
-        if not notes.is_symlink() and ids & set(_SHA256.findall(notes.read_text("utf-8", errors="replace"))):
-            found |= set(notes.parent.glob(f"{glob.escape(notes.stem)}.*"))
+    for notes in files_below(inside(root, _TRANSLATED)) if ids else ():
+        if notes.suffix == ".json" and not notes.is_symlink():
+            with reading(notes):
+                text = notes.read_text("utf-8", errors="replace")
+            if ids & set(_SHA256.findall(text)):
+                found |= set(notes.parent.glob(f"{glob.escape(notes.stem)}.*"))
     return sorted(found)
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, NamedTuple, Self
 import msgspec
 
 from curate.pipeline.core.errors import CurateError, clipped
-from curate.pipeline.core.files import atomic_write, disk_error, writing
+from curate.pipeline.core.files import atomic_write, disk_error, reading, writing
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.digest_map import DigestMap
 from curate.pipeline.scrape.outcome import Outcome
@@ -94,7 +94,8 @@ class Journal:
         self._refused: OSError | None = None
         with writing(path, HINT):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        self._end = self._opened = self._load()
+        with reading(path):
+            self._end = self._opened = self._load()
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.pipeline.core.documents import from_json
+from curate.pipeline.core.files import NOT_THERE, entries, reading
 from curate.pipeline.pages.thumbnails import Thumb
 from curate.pipeline.stats.gallery import Fact, Gallery
 from curate.pipeline.stats.run_tables import RUNS, direction
@@ -72,7 +73,7 @@ class Comparison:
 def translations(root: Path) -> list[Translation]:
     """What was translated below `root`: by this project's runs, then by networks that came from elsewhere."""
     folder = root / TRANSLATED
-    found = [_translation(path, root) for path in sorted(folder.glob("*")) if path.is_dir()]
+    found = [_translation(path, root) for path in entries(folder) if path.is_dir()]
     return sorted((one for one in found if one.examples), key=lambda one: (not one.trained_here, _order(one.name)))
 
 
@@ -114,7 +115,7 @@ def _order(name: str) -> tuple[int, str]:
 
 
 def _translation(folder: Path, root: Path) -> Translation:
-    notes = [(path, found) for path in sorted(folder.glob("*.json")) if (found := _read(path))]
+    notes = [(path, found) for path in entries(folder) if path.suffix == ".json" and (found := _read(path))]
     examples = [example for path, found in notes if (example := _example(path, found, root))]
     first = notes[0][1] if notes else {}
     step = first.get("step")
@@ -129,8 +130,9 @@ def _translation(folder: Path, root: Path) -> Translation:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = from_json(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        with reading(path):
+            found = from_json(path.read_text("utf-8"))
+    except (*NOT_THERE, ValueError):
         return {}
     return found if isinstance(found, dict) and found.get("input") and found.get("output") else {}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.pipeline.core.files import entries
 from curate.pipeline.stats.charts import number
 from curate.pipeline.stats.run_tables import read_json
 
@@ -34,7 +35,7 @@ class EvaluatedWay:
 def evaluated(root: Path) -> list[EvaluatedWay]:
     """Every direction that runs below processed/evaluated were measured in. What is no such file is passed over."""
     by_way: dict[str, dict[str, dict[str, Any]]] = {}  # label -> run -> score -> numbers
-    for path in sorted((root / EVALUATED).glob("*/evaluation.json")):
+    for path in (folder / "evaluation.json" for folder in entries(root / EVALUATED)):
         document = read_json(path)
         net = str(document.get("net") or "")
         for way in _mapping(document.get("ways")).values():

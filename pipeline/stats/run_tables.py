@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.files import write_text
+from curate.pipeline.core.files import NOT_THERE, reading, write_text
 from curate.pipeline.tables import spreadsheet
 
 RUNS = "processed/runs"
@@ -45,11 +45,14 @@ def direction(run: Path, way: str, named: object = None) -> str:
 
 
 def read_scalars(path: Path) -> Scalars:
-    """A run's scalars.tsv or scores.tsv; empty when it is missing or not one. What is not finite reads as None."""
+    """A run's scalars.tsv or scores.tsv; empty when it is missing or not one. What is not finite reads as None.
+
+    Raises CurateError for one that can't be read.
+    """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with reading(path), path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (*NOT_THERE, UnicodeDecodeError, csv.Error):
         return Scalars([], {})
     if not rows or "step" not in rows[0]:
         return Scalars([], {})
@@ -95,10 +98,11 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file of a run; empty when it is missing or none."""
+    """The object in a file of a run; empty when it is missing or none. Raises CurateError where it can't be read."""
     try:
-        found = from_json(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        with reading(path):
+            found = from_json(path.read_text("utf-8"))
+    except (*NOT_THERE, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from curate.pipeline.core.files import NOT_THERE, reading
 from curate.pipeline.pages.thumbnails import Thumb, Thumbs
 from curate.pipeline.stats.charts import curves, number
 from curate.pipeline.stats.run_tables import (
@@ -131,8 +132,9 @@ def _best(found: Any) -> str:
 def _health(path: Path) -> str:
     """The last diagnosis, without the line that names its step."""
     try:
-        return path.read_text("utf-8").partition("\n")[2].strip()
-    except (OSError, UnicodeDecodeError):
+        with reading(path):
+            return path.read_text("utf-8").partition("\n")[2].strip()
+    except (*NOT_THERE, UnicodeDecodeError):
         return ""
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from curate.pipeline.core.files import reading
 from curate.pipeline.tables import decisions
 from curate.pipeline.tables.decisions import Decision, Decisions
 
@@ -29,7 +30,7 @@ class DecisionLog:
         """What others have added since; None where the file was rewritten, so that anything may have changed."""
         with self._lock:
             try:
-                with self._path.open("rb") as file:
+                with reading(self._path), self._path.open("rb") as file:
                     stat = os.fstat(file.fileno())
                     file.seek(max(self._read - len(self._tail), 0))
                     known = file.read(len(self._tail))

@@ -16,8 +16,8 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from curate.pipeline.core.errors import CurateError, clipped
-from curate.pipeline.core.files import atomic_write, disk_error
+from curate.pipeline.core.errors import clipped
+from curate.pipeline.core.files import NOT_THERE, atomic_write, disk_error, reading
 from curate.pipeline.core.locks import has_no_locks, waiting_lock
 
 T = TypeVar("T")
@@ -85,11 +85,10 @@ def append_whole(path: Path, objects: Iterable[msgspec.Struct]) -> None:
 def read(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[Line[T]]:
     """The lines of the file; none without one. Raises CurateError for a file that can't be read."""
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        with reading(path):
+            data = path.read_bytes()
+    except NOT_THERE:
         return
-    except OSError as error:
-        raise CurateError(f"{path}: cannot read: {error.strerror}", "mend the file or its rights") from None
     yield from parse(data, decoder)
 
 

@@ -16,6 +16,9 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.pipeline.core.files import NOT_THERE, read_error
+
+# A file that is there and can't be read is a CurateError instead: nobody is to make it anew for that.
 BROKEN = (OSError, ValueError, OverflowError, MemoryError, pa.ArrowException)
 """What reading a file raises that is not one, is cut, or has other bits than were written."""
 
@@ -34,28 +37,41 @@ def writer(
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of a file, without its notes; with `columns` these alone. Raises one of BROKEN."""
+    """The rows of a file, without its notes; with `columns` these alone. Raises CurateError and BROKEN."""
     wanted = None if columns is None else list(columns)
-    table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
+    with _reading(path):
+        table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
     table.validate(full=True)  # texts that others wrote may be no UTF-8
     return table.replace_schema_metadata(None)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """A file to be read piece by piece. Opening and reading it raise one of BROKEN."""
+    """A file to be read piece by piece. Opening and reading it raise one of BROKEN, for a disk's error, too."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         yield file
 
 
 def notes(path: Path) -> dict[bytes, bytes]:
-    """What is noted beside the rows, by key. Raises one of BROKEN."""
-    schema = pq.read_schema(path)
+    """What is noted beside the rows, by key. Raises CurateError and BROKEN."""
+    with _reading(path):
+        schema = pq.read_schema(path)
     found = dict(schema.metadata or {})
     digest = found.pop(_DIGEST, None)
     if digest is not None and digest != _digest(schema, found):
         raise ValueError("what is noted beside its rows has changed since it was written")
     return found
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Within the block a disk's error is a CurateError; Arrow's own about what it has read have no number."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and not isinstance(error, NOT_THERE):
+            raise read_error(path, error) from error
+        raise
 
 
 def _digest(schema: pa.Schema, notes: Mapping[bytes, bytes]) -> bytes:

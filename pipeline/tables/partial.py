@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.errors import TableError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import atomic_write, entries, reading
 from curate.pipeline.tables import manifest
 from curate.pipeline.tables.checks import check_names
 
@@ -48,9 +48,12 @@ class PartialTable:
             temporary.write_bytes(_sealed(buffer.getvalue()))
 
     def read(self, settings: str) -> pa.Table:
-        """All rows kept under `settings`. A part that is broken counts as never written."""
+        """All rows kept under `settings`. A part that is broken counts as never written.
+
+        Raises CurateError for what can't be read.
+        """
         found, batch = [manifest.empty(self.table)], []
-        for path in sorted((self.folder / settings).glob("*.arrow")):
+        for path in (one for one in entries(self.folder / settings) if one.suffix == ".arrow"):
             with contextlib.suppress(*_BROKEN):
                 data = pa.ipc.open_file(_opened(path)).read_all().cast(self.table.schema)
                 check_names(self.table, data, str(path))
@@ -70,7 +73,8 @@ def _sealed(content: pa.Buffer) -> bytes:
 
 def _opened(path: Path) -> memoryview:
     """What `_sealed` was given. Raises ValueError where it has changed since."""
-    content = memoryview(path.read_bytes())
+    with reading(path):
+        content = memoryview(path.read_bytes())
     if hashlib.blake2b(content[_DIGEST:], digest_size=_DIGEST).digest() != content[:_DIGEST]:
         raise ValueError(f"{path}: broken")
     return content[_DIGEST:]

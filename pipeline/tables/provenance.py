@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.pipeline.core.documents import from_json
+from curate.pipeline.core.files import NOT_THERE, reading
 from curate.pipeline.tables import decisions, parquet_file, placements
 from curate.pipeline.tables.schema import CROPS, DATASET, DEDUP, IMAGES, PAIRS, Table
 
@@ -116,7 +117,10 @@ def _with_inputs(names: set[str]) -> set[str]:
 
 
 def _recorded(table: Table, root: Path) -> dict[str, str]:
-    """The digests that the table below `root` was written with; none for one that cannot be read."""
+    """The digests that the table below `root` was written with; none for one that is broken.
+
+    Raises CurateError for one that can't be read.
+    """
     try:
         found: Any = from_json(parquet_file.notes(table.path(root)).get(META, b"{}")).get(INPUTS, {})
     except (*parquet_file.BROKEN, AttributeError):
@@ -127,13 +131,14 @@ def _recorded(table: Table, root: Path) -> dict[str, str]:
 def _digest(name: str, root: Path) -> str:
     """Names the content of a table, or of what persons write, below `root`; "" for what is not there or empty.
 
-    Of a table all bytes count but the footer, which holds its settings: equal rows give equal bytes.
+    Of a table all bytes count but the footer, which holds its settings: equal rows give equal bytes. Raises CurateError
+    for what can't be read.
     """
     paths = {table.name: table.path(root) for table in ORDER}
     path = paths[name] if name in paths else root / _FILES[name]
     try:
         size = path.stat().st_size
-        with path.open("rb") as file:
+        with reading(path), path.open("rb") as file:
             if name in paths and size >= 12:
                 file.seek(size - 8)
                 size -= 8 + int.from_bytes(file.read(4), "little")
@@ -142,7 +147,7 @@ def _digest(name: str, root: Path) -> str:
             while size > 0 and (chunk := file.read(min(size, _CHUNK))):
                 digest.update(chunk)
                 size -= len(chunk)
-    except OSError:
+    except NOT_THERE:
         return ""
     return digest.hexdigest() if path.stat().st_size else ""
 

@@ -137,14 +137,11 @@ def _next(projected: str, source: LatentRun) -> str:
 
 def _only_run(context: Context) -> Path:
     """The run that makes pictures from seeds, where there is one. Raises UsageError for none and for several."""
+    from curate.train.runs.find import run_folders
     from curate.train.runs.run_dir import RunDir
 
     folder = context.root / RUNS
-    found = [
-        path.parent
-        for path in sorted(folder.glob("[!.]*/config.json"))
-        if RunDir(path.parent).read().get("recipe") == "stylegan2"
-    ]
+    found = [path for path in run_folders(folder) if RunDir(path).read().get("recipe") == "stylegan2"]
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise UsageError(f"{folder}: runs of stylegan2: {names}", "name one: --run RUN, or a file of weights")

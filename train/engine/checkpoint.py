@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 import curate
 from curate.pipeline.core import documents
 from curate.pipeline.core.errors import CurateError, UsageError, clipped
+from curate.pipeline.core.files import entries
 from curate.train.engine import safetensors_file
 from curate.train.engine.contract import Recipe
 from curate.train.engine.meter import Meter
@@ -119,8 +120,8 @@ def _in_layout_of(value: Tensor, parameter: Tensor) -> Tensor:
 
 
 def steps(folder: Path) -> list[int]:
-    """The steps of the checkpoints in `folder`, oldest first."""
-    return sorted(int(path.stem) for path in folder.glob("*.safetensors") if re.fullmatch(r"\d{8,}", path.stem))
+    """The steps of the checkpoints in `folder`, oldest first. Raises CurateError for a folder that can't be read."""
+    return sorted(int(path.stem) for path in entries(folder) if re.fullmatch(r"\d{8,}\.safetensors", path.name))
 
 
 def newest(folder: Path) -> Path | None:

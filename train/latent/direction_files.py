@@ -14,6 +14,7 @@ from torch import Tensor
 
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError, nearest
+from curate.pipeline.core.files import entries
 from curate.pipeline.core.outputs import OutputPlan
 from curate.train.engine import safetensors_file
 from curate.train.latent.directions import Floats
@@ -89,7 +90,7 @@ def read(word: str, folder: Path) -> Direction:
 
 def names(folder: Path) -> list[str]:
     """What the directions in `folder` are called; none where there is no such folder."""
-    return sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
+    return sorted(path.stem for path in entries(folder) if path.name.endswith(SUFFIX))
 
 
 def parse_layers(text: str | None, num_ws: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from curate.pipeline.core import interrupt
 from curate.pipeline.core.errors import InterruptionError, UsageError
+from curate.pipeline.core.files import entries
 from curate.pipeline.core.outputs import OutputPlan, Record
 from curate.pipeline.core.progress import SILENT, Progress
 from curate.pipeline.imaging import synthetic
@@ -138,6 +139,6 @@ def _note(
 def _clear(found: PictureSet) -> None:
     """Takes away what curate itself wrote there, so that none of it is taken for the new."""
     record = Record(found.folder)
-    for path in (*sorted(found.folder.glob("seed*.png")), found.folder / LABELS):
-        if record.holds(path):
+    for path in entries(found.folder):
+        if (path.match("seed*.png") or path.name == LABELS) and record.holds(path):
             path.unlink()

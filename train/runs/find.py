@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from curate.pipeline.core.errors import CurateError, UsageError
+from curate.pipeline.core.confined_path import ConfinementError
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.files import entries
 from curate.train.engine import checkpoint
 from curate.train.recipes import RECIPES
 from curate.train.runs.config import from_dict
@@ -38,8 +40,8 @@ def find_run(folder: Path, *, try_on: bool | None = None) -> tuple[Path, list[Pa
 
 def run_folders(folder: Path) -> list[Path]:
     """The runs in `folder`, by name, without those that were moved out of the way."""
-    there = [path.parent for path in sorted(folder.glob("[!.]*/config.json"))]
-    return [path for path in there if not _ASIDE.search(path.name)]
+    there = [path for path in entries(folder) if not path.name.startswith(".") and not _ASIDE.search(path.name)]
+    return [path for path in there if (path / "config.json").exists()]
 
 
 def translating_runs(folder: Path) -> list[Path]:
@@ -63,5 +65,5 @@ def _keys_of(path: Path) -> frozenset[str] | None:
         config = from_dict(RunDir(path).read())
         model: Any = config.model
         return frozenset(RECIPES.resolve(config.recipe).keys(model))
-    except (CurateError, OSError):
+    except (UsageError, ConfinementError):
         return None

@@ -23,7 +23,8 @@ import msgspec
 from curate.pipeline.core.at_work import claim
 from curate.pipeline.core.confined_path import refuse_links_out
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import CurateError, UsageError, clipped
+from curate.pipeline.core.errors import UsageError, clipped
+from curate.pipeline.core.files import NOT_THERE, reading
 from curate.train.recipes import RECIPES, model_section
 
 
@@ -103,20 +104,20 @@ class RunDir:
     def read(self) -> dict[str, Any]:
         """What config.json holds, an older one's keys under today's names.
 
-        Raises UsageError where no run lies, and ConfinementError where a link leads out of its folder.
+        Raises UsageError where no run lies, ConfinementError where a link leads out of its folder, and CurateError for
+        one that can't be read.
         """
         self._refuse_links_out()
         try:
-            config_json = known_config(from_json(self.config_file.read_text("utf-8")))
-        except FileNotFoundError:
+            with reading(self.config_file):
+                config_json = known_config(from_json(self.config_file.read_text("utf-8")))
+        except NOT_THERE:
             recipe = self.path.name if self.path.name in RECIPES else "cyclegan"
             raise UsageError(
                 f"{self.path}: not a run folder: it has no config.json", f"train one first: curate train {recipe}"
             ) from None
         except (ValueError, AttributeError) as error:
             raise UsageError(f"{self.config_file}: broken: {clipped(str(error))}", "train anew with --fresh") from None
-        except OSError as error:
-            raise CurateError(f"{self.config_file}: {error.strerror or error}") from error
         return config_json
 
     def _refuse_links_out(self) -> None:

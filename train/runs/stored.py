@@ -10,6 +10,7 @@ from typing import Any
 
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.files import entries
 from curate.train.engine import checkpoint, safetensors_file
 from curate.train.runs.config import from_dict
 from curate.train.runs.run_dir import RunDir, known_config
@@ -73,8 +74,8 @@ def _of_step(run_dir: RunDir, step: int) -> Path:
     kept = {step: run_dir.checkpoints / f"{step:08}.safetensors" for step in checkpoint.steps(run_dir.checkpoints)}
     best = {
         int(number[1]): path
-        for path in sorted(run_dir.best.glob("*.safetensors"))
-        if (number := re.search(r"-(\d+)$", path.stem))
+        for path in entries(run_dir.best)
+        if path.suffix == ".safetensors" and (number := re.search(r"-(\d+)$", path.stem))
     }
     found = best | kept
     if step not in found:
@@ -88,7 +89,8 @@ def _of_step(run_dir: RunDir, step: int) -> Path:
 
 def _best(folder: Path, metric: str) -> Path:
     """The networks of the step that was best by `metric`, which may leave out the feature net where there is one."""
-    metrics = {path: path.stem.rpartition("-")[0] for path in sorted(folder.glob("*.safetensors"))}
+    found = (path for path in entries(folder) if path.suffix == ".safetensors")
+    metrics = {path: path.stem.rpartition("-")[0] for path in found}
     matching = {path: name for path, name in metrics.items() if metric in (name, name.partition("_")[0])}
     names = sorted(set(matching.values()))
     if len(names) != 1:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.files import atomic_write, disk_error
+from curate.pipeline.core.files import atomic_write, disk_error, reading
 
 if TYPE_CHECKING:
     from curate.train.trainer.event_file import EventFile
@@ -104,7 +104,8 @@ def _line(row: Mapping[str, Any]) -> str:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     """The lines of `path` that tell of a step: not one that a killed process left torn, nor any other garbage."""
-    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    with reading(path):
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
     whole = text[: text.rfind("\n") + 1]
     return [row for line in whole.split("\n") if (row := _row(line)) is not None]
 

@@ -133,7 +133,7 @@ def run(
 
 def _metrics(run_dir: RunDir) -> Mapping[str, Any]:
     """How the run ended; empty where that is not there, or broken."""
-    with suppress(OSError, ValueError):
+    with suppress(FileNotFoundError, ValueError):
         metrics: Mapping[str, Any] = from_json(run_dir.metrics_file.read_text("utf-8"))
         return metrics
     return {}

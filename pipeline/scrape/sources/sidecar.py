@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from curate.pipeline.core.files import NOT_THERE, reading
 from curate.pipeline.scrape.sources import licenses
 from curate.pipeline.scrape.sources.candidate import tidy
 from curate.pipeline.scrape.web.json_reader import read_json
@@ -23,11 +24,15 @@ _PAGES = ("page_url", "post_url", "webpage_url", "permalink", "url", "source")
 
 
 def read(picture: Path) -> Mapping[str, Any]:
-    """The object in NAME.ext.json or NAME.json beside `picture`; empty if there is none."""
+    """The object in NAME.ext.json or NAME.json beside `picture`; empty if there is none.
+
+    Raises CurateError for a file that can't be read: it may say whose the picture is.
+    """
     for beside in (picture.with_name(picture.name + ".json"), picture.with_suffix(".json")):
         try:
-            facts = read_json(beside.read_bytes())
-        except (OSError, ValueError):
+            with reading(beside):
+                facts = read_json(beside.read_bytes())
+        except (*NOT_THERE, ValueError):
             continue
         if isinstance(facts, dict):
             return facts

@@ -8,6 +8,7 @@ from typing import Any
 
 from curate.pipeline.core.documents import from_yaml
 from curate.pipeline.core.errors import AuthError
+from curate.pipeline.core.files import NOT_THERE, reading
 
 
 def variable(source: str) -> str:
@@ -31,9 +32,10 @@ def file() -> Path:
 def _filed(source: str) -> str | None:
     path = file()
     try:
-        open_to = path.stat().st_mode & 0o077
-        keys: Any = from_yaml(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        with reading(path):
+            open_to = path.stat().st_mode & 0o077
+            keys: Any = from_yaml(path.read_text("utf-8"))
+    except (*NOT_THERE, ValueError):
         return None
     if not isinstance(keys, dict) or source not in keys:
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from curate.pipeline.core.errors import UsageError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import NOT_THERE, atomic_write, reading
 
 # Hosts, with all below them, whose operator demands one of every program (foundation.wikimedia.org, User-Agent policy).
 DEMANDING = tuple(f"{name}.org" for name in "wikimedia wikipedia wikidata wiktionary wikisource mediawiki".split())
@@ -73,8 +73,9 @@ def file() -> Path:
 def kept() -> str | None:
     """The contact in the user's file, or None. Raises UsageError, which names the file, for one that cannot be used."""
     try:
-        text = file().read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        with reading(file()):
+            text = file().read_text("utf-8").strip()
+    except (*NOT_THERE, UnicodeDecodeError):
         return None
     if text and not usable(text):
         raise UsageError(f"{file()}: '{text[:80]}' is no contact that reaches anybody", "mend the file, or remove it")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.files import NOT_THERE, atomic_write, reading
 from curate.pipeline.scrape.web.fetch_errors import FetchError
 
 
@@ -45,6 +45,7 @@ class DailyQuota:
 
     def _read(self) -> dict[str, tuple[str, int]]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, tuple[str, int]])
-        except (OSError, msgspec.DecodeError):
+            with reading(self._path):
+                return msgspec.json.decode(self._path.read_bytes(), type=dict[str, tuple[str, int]])
+        except (*NOT_THERE, msgspec.DecodeError):
             return {}

@@ -50,6 +50,9 @@ def test_a_disk_s_error_that_nobody_named_is_told_all_the_same(named: bool, tmp_
     assert told.message == f"{path if named else Path.cwd()}: cannot write: No space left on device"
     assert unnamed_disk_error(OSError(2, "No such file or directory", str(path))) is None
     assert unnamed_disk_error(ValueError("28")) is None
+    broken = unnamed_disk_error(OSError(5, "Input/output error", str(path) if named else None))
+    assert broken is not None and broken.message == f"{path if named else Path.cwd()}: Input/output error"
+    assert broken.hint == "look at the disk, then run it again"
 
 
 @pytest.mark.parametrize(
