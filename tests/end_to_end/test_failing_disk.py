@@ -1,9 +1,10 @@
-"""Commands on a disk that fails: at each call that changes it, for each of the reasons that a disk has.
+"""Commands on a disk that fails: at each call that changes it, or opens or lists what is there to read it.
 
-Every outcome is the right result or one line that says what could not be written and what to do; nothing that was
-there is lost or torn; and the same command without the fault goes on to the end of an undisturbed run. Quick: two
-commands at the last call of each sort, some more at one or two. All commands, at every call or at four of each sort
-(Walk.selection), for each fault that a call may meet (Call.faults): -m deep.
+Every outcome is the right result or one line that says what could not be written or read and what to do; nothing that
+was there is lost or torn; and the same command without the fault goes on to the end of an undisturbed run. A picture
+that can't be read may cost its own row. Quick: some commands at the last call of each sort, some more at one or two.
+All commands, at every call or at four of each sort (Walk.selection), for each fault that a call may meet (Call.faults):
+-m deep.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disk_commands import COMMANDS, Command
+from tests.support.disk_commands import COMMANDS, REPEATED, Command
 from tests.support.disk_walk import Walk
-from tests.support.failing_disk import BROKEN, FULL, QUOTA, READ_ONLY, Call, FailingDisk, Fault, failing_disk
+from tests.support.failing_disk import BROKEN, FULL, QUOTA, READ_ONLY, READING, Call, FailingDisk, Fault, failing_disk
 from tests.support.http_server import photo as jpeg
 from tests.support.http_server import serving
 
@@ -34,6 +35,8 @@ QUICK: dict[str, tuple[Fault, str]] = {
     "forget {image} --yes": (READ_ONLY, "rename"),
     "export --to viton-hd --out out": (QUOTA, "create"),
 }
+# Those that meet one fault, in turn, at the last read of each sort.
+QUICK_READS = ("build", "undecide {crop}", "review --import second")
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +72,14 @@ def world(command: Command, folder: Path, shop: tuple[str, Path] | None = None) 
     return root, words
 
 
-def walked(disk: FailingDisk, command: Command, root: Path, words: dict[str, str]) -> Walk:
+def walked(disk: FailingDisk, command: Command, root: Path, words: dict[str, str], *, reads: bool = False) -> Walk:
     """The walk of a command in `root`, where what is to come before it has been done."""
     for before in command.after:
         done = disk.run(Command(before).asked(words), root)
         assert done.code == 0, done.said
     tries = root.with_name("tries")
     tries.mkdir()
-    walk = Walk(disk, command.asked(words), root, tries, command.once)
+    walk = Walk(disk, command.asked(words), root, tries, command.once, reads)
     assert walk.calm.code in {0, 6}, walk.calm.said
     return walk
 
@@ -105,9 +108,28 @@ def test_a_disk_that_fails_costs_a_line_and_nothing_else(line: str, disk: Failin
     assert not (found := wrong(walk, ((call, fault) for call in calls))), found
 
 
+@pytest.mark.parametrize("line", QUICK_READS)
+def test_what_can_not_be_read_costs_a_line_and_nothing_else(line: str, disk: FailingDisk, tmp_path: Path) -> None:
+    (command,) = (one for one in COMMANDS if one.line == line)
+    walk = walked(disk, command, *world(command, tmp_path), reads=True)
+    calls = walk.selection(READING, last_alone=True)
+    tries = ((call, fault) for call in calls for fault in call.faults(reads=True, costly=True))
+    assert not (found := wrong(walk, tries)), found
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_every_command(command: Command, disk: FailingDisk, shop: tuple[str, Path], tmp_path: Path) -> None:
     walk = walked(disk, command, *world(command, tmp_path, shop))
     tries = ((call, fault) for call in walk.selection() for fault in call.faults(costly=command.costly))
+    assert not (found := wrong(walk, tries)), found
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("command", [*COMMANDS, *REPEATED], ids=str)
+def test_every_command_reads(command: Command, disk: FailingDisk, shop: tuple[str, Path], tmp_path: Path) -> None:
+    walk = walked(disk, command, *world(command, tmp_path, shop), reads=True)
+    tries = (
+        (call, fault) for call in walk.selection(READING) for fault in call.faults(reads=True, costly=command.costly)
+    )
     assert not (found := wrong(walk, tries)), found

@@ -1,4 +1,4 @@
-"""Every command that writes, each with a small world to do it in: for the walk over a disk that fails."""
+"""Every command that writes, each with a small world to do it in: for the walks over a disk that fails."""
 
 from __future__ import annotations
 
@@ -77,6 +77,8 @@ class Command:
     costly: bool = False  # a try takes a second of the processor or more
 
     def __str__(self) -> str:
+        if self.line in self.after:
+            return f"{self.line} (again)"
         return f"{self.line} ({self.visit or 'typed'})" if self.visit or self.typed else self.line
 
     def asked(self, words: dict[str, str]) -> Asked:
@@ -142,5 +144,30 @@ COMMANDS = (
         f"edit projected/me.safetensors --direction beard --amount 1 {_LATENT}",
         of_latent,
         (_GENERATE, _LABEL, _DIRECTION, _PROJECT),
+    ),
+)
+
+# Commands that go on from what they have made before, for the walk over what is read.
+REPEATED = (
+    Command("scrape --source folder --input photos --domain new", after=("scrape --source folder --input photos",)),
+    Command("train cyclegan --steps 3", of_training, ("train cyclegan",)),
+    Command(_GENERATE, of_latent, (f"generate drawn-portrait --seeds 0-{SEEDS - 2} --device cpu",)),
+    *(
+        Command(line, world, (line,))
+        for line, world in (
+            ("crop --align box", of_data),
+            ("dedup", of_data),
+            ("pairs --size 32", of_data),
+            (_SUSPECTS, of_many),
+            ("train cyclegan", of_training),
+        )
+    ),
+    *(
+        Command(line, of_training, ("train cyclegan", line))
+        for line in (
+            "translate me.png --run processed/runs/cyclegan --no-align --device cpu",
+            "evaluate --device cpu",
+            "stats --html",
+        )
     ),
 )

@@ -1,6 +1,8 @@
-/* A disk that fails: preloaded, it counts the calls that change what lies below one folder and refuses the one that is
-   asked for. The orders lie in a file that every process of the command has mapped; it is named by FAILING_DISK. */
+/* A disk that fails: preloaded, it counts the calls that change what lies below one folder, and where it is to, those that
+   open a file or list a folder there to read it, and refuses the one that is asked for. The orders lie in a file that every
+   process of the command has mapped; it is named by FAILING_DISK. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +18,19 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { CREATE = 1, OPEN = 2, WRITE = 4, TRUNCATE = 8, SYNC = 16, RENAME = 32, MKDIR = 64, LINK = 128, REMOVE = 256, META = 512 };
+enum kind { CREATE = 1, OPEN = 2, WRITE = 4, TRUNCATE = 8, SYNC = 16, RENAME = 32, MKDIR = 64, LINK = 128, REMOVE = 256, META = 512,
+            READ = 1024 };
 
-struct orders {              /* as struct.pack("=5i1024s1024s") in failing_disk.py */
+struct orders {              /* as struct.pack("7i2Q1024s1024s") in failing_disk.py */
     int at;                  /* which call is refused, from 1; 0: none */
     int error;               /* its errno */
-    int lasting;             /* the kinds of later calls that are refused, too */
+    int lasting;             /* the kinds of later calls that are refused, too; where reads are counted, of its file alone */
+    int counted;             /* the kinds of calls that are counted */
+    int late;                /* a file is opened, and what is then read of it is refused */
     int calls;               /* how many there were */
     int refused;             /* how many were refused */
+    unsigned long device;    /* where reads are counted: the file whose opening was refused */
+    unsigned long inode;
     char below[1024];        /* the folder, absolute */
     char log[1024];          /* a line for each call is added here */
 };
@@ -50,6 +57,7 @@ static const char *kind_name(enum kind kind) {
         case MKDIR: return "mkdir";
         case LINK: return "link";
         case REMOVE: return "remove";
+        case READ: return "read";
         default: return "meta";
     }
 }
@@ -71,8 +79,13 @@ static int placed(char *path, int folder, const char *name) {  /* `name`, as it 
     return snprintf(path, 4096, "%s/%s", base, name) < 4096;
 }
 
+static int is_the_one(const struct stat *file) {
+    return file->st_dev == orders->device && file->st_ino == orders->inode;
+}
+
 static int refuses(enum kind kind, const char *path) {
     size_t length = strlen(orders->below);
+    if (!(kind & orders->counted)) return 0;
     if (!length || strncmp(path, orders->below, length) || (path[length] && path[length] != '/')) return 0;
     int number = __sync_add_and_fetch(&orders->calls, 1);
     if (orders->log[0]) {
@@ -82,7 +95,13 @@ static int refuses(enum kind kind, const char *path) {
         syscall(SYS_write, log, line, size);
         syscall(SYS_close, log);
     }
-    if (number == orders->at || (orders->refused && (kind & orders->lasting))) {
+    struct stat file = {0};
+    if (orders->counted & READ) stat(path, &file);
+    if (number == orders->at) {
+        orders->device = file.st_dev, orders->inode = file.st_ino;
+        if (orders->late && S_ISREG(file.st_mode)) return 0;
+    }
+    if (number == orders->at || (orders->refused && (kind & orders->lasting) && is_the_one(&file))) {
         __sync_add_and_fetch(&orders->refused, 1);
         errno = orders->error;
         return 1;
@@ -100,11 +119,18 @@ static int refuses_file(enum kind kind, int fd) {
     return orders && orders->below[0] && fd > 2 && target(path, fd) && path[0] == '/' && refuses(kind, path);
 }
 
+static int refuses_read(int fd) {
+    struct stat file;
+    if (!orders || !orders->late || !orders->inode || fd < 3 || fstat(fd, &file) || !is_the_one(&file)) return 0;
+    __sync_add_and_fetch(&orders->refused, 1);
+    errno = orders->error;
+    return 1;
+}
+
 static int refuses_open(int folder, const char *name, int flags) {
-    if ((flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC))) return 0;
-    int kind = OPEN;
+    int kind = (flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC) ? READ : OPEN;
     if ((flags & O_TMPFILE) == O_TMPFILE) kind = CREATE;
-    else if (flags & O_CREAT) kind = syscall(SYS_faccessat, folder, name, F_OK) ? CREATE : OPEN;
+    else if (flags & O_CREAT) kind = syscall(SYS_faccessat, folder, name, F_OK) ? CREATE : kind;
     return refuses_at(kind, folder, name);
 }
 
@@ -142,6 +168,10 @@ OPENS(open) OPENS(open64) OPENS_AT(openat) OPENS_AT(openat64)
     }
 OPENS_STREAM(fopen) OPENS_STREAM(fopen64)
 
+DIR *opendir(const char *path) {
+    return refuses_at(READ, AT_FDCWD, path) ? NULL : REAL(opendir)(path);
+}
+
 /* What a stream writes leaves it inside of the C library, where nothing can be put between: its own calls stand for it. */
 size_t fwrite(const void *data, size_t size, size_t count, FILE *stream) {
     return refuses_file(WRITE, fileno(stream)) ? 0 : REAL(fwrite)(data, size, count, stream);
@@ -155,6 +185,10 @@ int fflush(FILE *stream) {
         if (refused) return -1;                          \
         return REAL(name) values;                        \
     }
+REFUSES(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size), refuses_read(fd))
+REFUSES(ssize_t, readv, (int fd, const struct iovec *parts, int n), (fd, parts, n), refuses_read(fd))
+REFUSES(ssize_t, pread, (int fd, void *data, size_t size, off_t at), (fd, data, size, at), refuses_read(fd))
+REFUSES(ssize_t, pread64, (int fd, void *data, size_t size, off64_t at), (fd, data, size, at), refuses_read(fd))
 REFUSES(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size), refuses_file(WRITE, fd))
 REFUSES(ssize_t, writev, (int fd, const struct iovec *parts, int n), (fd, parts, n), refuses_file(WRITE, fd))
 REFUSES(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at), refuses_file(WRITE, fd))

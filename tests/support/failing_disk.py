@@ -19,20 +19,27 @@ import pytest
 from tests.support import ROOT
 
 SOURCE = Path(__file__).with_suffix(".c")
-ORDERS = struct.Struct("=5i1024s1024s")
+ORDERS = struct.Struct("7i2Q1024s1024s")
 
 KINDS = {name: 1 << n for n, name in enumerate("create open write truncate sync rename mkdir link remove meta".split())}
+READ = 1 << len(KINDS)  # a file is opened, or a folder listed, to be read
+READING = ("read", "open")  # the kinds that read; some open for both
 TAKING_SPACE = KINDS["create"] | KINDS["write"] | KINDS["mkdir"] | KINDS["link"]
 EVERYTHING = sum(KINDS.values())
 
 
 @dataclass(frozen=True)
 class Fault:
-    """How a disk fails: the word for it, the kinds of calls that are refused from then on, and those that never are."""
+    """How a disk fails: the word for it, the kinds of calls that are refused from then on, and those that never are.
+
+    In a walk over reads those of the same file are refused from then on. A `late` one lets a file be opened, and then
+    nothing of it be read.
+    """
 
     name: str
     lasting: int
     spared: tuple[str, ...] = ()
+    late: bool = False
 
     @property
     def error(self) -> int:
@@ -47,6 +54,8 @@ FULL = Fault("ENOSPC", TAKING_SPACE, ("remove", "meta"))
 QUOTA = Fault("EDQUOT", TAKING_SPACE, ("remove", "meta"))
 READ_ONLY = Fault("EROFS", EVERYTHING)
 BROKEN = Fault("EIO", 0)  # one bad block
+DENIED = Fault("EACCES", READ | KINDS["open"])  # a file that another user wrote
+UNREADABLE = Fault("EIO", 0, late=True)  # a file on a bad block
 SPACE = (FULL, QUOTA)  # in the kernel and in curate one way: a call meets one of them
 
 
@@ -61,15 +70,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Call:
-    """One call that changes the disk: its place in the command's run, its kind, and the path below the root."""
+    """One call that changes or reads the disk: its place in the command's run, its kind, the path below the root."""
 
     number: int
     kind: str
     path: str
 
-    def faults(self, *, costly: bool = False) -> tuple[Fault, ...]:
-        """Those that it is to meet; one of them in turn where a try is `costly`."""
-        found = tuple(one for one in (SPACE[self.number % 2], READ_ONLY, BROKEN) if self.kind not in one.spared)
+    def faults(self, *, reads: bool = False, costly: bool = False) -> tuple[Fault, ...]:
+        """Those that it is to meet, where it changes or where it `reads`; one in turn where a try is `costly`."""
+        all_faults = (DENIED, UNREADABLE) if reads else (SPACE[self.number % 2], READ_ONLY, BROKEN)
+        found = tuple(one for one in all_faults if self.kind not in one.spared)
         turn = (self.number + self.number // 3) % len(found)  # not the same one for the like call of each file
         return found[turn : turn + 1] if costly else found
 
@@ -91,18 +101,21 @@ class FailingDisk:
         self._folder = folder
         self._server = server
 
-    def run(self, asked: Asked, root: Path, fault: Fault | None = None, at: int = 0) -> Done:
-        """What is asked, in `root`; its call number `at`, from 1, is refused."""
+    def run(
+        self, asked: Asked, root: Path, fault: Fault | None = None, at: int = 0, *, counted: int = EVERYTHING
+    ) -> Done:
+        """What is asked, in `root`; its call number `at`, from 1, of the kinds that are `counted`, is refused."""
         log, said, imported = (self._folder / name for name in ("log", "said", "imported"))
         log.unlink(missing_ok=True)
-        error, lasting = (fault.error, fault.lasting) if fault else (0, 0)
-        orders = (at, error, lasting, 0, 0, bytes(root), bytes(log))
-        (self._folder / "orders").write_bytes(ORDERS.pack(*orders))
+        error, lasting, late = (fault.error, fault.lasting, fault.late) if fault else (0, 0, False)
+        orders = (at, error, lasting, counted, late, 0, 0, 0, 0, bytes(root), bytes(log))
+        with (self._folder / "orders").open("r+b") as file:  # never shorter: the server has it mapped
+            file.write(ORDERS.pack(*orders))
         assert self._server.stdin is not None and self._server.stdout is not None
         order = asdict(asked) | {"folder": str(root), "said": str(said), "imported": str(imported)}
         print(json.dumps(order), file=self._server.stdin, flush=True)
         code = int(self._server.stdout.readline())
-        refused = ORDERS.unpack((self._folder / "orders").read_bytes())[4]
+        refused = ORDERS.unpack((self._folder / "orders").read_bytes())[6]
         lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
         calls = (line.split("\t", 2) for line in lines)
         made = tuple(sorted((Call(int(n), kind, path) for n, kind, path in calls), key=lambda call: call.number))
@@ -121,7 +134,7 @@ def failing_disk(folder: Path) -> Iterator[FailingDisk]:
     folder.mkdir(parents=True, exist_ok=True)
     library = folder / "failing_disk.so"
     subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
-    (folder / "orders").write_bytes(ORDERS.pack(0, 0, 0, 0, 0, b"", b""))
+    (folder / "orders").write_bytes(ORDERS.pack(*[0] * 9, b"", b""))
     environment = os.environ | {"LD_PRELOAD": str(library), "FAILING_DISK": str(folder / "orders")}
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.support.command_server"],
