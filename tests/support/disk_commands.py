@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from curate.pipeline.imaging import codec
+from tests.support import drawn_people
 from tests.support.drawn_people import photo
 from tests.support.failing_disk import Asked
 from tests.support.http_server import photo as jpeg
@@ -38,6 +39,13 @@ def of_data(root: Path, portraits: int = 4) -> dict[str, str]:
 def of_many(root: Path) -> dict[str, str]:
     """The same with enough crops to choose from."""
     return of_data(root, portraits=8)
+
+
+def of_people(root: Path) -> dict[str, str]:
+    """Photos with faces, and settings by which their crops are packed into shards."""
+    drawn_people.table(root, {"long": [drawn_people.png(photo(seed)) for seed in range(3)]})
+    _settings(root, crop={"shard_above": 0, "shard_size": 2, "size": 64})
+    return {"image": next((root / "raw/images").rglob("*.png")).stem}
 
 
 def of_training(root: Path) -> dict[str, str]:
@@ -90,6 +98,7 @@ def _trained(line: str) -> Command:
     return Command(line, of_training, ("train cyclegan",))
 
 
+_PACKED = "crop --align box --size 64"
 _SECOND = "review --export second"
 _SUSPECTS = "suspects --features pixels"
 _GENERATE = f"generate drawn-portrait --seeds 0-{SEEDS - 1} --device cpu"
@@ -102,6 +111,7 @@ COMMANDS = (
     Command("scrape --source folder --input photos --domain new"),
     Command("scrape --source html --site shop.yaml --domain shop --allow-net {host} --contact me@example.org"),
     Command("crop --align box"),
+    Command(_PACKED, of_people, costly=True),
     Command("dedup"),
     Command("pairs --size 32"),
     Command("build"),
@@ -128,6 +138,7 @@ COMMANDS = (
     Command("suspects --reject 1", of_many, (_SUSPECTS,)),
     Command("suspects --undo", of_many, (_SUSPECTS, "suspects --reject 1")),
     Command("forget {image} --yes", after=("build",)),
+    Command("forget {image} --yes", of_people, (_PACKED, "dedup", "build")),
     Command("forget {image}", after=("build",), typed="y\n"),
     Command("sbom"),
     Command("train cyclegan", of_training),

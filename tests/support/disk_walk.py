@@ -45,7 +45,7 @@ class Walk:
     volatile: frozenset[str] = field(init=False)  # files that differ between two undisturbed runs
     counted: int = field(init=False)  # the kinds of calls
     placed: frozenset[str] = field(init=False)  # files that are written anew, not added to
-    rewritten: frozenset[str] = field(init=False)  # files that have more than one content in the course of a run
+    rewritten: frozenset[str] = field(init=False)  # that have more than one content in the course of a run, or go again
 
     def __post_init__(self) -> None:
         """Two undisturbed runs, which say what is to come out."""
@@ -57,7 +57,8 @@ class Walk:
         again = _tree(self._root)
         placed = Counter(call.path for call in self.calm.calls if call.kind == "rename")
         self.placed = frozenset(placed)
-        self.rewritten = frozenset(name for name, times in placed.items() if times > 1)
+        there = self.before.keys() | self.after.keys()
+        self.rewritten = frozenset(name for name, times in placed.items() if times > 1 or name not in there)
         names = self.after.keys() | again.keys()
         self.volatile = frozenset(name for name in names if self.after.get(name) != again.get(name)) | _TIMED
         self._ends: dict[bytes, list[str]] = {}  # what was wrong with going on, by what there was to go on from
