@@ -58,7 +58,7 @@ class FacePlacer:
         """Writes a face down, as `cut` takes it; returns the letters of all items that this changes, by id."""
         image, _ = self._photo(name)
         placements.append(self._session.root, self._placed(image, numbers))
-        return self._session.letters_of_photo(image)
+        return self._session.written("crops", [image])
 
     def _photo(self, name: str) -> tuple[str, str]:
         """The image_id and the domain, as it was found, of the crop `name`."""

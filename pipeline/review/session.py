@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import CurateError, UsageError
 from curate.pipeline.faces.placed import DETECTOR
 from curate.pipeline.review import review_items
 from curate.pipeline.review.review_items import FALLING, KINDS, ReviewItems
@@ -214,21 +214,27 @@ class ReviewSession:
             when = precisely_now()
             if face and (not taken or face.when > taken[0].when):
                 placements.append(self.root, PlacedFace(item=face.item, by=self.by, when=when))
-                return 1, self.letters_of_photo(face.item)
+                return 1, self.written("crops", [face.item])
             made = [Decision(item=one.item, decision=UNDO, by=self.by, when=when) for one in taken]
             return len(taken), self._write(kind, made) if made else {}
 
-    def letters_of_photo(self, image: str) -> dict[str, str]:
-        """The letters of all crops of a photo, by id."""
-        states, own = self.states("crops"), self.items("crops")
-        return {own.ids[place]: str(states[place]) or "-" for place in own.rows_of.get(image, ())}
+    def written(self, kind: str, names: Iterable[str]) -> dict[str, str]:
+        """The letters of all items that what was just written of `names` changes, by id.
+
+        None where it can't be read anew: it stands, so nobody is to do it again. The next look says what is wrong.
+        """
+        with self._lock:
+            try:
+                states, own = self.states(kind), self.items(kind)
+            except CurateError:
+                return {}
+            touched = sorted({place for name in names for place in own.rows_of.get(name, ())})
+            return {own.ids[place]: str(states[place]) or "-" for place in touched}
 
     def _write(self, kind: str, made: Sequence[Decision]) -> dict[str, str]:
         with self._lock:
             self._log.append(made)
-            states, own = self.states(kind), self.items(kind)
-            touched = sorted({place for one in made for place in own.rows_of.get(one.item, ())})
-            return {own.ids[place]: str(states[place]) or "-" for place in touched}
+            return self.written(kind, [one.item for one in made])
 
 
 def precisely_now() -> str:

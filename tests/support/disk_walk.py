@@ -28,7 +28,7 @@ _OWN = re.compile(r"/(\.[^/]+|parts|tensorboard|journal\.jsonl|scalars\.(jsonl|t
 _TIMED = {f"/{decisions.FILE}", f"/{placements.FILE}"}  # what holds by them is compared instead: see _holding
 _SCRAP = re.compile(r"\.tmp$|/\.tmp/")
 # What may have gone without a picture that could not be read; the next run makes it anew.
-_OF_PICTURES = re.compile(r"/processed/(crops|pairs|report|views)/.+\.(png|jpg|html)$")
+_OF_PICTURES = re.compile(r"/(raw/images|processed/(crops|pairs|report|views))/.+\.(png|jpg|html)$")
 
 
 @dataclass
@@ -120,7 +120,7 @@ class Walk:
         """Whether a command that could not read a picture may leave this file so: a table keeps a row for it."""
         if name.endswith(".parquet") and name in self.after and name in now:
             return _rows(now[name]) == _rows(self.after[name])
-        return _OF_PICTURES.search(name) is not None
+        return _OF_PICTURES.match(name) is not None and not (name.startswith("/raw/") and name in self.before)
 
     def _wrongly_said(self, done: Done, fault: Fault) -> Iterator[str]:
         if done.code not in {0, 2, self.calm.code}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,11 +10,12 @@ import pytest
 
 from curate.pipeline.build import stage as build
 from curate.pipeline.build.config import Build
-from curate.pipeline.core.errors import TableError, UsageError
+from curate.pipeline.core.errors import CurateError, TableError, UsageError
 from curate.pipeline.review import doubt, item_facts, verdicts
 from curate.pipeline.review.session import ReviewQuery, ReviewSession
 from curate.pipeline.tables import decisions, manifest
 from tests.support.tables import small_world
+from tests.support.unreadable import unreadable
 
 
 @pytest.fixture
@@ -56,6 +58,25 @@ def test_a_folder_without_tables_says_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="nothing to review") as told:
         ReviewSession(tmp_path, "ann")
     assert told.value.hint == "make it: curate scrape --query TEXT && curate crop"
+
+
+def test_what_was_taken_back_is_not_told_as_a_failure_where_it_can_not_be_read_anew(world: Path) -> None:
+    session = ReviewSession(world, "ann")
+    first, second = shown(session, reason="ok", state="open")[:2]
+    for name in (first, second):
+        session.decide("crops", [name], "reject")
+
+    def written_and_then_unreadable(root: Path, made: list[decisions.Decision]) -> None:
+        append(root, made)
+        opening.enter_context(unreadable(root / decisions.FILE))
+
+    append = decisions.append
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as opening:
+        patch.setattr(decisions, "append", written_and_then_unreadable)
+        assert session.undo("crops") == (1, {})
+        with pytest.raises(CurateError, match=r"review\.jsonl: cannot read: Permission denied"):
+            shown(session)
+    assert shown(session, state="rejected") == [first], "one was taken back"
 
 
 def test_decisions_of_all_are_seen_and_ones_own_are_taken_back(world: Path) -> None:
