@@ -64,7 +64,7 @@ def test_what_is_imported_is_declared(tests: bool) -> None:
     declared = distributions([*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())])
     paths = files()
     if tests:
-        declared |= distributions(PYPROJECT["dependency-groups"]["dev"])
+        declared |= distributions([*chain(*PYPROJECT["dependency-groups"].values())])
         found = (path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))
         paths = [path for path in found if path.parts[1] != "bench"]  # it measures other projects' modules, too
     wrong = {str(path): undeclared(path, declared) for path in paths}
