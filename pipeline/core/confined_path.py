@@ -13,6 +13,7 @@ import shlex
 from pathlib import Path
 
 from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.files import NOT_THERE, reading, refuse_unlisted
 from curate.pipeline.core.terminal_text import visible_line
 
 PROJECT = ("raw", "processed", "manifests")
@@ -78,9 +79,10 @@ def refuse_link_out(path: Path, root: Path) -> None:
 def refuse_links_out(folder: Path, root: Path | None = None) -> None:
     """Raises ConfinementError for a link below `folder` that leads out of `root`, or, without one, of `folder` itself.
 
-    Walks through everything in it: for folders of some thousand files.
+    Walks through everything in it: for folders of some thousand files. Raises CurateError for one that can't be read,
+    in which a link may hide.
     """
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=refuse_unlisted):
         for path in (Path(place, name) for name in (*folders, *files)):
             if path.is_symlink():
                 refuse_link_out(path, root or folder)
@@ -94,7 +96,7 @@ def refuse_project_links_out(root: Path) -> None:
     for folder in (root / name for name in PROJECT):
         if folder.is_symlink():
             refuse_link_out(folder, root)
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:  # none yet, or not to be read: others say so
+        with contextlib.suppress(*NOT_THERE), reading(folder), os.scandir(folder) as entries:
             links = [Path(entry.path) for entry in entries if entry.is_symlink()]
             for link in sorted(links):
                 refuse_link_out(link, root)

@@ -69,14 +69,15 @@ def entries(folder: Path) -> list[Path]:
         return []
 
 
+def refuse_unlisted(error: OSError) -> None:
+    """What os.walk, which would pass over it, is to do with a folder that it can't list: as `entries`."""
+    if not isinstance(error, NOT_THERE):
+        raise read_error(Path(error.filename), error) from error
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """Every file below `folder`, by name; no link is followed. Raises like `entries`."""
-
-    def refuse(error: OSError) -> None:
-        if not isinstance(error, NOT_THERE):
-            raise read_error(Path(error.filename), error) from error
-
-    for place, folders, names in os.walk(folder, onerror=refuse):
+    for place, folders, names in os.walk(folder, onerror=refuse_unlisted):
         folders.sort()
         yield from (Path(place, name) for name in sorted(names))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from curate.pipeline.core.confined_path import refuse_links_out, refuse_project_links_out
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import entries, files_below
 from curate.pipeline.core.outputs import RECORD, Record
@@ -52,6 +53,8 @@ READ: dict[str, tuple[str, Callable[[Path], object]]] = {  # what may not be rea
     "a run's numbers": ("metrics.json", lambda root: run_tables.read_metrics(root / "metrics.json")),
     "a run's losses": ("scalars.tsv", lambda root: run_tables.read_scalars(root / "scalars.tsv")),
     "what was translated": ("processed/translated", before_after.translations),
+    "a folder in which a link may hide": ("folder/below", lambda root: refuse_links_out(root / "folder")),
+    "a folder of the project": ("raw", refuse_project_links_out),
     "a folder": ("folder", lambda root: entries(root / "folder")),
     "a folder far down": ("folder/below", lambda root: list(files_below(root / "folder"))),
 }
