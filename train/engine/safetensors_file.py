@@ -20,8 +20,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write
+from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.files import NOT_THERE, atomic_write, read_error, reading
 
 MOST_TENSORS = 100_000  # in one file: a header of more is no network's
 
@@ -97,6 +97,9 @@ def _open(path: Path, hint: str, *, tensors: bool) -> tuple[dict[str, str], dict
                 _verify(path, checksums, tensors=tensors)
             return notes, {name: file.get_tensor(name) for name in names} if tensors else {}
     except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        check_readable(path)  # safe_open calls it missing otherwise
+        if isinstance(error, OSError) and error.errno:
+            raise read_error(path, error) from None
         detail = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise UsageError(f"{path}: broken: {detail}", hint) from None
 
@@ -130,22 +133,16 @@ def _place(begin: bytes, checksums: str) -> int:
 def is_one(path: Path) -> bool:
     """Whether the file `path` begins as one. Raises like `check_readable`."""
     check_readable(path)
-    with path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
         return file.read(9)[8:] == b"{"  # after the length of its header
 
 
 def check_readable(path: Path) -> None:
     """Raises UsageError where `path` is no file, and CurateError where it is one that this user may not read."""
+    if path.is_dir():
+        raise UsageError(f"{path}: a folder, not a file", "name a file in it")
     try:
-        with path.open("rb"):
+        with reading(path), path.open("rb"):
             pass
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except NOT_THERE as error:
         raise UsageError(f"{path}: {error.strerror}", "name the file, or the folder that holds it") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path}: a folder, not a file", "name a file in it") from None
-    except PermissionError as error:
-        raise CurateError(
-            f"{path}: cannot read: {error.strerror or error}", "ask its owner, or mend its rights: chmod a+r"
-        ) from None
-    except OSError as error:
-        raise CurateError(f"{path}: cannot read: {error.strerror or error}", "look at the disk") from None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from curate.pipeline.core.errors import CurateError
-from curate.train.engine import checkpoint
+from curate.train.engine import checkpoint, safetensors_file
 from curate.train.runs import claim, find, stored
 from curate.train.runs.run_dir import RunDir
 from curate.train.trainer.logger import ScalarLogger
@@ -42,3 +45,18 @@ def test_it_is_told_and_not_taken_for_nothing(what: str, tmp_path: Path) -> None
     assert caught.value.message == f"{run / name}: cannot read: Permission denied"
     assert caught.value.hint == "mend its rights: chmod, chown, then run it again"
     assert sorted(run.rglob("*")) == before
+
+
+def test_a_checkpoint_whose_disk_fails_is_not_called_broken_or_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "00000001.safetensors"
+    safetensors_file.write(path, {"a": torch.zeros(3)}, {})
+
+    def fails(*given: object, **named: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(safetensors_file, "_verify", fails)
+    with pytest.raises(CurateError) as caught:
+        safetensors_file.read(path)
+    assert str(caught.value) == f"{path}: cannot read: Input/output error\n  look at the disk, then run it again"
