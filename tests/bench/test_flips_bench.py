@@ -1,4 +1,4 @@
-"""What becomes of a flipped bit in a table and in a checkpoint, and what noticing it costs. Run with:
+"""What becomes of a flipped bit in a table, a checkpoint and an exported crop, and what noticing it costs. Run with:
 
 pytest -m bench -s tests/bench/test_flips_bench.py
 
@@ -25,9 +25,12 @@ import torch
 from safetensors.torch import load, load_file, save, save_file
 
 from curate.pipeline.core.errors import CurateError
+from curate.pipeline.core.files import atomic_write
+from curate.pipeline.imaging import codec, shards
 from curate.pipeline.tables import manifest
 from curate.train.engine import safetensors_file
 from tests.bench.test_choosing_bench import column
+from tests.support import drawn_people
 
 pytestmark = pytest.mark.bench
 
@@ -139,3 +142,28 @@ def test_flips_in_checkpoints_and_what_checksums_cost(tmp_path: Path) -> None:
     report = {"bench": "flips", "checkpoints": {"before": before, "after": after}, "cpu_ms_per_100_mib": costs}
     sys.stdout.write("\n" + json.dumps(report) + "\n")
     assert after["something else"] == 0
+
+
+def test_flips_in_crops_that_are_exported_and_what_checksums_cost(tmp_path: Path) -> None:
+    photo = codec.decode(drawn_people.png(drawn_people.photo(1)))
+    crops = [f"{number}.png" for number in range(100)]
+    for number, name in enumerate(crops):
+        noise = np.random.default_rng(number).integers(0, 6, (256, 256, 3))
+        (tmp_path / name).write_bytes(codec.encode_png(np.asarray(photo[:256, :256] // 2 + noise, np.uint8)))
+    readers = {"before": shards.load_bytes, "after": shards.load_png}
+    found = {
+        when: flips(tmp_path / crops[0], lambda read=read: read(tmp_path, crops[0], "curate crop"), when, 200)
+        for when, read in readers.items()
+    }
+    took: dict[str, list[float]] = {when: [] for when in readers}
+    for _ in range(ROUNDS):
+        for when, read in readers.items():
+            start = time.process_time()
+            for name in crops:
+                with atomic_write(tmp_path / "out" / name, durable=False) as temporary:
+                    temporary.write_bytes(read(tmp_path, name, "curate crop"))
+            took[when].append((time.process_time() - start) / len(crops))
+    costs = {when: round(1000 * float(np.median(times)), 2) for when, times in took.items()}
+    report = {"bench": "flips", "crops": found, "bytes": (tmp_path / crops[0]).stat().st_size, "cpu_ms_per_crop": costs}
+    sys.stdout.write("\n" + json.dumps(report) + "\n")
+    assert found["after"]["something else"] == 0
