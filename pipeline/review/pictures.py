@@ -16,15 +16,15 @@ PHOTO_SIDE = 1600  # px, longest side
 def picture(session: ReviewSession, kind: str, name: str, part: str) -> bytes:
     """PNG of a crop ("crop") or of one picture of a pair ("article", "human").
 
-    Raises UsageError for an item that there is not and CurateError for one whose file has gone.
+    Raises UsageError for an item that there is not and CurateError for one whose file has gone or is damaged.
     """
     own = session.items(kind)
     row = _row(own.table.slice(session.place(own, name), 1).to_pylist())
     if kind == "pairs":
         path = row["article_path" if part == "article" else "human_path"]
-        return shards.load_bytes(session.root, path, "curate pairs")
+        return shards.load_png(session.root, path, "curate pairs")
     if row["path"]:
-        return shards.load_bytes(session.root, row["path"], "curate crop")
+        return shards.load_png(session.root, row["path"], "curate crop")
     sizes = sort.crop_sizes(session.root, [row["domain"]])
     found = sort.picture(row, sizes, session.root, sizes[row["domain"]])
     if found is None:

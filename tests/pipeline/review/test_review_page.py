@@ -210,6 +210,15 @@ def test_two_pages_at_once_lose_no_line(root: Path) -> None:
     assert ann.view(ReviewQuery())[1] == bob.view(ReviewQuery())[1]
 
 
+@pytest.mark.parametrize("bytes_", [b"<script>alert(1)</script>", b"\x89PNG\r\n\x1a\n and no more"])
+def test_a_crop_that_is_no_picture_is_told(root: Path, bytes_: bytes) -> None:
+    row = manifest.accepted(manifest.read(manifest.CROPS, root)).to_pylist()[0]
+    (root / row["path"]).write_bytes(bytes_)
+    with page_of(root) as address:
+        found = requests.get(f"{address}picture/crops/{row['crop_id']}/crop")
+    assert found.status_code >= 400 and "unreadable" in found.json()["error"]
+
+
 def test_pictures_are_made_here_and_never_passed_on_as_they_came(root: Path) -> None:
     with page_of(root) as address:
         session = ReviewSession(root, "ann")
