@@ -68,8 +68,9 @@ class CheckpointManager:
                 tensors |= {f"optimizer/{name}/{index}/{key}": value for key, value in state.items()}
         order = list(counts.items())  # of the losses, which sorted JSON keys would lose
         path = self.folder / f"{step:08}.safetensors"
+        saved = sorted({*steps(self.folder), step})  # before: a run that fails after its last one drops none any more
         _write(path, tensors, {"step": step, "meter": order, "config": self.config_json})
-        for old in steps(self.folder)[: -self.keep_last]:
+        for old in saved[: -self.keep_last]:
             (self.folder / f"{old:08}.safetensors").unlink(missing_ok=True)
         return path
 

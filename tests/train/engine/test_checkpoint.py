@@ -26,6 +26,7 @@ from curate.train.engine.meter import Meter
 from curate.train.recipes.cyclegan.config import CycleGANConfig
 from curate.train.recipes.cyclegan.recipe import CycleGAN
 from tests.support import ROOT
+from tests.support.unreadable import unreadable
 
 SMALL = {"width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 2, "pool": 2}
 
@@ -72,6 +73,14 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
         checkpoints.save(step, recipe, Meter())
     assert steps(tmp_path) == [3, 10]
     assert newest(tmp_path) == tmp_path / "00000010.safetensors"
+
+
+def test_none_is_written_where_those_that_stand_can_not_be_listed(tmp_path: Path) -> None:
+    checkpoints, recipe = CheckpointManager(tmp_path, keep_last=1), build()
+    checkpoints.save(1, recipe, Meter())
+    with unreadable(tmp_path), pytest.raises(CurateError, match="cannot read: Permission denied"):
+        checkpoints.save(2, recipe, Meter())
+    assert steps(tmp_path) == [1], "the run goes on from there, and drops it later"
 
 
 def test_a_failed_write_leaves_the_last_checkpoint_and_no_scraps(tmp_path: Path) -> None:
