@@ -101,7 +101,7 @@ def wrong(walk: Walk, tries: Iterable[tuple[Call, Fault]]) -> str:
 
 @pytest.mark.parametrize("line", QUICK)
 def test_a_disk_that_fails_costs_a_line_and_nothing_else(line: str, disk: FailingDisk, tmp_path: Path) -> None:
-    (command,) = (one for one in COMMANDS if one.line == line)
+    command = next(one for one in COMMANDS if one.line == line)
     walk = walked(disk, command, *world(command, tmp_path))
     fault, kinds = QUICK[line]
     calls = walk.selection(kinds.split(), last_alone=True)[-2:] if kinds else walk.selection(last_alone=True)
@@ -110,7 +110,7 @@ def test_a_disk_that_fails_costs_a_line_and_nothing_else(line: str, disk: Failin
 
 @pytest.mark.parametrize("line", QUICK_READS)
 def test_what_can_not_be_read_costs_a_line_and_nothing_else(line: str, disk: FailingDisk, tmp_path: Path) -> None:
-    (command,) = (one for one in COMMANDS if one.line == line)
+    command = next(one for one in COMMANDS if one.line == line)
     walk = walked(disk, command, *world(command, tmp_path), reads=True)
     calls = walk.selection(READING, last_alone=True)
     tries = ((call, fault) for call in calls for fault in call.faults(reads=True, costly=True))

@@ -18,7 +18,7 @@ from curate.pipeline.crop.config import Crop
 from curate.pipeline.dedup import stage as dedup
 from curate.pipeline.dedup.config import Dedup
 from curate.pipeline.faces import alignment
-from curate.pipeline.imaging import codec
+from curate.pipeline.imaging import codec, warp
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.pairs.config import Pairs
 from curate.pipeline.stats import stage as report
@@ -29,7 +29,7 @@ INLINE = Engine(kind="inline")
 COUNTED = {
     "decoded": (codec, "decode"),
     "written": (codec, "encode_png"),
-    "thumbnails": (codec, "thumbnail"),
+    "thumbnails": (warp, "thumbnail"),
     "looked at": (alignment.Aligner, "find_in"),
 }
 
