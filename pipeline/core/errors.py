@@ -84,6 +84,11 @@ def clipped(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
+def one_line(error: BaseException) -> str:
+    """What a library says, on one line that somebody can read."""
+    return clipped(" ".join(str(error).split()))
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """'; did you mean X?' for the closest of `known` to `name`, or an empty string."""
     import difflib  # for mistakes alone

@@ -19,7 +19,7 @@ import pyarrow.json
 
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import TableError, UsageError, clipped, nearest
+from curate.pipeline.core.errors import TableError, UsageError, clipped, nearest, one_line
 from curate.pipeline.core.files import atomic_write
 from curate.pipeline.tables import parquet_file
 from curate.pipeline.tables.arrow import is_in
@@ -186,7 +186,7 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     try:
         data = parquet_file.read(path, columns)
     except parquet_file.BROKEN as error:
-        raise TableError(f"{path}: broken: {_told(error)}", f"make it again: {again(table, root)}") from error
+        raise TableError(f"{path}: broken: {one_line(error)}", f"make it again: {again(table, root)}") from error
     try:
         check_columns(data.schema.names, table.schema.names if columns is None else columns, str(path))
         if columns is None:
@@ -200,7 +200,7 @@ def read(table: Table, root: Path, columns: list[str] | None = None) -> pa.Table
     except TableError as error:
         raise TableError(error.message, f"make it again: {again(table, root)}") from error
     except (ValueError, pa.ArrowException) as error:
-        raise TableError(f"{path}: {_told(error)}", f"make it again: {again(table, root)}") from error
+        raise TableError(f"{path}: {one_line(error)}", f"make it again: {again(table, root)}") from error
     return data
 
 
@@ -212,7 +212,7 @@ def meta(table: Table, root: Path) -> dict[str, Any]:
         msgspec.convert({name: settings.get(name) for name in _MAPPINGS}, dict[str, dict[str, Any] | None])
     except (ValueError, msgspec.ValidationError) as error:
         raise TableError(
-            f"{table.path(root)}: the settings noted in it are broken: {_told(error)}",
+            f"{table.path(root)}: the settings noted in it are broken: {one_line(error)}",
             f"make it again: {again(table, root)}",
         ) from None
     return settings
@@ -221,11 +221,6 @@ def meta(table: Table, root: Path) -> dict[str, Any]:
 def exists(table: Table, root: Path) -> bool:
     """Whether the table's file stands below `root`."""
     return table.path(root).is_file()
-
-
-def _told(error: BaseException) -> str:
-    """What a library says, on one line that somebody can read."""
-    return clipped(" ".join(str(error).split()))
 
 
 def _file(table: Table, root: Path) -> Path:
@@ -240,7 +235,7 @@ def _metadata(table: Table, root: Path) -> Mapping[bytes, bytes]:
         raise TableError(f"{path}: not there yet", f"make it: {first(table, root)}") from None
     except parquet_file.BROKEN as error:
         raise TableError(
-            f"{path}: not a Parquet file: {_told(error)}", f"make it again: {again(table, root)}"
+            f"{path}: not a Parquet file: {one_line(error)}", f"make it again: {again(table, root)}"
         ) from None
 
 

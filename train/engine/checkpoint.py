@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 
 import curate
 from curate.pipeline.core import documents
-from curate.pipeline.core.errors import CurateError, UsageError, clipped
+from curate.pipeline.core.errors import CurateError, UsageError, clipped, one_line
 from curate.pipeline.core.files import entries
 from curate.train.engine import safetensors_file
 from curate.train.engine.contract import Recipe
@@ -89,7 +89,7 @@ class CheckpointManager:
                 _load_optimizer(optimizer, _without_prefix(tensors, f"optimizer/{name}/"))
             meter.restore(_without_prefix(tensors, "meter/"), dict(header["meter"]))
         except (ValueError, TypeError, LookupError, RuntimeError) as error:
-            raise UsageError(f"{path}: broken: {error}", _GOES_ON) from None
+            raise UsageError(f"{path}: broken: {one_line(error)}", _GOES_ON) from None
         return int(header["step"])
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import UsageError, one_line
 from curate.pipeline.core.outputs import OutputPlan
 from curate.train.engine import safetensors_file
 from curate.train.latent import picture_set
@@ -83,7 +83,7 @@ def _npz(path: Path) -> Tensor | None:
         with np.load(path, allow_pickle=False) as found:
             return torch.from_numpy(np.array(found["w"])) if "w" in found else None
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise UsageError(f"{path}: broken: {error}", _HINT) from None
+        raise UsageError(f"{path}: broken: {one_line(error)}", _HINT) from None
 
 
 def _of_picture(path: Path) -> Codes:

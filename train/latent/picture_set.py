@@ -20,7 +20,7 @@ from torch import Tensor
 
 from curate.pipeline.core.confined_path import inside
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import UsageError, clipped
+from curate.pipeline.core.errors import UsageError, clipped, one_line
 from curate.pipeline.core.outputs import OutputPlan
 from curate.pipeline.tables import parquet_file
 from curate.train.engine import safetensors_file
@@ -105,7 +105,7 @@ def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
         if twice := [name for name in table.column_names if table.column_names.count(name) > 1]:
             raise ValueError(f"column {clipped(twice[0])}: there twice")
     except parquet_file.BROKEN as error:
-        raise UsageError(f"{path}: broken: {error}", "delete it and make it again") from None
+        raise UsageError(f"{path}: broken: {one_line(error)}", "delete it and make it again") from None
     return table, settings
 
 

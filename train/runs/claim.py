@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import UsageError, one_line
 from curate.pipeline.core.files import disk_error, write_text
 from curate.pipeline.core.progress import Progress
 from curate.train.engine import checkpoint
@@ -141,7 +141,7 @@ def _begun(path: Path) -> tuple[Path | None, int]:
         if moved and not re.fullmatch(re.escape(path.name) + r"\.[0-9]+", moved):
             raise ValueError("names another folder")
     except (ArithmeticError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path / UNDO}: broken: {error}", "delete it") from None
+        raise UsageError(f"{path / UNDO}: broken: {one_line(error)}", "delete it") from None
     return path.with_name(moved) if moved else None, start
 
 

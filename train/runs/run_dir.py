@@ -23,7 +23,7 @@ import msgspec
 from curate.pipeline.core.at_work import claim
 from curate.pipeline.core.confined_path import refuse_links_out
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import UsageError, clipped
+from curate.pipeline.core.errors import UsageError, one_line
 from curate.pipeline.core.files import NOT_THERE, reading
 from curate.train.recipes import RECIPES, model_section
 
@@ -117,7 +117,7 @@ class RunDir:
                 f"{self.path}: not a run folder: it has no config.json", f"train one first: curate train {recipe}"
             ) from None
         except (ValueError, AttributeError) as error:
-            raise UsageError(f"{self.config_file}: broken: {clipped(str(error))}", "train anew with --fresh") from None
+            raise UsageError(f"{self.config_file}: broken: {one_line(error)}", "train anew with --fresh") from None
         return config_json
 
     def _refuse_links_out(self) -> None:

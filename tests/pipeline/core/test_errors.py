@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from curate.pipeline.core import errors
-from curate.pipeline.core.errors import CurateError, nearest
+from curate.pipeline.core.errors import CurateError, nearest, one_line
 
 CODES = {
     "CurateError": 2,
@@ -49,3 +49,8 @@ def test_nearest() -> None:
     assert nearest("har", known) == "; did you mean 'haar'?"
     assert nearest("zzz", known) == ""
     assert nearest("x", []) == ""
+
+
+def test_what_a_library_says_stands_on_one_short_line() -> None:
+    assert one_line(ValueError("no footer\n  in\tthis \n")) == "no footer in this"
+    assert len(one_line(ValueError("x" * 4000))) < 200

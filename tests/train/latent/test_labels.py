@@ -161,6 +161,19 @@ def test_labels_of_a_stranger_are_read_or_one_line(
         assert labels.classes(pictures, "smile")[1].sum() > 0
 
 
+def test_what_the_library_says_of_broken_labels_stands_on_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path) -> pa.Table:
+        raise OSError("no footer\n")
+
+    pictures = blank(tmp_path)
+    (tmp_path / picture_set.LABELS).write_bytes(b"PAR1")
+    monkeypatch.setattr(picture_set.parquet_file, "read", broken)
+    with pytest.raises(UsageError, match=r"broken: no footer\n  delete it and make it again"):
+        labels.classes(pictures, "smile")
+
+
 @pytest.mark.parametrize("found", [["x"] * 7, [{"a": 1}] * 7, [1e300] * 7])
 def test_measures_that_are_none_are_as_if_nobody_had_measured(tmp_path: Path, found: list[object]) -> None:
     pictures = blank(tmp_path)
