@@ -19,7 +19,7 @@ import curate
 from curate.pipeline.core.at_work import PLACES
 from curate.pipeline.core.documents import from_yaml
 from curate.pipeline.core.errors import CurateError, TableError, UsageError
-from curate.pipeline.core.files import NOT_THERE, disk_error, reading, write_text
+from curate.pipeline.core.files import NOT_THERE, disk_error, entries, reading, refuse_unlisted, write_text
 from curate.pipeline.core.locks import exclusive_lock
 from curate.pipeline.tables import decisions, manifest, placements
 
@@ -37,7 +37,7 @@ _KEPT = (".gitkeep", ".gitignore")  # of the repository, not of the data
 def holds_data(root: Path) -> str:
     """The first thing below `root` that a stage has written, relative to it; "" where there is none."""
     for folder in ("manifests", "raw/images", "processed"):
-        for place, folders, files in os.walk(root / folder):
+        for place, folders, files in os.walk(root / folder, onerror=refuse_unlisted):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 path = Path(place, name)
@@ -159,7 +159,7 @@ def _locks(root: Path) -> Iterator[Path]:
     """The lock files of what may be at work below `root`."""
     yield from (path for path in (root / "raw" / ".lock",) if path.exists())
     yield from (path for place in PLACES.values() if (path := root / place).exists())
-    yield from sorted((root / "processed" / "runs").glob(".*.lock"))
+    yield from (path for path in entries(root / "processed" / "runs") if path.match(".*.lock"))
 
 
 def _at_work(lock: Path, _owner: str) -> CurateError:

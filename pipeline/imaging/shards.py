@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from curate.pipeline.core.confined_path import inside, refuse_link_out
 from curate.pipeline.core.errors import CurateError
-from curate.pipeline.core.files import REMOTE, atomic_write
+from curate.pipeline.core.files import NOT_THERE, REMOTE, atomic_write, files_below, reading
 from curate.pipeline.imaging import codec
 from curate.pipeline.imaging.codec import RGB
 
@@ -107,11 +107,10 @@ def _file(root: Path, path: str) -> bytes:
 def load_bytes(root: Path, path: str, made_by: str) -> bytes:
     """What `read` returns. Raises CurateError, which names the command that made the picture, when it is not there."""
     try:
-        return read(root, path)
-    except OSError as error:
-        raise CurateError(
-            f"{root / path}: {error.strerror or 'cannot read it'}", f"make it again: {made_by}"
-        ) from error
+        with reading(root / path):
+            return read(root, path)
+    except NOT_THERE as error:
+        raise CurateError(f"{root / path}: {error.strerror or 'not there'}", f"make it again: {made_by}") from error
 
 
 def load_picture(root: Path, path: str, made_by: str) -> RGB:
@@ -190,7 +189,7 @@ def remove(root: Path, folder: str, names: Set[str]) -> int:
     """
     count = 0
     refuse_link_out(root / folder, root)
-    for path in sorted((root / folder).rglob("*.tar")):
+    for path in [path for path in files_below(root / folder) if path.suffix == ".tar"]:
         members = list(_members(path))
         if gone := [member for member in members if member.name in names]:
             end = max((m.offset + m.size for m in members if m.name not in names), default=0)

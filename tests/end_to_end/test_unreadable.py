@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from curate.pipeline.cli import project
 from curate.pipeline.core.confined_path import refuse_links_out, refuse_project_links_out
 from curate.pipeline.core.errors import CurateError
 from curate.pipeline.core.files import entries, files_below
 from curate.pipeline.core.outputs import RECORD, Record
 from curate.pipeline.export import stage as export
+from curate.pipeline.imaging import shards
 from curate.pipeline.pairs import stage as pairs
 from curate.pipeline.scrape import forget
 from curate.pipeline.scrape.journal import Journal
@@ -53,6 +55,10 @@ READ: dict[str, tuple[str, Callable[[Path], object]]] = {  # what may not be rea
     "a run's numbers": ("metrics.json", lambda root: run_tables.read_metrics(root / "metrics.json")),
     "a run's losses": ("scalars.tsv", lambda root: run_tables.read_scalars(root / "scalars.tsv")),
     "what was translated": ("processed/translated", before_after.translations),
+    "what another project has made": ("manifests", project.holds_data),
+    "who trains there": ("processed/runs", lambda root: list(project._locks(root))),
+    "a picture": ("photo.jpg", lambda root: shards.load_bytes(root, "photo.jpg", "curate crop")),
+    "shards of which one is forgotten": ("crops/ab", lambda root: shards.remove(root, "crops", {"a.png"})),
     "a folder in which a link may hide": ("folder/below", lambda root: refuse_links_out(root / "folder")),
     "a folder of the project": ("raw", refuse_project_links_out),
     "a folder": ("folder", lambda root: entries(root / "folder")),
