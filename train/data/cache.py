@@ -20,7 +20,7 @@ from torch import Tensor
 from curate.pipeline.core.confined_path import closed_folder
 from curate.pipeline.core.documents import from_json
 from curate.pipeline.core.errors import CurateError, UsageError
-from curate.pipeline.core.files import atomic_write, write_text
+from curate.pipeline.core.files import NOT_THERE, atomic_write, reading, write_text
 from curate.pipeline.core.locks import waiting_lock
 from curate.pipeline.core.progress import Progress
 from curate.pipeline.imaging import shards
@@ -70,13 +70,17 @@ def load_decoded(
 
 
 def _cached(path: Path, count: int) -> tuple[Tensor, str] | None:
-    """The `count` decoded pictures and their digest; None where either file is missing or not whole."""
+    """The `count` decoded pictures and their digest; None where either file is missing or not whole.
+
+    Raises CurateError for one that can't be read.
+    """
+    notes = path.with_suffix(".json")
     try:
-        digest = str(from_json(path.with_suffix(".json").read_text("utf-8"))["digest"])
-        mapped = map_array(path, (count, None, None, 3), np.dtype(np.uint8))
-    except PermissionError as error:
-        raise CurateError(f"{path}: cannot read: {error.strerror}", "mend its rights, or delete it") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        with reading(notes):
+            digest = str(from_json(notes.read_text("utf-8"))["digest"])
+        with reading(path):
+            mapped = map_array(path, (count, None, None, 3), np.dtype(np.uint8))
+    except (*NOT_THERE, EOFError, ValueError, KeyError, TypeError):
         return None
     return torch.from_numpy(mapped), digest
 

@@ -18,6 +18,7 @@ from curate.pipeline.core.errors import CurateError
 from curate.pipeline.imaging import codec
 from curate.train.data.cache import CACHE, load_decoded
 from tests.support.training import RecordedProgress
+from tests.support.unreadable import unreadable
 
 COUNT, SIDE = 5, 24
 
@@ -111,3 +112,11 @@ def test_what_is_whole_is_not_made_again(tmp_path: Path, pictures: list[tuple[st
     progress = RecordedProgress()
     assert load_decoded(tmp_path, "x\ntrain", pictures, "curate crop", progress)[0].equal(first)
     assert progress.notes == [] and progress.shown == []
+
+
+@pytest.mark.parametrize("ending", [".json", ".npy"])
+def test_what_can_not_be_read_is_told(ending: str, tmp_path: Path, pictures: list[tuple[str, str]]) -> None:
+    load_decoded(tmp_path, "key", pictures, "curate crop", RecordedProgress())
+    (kept,) = (tmp_path / CACHE).glob(f"*{ending}")
+    with unreadable(kept), pytest.raises(CurateError, match=rf"\{ending}: cannot read: Permission denied"):
+        load_decoded(tmp_path, "key", pictures, "curate crop", RecordedProgress())
