@@ -28,7 +28,7 @@ _OWN = re.compile(r"/(\.[^/]+|parts|tensorboard|journal\.jsonl|scalars\.(jsonl|t
 _TIMED = {f"/{decisions.FILE}", f"/{placements.FILE}"}  # what holds by them is compared instead: see _holding
 _SCRAP = re.compile(r"\.tmp$|/\.tmp/")
 # What may have gone without a picture that could not be read; the next run makes it anew.
-_OF_PICTURES = re.compile(r"/(raw/images|processed/(crops|pairs|report|views))/.+\.(png|jpg|tar|html)$")
+_OF_PICTURES = re.compile(r"/(compare.html$|(raw/images|processed/(crops|pairs|report|views))/.+\.(png|jpg|tar|html)$)")
 
 
 @dataclass
