@@ -160,12 +160,12 @@ COMMANDS = (
 
 # Commands that go on from what they have made before, for the walk over what is read.
 REPEATED = (
-    Command("scrape --source folder --input photos --domain new", after=("scrape --source folder --input photos",)),
     Command("train cyclegan --steps 3", of_training, ("train cyclegan",)),
     Command(_GENERATE, of_latent, (f"generate drawn-portrait --seeds 0-{SEEDS - 2} --device cpu",)),
     *(
         Command(line, world, (line,))
         for line, world in (
+            ("scrape --source folder --input photos --domain new", of_data),
             ("crop --align box", of_data),
             ("dedup", of_data),
             ("pairs --size 32", of_data),
