@@ -12,6 +12,7 @@ from curate.pipeline.stats.charts import number
 from curate.pipeline.stats.run_tables import read_json
 
 EVALUATED = "processed/evaluated"
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _cell(score: Mapping[str, Any]) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST  # nor NaN
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

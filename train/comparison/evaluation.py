@@ -87,7 +87,8 @@ def read(run: str, root: Path) -> Evaluation | None:
         found = msgspec.json.decode((root / FOLDER / run / DOCUMENT).read_bytes(), type=Evaluation)
     except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
-    return found if found.run == run else None
+    names = {name for way in found.ways.values() for name in (*way.scores, *way.unmeasured)}
+    return found if found.run == run and names <= CATALOGUE.keys() else None
 
 
 def over_seeds(evaluations: Sequence[Evaluation]) -> Iterator[tuple[Sequence[Evaluation], Mapping[str, Any]]]:

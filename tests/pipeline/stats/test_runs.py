@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -133,7 +134,8 @@ def test_what_evaluate_measured_stands_side_by_side_with_what_nobody_translated(
     )
     evaluation(tmp_path, "second", {"kid": {"value": 0.25, "spread": 0.0, "reference": 1.5}})
     evaluation(tmp_path, "third", {"kid": {"value": 3}}, label="short to long")
-    evaluation(tmp_path, "broken", {"kid": "nonsense", "fid": None})
+    evaluation(tmp_path, "broken", {"kid": "nonsense", "fid": None, "cycle_l1": {"value": math.nan}})
+    evaluation(tmp_path, "endless", {"kid": {"value": 10**400}, "cycle_l1": {"value": math.inf}})
     tables = section(tmp_path).select(".evaluated details")
     assert [table.get_text(" ", strip=True).split(" Metric")[0] for table in tables] == [
         "Evaluated: long to short by lite0",

@@ -83,7 +83,9 @@ def test_an_evaluation_leads_nowhere_but_into_its_own_folder(tmp_path: Path) -> 
     folder = evaluation.write(mine, tmp_path)
     assert evaluation.read("mine", tmp_path) == mine
     named = msgspec.to_builtins(mine)
-    for other in ({"run": "../../elsewhere"}, {"run": "/elsewhere"}, {"ways": {"../a2b": named["ways"]["a2b"]}}):
+    way = named["ways"]["a2b"]
+    strange = {"ways": {"a2b": way | {"unmeasured": {"../x": "no"}}}}
+    for other in ({"run": "../../elsewhere"}, {"run": "/elsewhere"}, {"ways": {"../a2b": way}}, strange):
         (folder / evaluation.DOCUMENT).write_text(json.dumps(named | other), "utf-8")
         assert evaluation.read("mine", tmp_path) is None, other
 
