@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curate.pipeline.core.documents import from_json
-from curate.pipeline.core.errors import UsageError, one_line
+from curate.pipeline.core.errors import UsageError, clipped, one_line
 from curate.pipeline.core.files import disk_error, write_text
 from curate.pipeline.core.progress import Progress
 from curate.train.engine import checkpoint
@@ -74,7 +74,7 @@ def plan(
     if not trained:
         return Claim(0, kept)
     changes, steps = differences(old, config_json), config_json["run"]["steps"]
-    shown = [f"    {key}: {_show(before)} -> {_show(after)}" for key, (before, after) in changes.items()]
+    shown = [f"    {clipped(key)}: {_show(before)} -> {_show(after)}" for key, (before, after) in changes.items()]
     if trained > steps:
         shown.append(f"    run.steps: {trained} are done -> {steps}")
     if shown and on_change == "fresh-if-changed":

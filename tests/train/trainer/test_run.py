@@ -196,6 +196,16 @@ def test_a_key_that_came_later_does_not_end_an_old_run(root: Path, tmp_path: Pat
     assert run(tiny(run__steps=7), root, tmp_path / "run").trained == 1
 
 
+def test_a_key_without_end_is_cut_in_what_differs(root: Path, tmp_path: Path) -> None:
+    run(tiny(), root, tmp_path / "run")
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    config["model"]["x" * 4000] = config["model"].pop("beta2")
+    (tmp_path / "run/config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match=r"model\.xxx.*\.\.\.: 0\.999 -> null") as told:
+        run(tiny(), root, tmp_path / "run")
+    assert max(map(len, told.value.message.splitlines())) < 300 + len(str(tmp_path))
+
+
 def test_scraps_of_a_killed_run_are_cleared_away(root: Path, tmp_path: Path) -> None:
     run(tiny(), root, tmp_path / "run")
     names = ("samples/.step-000007.png.123.tmp", "checkpoints/.00000007.safetensors.123.tmp", "best/.tmpAbC123")
