@@ -140,6 +140,7 @@ DAMAGES = [
     Damage(CONFIG, config(recipe=[1]), SHOW, "config.json: broken: not a run's config"),
     Damage(CONFIG, config(data=7), TRAIN, "config.json: broken: not a run's config"),
     Damage(CONFIG, config(data={}), PHOTO, "does not say how its photos were cut"),
+    Damage(CONFIG, config(data__domains={"x" * 4000: "long"}), PHOTO, "does not say how its photos were cut: 'xxx"),
     Damage(CONFIG, config(run__batch="many"), TRAIN, "config.json: broken: not a run's config"),
     Damage(CONFIG, config(run={}), TRAIN, "config.json: broken: not a run's config"),
     Damage(CONFIG, config(model__width=10**12), PHOTO, "cyclegan"),

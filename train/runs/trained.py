@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from curate.pipeline.core.config import override
-from curate.pipeline.core.errors import UsageError
+from curate.pipeline.core.errors import UsageError, one_line
 from curate.train.data.transforms import to_float, to_values
 from curate.train.engine import checkpoint
 from curate.train.engine.contract import Recipe
@@ -95,5 +95,5 @@ def photo_rules(stored: StoredCheckpoint) -> PhotoRules:
         return PhotoRules.from_dict({**stored.config_json, **stored.config_json["data"]})
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{stored.path}: its run does not say how its photos were cut: {error}", "train anew with --fresh"
+            f"{stored.path}: its run does not say how its photos were cut: {one_line(error)}", "train anew with --fresh"
         ) from None
