@@ -221,7 +221,8 @@ class ReviewSession:
     def written(self, kind: str, names: Iterable[str]) -> dict[str, str]:
         """The letters of all items that what was just written of `names` changes, by id.
 
-        None where it can't be read anew: it stands, so nobody is to do it again. The next look says what is wrong.
+        None of them where they can't be read anew: what was written stands, so nobody is to do it again, and the next
+        look says what is wrong.
         """
         with self._lock:
             try:

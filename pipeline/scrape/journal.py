@@ -17,7 +17,7 @@ from typing import Annotated, NamedTuple, Self
 
 import msgspec
 
-from curate.pipeline.core.errors import CurateError, clipped
+from curate.pipeline.core.errors import CurateError, one_line
 from curate.pipeline.core.files import atomic_write, disk_error, reading, writing
 from curate.pipeline.scrape.config import Query
 from curate.pipeline.scrape.digest_map import DigestMap
@@ -218,7 +218,7 @@ class Journal:
                 self._index(self._decode(text), at)
             except (msgspec.DecodeError, ValueError, RecursionError) as error:
                 raise CurateError(
-                    f"{self._path}:{number}: not a line of a journal: {clipped(str(error))}",
+                    f"{self._path}:{number}: not a line of a journal: {one_line(error)}",
                     "restore the file, or move it away: the images are then fetched anew",
                 ) from None
             at += len(text)

@@ -16,7 +16,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from curate.pipeline.core.errors import clipped
+from curate.pipeline.core.errors import one_line
 from curate.pipeline.core.files import NOT_THERE, atomic_write, disk_error, reading
 from curate.pipeline.core.locks import has_no_locks, waiting_lock
 
@@ -101,7 +101,7 @@ def parse(data: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[Line[T]]:
                 found = decoder.decode(text)
                 check(text)
             except (msgspec.MsgspecError, ValueError) as error:
-                found = clipped(str(error))
+                found = one_line(error)
         yield number, text, found
 
 
